@@ -1,0 +1,63 @@
+package config
+
+// Plan is hall.yaml: what the hall does. It belongs to the cloud and is cached here.
+type Plan struct {
+	Schema   int      `yaml:"schema"`
+	Revision int64    `yaml:"revision"`
+	Zone     string   `yaml:"zone"` // IANA time zone of the business day, default Asia/Shanghai
+	Queues   []Queue  `yaml:"queues"`
+	Windows  []Window `yaml:"windows"`
+	Staff    []Staff  `yaml:"staff"`
+	Kiosks   []Kiosk  `yaml:"kiosks"`
+	Screens  []Screen `yaml:"screens"`
+	Rules    Rules    `yaml:"rules"`
+}
+
+// Queue is a line of citizens. ID is its letter and the prefix of its numbers.
+type Queue struct {
+	ID       string `yaml:"id"`
+	Name     string `yaml:"name"`
+	Dept     string `yaml:"dept"`
+	Identity string `yaml:"identity"` // none, optional or required
+}
+
+// Window is a 窗口 and the queues it serves.
+type Window struct {
+	ID     string   `yaml:"id"`
+	Name   string   `yaml:"name"`
+	Queues []string `yaml:"queues"`
+}
+
+// Staff is a person who signs in at windows. PIN is an argon2id hash in PHC form, never a PIN.
+type Staff struct {
+	ID      string   `yaml:"id"`
+	Name    string   `yaml:"name"`
+	PIN     string   `yaml:"pin"`
+	Windows []string `yaml:"windows"` // empty: every window
+	Role    string   `yaml:"role"`    // clerk or manager
+}
+
+// Kiosk is a place where tickets are taken. Printer is the device that prints there; empty: kiosk-<id>.printer.
+type Kiosk struct {
+	ID      string   `yaml:"id"`
+	Name    string   `yaml:"name"`
+	Queues  []string `yaml:"queues"` // empty: all
+	Printer string   `yaml:"printer"`
+}
+
+// Screen is a page that shows calls, of some windows or of all.
+type Screen struct {
+	ID      string   `yaml:"id"`
+	Name    string   `yaml:"name"`
+	Windows []string `yaml:"windows"`
+	Notice  string   `yaml:"notice"` // the running line
+}
+
+// Rules are the numbers of the hall's order of service.
+type Rules struct {
+	TakesPerS    int    `yaml:"takes_per_s"`    // rate limit of taking, per kiosk token; default 5
+	CallGapS     int    `yaml:"call_gap_s"`     // a called ticket cannot be finished by call-next within this; default 5
+	Arrival      string `yaml:"arrival"`        // assumed or pressed
+	PassRecallS  int    `yaml:"pass_recall_s"`  // a passed ticket may be called again by its window within this; default 600
+	WaitMinCount int    `yaml:"wait_min_count"` // samples before a wait is shown; default 5
+}

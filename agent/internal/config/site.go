@@ -1,0 +1,103 @@
+// Package config gives the agent its two files: agent.yaml, which belongs to the site (identity, network, devices, cameras),
+// and hall.yaml, which belongs to the cloud (queues, windows, staff, rules). Load reports every problem of both at once, each
+// with file, line and column.
+package config
+
+// Site is agent.yaml.
+type Site struct {
+	Schema  int      `yaml:"schema"`
+	Hall    Identity `yaml:"hall"`
+	Data    string   `yaml:"data"` // directory of the database and of everything the agent writes
+	Plan    string   `yaml:"plan"` // path of hall.yaml, relative to agent.yaml
+	Web     Web      `yaml:"web"`
+	Cloud   Cloud    `yaml:"cloud"`
+	Codes   Codes    `yaml:"codes"`
+	Devices []Device `yaml:"devices"`
+	Cameras []Camera `yaml:"cameras"`
+	Relay   Relay    `yaml:"relay"`
+	Journal Journal  `yaml:"journal"`
+	Log     Log      `yaml:"log"`
+}
+
+// Identity says which hall this is. Profile is full, town or village.
+type Identity struct {
+	Code    string `yaml:"code"`
+	Name    string `yaml:"name"`
+	Profile string `yaml:"profile"`
+}
+
+// Web is the hall's own HTTP server.
+type Web struct {
+	Listen string   `yaml:"listen"` // host:port; port 0 lets the system choose
+	Hosts  []string `yaml:"hosts"`  // further Host headers accepted
+	Public string   `yaml:"public"` // base address printed on slips; empty: http://<listen>
+	Tokens []Token  `yaml:"tokens"`
+}
+
+// Token lets a kiosk, a screen or another program in. Role is kiosk, screen, staff or ops; ID is the kiosk or screen.
+type Token struct {
+	Role   string `yaml:"role"`
+	ID     string `yaml:"id"`
+	Secret Secret `yaml:"secret"`
+}
+
+// Cloud is the uplink. MQTT is tcp://host:port (loopback only) or ssl://host:port; empty means the hall works alone.
+type Cloud struct {
+	MQTT     string `yaml:"mqtt"`
+	Password Secret `yaml:"password"`
+	CA       string `yaml:"ca"`
+}
+
+// Codes says who resolves scanned 粤省事码 and 粤商码: sim (a stand-in that accepts the demo's codes) or none.
+type Codes struct {
+	Resolver string `yaml:"resolver"`
+}
+
+// Device is one configured device. Name is <place>.<role>: kiosk-1.printer, kiosk-1.scanner, kiosk-1.idcard, window-1.pad,
+// window-1.led, hall.led. Model is a file of configs/models/<class>/ without its ending.
+type Device struct {
+	Name    string            `yaml:"name"`
+	Model   string            `yaml:"model"`
+	Connect Connect           `yaml:"connect"`
+	Options map[string]string `yaml:"options"`
+}
+
+// Connect is where a device is. Exactly one of Serial, TCP and File is set.
+type Connect struct {
+	Serial string `yaml:"serial"` // path of a tty, best a /dev/serial/by-path link
+	Baud   int    `yaml:"baud"`   // 0: the model's own
+	TCP    string `yaml:"tcp"`    // host:port
+	File   string `yaml:"file"`   // device file such as /dev/usb/lp0
+}
+
+// Camera is one camera of the hall. URL is rtsp:// or rtsps:// without credentials.
+type Camera struct {
+	Code     string `yaml:"code"`
+	Name     string `yaml:"name"`
+	Scene    int    `yaml:"scene"` // 1 entrance … 8 other
+	URL      string `yaml:"url"`
+	SubURL   string `yaml:"sub_url"`
+	User     string `yaml:"user"`
+	Password Secret `yaml:"password"`
+	UDP      bool   `yaml:"udp"`
+	Always   bool   `yaml:"always"` // relay without being asked
+}
+
+// Relay is where the pictures go.
+type Relay struct {
+	Node     string   `yaml:"node"`     // rtsp://host:port of the aggregation node; empty: no relay
+	Password Secret   `yaml:"password"` // publishing password; the user is the hall code
+	Subnets  []string `yaml:"subnets"`  // where cameras may be; empty: the private ranges and loopback
+	LingerS  int      `yaml:"linger_s"`
+}
+
+// Journal bounds the database.
+type Journal struct {
+	MaxMiB     int `yaml:"max_mib"`
+	RetainDays int `yaml:"retain_days"`
+}
+
+// Log is how much is logged: debug, info, warn or error.
+type Log struct {
+	Level string `yaml:"level"`
+}

@@ -1,0 +1,112 @@
+// Package device gives the interfaces every hall device implements, whatever its maker, link or protocol, and the values
+// that pass through them. Drivers implement it, the agent uses it; it knows neither.
+package device
+
+import (
+	"context"
+	"time"
+)
+
+// Device is one configured piece of hardware. Run owns its connection: it opens, serves and reopens it until ctx ends, and
+// reports through Health. Run returns an error other than ctx's only when trying again is useless.
+type Device interface {
+	Run(ctx context.Context) error
+	Health() Health
+}
+
+// Printer prints slips. Print returns when the printer said that the job is on paper, or with an *Error that says why not.
+type Printer interface {
+	Device
+	Print(ctx context.Context, job PrintJob) error
+}
+
+// Scanner delivers what a bar- or QR-code scanner read. The channel is closed when Run has returned.
+type Scanner interface {
+	Device
+	Scans() <-chan Scan
+}
+
+// IDCardReader delivers identity cards put on the reader. The channel is closed when Run has returned.
+type IDCardReader interface {
+	Device
+	Cards() <-chan IDCard
+}
+
+// Screen shows text to citizens; only the latest frame counts.
+type Screen interface {
+	Device
+	Show(ctx context.Context, f Frame) error
+}
+
+// Speaker says announcements in the order given. Say returns when the sound has ended.
+type Speaker interface {
+	Device
+	Say(ctx context.Context, a Announcement) error
+}
+
+// CallPad is the hardware keypad of a window. The channel is closed when Run has returned.
+type CallPad interface {
+	Device
+	Keys() <-chan Key
+	Display(ctx context.Context, f PadFrame) error
+}
+
+// RatingPad asks a citizen for a rating and returns it, or an *Error with CodeTimeout when nobody answered.
+type RatingPad interface {
+	Device
+	Ask(ctx context.Context, q RatingRequest) (Rating, error)
+}
+
+// PaperSensor is implemented by printers that can tell about their paper.
+type PaperSensor interface {
+	Paper(ctx context.Context) (Paper, error)
+}
+
+// SelfTester is implemented by devices that have a visible test of their own (test print, test text, a question to the SAM).
+type SelfTester interface {
+	SelfTest(ctx context.Context) error
+}
+
+// State is a device's condition in one word.
+type State string
+
+// The states, from best to worst. Unusable means that Run gave up: the configuration must change.
+const (
+	Starting State = "starting"
+	OK       State = "ok"
+	Degraded State = "degraded"
+	Offline  State = "offline"
+	Unusable State = "unusable"
+)
+
+// Health is a device's condition. Code explains every state but Starting and OK.
+type Health struct {
+	State    State
+	Code     Code
+	Since    time.Time // when State and Code became what they are
+	LastGood time.Time // last moment the device answered or delivered
+	Detail   string    // for logs and ops, never personal data
+	Counters Counters
+}
+
+// Counters count since the start of the program.
+type Counters struct {
+	Opens    uint64 // connections made
+	Failures uint64 // connections lost or refused
+	Jobs     uint64 // jobs done, or readings delivered
+	Garbage  uint64 // bytes or frames thrown away as noise
+}
+
+// Class is the kind of a device.
+type Class string
+
+// The classes.
+const (
+	ClassPrinter   Class = "printer"
+	ClassScanner   Class = "scanner"
+	ClassIDCard    Class = "idcard"
+	ClassScreen    Class = "screen"
+	ClassSpeaker   Class = "speaker"
+	ClassCallPad   Class = "callpad"
+	ClassRatingPad Class = "ratingpad"
+)

@@ -1,0 +1,38 @@
+package device
+
+import "fmt"
+
+// Code is the stable reason of a failure; messages/zh-CN.yaml has a title and advice for each as device_<code>.
+type Code string
+
+// The codes.
+const (
+	CodeOffline     Code = "offline"     // the other end is not there
+	CodeTimeout     Code = "timeout"     // it is there and does not answer
+	CodePaperOut    Code = "paper_out"   // no paper
+	CodePaperLow    Code = "paper_low"   // paper near its end; the device still works
+	CodeCoverOpen   Code = "cover_open"  // cover or head open
+	CodeCutter      Code = "cutter"      // the cutter is jammed
+	CodeBusy        Code = "busy"        // another program holds it
+	CodePermission  Code = "permission"  // the service may not open it
+	CodeBadReply    Code = "bad_reply"   // it answers something else
+	CodeBadConfig   Code = "bad_config"  // the configuration cannot work
+	CodeUnsupported Code = "unsupported" // this model cannot do it
+)
+
+// Error is a failed operation on a device. Retry says whether the same call may work later without anybody's help.
+type Error struct {
+	Op    string
+	Code  Code
+	Retry bool
+	Err   error
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("%s: %s", e.Op, e.Code)
+	}
+	return fmt.Sprintf("%s: %s: %v", e.Op, e.Code, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,121 @@
+package device
+
+import "time"
+
+// PrintJob is a slip as a list of lines; the driver turns it into the printer's language. ID appears in logs and errors.
+type PrintJob struct {
+	ID    string
+	Lines []Line
+	Cut   bool
+	Beep  bool
+}
+
+// Align places a line on the paper.
+type Align uint8
+
+// The alignments.
+const (
+	Left Align = iota
+	Center
+	Right
+)
+
+// Line is one printed line: text, a QR code, a rule or vertical space. Exactly one of Text, QR, Rule and Feed is used.
+// Text and QR are printed as data: a driver never lets a control character of theirs reach the printer.
+type Line struct {
+	Text  string
+	Align Align
+	Size  int // 1 to 8 times the normal height and width; 0 means 1
+	Bold  bool
+	QR    string
+	QRDot int // size of a QR module in dots, 1 to 16; 0 means the driver's choice
+	Rule  bool
+	Feed  int // blank lines
+}
+
+// Paper is what the printer's sensors say.
+type Paper struct {
+	End     bool
+	NearEnd bool
+	Cover   bool // the cover is open
+}
+
+// Scan is one code as the scanner delivered it.
+type Scan struct {
+	Payload   Secret
+	Symbology string // AIM identifier such as "]Q1" if the scanner sends it, else empty
+	At        time.Time
+}
+
+// IDCard is what a reader told about a card. Everything personal is a Secret.
+type IDCard struct {
+	Kind      string // resident, hmt (港澳台居民居住证), foreigner_2017 or foreigner_2023
+	Name      Secret
+	Number    Secret
+	Address   Secret
+	Sex       string // male, female or unknown
+	Ethnicity string // GB 3304 name, empty where the card has none
+	Birth     Secret // YYYYMMDD
+	ValidTo   string // YYYYMMDD, or empty for 长期
+	At        time.Time
+}
+
+// Frame is what a screen shows: a few short lines in reading order, most important first.
+type Frame struct {
+	Lines []string
+	Flash bool // draw the eye for a moment
+}
+
+// Announcement is one sentence for the speaker.
+type Announcement struct {
+	ID       string
+	Text     string
+	Language string // zh-CN or zh-yue
+}
+
+// KeyCode is what a pad's key means.
+type KeyCode string
+
+// The keys.
+const (
+	KeyNext     KeyCode = "next"
+	KeyRecall   KeyCode = "recall"
+	KeyPass     KeyCode = "pass"
+	KeyTransfer KeyCode = "transfer"
+	KeyPause    KeyCode = "pause"
+	KeyResume   KeyCode = "resume"
+	KeyLogin    KeyCode = "login"
+	KeyLogout   KeyCode = "logout"
+	KeyFinish   KeyCode = "finish"
+	KeyRate     KeyCode = "rate"
+	KeyDigit    KeyCode = "digit"
+)
+
+// Key is one press. Count is the pad's own event counter; Lost counts presses the pad reports but nobody saw.
+type Key struct {
+	Code  KeyCode
+	Digit int
+	Count uint16
+	Lost  int
+	At    time.Time
+}
+
+// PadFrame is what a pad shows to staff.
+type PadFrame struct {
+	Number  string // current ticket, empty for none
+	Waiting int
+	State   string // closed, idle, called, serving or paused
+}
+
+// RatingRequest asks for the rating of one ticket.
+type RatingRequest struct {
+	Session uint16 // tag the device echoes, binds the answer to the question
+	Prompt  string
+	Timeout time.Duration
+}
+
+// Rating is the device's answer: 1 (very dissatisfied) to 5 (very satisfied).
+type Rating struct {
+	Session uint16
+	Stars   int
+}

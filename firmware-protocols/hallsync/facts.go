@@ -1,0 +1,209 @@
+package hallsync
+
+import "time"
+
+// By says who caused a fact: a signed-in member of staff, a window's pad, a kiosk, the hall itself ("system") or the centre.
+type By struct {
+	Kind  string  `json:"kind"` // staff, pad, kiosk, citizen, system or cloud
+	ID    string  `json:"id,omitempty"`
+	Staff StaffID `json:"staff,omitempty"`
+}
+
+// DayOpened starts a business day (2006-01-02 in the hall's time zone): all number sequences begin at 1.
+type DayOpened struct {
+	BusinessDay string `json:"business_day"`
+}
+
+// DayClosed ends a business day. The open tickets were closed by TicketClosed facts before it.
+type DayClosed struct {
+	BusinessDay string `json:"business_day"`
+}
+
+// TicketTaken is a number given to a citizen. Number is what is printed and spoken ("A023"), Ordinal its count in the queue
+// that day, FlowNo the day's running number (yyyyMMdd + 6 digits).
+type TicketTaken struct {
+	Ticket      TicketID   `json:"ticket"`
+	Number      string     `json:"number"`
+	Ordinal     int        `json:"ordinal"`
+	FlowNo      string     `json:"flow_no"`
+	BusinessDay string     `json:"business_day"`
+	Queue       QueueID    `json:"queue"`
+	Class       Class      `json:"class"`
+	Channel     Channel    `json:"channel"`
+	Place       string     `json:"place,omitempty"` // kiosk, desk or window where it was taken
+	Proof       Proof      `json:"proof"`
+	Ahead       int        `json:"ahead"`
+	Wait        *WaitRange `json:"wait,omitempty"`
+	Windows     []WindowID `json:"windows"`           // windows that serve the queue
+	Printer     string     `json:"printer,omitempty"` // place whose printer makes the slip; empty: no paper
+	By          By         `json:"by"`
+}
+
+// TicketCalled is the first call of a ticket to a window. How is next, designated, passed_recall or transfer_in.
+type TicketCalled struct {
+	Ticket TicketID `json:"ticket"`
+	Number string   `json:"number"`
+	Queue  QueueID  `json:"queue"`
+	Window WindowID `json:"window"`
+	How    string   `json:"how"`
+	Why    Why      `json:"why"`
+	Reason string   `json:"reason,omitempty"`
+	By     By       `json:"by"`
+}
+
+// TicketRecalled is a further call of a called ticket at the same window; Times counts all calls of this session.
+type TicketRecalled struct {
+	Ticket TicketID `json:"ticket"`
+	Number string   `json:"number"`
+	Window WindowID `json:"window"`
+	Times  int      `json:"times"`
+	By     By       `json:"by"`
+}
+
+// TicketStarted is 开始办理: the citizen stands at the window.
+type TicketStarted struct {
+	Ticket TicketID `json:"ticket"`
+	Window WindowID `json:"window"`
+	By     By       `json:"by"`
+}
+
+// TicketFinished is 办结.
+type TicketFinished struct {
+	Ticket   TicketID `json:"ticket"`
+	Window   WindowID `json:"window"`
+	ServiceS int64    `json:"service_s"` // seconds between start and finish
+	By       By       `json:"by"`
+}
+
+// TicketPassed is 过号: called, and nobody came.
+type TicketPassed struct {
+	Ticket TicketID `json:"ticket"`
+	Number string   `json:"number"`
+	Window WindowID `json:"window"`
+	By     By       `json:"by"`
+}
+
+// TicketRequeued puts a passed ticket back in line under its old number.
+type TicketRequeued struct {
+	Ticket TicketID `json:"ticket"`
+	By     By       `json:"by"`
+}
+
+// TicketTransferred is 转号. Window, if set, is the only window that may call the ticket.
+type TicketTransferred struct {
+	Ticket   TicketID  `json:"ticket"`
+	From     WindowID  `json:"from"`
+	Queue    QueueID   `json:"queue"`
+	Window   WindowID  `json:"window,omitempty"`
+	Position Position  `json:"position"`
+	Base     time.Time `json:"base"` // the time it is ordered by in the new line
+	Reason   string    `json:"reason,omitempty"`
+	By       By        `json:"by"`
+}
+
+// TicketHeld is 挂起: put aside while the citizen fetches something.
+type TicketHeld struct {
+	Ticket TicketID `json:"ticket"`
+	Window WindowID `json:"window"`
+	Reason string   `json:"reason,omitempty"`
+	By     By       `json:"by"`
+}
+
+// TicketResumed is 恢复办理 of a held ticket.
+type TicketResumed struct {
+	Ticket TicketID `json:"ticket"`
+	Window WindowID `json:"window"`
+	By     By       `json:"by"`
+}
+
+// TicketAbandoned is 弃号 by staff. From is the state it had.
+type TicketAbandoned struct {
+	Ticket TicketID    `json:"ticket"`
+	Window WindowID    `json:"window"`
+	From   TicketState `json:"from"`
+	Reason string      `json:"reason,omitempty"`
+	By     By          `json:"by"`
+}
+
+// TicketWithdrawn is 退号 by the citizen.
+type TicketWithdrawn struct {
+	Ticket TicketID `json:"ticket"`
+	By     By       `json:"by"`
+}
+
+// TicketReopened undoes a slip of the finger: done becomes serving, abandoned waiting, passed called.
+type TicketReopened struct {
+	Ticket TicketID    `json:"ticket"`
+	Window WindowID    `json:"window"`
+	From   TicketState `json:"from"`
+	To     TicketState `json:"to"`
+	Reason string      `json:"reason"`
+	By     By          `json:"by"`
+}
+
+// TicketClosed is 日终清号 of a ticket still open when the business day ends.
+type TicketClosed struct {
+	Ticket TicketID    `json:"ticket"`
+	From   TicketState `json:"from"`
+}
+
+// TicketRated is a citizen's rating of a finished ticket; there is at most one.
+type TicketRated struct {
+	Ticket  TicketID `json:"ticket"`
+	Window  WindowID `json:"window"`
+	Staff   StaffID  `json:"staff,omitempty"`
+	Grade   Grade    `json:"grade"`
+	Reasons []string `json:"reasons,omitempty"`
+	Text    string   `json:"text,omitempty"`
+	By      By       `json:"by"`
+}
+
+// SlipAsked is 补打: one more copy of a ticket's slip was asked for. Copy 1 is the first reprint.
+type SlipAsked struct {
+	Ticket  TicketID `json:"ticket"`
+	Printer string   `json:"printer"`
+	Copy    int      `json:"copy"`
+	By      By       `json:"by"`
+}
+
+// SlipChanged says how far the printing of a slip is. Copy 0 is the first slip. Code explains a failure.
+type SlipChanged struct {
+	Ticket TicketID   `json:"ticket"`
+	Copy   int        `json:"copy"`
+	State  PrintState `json:"state"` // printing, printed or failed
+	Device string     `json:"device,omitempty"`
+	Code   string     `json:"code,omitempty"`
+}
+
+// WindowWasOpened is 开窗.
+type WindowWasOpened struct {
+	Window WindowID `json:"window"`
+	By     By       `json:"by"`
+}
+
+// WindowWasClosed is 关窗.
+type WindowWasClosed struct {
+	Window WindowID `json:"window"`
+	By     By       `json:"by"`
+}
+
+// WindowWasPaused is 暂停服务.
+type WindowWasPaused struct {
+	Window WindowID `json:"window"`
+	Reason string   `json:"reason,omitempty"`
+	By     By       `json:"by"`
+}
+
+// WindowWasUnpaused ends a pause.
+type WindowWasUnpaused struct {
+	Window WindowID `json:"window"`
+	By     By       `json:"by"`
+}
+
+// DeviceChanged is a change of a device's condition that lasted long enough to be shown.
+type DeviceChanged struct {
+	Device string `json:"device"`
+	Class  string `json:"class"`
+	State  string `json:"state"`
+	Code   string `json:"code,omitempty"`
+}

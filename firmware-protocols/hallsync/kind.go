@@ -1,0 +1,124 @@
+package hallsync
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Kind names the type of a fact.
+type Kind string
+
+// Payload is what a fact says. Each payload type has exactly one Kind.
+type Payload interface{ Kind() Kind }
+
+// The kinds of facts.
+const (
+	KindDayOpened         Kind = "day.opened"
+	KindDayClosed         Kind = "day.closed"
+	KindTicketTaken       Kind = "ticket.taken"
+	KindTicketCalled      Kind = "ticket.called"
+	KindTicketRecalled    Kind = "ticket.recalled"
+	KindTicketStarted     Kind = "ticket.started"
+	KindTicketFinished    Kind = "ticket.finished"
+	KindTicketPassed      Kind = "ticket.passed"
+	KindTicketRequeued    Kind = "ticket.requeued"
+	KindTicketTransferred Kind = "ticket.transferred"
+	KindTicketHeld        Kind = "ticket.held"
+	KindTicketResumed     Kind = "ticket.resumed"
+	KindTicketAbandoned   Kind = "ticket.abandoned"
+	KindTicketWithdrawn   Kind = "ticket.withdrawn"
+	KindTicketReopened    Kind = "ticket.reopened"
+	KindTicketClosed      Kind = "ticket.closed"
+	KindTicketRated       Kind = "ticket.rated"
+	KindSlipAsked         Kind = "slip.asked"
+	KindSlipChanged       Kind = "slip.changed"
+	KindWindowOpened      Kind = "window.opened"
+	KindWindowClosed      Kind = "window.closed"
+	KindWindowPaused      Kind = "window.paused"
+	KindWindowUnpaused    Kind = "window.unpaused"
+	KindDeviceChanged     Kind = "device.changed"
+)
+
+// UnknownKindError says that a fact is of a kind or version this program does not know.
+type UnknownKindError struct {
+	Kind Kind
+	V    int
+}
+
+func (e *UnknownKindError) Error() string {
+	return fmt.Sprintf("unknown fact kind %q version %d", string(e.Kind), e.V)
+}
+
+// PayloadError says that a fact's payload is not what its kind requires.
+type PayloadError struct {
+	Kind Kind
+	Err  error
+}
+
+func (e *PayloadError) Error() string { return fmt.Sprintf("payload of %s: %v", e.Kind, e.Err) }
+func (e *PayloadError) Unwrap() error { return e.Err }
+
+func decodePayload(k Kind, v int, raw json.RawMessage) (Payload, error) {
+	if v != 1 {
+		return nil, &UnknownKindError{Kind: k, V: v}
+	}
+	switch k {
+	case KindDayOpened:
+		return into[DayOpened](raw)
+	case KindDayClosed:
+		return into[DayClosed](raw)
+	case KindTicketTaken:
+		return into[TicketTaken](raw)
+	case KindTicketCalled:
+		return into[TicketCalled](raw)
+	case KindTicketRecalled:
+		return into[TicketRecalled](raw)
+	case KindTicketStarted:
+		return into[TicketStarted](raw)
+	case KindTicketFinished:
+		return into[TicketFinished](raw)
+	case KindTicketPassed:
+		return into[TicketPassed](raw)
+	case KindTicketRequeued:
+		return into[TicketRequeued](raw)
+	case KindTicketTransferred:
+		return into[TicketTransferred](raw)
+	case KindTicketHeld:
+		return into[TicketHeld](raw)
+	case KindTicketResumed:
+		return into[TicketResumed](raw)
+	case KindTicketAbandoned:
+		return into[TicketAbandoned](raw)
+	case KindTicketWithdrawn:
+		return into[TicketWithdrawn](raw)
+	case KindTicketReopened:
+		return into[TicketReopened](raw)
+	case KindTicketClosed:
+		return into[TicketClosed](raw)
+	case KindTicketRated:
+		return into[TicketRated](raw)
+	case KindSlipAsked:
+		return into[SlipAsked](raw)
+	case KindSlipChanged:
+		return into[SlipChanged](raw)
+	case KindWindowOpened:
+		return into[WindowWasOpened](raw)
+	case KindWindowClosed:
+		return into[WindowWasClosed](raw)
+	case KindWindowPaused:
+		return into[WindowWasPaused](raw)
+	case KindWindowUnpaused:
+		return into[WindowWasUnpaused](raw)
+	case KindDeviceChanged:
+		return into[DeviceChanged](raw)
+	}
+	return nil, &UnknownKindError{Kind: k, V: v}
+}
+
+func into[P Payload](raw json.RawMessage) (Payload, error) {
+	var p P
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return nil, &PayloadError{Kind: p.Kind(), Err: err}
+	}
+	return p, nil
+}

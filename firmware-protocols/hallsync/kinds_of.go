@@ -1,0 +1,27 @@
+package hallsync
+
+// Kind implements Payload.
+func (DayOpened) Kind() Kind         { return KindDayOpened }
+func (DayClosed) Kind() Kind         { return KindDayClosed }
+func (TicketTaken) Kind() Kind       { return KindTicketTaken }
+func (TicketCalled) Kind() Kind      { return KindTicketCalled }
+func (TicketRecalled) Kind() Kind    { return KindTicketRecalled }
+func (TicketStarted) Kind() Kind     { return KindTicketStarted }
+func (TicketFinished) Kind() Kind    { return KindTicketFinished }
+func (TicketPassed) Kind() Kind      { return KindTicketPassed }
+func (TicketRequeued) Kind() Kind    { return KindTicketRequeued }
+func (TicketTransferred) Kind() Kind { return KindTicketTransferred }
+func (TicketHeld) Kind() Kind        { return KindTicketHeld }
+func (TicketResumed) Kind() Kind     { return KindTicketResumed }
+func (TicketAbandoned) Kind() Kind   { return KindTicketAbandoned }
+func (TicketWithdrawn) Kind() Kind   { return KindTicketWithdrawn }
+func (TicketReopened) Kind() Kind    { return KindTicketReopened }
+func (TicketClosed) Kind() Kind      { return KindTicketClosed }
+func (TicketRated) Kind() Kind       { return KindTicketRated }
+func (SlipAsked) Kind() Kind         { return KindSlipAsked }
+func (SlipChanged) Kind() Kind       { return KindSlipChanged }
+func (WindowWasOpened) Kind() Kind   { return KindWindowOpened }
+func (WindowWasClosed) Kind() Kind   { return KindWindowClosed }
+func (WindowWasPaused) Kind() Kind   { return KindWindowPaused }
+func (WindowWasUnpaused) Kind() Kind { return KindWindowUnpaused }
+func (DeviceChanged) Kind() Kind     { return KindDeviceChanged }

@@ -1,0 +1,155 @@
+package hallsync
+
+// TicketID is a ULID: 26 characters, unique without coordination, never shown to citizens.
+type TicketID string
+
+// QueueID names a queue of the hall ("A"); it is also the prefix of its ticket numbers.
+type QueueID string
+
+// WindowID names a window of the hall ("1", "A12") as the people in the hall see it.
+type WindowID string
+
+// StaffID names a member of staff as hall.yaml does. It is a work id, not a personal name.
+type StaffID string
+
+// TicketState is where a ticket stands. The transitions between states are the table in package queue.
+type TicketState string
+
+// The states of a ticket.
+const (
+	Waiting   TicketState = "waiting"   // 等候
+	Called    TicketState = "called"    // 已叫号
+	Serving   TicketState = "serving"   // 办理中
+	Held      TicketState = "held"      // 挂起
+	Passed    TicketState = "passed"    // 过号
+	Done      TicketState = "done"      // 办结
+	Abandoned TicketState = "abandoned" // 弃号
+	Withdrawn TicketState = "withdrawn" // 退号
+	Closed    TicketState = "closed"    // 日终清号
+)
+
+// Open reports whether the ticket still takes part in the day.
+func (s TicketState) Open() bool {
+	return s == Waiting || s == Called || s == Serving || s == Held || s == Passed
+}
+
+// Class is the ticket's priority class.
+type Class string
+
+// The classes, in rising order of precedence.
+const (
+	Normal      Class = "normal"      // 普通
+	Appointment Class = "appointment" // 预约
+	Elder       Class = "elder"       // 老年人、残疾人、孕妇
+	Priority    Class = "priority"    // 军人、烈属等法定优先
+)
+
+// Rank orders classes: the higher rank is served first.
+func (c Class) Rank() int {
+	switch c {
+	case Priority:
+		return 3
+	case Elder:
+		return 2
+	case Appointment:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Valid reports whether the class is one of the four.
+func (c Class) Valid() bool { return c == Normal || c == Appointment || c == Elder || c == Priority }
+
+// Channel is where a ticket was taken.
+type Channel string
+
+// The channels.
+const (
+	AtKiosk  Channel = "kiosk"
+	AtDesk   Channel = "desk"
+	AtWindow Channel = "window"
+	Online   Channel = "online"
+)
+
+// Valid reports whether the channel is known.
+func (c Channel) Valid() bool { return c == AtKiosk || c == AtDesk || c == AtWindow || c == Online }
+
+// Proof is how a citizen was recognised when taking a ticket; it never says who.
+type Proof string
+
+// The proofs.
+const (
+	ProofNone   Proof = "none"
+	ProofIDCard Proof = "idcard"
+	ProofYSS    Proof = "yss_code" // 粤省事码
+	ProofYSH    Proof = "ysh_code" // 粤商码
+)
+
+// WindowState is whether a window serves.
+type WindowState string
+
+// The states of a window.
+const (
+	WindowClosed WindowState = "closed"
+	WindowOpen   WindowState = "open"
+	WindowPaused WindowState = "paused"
+)
+
+// Position is where a transferred ticket enters the other queue.
+type Position string
+
+// The positions.
+const (
+	AtFront   Position = "front"
+	ByArrival Position = "arrival" // by the time the ticket was taken; the default
+	AtEnd     Position = "end"
+)
+
+// Grade is a citizen's rating. Numbers of outside standards (which run 1–5 in both directions) never appear here.
+type Grade string
+
+// The five grades of 好差评.
+const (
+	VerySatisfied    Grade = "very_satisfied"
+	Satisfied        Grade = "satisfied"
+	Fair             Grade = "fair"
+	Dissatisfied     Grade = "dissatisfied"
+	VeryDissatisfied Grade = "very_dissatisfied"
+)
+
+// Valid reports whether the grade is one of the five.
+func (g Grade) Valid() bool {
+	switch g {
+	case VerySatisfied, Satisfied, Fair, Dissatisfied, VeryDissatisfied:
+		return true
+	}
+	return false
+}
+
+// PrintState is how far a ticket's slip is.
+type PrintState string
+
+// The states of a slip. SlipNone: no paper was asked for.
+const (
+	SlipNone     PrintState = "none"
+	SlipPending  PrintState = "pending"
+	SlipPrinting PrintState = "printing"
+	SlipPrinted  PrintState = "printed"
+	SlipFailed   PrintState = "failed"
+)
+
+// WaitRange is an estimate of the time still to wait, in seconds, from P50 to P80, rounded to five minutes.
+type WaitRange struct {
+	LowS  int `json:"low_s"`
+	HighS int `json:"high_s"`
+}
+
+// Why explains a call: which rule chose the ticket, its score under that rule, how long it had waited, and the number that
+// would have been next ("" if nobody else waited).
+type Why struct {
+	Rule    string `json:"rule"`
+	Score   int64  `json:"score"`
+	WaitedS int64  `json:"waited_s"`
+	Next    string `json:"next"`
+}
