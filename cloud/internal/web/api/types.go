@@ -1,0 +1,218 @@
+// Package api gives the cloud's JSON API under /api/v1: what the console and other systems read. The same table of routes
+// mounts the handlers and writes openapi.json, so that the description cannot drift from the program.
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Page is one page of a list. Total counts all items that match the filters, not only those on this page.
+// Query parameters of every list: page (from 1) and size (1–200, default 50).
+type Page[T any] struct {
+	Items []T `json:"items"`
+	Total int `json:"total"`
+}
+
+// SignIn is the body of POST /api/v1/session. The answer is a Session and the cookie hall_session.
+// Requests that change something with the cookie must come from the console's own origin.
+type SignIn struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
+}
+
+// Session is who is signed in. By is password (the cookie) or token (Authorization: Bearer); a token does not expire.
+type Session struct {
+	User      string     `json:"user"`
+	Name      string     `json:"name"`
+	By        string     `json:"by"`
+	ExpiresAt *time.Time `json:"expires_at"`
+}
+
+// HallState says whether a hall is heard.
+type HallState string
+
+// The states of a hall.
+const (
+	HallOnline  HallState = "online"  // connected and heard within the last 90 s
+	HallStale   HallState = "stale"   // connected, but silent for longer
+	HallOffline HallState = "offline" // not connected
+	HallNever   HallState = "never"   // configured, and never heard
+)
+
+// Hall is one line of GET /api/v1/halls and the data of each change of the stream.
+// Filters: q (part of code, name or region), state (a HallState), severity (info, warning, error).
+type Hall struct {
+	ID           hallsync.HallID `json:"id"`
+	Name         string          `json:"name"`
+	Region       string          `json:"region"`
+	Profile      string          `json:"profile"` // full, town, village or empty while unknown
+	State        HallState       `json:"state"`
+	SeenAt       *time.Time      `json:"seen_at"` // last message of any kind
+	Version      string          `json:"version"`
+	Severity     string          `json:"severity"`     // worst health finding: empty, info, warning or error
+	BusinessDay  string          `json:"business_day"` // 2006-01-02; empty while no day is open
+	Waiting      int             `json:"waiting"`
+	Serving      int             `json:"serving"`
+	TakenToday   int             `json:"taken_today"`
+	WindowsOpen  int             `json:"windows_open"`
+	Windows      int             `json:"windows"`
+	Devices      int             `json:"devices"`
+	DevicesBad   int             `json:"devices_bad"` // not ok
+	Cameras      int             `json:"cameras"`
+	CamerasLive  int             `json:"cameras_live"`  // arriving at this node now
+	FactsPending uint64          `json:"facts_pending"` // facts the hall holds and the cloud does not yet
+}
+
+// HallDetail is GET /api/v1/halls/{id}.
+type HallDetail struct {
+	Hall
+	Queues     []Queue                 `json:"queues"`
+	WindowList []Window                `json:"window_list"`
+	Calls      []Call                  `json:"calls"` // the latest 20, newest first
+	DeviceList []hallsync.DeviceStatus `json:"device_list"`
+	CameraList []Camera                `json:"camera_list"`
+	Health     []hallsync.Condition    `json:"health"`
+	Log        Log                     `json:"log"`
+}
+
+// Queue is one queue of a hall today.
+type Queue struct {
+	ID      hallsync.QueueID `json:"id"`
+	Name    string           `json:"name"` // empty until the hall has reported it
+	Waiting int              `json:"waiting"`
+	Taken   int              `json:"taken"`
+	Done    int              `json:"done"`
+}
+
+// Window is one window of a hall as its facts say.
+type Window struct {
+	ID     hallsync.WindowID    `json:"id"`
+	State  hallsync.WindowState `json:"state"`
+	Reason string               `json:"reason"` // of a pause
+	Staff  hallsync.StaffID     `json:"staff"`  // work id, empty when nobody
+	Since  time.Time            `json:"since"`
+	Ticket *WindowTicket        `json:"ticket"` // the ticket called to it or served at it
+}
+
+// WindowTicket is the ticket at a window.
+type WindowTicket struct {
+	ID     hallsync.TicketID    `json:"id"`
+	Number string               `json:"number"`
+	State  hallsync.TicketState `json:"state"`
+}
+
+// Call is one call or recall.
+type Call struct {
+	Seq     hallsync.Seq      `json:"seq"`
+	At      time.Time         `json:"at"`
+	Ticket  hallsync.TicketID `json:"ticket"`
+	Number  string            `json:"number"`
+	Queue   hallsync.QueueID  `json:"queue"`
+	Window  hallsync.WindowID `json:"window"`
+	How     string            `json:"how"` // next, designated, passed_recall, transfer_in or recall
+	Times   int               `json:"times"`
+	Rule    string            `json:"rule"` // the rule that chose the ticket; empty for a recall
+	WaitedS int64             `json:"waited_s"`
+}
+
+// Log says how far a hall's log has come: what the hall wrote, what is stored here, and what is between.
+type Log struct {
+	Epoch        string       `json:"epoch"`         // the epoch in force
+	Epochs       int          `json:"epochs"`        // all epochs ever seen of this hall
+	HallLast     hallsync.Seq `json:"hall_last"`     // last fact the hall has, as it reported
+	HallAcked    hallsync.Seq `json:"hall_acked"`    // last fact the hall knows to be here
+	Stored       hallsync.Seq `json:"stored"`        // every fact up to here is stored and projected
+	Highest      hallsync.Seq `json:"highest"`       // highest fact stored, above a gap if greater than stored
+	Refused      int          `json:"refused"`       // facts refused by name
+	Gone         int          `json:"gone"`          // facts the hall no longer had when asked
+	Stale        bool         `json:"stale"`         // the hall was told to open a new epoch and has not yet
+	ReceivedAt   *time.Time   `json:"received_at"`   // arrival of the latest fact
+	ClockSkewMS  *int64       `json:"clock_skew_ms"` // hall's clock minus ours at its last hello
+	FileBytes    int64        `json:"file_bytes"`    // size of the hall's database
+	FsyncP99Usec int64        `json:"fsync_p99_us"`
+}
+
+// Ticket is one line of GET /api/v1/tickets?hall=…, newest first.
+// Filters: hall (required), day (2006-01-02), state, queue, window, number.
+type Ticket struct {
+	ID          hallsync.TicketID    `json:"id"`
+	Hall        hallsync.HallID      `json:"hall"`
+	Number      string               `json:"number"`
+	FlowNo      string               `json:"flow_no"`
+	BusinessDay string               `json:"business_day"`
+	Queue       hallsync.QueueID     `json:"queue"`
+	Class       hallsync.Class       `json:"class"`
+	Channel     hallsync.Channel     `json:"channel"`
+	Place       string               `json:"place"` // kiosk, desk or window where it was taken
+	Proof       hallsync.Proof       `json:"proof"`
+	State       hallsync.TicketState `json:"state"`
+	Window      hallsync.WindowID    `json:"window"`
+	TakenAt     time.Time            `json:"taken_at"`
+	CalledAt    *time.Time           `json:"called_at"` // first call
+	StartedAt   *time.Time           `json:"started_at"`
+	EndedAt     *time.Time           `json:"ended_at"` // done, abandoned, withdrawn or closed
+	Calls       int                  `json:"calls"`
+	WaitedS     *int64               `json:"waited_s"` // from taking to the first call
+	ServiceS    *int64               `json:"service_s"`
+	Print       hallsync.PrintState  `json:"print"`
+	Reprints    int                  `json:"reprints"`
+	Grade       hallsync.Grade       `json:"grade"` // empty while not rated
+}
+
+// Fact is one line of GET /api/v1/facts?hall=…, in rising order of seq: what the hall wrote, and when it came.
+// Filters: hall (required), epoch (default: the one in force), after (a seq, default 0), kind. Page by after, not by page:
+// the next page starts after the last seq of this one.
+type Fact struct {
+	Epoch      string          `json:"epoch"`
+	Seq        hallsync.Seq    `json:"seq"`
+	Kind       hallsync.Kind   `json:"kind"`
+	V          int             `json:"v"`
+	At         time.Time       `json:"at"`
+	ReceivedAt time.Time       `json:"received_at"`
+	Refused    string          `json:"refused"` // code, empty for an accepted fact
+	Hash       string          `json:"hash"`    // first 8 bytes of SHA-256 of the original bytes, in hex
+	Payload    json.RawMessage `json:"payload"`
+}
+
+// Camera is one line of GET /api/v1/cameras. State, reason and codec are the hall's own report; live says that the pictures
+// arrive at this node now. Filters: hall, state, live (true or false), q (part of code or name).
+type Camera struct {
+	Code    string          `json:"code"`
+	Hall    hallsync.HallID `json:"hall"`
+	Name    string          `json:"name"`
+	Scene   int             `json:"scene"` // 1 entrance … 8 other
+	State   string          `json:"state"` // idle, connecting, relaying, degraded, offline, auth_failed or empty while unknown
+	Reason  string          `json:"reason"`
+	Since   *time.Time      `json:"since"`
+	Codec   string          `json:"codec"`
+	BitsPS  int64           `json:"bits_ps"`
+	Live    bool            `json:"live"`
+	Viewers int             `json:"viewers"`
+	Whep    string          `json:"whep"` // path of the WHEP endpoint: POST an SDP offer there, with the session
+}
+
+// The stream GET /api/v1/stream is text/event-stream. Each connection begins with the event `ready` (data: Ready): fetch
+// now what you show. Then come `change` events (data: Change), at most about four a second for one hall, the newest state
+// winning. A reader that falls behind gets `ready` again.
+
+// Ready is the data of the event `ready`.
+type Ready struct {
+	At time.Time `json:"at"`
+}
+
+// Change is the data of the event `change`. Parts names what changed of the hall, of PartStatus, PartQueues and so on.
+type Change struct {
+	Hall  Hall     `json:"hall"`
+	Parts []string `json:"parts"`
+}
+
+// The parts of a hall in a Change.
+const (
+	PartStatus  = "status"  // presence, version, health, devices, log position: from the hall's report
+	PartQueues  = "queues"  // tickets and queue lengths
+	PartWindows = "windows" // windows and calls
+	PartCameras = "cameras" // a camera began or stopped arriving, or was reported differently
+)
