@@ -1,7 +1,5 @@
 package hallsync
 
-import "time"
-
 // By says who caused a fact: a signed-in member of staff, a window's pad, a kiosk, the hall itself ("system") or the centre.
 type By struct {
 	Kind  string  `json:"kind"` // staff, pad, kiosk, citizen, system or cloud
@@ -91,14 +89,13 @@ type TicketRequeued struct {
 
 // TicketTransferred is 转号. Window, if set, is the only window that may call the ticket.
 type TicketTransferred struct {
-	Ticket   TicketID  `json:"ticket"`
-	From     WindowID  `json:"from"`
-	Queue    QueueID   `json:"queue"`
-	Window   WindowID  `json:"window,omitempty"`
-	Position Position  `json:"position"`
-	Base     time.Time `json:"base"` // the time it is ordered by in the new line
-	Reason   string    `json:"reason,omitempty"`
-	By       By        `json:"by"`
+	Ticket   TicketID `json:"ticket"`
+	From     WindowID `json:"from"`
+	Queue    QueueID  `json:"queue"`
+	Window   WindowID `json:"window,omitempty"`
+	Position Position `json:"position"`
+	Reason   string   `json:"reason,omitempty"`
+	By       By       `json:"by"`
 }
 
 // TicketHeld is 挂起: put aside while the citizen fetches something.

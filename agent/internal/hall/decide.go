@@ -1,0 +1,90 @@
+package hall
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/store"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// clock is the wall clock without Go's monotonic part, so that a time reads the same before and after it was stored.
+func (h *Hall) clock() time.Time { return h.now().In(h.plan.Location).Round(0) }
+
+// update runs do on the writer's goroutine, turning the business day first if do finds that it is over.
+func (h *Hall) update(ctx context.Context, do func(*store.Tx) error) error {
+	err := h.store.Update(ctx, do)
+	if !dayOver(err) {
+		return err
+	}
+	if err := h.turn(ctx); err != nil {
+		return err
+	}
+	return h.store.Update(ctx, do)
+}
+
+// dayOver reports whether a command failed only because the business day must be turned first.
+func dayOver(err error) bool {
+	var refusal *queue.Refusal
+	return errors.As(err, &refusal) && refusal.Code == queue.DayNotOpen
+}
+
+// decide runs the rules on the writer's goroutine. The writer's state changes last, when nothing can fail any more.
+func (h *Hall) decide(tx *store.Tx, c queue.Command, now time.Time) (Result, error) {
+	res := Result{State: h.ahead, At: now}
+	facts, err := h.ahead.Decide(c, now)
+	if err != nil {
+		if !errors.As(err, &res.Refusal) || res.Refusal.Code == queue.DayNotOpen {
+			return Result{}, err
+		}
+		return res, nil
+	}
+	for _, f := range facts {
+		if _, err := tx.Append(f, now); err != nil {
+			return Result{}, err
+		}
+	}
+	for _, f := range facts {
+		h.ahead.Apply(f, now)
+	}
+	res.Facts = facts
+	return res, nil
+}
+
+// render makes the answer. The facts are in the transaction already, so a fault here must not undo them: it is answered as an
+// internal error, and remembered, because repeating the command would do it twice.
+func (h *Hall) render(r Request, res Result) (status int, body []byte) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error("answer not rendered", "panic", p)
+			status, body = 500, []byte(`{"status":500,"code":"internal"}`)
+		}
+	}()
+	return r.Render(res)
+}
+
+// turn closes a business day that is over and opens the new one, with a snapshot of the state behind it.
+func (h *Hall) turn(ctx context.Context) error {
+	over := false
+	now := h.clock()
+	h.Read(func(s *queue.State, _ hallsync.Seq) { over = s.DayOver(now) })
+	if !over {
+		return nil
+	}
+	return h.store.Update(ctx, func(tx *store.Tx) error {
+		res, err := h.decide(tx, queue.TurnDay{}, h.clock())
+		if err != nil || len(res.Facts) == 0 {
+			return err
+		}
+		snapshot, err := json.Marshal(h.ahead)
+		if err != nil { // the log alone is enough
+			h.log.Error("state not written as snapshot", "error", err)
+			return nil
+		}
+		tx.SetSnapshot(snapshot)
+		return nil
+	})
+}

@@ -1,0 +1,195 @@
+// Package hall gives the use cases of a hall: a command goes in, the rules decide, one transaction stores the facts and the
+// answer, and a dirty signal goes out. Nothing is shown, printed, spoken or sent that did not pass through here.
+package hall
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/store"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Hall is a running hall. All methods are safe for concurrent use.
+//
+// It keeps the state twice: ahead belongs to the store's writer and already has the facts of the commit under way; state is
+// what the disk has, and the only one that anybody else sees.
+type Hall struct {
+	store *store.Store
+	plan  *queue.Plan
+	log   *slog.Logger
+	now   func() time.Time
+
+	ahead *queue.State // writer's goroutine only
+
+	mu       sync.RWMutex
+	state    *queue.State
+	seq      hallsync.Seq // last fact in state
+	watchers map[chan struct{}]struct{}
+}
+
+// New loads the hall's state from the store. now is the wall clock, time.Now outside tests.
+func New(st *store.Store, plan *queue.Plan, log *slog.Logger, now func() time.Time) (*Hall, error) {
+	h := &Hall{
+		store: st, plan: plan, log: log, now: now,
+		state: queue.New(plan), watchers: map[chan struct{}]struct{}{},
+	}
+	err := st.Load(
+		func(snapshot []byte) (err error) {
+			h.state, err = queue.Restore(plan, snapshot)
+			return err
+		},
+		func(e hallsync.Event, p hallsync.Payload) error {
+			h.state.Apply(p, e.At)
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("load hall: %w", err)
+	}
+	h.seq = st.Next() - 1
+	if h.ahead, err = clone(plan, h.state); err != nil {
+		return nil, err
+	}
+	st.Watch(h)
+	return h, nil
+}
+
+func clone(plan *queue.Plan, s *queue.State) (*queue.State, error) {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("copy state: %w", err)
+	}
+	return queue.Restore(plan, raw)
+}
+
+// Committed implements store.Committed: the facts are on disk and may be seen.
+func (h *Hall) Committed(facts []store.Fact) {
+	h.mu.Lock()
+	for _, f := range facts {
+		h.state.Apply(f.Value, f.At)
+	}
+	h.seq = facts[len(facts)-1].Seq
+	for w := range h.watchers {
+		select {
+		case w <- struct{}{}:
+		default: // it is dirty already
+		}
+	}
+	h.mu.Unlock()
+}
+
+// RolledBack implements store.Committed: the writer's state forgets what did not reach the disk.
+func (h *Hall) RolledBack() {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	ahead, err := clone(h.plan, h.state)
+	if err != nil { // a state that was read from JSON can be written as JSON
+		h.log.Error("state not rolled back", "error", err)
+		return
+	}
+	h.ahead = ahead
+}
+
+// Read lets f look at the committed state and the sequence of its last fact. f must be quick and keep nothing.
+func (h *Hall) Read(f func(s *queue.State, seq hallsync.Seq)) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	f(h.state, h.seq)
+}
+
+// Watch gives a channel that gets a value after changes. Several changes may come as one value: read the state again. cancel
+// ends it.
+func (h *Hall) Watch() (dirty <-chan struct{}, cancel func()) {
+	w := make(chan struct{}, 1)
+	h.mu.Lock()
+	h.watchers[w] = struct{}{}
+	h.mu.Unlock()
+	return w, func() {
+		h.mu.Lock()
+		delete(h.watchers, w)
+		h.mu.Unlock()
+	}
+}
+
+// Run turns the business day when it is over, even if nobody comes. It returns when ctx ends.
+func (h *Hall) Run(ctx context.Context) error {
+	tick := time.NewTicker(30 * time.Second)
+	defer tick.Stop()
+	for {
+		if err := h.turn(ctx); err != nil && ctx.Err() == nil {
+			h.log.Error("business day not turned", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// Result is what a command came to, as the writer sees it. State must only be read, and only inside Render.
+type Result struct {
+	State   *queue.State
+	Facts   []hallsync.Payload
+	Refusal *queue.Refusal // nil if the command was taken
+	At      time.Time
+}
+
+// Do runs a command. It returns the facts it led to, or a *queue.Refusal, or a *store.Error.
+func (h *Hall) Do(ctx context.Context, c queue.Command) (facts []hallsync.Payload, err error) {
+	err = h.update(ctx, func(tx *store.Tx) error {
+		res, err := h.decide(tx, c, h.clock())
+		if err == nil && res.Refusal != nil {
+			err = res.Refusal
+		}
+		facts = res.Facts
+		return err
+	})
+	return facts, err
+}
+
+// Request is a command that must have one effect and one answer however often it is sent.
+type Request struct {
+	Key     store.AnswerKey
+	Asked   string                                 // store.DigestOf the body
+	Command func() (queue.Command, error)          // asked for once, never on a repetition
+	Render  func(Result) (status int, body []byte) // makes the answer, inside the transaction
+}
+
+// ErrKeyReused says that the key was used before with another body.
+var ErrKeyReused = errors.New("idempotency key was used with another body")
+
+// Answer runs a request once. A repetition gets the first answer, byte for byte, with replayed true, also after a crash:
+// answer and facts are one commit. Refusals are remembered like other answers; errors of Command and of the store are not.
+// Requests with the same key wait for each other.
+func (h *Hall) Answer(ctx context.Context, r Request) (a store.Answer, replayed bool, err error) {
+	err = h.update(ctx, func(tx *store.Tx) error {
+		now := h.clock()
+		if first, ok := tx.Answer(r.Key, now); ok {
+			if first.Asked != r.Asked {
+				return ErrKeyReused
+			}
+			a, replayed = first, true
+			return nil
+		}
+		c, err := r.Command()
+		if err != nil {
+			return err
+		}
+		res, err := h.decide(tx, c, now)
+		if err != nil {
+			return err
+		}
+		a = store.Answer{Asked: r.Asked, At: now}
+		a.Status, a.Body = h.render(r, res)
+		tx.PutAnswer(r.Key, a)
+		return nil
+	})
+	return a, replayed, err
+}

@@ -1,0 +1,227 @@
+package queue
+
+import (
+	"slices"
+	"time"
+
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Apply folds one fact into the state. It never fails: a fact is the truth, and one about an unknown ticket changes nothing.
+func (s *State) Apply(p hallsync.Payload, at time.Time) {
+	switch f := p.(type) {
+	case hallsync.DayOpened:
+		s.openDay(f.BusinessDay)
+	case hallsync.TicketTaken:
+		s.applyTaken(f, at)
+	case hallsync.TicketCalled:
+		s.applyCalled(f, at)
+	case hallsync.TicketRecalled:
+		s.onTicket(f.Ticket, func(t *Ticket) {
+			t.Calls = f.Times
+			s.showCall(t, at)
+		})
+	case hallsync.TicketStarted:
+		s.onTicket(f.Ticket, func(t *Ticket) { t.State, t.StartedAt = hallsync.Serving, at })
+	case hallsync.TicketFinished:
+		s.applyFinished(f, at)
+	case hallsync.TicketPassed:
+		s.onTicket(f.Ticket, func(t *Ticket) {
+			s.leave(t, at)
+			t.State, t.PassedAt = hallsync.Passed, at
+		})
+	case hallsync.TicketRequeued:
+		s.onTicket(f.Ticket, func(t *Ticket) {
+			s.turns++
+			t.Turn, t.Front = s.turns, false
+			s.enter(t)
+		})
+	case hallsync.TicketTransferred:
+		s.onTicket(f.Ticket, func(t *Ticket) { s.applyTransferred(t, f, at) })
+	case hallsync.TicketHeld:
+		s.onTicket(f.Ticket, func(t *Ticket) {
+			s.leave(t, at)
+			t.State = hallsync.Held
+			w := s.at(f.Window)
+			w.Held = append(w.Held, t.ID)
+		})
+	case hallsync.TicketResumed:
+		s.onTicket(f.Ticket, func(t *Ticket) {
+			s.leave(t, at)
+			t.State = hallsync.Serving
+			s.occupy(f.Window, t, at)
+		})
+	case hallsync.TicketAbandoned:
+		s.onTicket(f.Ticket, func(t *Ticket) {
+			s.leave(t, at)
+			t.State, t.Window = hallsync.Abandoned, f.Window
+			s.at(f.Window).Last = t.ID
+		})
+	case hallsync.TicketWithdrawn:
+		s.onTicket(f.Ticket, func(t *Ticket) { s.leave(t, at); t.State = hallsync.Withdrawn })
+	case hallsync.TicketClosed:
+		s.onTicket(f.Ticket, func(t *Ticket) { s.leave(t, at); t.State = hallsync.Closed })
+	case hallsync.TicketReopened:
+		s.onTicket(f.Ticket, func(t *Ticket) { s.applyReopened(t, f, at) })
+	case hallsync.TicketRated:
+		s.onTicket(f.Ticket, func(t *Ticket) { t.Rated = f.Grade })
+	case hallsync.SlipAsked:
+		s.onTicket(f.Ticket, func(t *Ticket) {
+			t.Printer, t.Reprints = f.Printer, f.Copy
+			s.setSlip(t, hallsync.SlipPending)
+		})
+	case hallsync.SlipChanged:
+		s.onTicket(f.Ticket, func(t *Ticket) { s.setSlip(t, f.State) })
+	default:
+		s.applyWindow(p, at)
+	}
+}
+
+func (s *State) applyWindow(p hallsync.Payload, at time.Time) {
+	switch f := p.(type) {
+	case hallsync.WindowWasOpened:
+		s.setWindow(f.Window, hallsync.WindowOpen, f.By.Staff, "", at)
+	case hallsync.WindowWasClosed:
+		s.setWindow(f.Window, hallsync.WindowClosed, "", "", at)
+	case hallsync.WindowWasPaused:
+		s.setWindow(f.Window, hallsync.WindowPaused, s.at(f.Window).Staff, f.Reason, at)
+	case hallsync.WindowWasUnpaused:
+		s.setWindow(f.Window, hallsync.WindowOpen, s.at(f.Window).Staff, "", at)
+	}
+}
+
+func (s *State) setWindow(id hallsync.WindowID, st hallsync.WindowState, staff hallsync.StaffID, reason string, at time.Time) {
+	w := s.at(id)
+	w.State, w.Staff, w.Reason, w.Since = st, staff, reason, at
+}
+
+func (s *State) openDay(day string) {
+	s.day, s.flow = day, 0
+	clear(s.ordinals)
+	clear(s.tickets)
+	clear(s.lines)
+	clear(s.slips)
+	s.calls = nil
+	for _, w := range s.windows {
+		w.Ticket, w.Last, w.Held = "", "", nil
+	}
+}
+
+func (s *State) applyTaken(f hallsync.TicketTaken, at time.Time) {
+	s.turns++
+	s.flow++
+	s.ordinals[f.Queue] = f.Ordinal
+	t := &Ticket{
+		ID: f.Ticket, Number: f.Number, Ordinal: f.Ordinal, FlowNo: f.FlowNo, Queue: f.Queue, Class: f.Class,
+		Channel: f.Channel, Place: f.Place, Proof: f.Proof, TakenAt: at, Turn: s.turns,
+		Print: hallsync.SlipNone, Printer: f.Printer,
+	}
+	if f.Printer != "" {
+		s.setSlip(t, hallsync.SlipPending)
+	}
+	s.tickets[t.ID] = t
+	s.enter(t)
+}
+
+func (s *State) applyCalled(f hallsync.TicketCalled, at time.Time) {
+	s.onTicket(f.Ticket, func(t *Ticket) {
+		s.leave(t, at)
+		t.State, t.CalledAt, t.Calls, t.Front, t.Target = hallsync.Called, at, 1, false, ""
+		t.StartedAt = time.Time{}
+		s.occupy(f.Window, t, at)
+		s.showCall(t, at)
+	})
+}
+
+func (s *State) applyFinished(f hallsync.TicketFinished, at time.Time) {
+	s.onTicket(f.Ticket, func(t *Ticket) {
+		s.leave(t, at)
+		t.State, t.FinishedAt, t.Staff = hallsync.Done, at, f.By.Staff
+		got := append(s.services[t.Queue], max(0, int64(at.Sub(t.CalledAt)/time.Second)))
+		s.services[t.Queue] = got[max(0, len(got)-maxServices):]
+	})
+}
+
+func (s *State) applyTransferred(t *Ticket, f hallsync.TicketTransferred, at time.Time) {
+	s.leave(t, at)
+	t.Queue, t.Target, t.Front = f.Queue, f.Window, f.Position == hallsync.AtFront
+	if f.Position == hallsync.AtEnd {
+		s.turns++
+		t.Turn = s.turns
+	}
+	s.enter(t)
+}
+
+func (s *State) applyReopened(t *Ticket, f hallsync.TicketReopened, at time.Time) {
+	switch f.To {
+	case hallsync.Waiting:
+		s.enter(t)
+	case hallsync.Called:
+		t.State, t.CalledAt = hallsync.Called, at
+		s.occupy(f.Window, t, at)
+		s.showCall(t, at)
+	case hallsync.Serving:
+		t.State = hallsync.Serving
+		s.occupy(f.Window, t, at)
+	}
+}
+
+func (s *State) setSlip(t *Ticket, to hallsync.PrintState) {
+	t.Print = to
+	if to == hallsync.SlipPending {
+		s.slips[t.ID] = t
+	} else {
+		delete(s.slips, t.ID)
+	}
+}
+
+func (s *State) onTicket(id hallsync.TicketID, do func(*Ticket)) {
+	if t := s.tickets[id]; t != nil {
+		do(t)
+	}
+}
+
+// at gives the record of a window, making it on its first fact.
+func (s *State) at(id hallsync.WindowID) *Window {
+	w := s.windows[id]
+	if w == nil {
+		w = &Window{ID: id, State: hallsync.WindowClosed}
+		s.windows[id] = w
+	}
+	return w
+}
+
+// enter puts a ticket into its line.
+func (s *State) enter(t *Ticket) {
+	t.State = hallsync.Waiting
+	s.lines[t.Queue] = s.lines[t.Queue].insert(t)
+}
+
+// leave takes a ticket out of wherever it is: line, window or the window's held tickets.
+func (s *State) leave(t *Ticket, at time.Time) {
+	switch t.State {
+	case hallsync.Waiting:
+		s.lines[t.Queue] = s.lines[t.Queue].remove(t)
+	case hallsync.Called, hallsync.Serving:
+		if w := s.windows[t.Window]; w != nil && w.Ticket == t.ID {
+			w.Ticket, w.Last, w.Since = "", t.ID, at
+		}
+	case hallsync.Held:
+		if w := s.windows[t.Window]; w != nil {
+			w.Held = slices.DeleteFunc(w.Held, func(id hallsync.TicketID) bool { return id == t.ID })
+			w.Last = t.ID
+		}
+	}
+}
+
+func (s *State) occupy(id hallsync.WindowID, t *Ticket, at time.Time) {
+	w := s.at(id)
+	w.Ticket, w.Since, t.Window = t.ID, at, id
+}
+
+// showCall records a call for the screens; a recall replaces the earlier call of the same ticket.
+func (s *State) showCall(t *Ticket, at time.Time) {
+	s.calls = slices.DeleteFunc(s.calls, func(c Call) bool { return c.Ticket == t.ID })
+	s.calls = append(s.calls, Call{Ticket: t.ID, Number: t.Number, Window: t.Window, At: at, Times: t.Calls})
+	s.calls = s.calls[max(0, len(s.calls)-maxCalls):]
+}

@@ -1,0 +1,192 @@
+package queue
+
+import (
+	"time"
+
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Start is 开始办理 of the called ticket.
+type Start struct {
+	Window hallsync.WindowID
+	Ticket hallsync.TicketID
+	By     hallsync.By
+}
+
+func (c Start) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	w, t, err := s.find(c.Window, c.Ticket, hallsync.Called)
+	if err != nil {
+		return nil, err
+	}
+	return facts(hallsync.TicketStarted{Ticket: t.ID, Window: w.ID, By: c.By}), nil
+}
+
+// Finish is 办结 of a called, serving or held ticket.
+type Finish struct {
+	Window hallsync.WindowID
+	Ticket hallsync.TicketID
+	By     hallsync.By
+}
+
+func (c Finish) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	_, t, err := s.find(c.Window, c.Ticket, hallsync.Called, hallsync.Serving, hallsync.Held)
+	if err != nil {
+		return nil, err
+	}
+	return finish(t, now, c.By), nil
+}
+
+// Pass is 过号 of the called ticket: nobody came.
+type Pass struct {
+	Window hallsync.WindowID
+	Ticket hallsync.TicketID
+	By     hallsync.By
+}
+
+func (c Pass) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	w, t, err := s.find(c.Window, c.Ticket, hallsync.Called)
+	if err != nil {
+		return nil, err
+	}
+	return facts(hallsync.TicketPassed{Ticket: t.ID, Number: t.Number, Window: w.ID, By: c.By}), nil
+}
+
+// Transfer is 转号 to another queue, another window or both; the number stays. An empty Position means by arrival.
+type Transfer struct {
+	Window   hallsync.WindowID
+	Ticket   hallsync.TicketID
+	ToQueue  hallsync.QueueID
+	ToWindow hallsync.WindowID
+	Position hallsync.Position
+	Reason   string
+	By       hallsync.By
+}
+
+func (c Transfer) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	switch c.Position {
+	case "":
+		c.Position = hallsync.ByArrival
+	case hallsync.AtFront, hallsync.ByArrival, hallsync.AtEnd:
+	default:
+		return nil, refuse(TargetRequired)
+	}
+	switch {
+	case c.ToQueue == "" && c.ToWindow == "":
+		return nil, refuse(TargetRequired)
+	case c.ToQueue != "" && s.plan.queue(c.ToQueue) == nil:
+		return nil, refuse(UnknownQueue)
+	case c.ToWindow != "" && s.plan.window(c.ToWindow) == nil:
+		return nil, refuseWindow(UnknownWindow, c.ToWindow)
+	}
+	w, t, err := s.find(c.Window, c.Ticket, hallsync.Waiting, hallsync.Called, hallsync.Serving, hallsync.Held)
+	if err != nil {
+		return nil, err
+	}
+	if c.ToQueue == "" {
+		c.ToQueue = t.Queue
+	}
+	return facts(hallsync.TicketTransferred{
+		Ticket: t.ID, From: w.ID, Queue: c.ToQueue, Window: c.ToWindow, Position: c.Position, Reason: c.Reason, By: c.By,
+	}), nil
+}
+
+// Hold is 挂起 of the ticket being served.
+type Hold struct {
+	Window hallsync.WindowID
+	Ticket hallsync.TicketID
+	Reason string
+	By     hallsync.By
+}
+
+func (c Hold) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	w, t, err := s.find(c.Window, c.Ticket, hallsync.Serving)
+	if err != nil {
+		return nil, err
+	}
+	return facts(hallsync.TicketHeld{Ticket: t.ID, Window: w.ID, Reason: c.Reason, By: c.By}), nil
+}
+
+// Resume is 恢复办理 of a held ticket: the named one, or the one held last at this window.
+type Resume struct {
+	Window hallsync.WindowID
+	Ticket hallsync.TicketID
+	By     hallsync.By
+}
+
+func (c Resume) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if w, ok := s.Window(c.Window); ok && c.Ticket == "" && w.State != hallsync.WindowClosed {
+		if len(w.Held) == 0 {
+			return nil, refuseWindow(NoTicket, w.ID)
+		}
+		c.Ticket = w.Held[len(w.Held)-1]
+	}
+	w, t, err := s.find(c.Window, c.Ticket, hallsync.Held)
+	if err != nil {
+		return nil, err
+	}
+	if w.Ticket != "" {
+		return nil, refuseWindow(WindowBusy, w.ID)
+	}
+	return append(w.wake(c.By), hallsync.TicketResumed{Ticket: t.ID, Window: w.ID, By: c.By}), nil
+}
+
+// Abandon is 弃号 by staff, from any open state.
+type Abandon struct {
+	Window hallsync.WindowID
+	Ticket hallsync.TicketID
+	Reason string
+	By     hallsync.By
+}
+
+func (c Abandon) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	w, t, err := s.find(c.Window, c.Ticket,
+		hallsync.Waiting, hallsync.Called, hallsync.Serving, hallsync.Held, hallsync.Passed)
+	if err != nil {
+		return nil, err
+	}
+	return facts(hallsync.TicketAbandoned{Ticket: t.ID, Window: w.ID, From: t.State, Reason: c.Reason, By: c.By}), nil
+}
+
+// Reopen is 撤销: it undoes a slip of the finger the same day, at the same window, with a reason. A done ticket is served
+// again, an abandoned one waits again at its old place, a passed one is called again. Without a ticket it means the last one
+// that left the window.
+type Reopen struct {
+	Window hallsync.WindowID
+	Ticket hallsync.TicketID
+	Reason string
+	By     hallsync.By
+}
+
+func (c Reopen) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if w, ok := s.Window(c.Window); ok && c.Ticket == "" && w.State != hallsync.WindowClosed {
+		c.Ticket = w.Last
+		if c.Ticket == "" {
+			return nil, refuseWindow(NoTicket, w.ID)
+		}
+	}
+	w, t, err := s.find(c.Window, c.Ticket, hallsync.Done, hallsync.Abandoned, hallsync.Passed)
+	if err != nil {
+		return nil, err
+	}
+	if t.Window != w.ID {
+		return nil, refuseTicket(TicketOtherWindow, t)
+	}
+	if c.Reason == "" {
+		return nil, refuseTicket(ReasonRequired, t)
+	}
+	to := hallsync.Waiting
+	switch t.State {
+	case hallsync.Done:
+		to = hallsync.Serving
+	case hallsync.Passed:
+		to = hallsync.Called
+	}
+	if to != hallsync.Waiting && w.Ticket != "" {
+		return nil, refuseWindow(WindowBusy, w.ID)
+	}
+	out := facts(hallsync.TicketReopened{Ticket: t.ID, Window: w.ID, From: t.State, To: to, Reason: c.Reason, By: c.By})
+	if to != hallsync.Waiting {
+		out = append(w.wake(c.By), out...)
+	}
+	return out, nil
+}

@@ -1,0 +1,213 @@
+package queue
+
+import (
+	"fmt"
+	"time"
+
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Take gives a number. The caller draws Ticket (a ULID) so that the command can be repeated.
+type Take struct {
+	Ticket  hallsync.TicketID
+	Queue   hallsync.QueueID
+	Class   hallsync.Class // empty: normal
+	Channel hallsync.Channel
+	Place   string
+	Proof   hallsync.Proof // empty: none
+	Printer string         // place whose printer makes the slip; empty: no paper
+	By      hallsync.By
+}
+
+func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	if s.plan.queue(c.Queue) == nil {
+		return nil, refuse(UnknownQueue)
+	}
+	if c.Class == "" {
+		c.Class = hallsync.Normal
+	}
+	if !c.Class.Valid() {
+		return nil, refuse(ClassInvalid)
+	}
+	if !c.Channel.Valid() {
+		return nil, refuse(ChannelInvalid)
+	}
+	if c.Proof == "" {
+		c.Proof = hallsync.ProofNone
+	}
+	if s.DayOver(now) {
+		return nil, refuse(DayNotOpen)
+	}
+	ordinal := s.ordinals[c.Queue] + 1
+	ahead := s.lines[c.Queue].index(&Ticket{Class: c.Class, Turn: s.turns + 1})
+	return facts(hallsync.TicketTaken{
+		Ticket: c.Ticket, Number: Number(c.Queue, ordinal), Ordinal: ordinal, FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day,
+		Queue: c.Queue, Class: c.Class, Channel: c.Channel, Place: c.Place, Proof: c.Proof,
+		Ahead: ahead, Wait: s.Wait(c.Queue, ahead), Windows: s.serve(c.Queue), Printer: c.Printer, By: c.By,
+	}), nil
+}
+
+// serve lists the windows of the plan that serve a queue.
+func (s *State) serve(q hallsync.QueueID) []hallsync.WindowID {
+	out := []hallsync.WindowID{}
+	for i := range s.plan.Windows {
+		if s.plan.Windows[i].serves(q) {
+			out = append(out, s.plan.Windows[i].ID)
+		}
+	}
+	return out
+}
+
+// Number is a ticket number as it is printed and spoken: the queue's letter and at least three digits (A001 … A999, A1000).
+func Number(q hallsync.QueueID, ordinal int) string { return fmt.Sprintf("%s%03d", q, ordinal) }
+
+// flowNo is yyyyMMdd and six digits.
+func flowNo(day string, n int) string {
+	if len(day) == len(time.DateOnly) {
+		day = day[:4] + day[5:7] + day[8:]
+	}
+	return fmt.Sprintf("%s%06d", day, n)
+}
+
+// Withdraw is the citizen's own 退号, from waiting or passed.
+type Withdraw struct {
+	Ticket hallsync.TicketID
+	By     hallsync.By
+}
+
+func (c Withdraw) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	t, err := s.inState(c.Ticket, hallsync.Waiting, hallsync.Passed)
+	if err != nil {
+		return nil, err
+	}
+	return facts(hallsync.TicketWithdrawn{Ticket: t.ID, By: c.By}), nil
+}
+
+// Requeue puts a passed ticket back in line under its old number.
+type Requeue struct {
+	Ticket hallsync.TicketID
+	By     hallsync.By
+}
+
+func (c Requeue) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	t, err := s.inState(c.Ticket, hallsync.Passed)
+	if err != nil {
+		return nil, err
+	}
+	return facts(hallsync.TicketRequeued{Ticket: t.ID, By: c.By}), nil
+}
+
+// Reprint is 补打: one more copy of the slip of an open ticket, refused while a copy is on its way.
+type Reprint struct {
+	Ticket  hallsync.TicketID
+	Printer string
+	By      hallsync.By
+}
+
+func (c Reprint) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	t, err := s.inState(c.Ticket, hallsync.Waiting, hallsync.Called, hallsync.Serving, hallsync.Held, hallsync.Passed)
+	if err != nil {
+		return nil, err
+	}
+	if t.Print == hallsync.SlipPending || t.Print == hallsync.SlipPrinting {
+		return nil, refuseTicket(SlipBusy, t)
+	}
+	return facts(hallsync.SlipAsked{Ticket: t.ID, Printer: c.Printer, Copy: t.Reprints + 1, By: c.By}), nil
+}
+
+// Rate stores a citizen's rating of a finished ticket, once.
+type Rate struct {
+	Ticket  hallsync.TicketID
+	Grade   hallsync.Grade
+	Reasons []string
+	Text    string
+	By      hallsync.By
+}
+
+func (c Rate) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if s.tickets[c.Ticket] == nil {
+		return nil, refuse(UnknownTicket)
+	}
+	if !c.Grade.Valid() {
+		return nil, refuse(GradeInvalid)
+	}
+	t, err := s.inState(c.Ticket, hallsync.Done)
+	if err != nil {
+		return nil, err
+	}
+	if t.Rated != "" {
+		return nil, refuseTicket(AlreadyRated, t)
+	}
+	return facts(hallsync.TicketRated{
+		Ticket: t.ID, Window: t.Window, Staff: t.Staff, Grade: c.Grade, Reasons: c.Reasons, Text: c.Text, By: c.By,
+	}), nil
+}
+
+// SlipProgress records how far the printing of a slip is.
+type SlipProgress struct{ hallsync.SlipChanged }
+
+func (c SlipProgress) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if s.tickets[c.Ticket] == nil {
+		return nil, refuse(UnknownTicket)
+	}
+	return facts(c.SlipChanged), nil
+}
+
+// Note records a fact about the hall that is not about tickets, such as a device's change.
+type Note struct{ Fact hallsync.DeviceChanged }
+
+func (c Note) decide(*State, time.Time) ([]hallsync.Payload, error) { return facts(c.Fact), nil }
+
+// TurnDay closes the business day that is over and opens the new one; it does nothing while the day lasts.
+type TurnDay struct{}
+
+func (TurnDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	return s.turnDay(now), nil
+}
+
+// businessDay is the calendar day in the hall's time zone.
+func (s *State) businessDay(now time.Time) string {
+	return now.In(s.plan.Location).Format(time.DateOnly)
+}
+
+// DayOver reports whether the business day in force has ended, so that TurnDay has something to do.
+func (s *State) DayOver(now time.Time) bool { return s.businessDay(now) > s.day }
+
+// turnDay gives the facts of a change of day: open tickets are closed, windows too. A clock that jumps back never reopens an
+// earlier day, so no number is given twice.
+func (s *State) turnDay(now time.Time) []hallsync.Payload {
+	if !s.DayOver(now) {
+		return nil
+	}
+	var out []hallsync.Payload
+	if s.day != "" {
+		for _, t := range s.Tickets() {
+			if t.State.Open() {
+				out = append(out, hallsync.TicketClosed{Ticket: t.ID, From: t.State})
+			}
+		}
+		for i := range s.plan.Windows {
+			if w := s.windows[s.plan.Windows[i].ID]; w != nil && w.State != hallsync.WindowClosed {
+				out = append(out, hallsync.WindowWasClosed{Window: w.ID, By: hallsync.By{Kind: "system"}})
+			}
+		}
+		out = append(out, hallsync.DayClosed{BusinessDay: s.day})
+	}
+	return append(out, hallsync.DayOpened{BusinessDay: s.businessDay(now)})
+}
+
+func facts(p ...hallsync.Payload) []hallsync.Payload { return p }
+
+// inState finds a ticket and refuses it in any state but the given ones.
+func (s *State) inState(id hallsync.TicketID, states ...hallsync.TicketState) (*Ticket, error) {
+	t := s.tickets[id]
+	if t == nil {
+		return nil, refuse(UnknownTicket)
+	}
+	for _, st := range states {
+		if t.State == st {
+			return t, nil
+		}
+	}
+	return nil, refuseTicket(TicketState, t)
+}
