@@ -14,22 +14,26 @@ import (
 // clock is the wall clock without Go's monotonic part, so that a time reads the same before and after it was stored.
 func (h *Hall) clock() time.Time { return h.now().In(h.plan.Location).Round(0) }
 
-// update runs do on the writer's goroutine, turning the business day first if do finds that it is over.
-func (h *Hall) update(ctx context.Context, do func(*store.Tx) error) error {
-	err := h.store.Update(ctx, do)
-	if !dayOver(err) {
+// errDayOver says that the business day must be turned before anything else may happen.
+var errDayOver = errors.New("business day is over")
+
+// update runs do on the writer's goroutine, in a business day that is not over.
+func (h *Hall) update(ctx context.Context, do func(tx *store.Tx, now time.Time) error) error {
+	inDay := func(tx *store.Tx) error {
+		now := h.clock()
+		if h.ahead.DayOver(now) {
+			return errDayOver
+		}
+		return do(tx, now)
+	}
+	err := h.store.Update(ctx, inDay)
+	if !errors.Is(err, errDayOver) {
 		return err
 	}
 	if err := h.turn(ctx); err != nil {
 		return err
 	}
-	return h.store.Update(ctx, do)
-}
-
-// dayOver reports whether a command failed only because the business day must be turned first.
-func dayOver(err error) bool {
-	var refusal *queue.Refusal
-	return errors.As(err, &refusal) && refusal.Code == queue.DayNotOpen
+	return h.store.Update(ctx, inDay)
 }
 
 // decide runs the rules on the writer's goroutine. The writer's state changes last, when nothing can fail any more.
@@ -37,7 +41,7 @@ func (h *Hall) decide(tx *store.Tx, c queue.Command, now time.Time) (Result, err
 	res := Result{State: h.ahead, At: now}
 	facts, err := h.ahead.Decide(c, now)
 	if err != nil {
-		if !errors.As(err, &res.Refusal) || res.Refusal.Code == queue.DayNotOpen {
+		if !errors.As(err, &res.Refusal) {
 			return Result{}, err
 		}
 		return res, nil

@@ -143,8 +143,8 @@ type Result struct {
 
 // Do runs a command. It returns the facts it led to, or a *queue.Refusal, or a *store.Error.
 func (h *Hall) Do(ctx context.Context, c queue.Command) (facts []hallsync.Payload, err error) {
-	err = h.update(ctx, func(tx *store.Tx) error {
-		res, err := h.decide(tx, c, h.clock())
+	err = h.update(ctx, func(tx *store.Tx, now time.Time) error {
+		res, err := h.decide(tx, c, now)
 		if err == nil && res.Refusal != nil {
 			err = res.Refusal
 		}
@@ -169,8 +169,7 @@ var ErrKeyReused = errors.New("idempotency key was used with another body")
 // answer and facts are one commit. Refusals are remembered like other answers; errors of Command and of the store are not.
 // Requests with the same key wait for each other.
 func (h *Hall) Answer(ctx context.Context, r Request) (a store.Answer, replayed bool, err error) {
-	err = h.update(ctx, func(tx *store.Tx) error {
-		now := h.clock()
+	err = h.update(ctx, func(tx *store.Tx, now time.Time) error {
 		if first, ok := tx.Answer(r.Key, now); ok {
 			if first.Asked != r.Asked {
 				return ErrKeyReused

@@ -73,7 +73,8 @@ type Options struct {
 	MaxBytes  int64         // quota of the file; 0: 2 GiB
 	Retain    time.Duration // how long delivered facts are kept; 0: 7 days
 	Log       *slog.Logger
-	Delivered string // name of the cursor that says which facts the cloud has
+	Now       func() time.Time // wall clock, by which answers and delivered facts grow old; nil: time.Now
+	Delivered string           // name of the cursor that says which facts the cloud has
 }
 
 // Store is an open database. All methods are safe for concurrent use.
@@ -115,6 +116,9 @@ func Open(dir string, opts Options) (*Store, error) {
 	if opts.Retain == 0 {
 		opts.Retain = 7 * 24 * time.Hour
 	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, &Error{Op: "make directory", Code: Failed, Err: err}
 	}
@@ -131,7 +135,7 @@ func Open(dir string, opts Options) (*Store, error) {
 func (s *Store) open() error {
 	db, err := s.openFile()
 	if isCorrupt(err) {
-		s.reset = s.path + ".corrupt-" + time.Now().UTC().Format("20060102T150405.000000000")
+		s.reset = s.path + ".corrupt-" + s.opts.Now().UTC().Format("20060102T150405.000000000")
 		s.opts.Log.Error("database unreadable, put aside", "file", s.path, "aside", s.reset, "error", err)
 		if err := os.Rename(s.path, s.reset); err != nil {
 			return &Error{Op: "put corrupt file aside", Code: Failed, Err: err}

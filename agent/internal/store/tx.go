@@ -132,7 +132,7 @@ func (t *Tx) putAnswer(a pendingAnswer) error {
 
 // prune deletes a few answers past their time, and a few facts that the cloud has, the snapshot covers and the term is over.
 func (t *Tx) prune() error {
-	now := time.Now()
+	now := t.store.opts.Now()
 	if err := t.pruneAnswers(now.Add(-answersKept)); err != nil {
 		return err
 	}

@@ -1,0 +1,267 @@
+package hall_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"halledge/agent/internal/hall"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/store"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// rig is a hall on a real store whose clock the test moves.
+type rig struct {
+	*hall.Hall
+	st    *store.Store
+	clock *atomic.Int64 // Unix seconds
+	stop  func()
+}
+
+func plan() *queue.Plan {
+	return &queue.Plan{
+		Location: time.FixedZone("CST", 8*3600),
+		Queues:   []queue.QueuePlan{{ID: "A", Name: "综合业务"}},
+		Windows:  []queue.WindowPlan{{ID: "1", Name: "1号窗口", Queues: []hallsync.QueueID{"A"}}},
+		CallGap:  5 * time.Second, PassRecall: 10 * time.Minute, WaitSamples: 5,
+	}
+}
+
+func open(t *testing.T, dir string, maxBytes int64) *rig {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	r := &rig{clock: &atomic.Int64{}}
+	r.clock.Store(time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC).Unix())
+	now := func() time.Time { return time.Unix(r.clock.Load(), 0) }
+	st, err := store.Open(dir, store.Options{
+		Hall: "440900000000001", Delivered: "cloud", Log: quiet, MaxBytes: maxBytes, Now: now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.st = st
+	r.Hall, err = hall.New(st, plan(), quiet, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- st.Run(ctx) }()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *rig) dump(t *testing.T) []byte {
+	t.Helper()
+	var raw []byte
+	var err error
+	r.Read(func(s *queue.State, _ hallsync.Seq) { raw, err = json.Marshal(s) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func take(id string) queue.Take {
+	return queue.Take{Ticket: hallsync.TicketID(id), Queue: "A", Channel: hallsync.AtKiosk}
+}
+
+// request takes a ticket whose id is drawn on each run of the command, as the web API does.
+func request(key, body string, runs *atomic.Int32) hall.Request {
+	return hall.Request{
+		Key: store.KeyOf("kiosk", "POST", "/api/v1/tickets", key), Asked: store.DigestOf([]byte(body)),
+		Command: func() (queue.Command, error) { return take(fmt.Sprint(key, "-", runs.Add(1))), nil },
+		Render: func(r hall.Result) (int, []byte) {
+			if r.Refusal != nil {
+				return 409, []byte(r.Refusal.Code)
+			}
+			for _, f := range r.Facts {
+				if tk, ok := f.(hallsync.TicketTaken); ok {
+					return 201, []byte(tk.Number)
+				}
+			}
+			return 500, nil
+		},
+	}
+}
+
+func TestSameKeyGetsOneTicketAndOneAnswer(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, 0)
+	var runs atomic.Int32
+	var wg sync.WaitGroup
+	fresh := atomic.Int32{}
+	for range 50 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			a, replayed, err := r.Answer(context.Background(), request("k", "{}", &runs))
+			if err != nil || a.Status != 201 || string(a.Body) != "A001" {
+				t.Errorf("got %d %q, %v", a.Status, a.Body, err)
+			}
+			if !replayed {
+				fresh.Add(1)
+			}
+		}()
+	}
+	wg.Wait()
+	if fresh.Load() != 1 || runs.Load() != 1 {
+		t.Errorf("%d first answers, %d runs", fresh.Load(), runs.Load())
+	}
+	r.stop()
+	r = open(t, dir, 0)
+	a, replayed, err := r.Answer(context.Background(), request("k", "{}", &runs))
+	if err != nil || !replayed || string(a.Body) != "A001" {
+		t.Errorf("after reopening got %q, replayed %v, %v", a.Body, replayed, err)
+	}
+	if _, _, err := r.Answer(context.Background(), request("k", `{"other":1}`, &runs)); !errors.Is(err, hall.ErrKeyReused) {
+		t.Errorf("another body under the same key: %v", err)
+	}
+}
+
+func TestRefusalsAreRememberedAndErrorsAreNot(t *testing.T) {
+	r := open(t, t.TempDir(), 0)
+	call := hall.Request{
+		Key:     store.KeyOf("staff", "POST", "/call", "k"),
+		Command: func() (queue.Command, error) { return queue.CallNext{Window: "1"}, nil },
+		Render: func(r hall.Result) (int, []byte) {
+			if r.Refusal != nil {
+				return 409, []byte(r.Refusal.Code)
+			}
+			return 200, []byte("ok")
+		},
+	}
+	a, _, err := r.Answer(context.Background(), call)
+	if err != nil || a.Status != 409 {
+		t.Fatalf("got %d, %v", a.Status, err)
+	}
+	if _, err := r.Do(context.Background(), queue.Open{Window: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if a, replayed, _ := r.Answer(context.Background(), call); a.Status != 409 || !replayed {
+		t.Errorf("the remembered refusal became %d", a.Status)
+	}
+	bad := errors.New("identity token unknown")
+	call.Key = store.KeyOf("staff", "POST", "/call", "k2")
+	good := call.Command
+	call.Command = func() (queue.Command, error) { return nil, bad }
+	if _, _, err := r.Answer(context.Background(), call); !errors.Is(err, bad) {
+		t.Errorf("got %v", err)
+	}
+	call.Command = good
+	if a, replayed, err := r.Answer(context.Background(), call); err != nil || replayed || a.Status != 200 {
+		t.Errorf("after an error of the command got %d, replayed %v, %v", a.Status, replayed, err)
+	}
+}
+
+func TestPanicInRenderKeepsFactsAndIsNotRepeated(t *testing.T) {
+	r := open(t, t.TempDir(), 0)
+	var runs atomic.Int32
+	req := request("k", "", &runs)
+	req.Render = func(hall.Result) (int, []byte) { panic("boom") }
+	for range 2 {
+		a, _, err := r.Answer(context.Background(), req)
+		if err != nil || a.Status != 500 {
+			t.Errorf("got %d, %v", a.Status, err)
+		}
+	}
+	if runs.Load() != 1 {
+		t.Errorf("the command ran %d times", runs.Load())
+	}
+}
+
+func TestDayTurnsByItselfAndWritesASnapshot(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, 0)
+	for n := range 3 {
+		if _, err := r.Do(context.Background(), take(fmt.Sprint("t", n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.clock.Add(24 * 3600)
+	facts, err := r.Do(context.Background(), take("next-day"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := facts[0].(hallsync.TicketTaken); got.Number != "A001" || got.BusinessDay != "2026-03-03" {
+		t.Errorf("first ticket of the day is %s on %s", got.Number, got.BusinessDay)
+	}
+	want := r.dump(t)
+	r.stop()
+	r = open(t, dir, 0)
+	if got := r.dump(t); !bytes.Equal(got, want) {
+		t.Errorf("state after reopening differs\n got %s\nwant %s", got, want)
+	}
+}
+
+func TestReadersSeeOnlyWhatIsStored(t *testing.T) {
+	r := open(t, t.TempDir(), 1<<20)
+	dirty, cancel := r.Watch()
+	defer cancel()
+	taken := 0
+	var err error
+	for taken < 20000 {
+		if _, err = r.Do(context.Background(), take(fmt.Sprint("t", taken))); err != nil {
+			break
+		}
+		taken++
+	}
+	var full *store.Error
+	if !errors.As(err, &full) || full.Code != store.Full {
+		t.Fatalf("after %d tickets: %v", taken, err)
+	}
+	select {
+	case <-dirty:
+	default:
+		t.Error("no dirty signal")
+	}
+	r.Read(func(s *queue.State, seq hallsync.Seq) {
+		if s.Waiting("A") != taken || seq != r.st.Next()-1 {
+			t.Errorf("%d tickets taken, %d wait, seq %d of %d", taken, s.Waiting("A"), seq, r.st.Next())
+		}
+	})
+	// The writer forgot the refused take: calling still works on what there is, or is refused by the full disk as well.
+	if _, err := r.Do(context.Background(), queue.Recall{Window: "1"}); !errors.As(err, new(*queue.Refusal)) {
+		t.Errorf("a refusal needs no disk, got %v", err)
+	}
+}
+
+func TestConcurrentTakesGetDifferentNumbers(t *testing.T) {
+	r := open(t, t.TempDir(), 0)
+	var mu sync.Mutex
+	got := map[string]bool{}
+	var wg sync.WaitGroup
+	for n := range 500 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			facts, err := r.Do(context.Background(), take(fmt.Sprint("t", n)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			got[facts[len(facts)-1].(hallsync.TicketTaken).Number] = true
+		}()
+	}
+	wg.Wait()
+	if len(got) != 500 || !got["A001"] || !got["A500"] {
+		t.Errorf("%d different numbers", len(got))
+	}
+}

@@ -1,0 +1,303 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"halledge/agent/internal/store"
+	"halledge/firmware-protocols/hallsync"
+)
+
+const hallCode = hallsync.HallID("440900000000001")
+
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+func options() store.Options {
+	return store.Options{Hall: hallCode, Delivered: "cloud", Log: slog.New(slog.DiscardHandler)}
+}
+
+// running opens a store and runs its writer until the test ends or stop is called.
+func running(t *testing.T, dir string, opts store.Options) (s *store.Store, stop func()) {
+	t.Helper()
+	s, err := store.Open(dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return s, stop
+}
+
+func note(n int) hallsync.Payload {
+	return hallsync.DeviceChanged{Device: fmt.Sprint("d", n), Class: "printer", State: "ok"}
+}
+
+func appendOne(s *store.Store, n int) error {
+	return s.Update(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.Append(note(n), noon)
+		return err
+	})
+}
+
+func TestFactsAreGaplessAndSurviveReopening(t *testing.T) {
+	dir := t.TempDir()
+	s, stop := running(t, dir, options())
+	var wg sync.WaitGroup
+	for n := range 200 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			if err := appendOne(s, n); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	wg.Wait()
+	epoch := s.Epoch()
+	stop()
+	s, _ = running(t, dir, options())
+	if s.Epoch() != epoch {
+		t.Errorf("epoch changed from %s to %s", epoch, s.Epoch())
+	}
+	st, err := s.Verify()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.First != 1 || st.Next != 201 || st.Facts != 200 {
+		t.Errorf("log is %+v", st)
+	}
+	raws, err := s.Read(150, 1000, 1<<20)
+	if err != nil || len(raws) != 50 {
+		t.Errorf("read %d facts behind 150: %v", len(raws), err)
+	}
+	if raws, _ := s.Read(0, 10, 1); len(raws) != 1 {
+		t.Errorf("a small byte limit gave %d facts, want one", len(raws))
+	}
+}
+
+func TestFailingAndPanickingRequestsLeaveNothing(t *testing.T) {
+	s, _ := running(t, t.TempDir(), options())
+	refusal := errors.New("refused")
+	err := s.Update(context.Background(), func(tx *store.Tx) error {
+		if _, err := tx.Append(note(1), noon); err != nil {
+			return err
+		}
+		tx.SetCursor("slips", 7)
+		return refusal
+	})
+	if !errors.Is(err, refusal) {
+		t.Errorf("got %v", err)
+	}
+	err = s.Update(context.Background(), func(tx *store.Tx) error {
+		_, _ = tx.Append(note(2), noon)
+		panic("boom")
+	})
+	if err == nil {
+		t.Error("a panic was answered with success")
+	}
+	if err := appendOne(s, 3); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.Verify()
+	if err != nil || st.Facts != 1 || st.Next != 2 {
+		t.Errorf("log is %+v, %v", st, err)
+	}
+	if c, _ := s.Cursor("slips"); c != 0 {
+		t.Errorf("cursor of a refused request is %d", c)
+	}
+}
+
+func TestOversizedFactIsRefused(t *testing.T) {
+	s, _ := running(t, t.TempDir(), options())
+	err := s.Update(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.Append(hallsync.DeviceChanged{Device: string(make([]byte, hallsync.MaxEventBytes))}, noon)
+		return err
+	})
+	if err == nil || s.Next() != 1 {
+		t.Errorf("got %v, next %d", err, s.Next())
+	}
+}
+
+func TestFullFileRefusesAndLosesNothing(t *testing.T) {
+	opts := options()
+	opts.MaxBytes = 1 << 20
+	s, _ := running(t, t.TempDir(), opts)
+	stored, big := 0, hallsync.DeviceChanged{Device: string(make([]byte, 2000))}
+	var err error
+	for err == nil && stored < 10000 {
+		err = s.Update(context.Background(), func(tx *store.Tx) error {
+			_, err := tx.Append(big, noon)
+			return err
+		})
+		if err == nil {
+			stored++
+		}
+	}
+	var full *store.Error
+	if !errors.As(err, &full) || full.Code != store.Full {
+		t.Fatalf("after %d facts got %v", stored, err)
+	}
+	st, err := s.Verify()
+	if err != nil || st.Facts != stored {
+		t.Errorf("%d facts were answered with success, the log has %d: %v", stored, st.Facts, err)
+	}
+}
+
+func TestDeliveredFactsAreDroppedAfterTheirTerm(t *testing.T) {
+	opts := options()
+	opts.Retain = time.Hour
+	s, _ := running(t, t.TempDir(), opts)
+	for n := range 10 {
+		if err := appendOne(s, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update := func(do func(*store.Tx)) {
+		if err := s.Update(context.Background(), func(tx *store.Tx) error { do(tx); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := func() hallsync.Seq {
+		seq, err := s.First()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seq
+	}
+	update(func(tx *store.Tx) { tx.SetCursor("cloud", 6) })
+	if got := first(); got != 1 {
+		t.Fatalf("without a snapshot the first fact is %d", got)
+	}
+	update(func(tx *store.Tx) { tx.SetSnapshot([]byte(`{}`)) })
+	update(func(tx *store.Tx) { tx.SetCursor("other", 1) })
+	if got := first(); got != 7 {
+		t.Errorf("first fact is %d, want 7: only what the cloud has may go", got)
+	}
+	if _, err := s.Verify(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSnapshotCoversWhatIsBeforeIt(t *testing.T) {
+	dir := t.TempDir()
+	s, stop := running(t, dir, options())
+	for n := range 5 {
+		err := s.Update(context.Background(), func(tx *store.Tx) error {
+			_, err := tx.Append(note(n), noon)
+			if n == 2 {
+				tx.SetSnapshot([]byte("state"))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	s, _ = running(t, dir, options())
+	var got []hallsync.Seq
+	snapshot := ""
+	err := s.Load(
+		func(b []byte) error { snapshot = string(b); return nil },
+		func(e hallsync.Event, _ hallsync.Payload) error { got = append(got, e.Seq); return nil })
+	if err != nil || snapshot != "state" || len(got) != 2 || got[0] != 4 {
+		t.Errorf("snapshot %q, facts %v, %v", snapshot, got, err)
+	}
+}
+
+func TestAnswersAreKeptForADay(t *testing.T) {
+	s, _ := running(t, t.TempDir(), options())
+	key := store.KeyOf("kiosk", "POST", "/api/v1/tickets", "k1")
+	now := time.Now()
+	err := s.Update(context.Background(), func(tx *store.Tx) error {
+		tx.PutAnswer(key, store.Answer{Status: 201, Body: []byte("x"), At: now})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(at time.Time) (ok bool) {
+		if err := s.Update(context.Background(), func(tx *store.Tx) error { _, ok = tx.Answer(key, at); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	if !ask(now.Add(23*time.Hour)) || ask(now.Add(25*time.Hour)) {
+		t.Error("the answer is not kept for exactly a day")
+	}
+	if store.KeyOf("kio", "skPOST", "/api/v1/tickets", "k1") == key {
+		t.Error("keys of different requests are equal")
+	}
+}
+
+func TestCorruptFileIsPutAside(t *testing.T) {
+	dir := t.TempDir()
+	s, stop := running(t, dir, options())
+	if err := appendOne(s, 1); err != nil {
+		t.Fatal(err)
+	}
+	epoch := s.Epoch()
+	stop()
+	file := filepath.Join(dir, store.FileName)
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(raw, make([]byte, 3*os.Getpagesize()))
+	if err := os.WriteFile(file, raw, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	s, _ = running(t, dir, options())
+	if s.Epoch() == epoch || s.Next() != 1 {
+		t.Errorf("epoch %s, next %d after corruption", s.Epoch(), s.Next())
+	}
+	if _, err := os.Stat(s.PutAside()); err != nil {
+		t.Errorf("corrupt file is gone: %v", err)
+	}
+	if err := appendOne(s, 2); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSecondAgentIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	running(t, dir, options())
+	_, err := store.Open(dir, options())
+	var locked *store.Error
+	if !errors.As(err, &locked) || locked.Code != store.Locked {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestClosedStoreAnswers(t *testing.T) {
+	s, err := store.Open(t.TempDir(), options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.Run(ctx)
+	var closed *store.Error
+	if err := appendOne(s, 1); !errors.As(err, &closed) || closed.Code != store.Closed {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
