@@ -1,0 +1,216 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/tarm/serial"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	defaultBaud = 9600
+	readTimeout = 100 * time.Millisecond // the shortest tarm/serial knows
+	drainPoll   = 5 * time.Millisecond
+)
+
+// serialConn is one tty opened twice. tarm/serial opens, configures and reads it, but gives (0, EOF) both for a time-out and for
+// an unplugged adapter, and its blocking Write and Close may wait for ever. So a second, non-blocking descriptor of the same tty
+// stands beside it: it waits for bytes with a real deadline, sees the hang-up, writes, and is what Close closes first.
+type serialConn struct {
+	path  string
+	port  *serial.Port
+	watch *os.File
+	raw   syscall.RawConn
+
+	closing  sync.Once
+	closed   atomic.Bool
+	closeErr error
+}
+
+func openSerial(s Spec) (Conn, error) {
+	fd, err := unix.Open(s.Serial, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, openError(s.Serial, err)
+	}
+	if err := claim(fd); err != nil {
+		unix.Close(fd)
+		return nil, openError(s.Serial, err)
+	}
+	port, err := serial.OpenPort(portConfig(s))
+	if err != nil {
+		unix.Close(fd)
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			return nil, openError(s.Serial, err)
+		}
+		return nil, badConfig("open "+s.Serial, err) // a speed that the library's table does not have
+	}
+	c := &serialConn{path: s.Serial, port: port, watch: os.NewFile(uintptr(fd), s.Serial)}
+	if c.raw, err = c.watch.SyscallConn(); err != nil {
+		return nil, openError(s.Serial, errors.Join(err, c.watch.Close(), port.Close()))
+	}
+	if err := c.exclude(); err != nil {
+		return nil, openError(s.Serial, errors.Join(err, c.Close()))
+	}
+	return c, nil
+}
+
+func portConfig(s Spec) *serial.Config {
+	cfg := &serial.Config{Name: s.Serial, Baud: s.Baud, ReadTimeout: readTimeout}
+	if cfg.Baud == 0 {
+		cfg.Baud = defaultBaud
+	}
+	switch s.Parity {
+	case "even":
+		cfg.Parity = serial.ParityEven
+	case "odd":
+		cfg.Parity = serial.ParityOdd
+	}
+	return cfg
+}
+
+// claim makes sure that fd is a tty and that no other program of ours has it: root is not stopped by TIOCEXCL, but by a lock.
+func claim(fd int) error {
+	if _, err := unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
+		if errors.Is(err, unix.ENOTTY) {
+			return fmt.Errorf("not a serial port: %w", unix.EINVAL)
+		}
+		return err
+	}
+	return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+}
+
+// exclude keeps strangers out. A pseudo-terminal is left open to them: there the mark would outlive a killed program, because the
+// terminal itself does, and lock its next start out.
+func (c *serialConn) exclude() error {
+	return c.control(func(fd int) error {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return err
+		}
+		const firstPTY, lastPTY = 136, 143 // majors of Unix98 pseudo-terminals, Linux Documentation/admin-guide/devices.txt
+		if major := unix.Major(st.Rdev); major >= firstPTY && major <= lastPTY {
+			return nil
+		}
+		return unix.IoctlSetInt(fd, unix.TIOCEXCL, 0)
+	})
+}
+
+func (c *serialConn) control(f func(fd int) error) error {
+	var err error
+	if e := c.raw.Control(func(fd uintptr) { err = f(int(fd)) }); e != nil {
+		return e
+	}
+	return err
+}
+
+// Read waits for bytes on the second descriptor and takes them from the port.
+func (c *serialConn) Read(b []byte) (int, error) {
+	for {
+		var events int16
+		err := c.raw.Read(func(fd uintptr) bool {
+			events = pollNow(int(fd))
+			return events != 0
+		})
+		if err != nil {
+			return 0, c.failed("read", err)
+		}
+		if events&^unix.POLLIN != 0 { // POLLHUP, POLLERR
+			return 0, c.failed("read", io.EOF)
+		}
+		n, err := c.port.Read(b)
+		if n > 0 {
+			return n, nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return 0, c.failed("read", err)
+		}
+		if err := c.control(stillThere); err != nil {
+			return 0, c.failed("read", err)
+		}
+	}
+}
+
+// pollNow gives the events that are pending on fd now.
+func pollNow(fd int) int16 {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		_, err := unix.Poll(fds, 0)
+		if err == nil {
+			return fds[0].Revents
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return unix.POLLERR
+		}
+	}
+}
+
+// stillThere fails with EIO once the tty was hung up.
+func stillThere(fd int) error {
+	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	return err
+}
+
+// failed is ioError, but knows our own Close: what the raw descriptor says after it has a type that nobody can ask for.
+func (c *serialConn) failed(op string, err error) error {
+	if err != nil && c.closed.Load() {
+		return os.ErrClosed
+	}
+	return ioError(op, c.path, err)
+}
+
+// Write goes through the second descriptor, so that a device that takes no bytes cannot hold it beyond its deadline.
+func (c *serialConn) Write(b []byte) (int, error) {
+	n, err := c.watch.Write(b)
+	return n, c.failed("write", err)
+}
+
+func (c *serialConn) SetDeadline(t time.Time) error      { return c.watch.SetDeadline(t) }
+func (c *serialConn) SetReadDeadline(t time.Time) error  { return c.watch.SetReadDeadline(t) }
+func (c *serialConn) SetWriteDeadline(t time.Time) error { return c.watch.SetWriteDeadline(t) }
+
+// Drain asks the driver how much it still holds until that is nothing: tcdrain itself cannot be interrupted.
+func (c *serialConn) Drain(ctx context.Context) error {
+	tick := time.NewTicker(drainPoll)
+	defer tick.Stop()
+	for {
+		var left int
+		err := c.control(func(fd int) (err error) {
+			left, err = unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+			return err
+		})
+		if err != nil {
+			return c.failed("drain", err)
+		}
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *serialConn) PortStatus() (PortStatus, error) {
+	return PortStatus{}, unsupported("status", c.path)
+}
+
+// Close drops unsent bytes first: the kernel would wait up to 30 s for a stalled device to take them.
+func (c *serialConn) Close() error {
+	c.closing.Do(func() {
+		c.closed.Store(true)
+		_ = c.control(func(fd int) error { return unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCOFLUSH) })
+		c.closeErr = errors.Join(c.watch.Close(), c.port.Close())
+	})
+	return c.closeErr
+}

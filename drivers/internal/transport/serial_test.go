@@ -1,0 +1,242 @@
+package transport_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/internal/transport"
+)
+
+const patience = 5 * time.Second // for things that must happen, however slow the machine
+
+// plugPTY gives a plugged-in line whose device does serve.
+func plugPTY(t *testing.T, serve farend.Serve) *farend.PTY {
+	t.Helper()
+	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), serve)
+	if err := line.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := line.Unplug(); err != nil {
+			t.Error(err)
+		}
+	})
+	return line
+}
+
+func silent(rw io.ReadWriter) { _, _ = io.Copy(io.Discard, rw) }
+func echo(rw io.ReadWriter)   { _, _ = io.Copy(rw, rw) }
+
+func open(t *testing.T, s transport.Spec) transport.Conn {
+	t.Helper()
+	conn, err := transport.Open(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func code(err error) device.Code {
+	var de *device.Error
+	if errors.As(err, &de) {
+		return de.Code
+	}
+	return ""
+}
+
+func TestSerialReadTellsBytesTimeoutAndUnplugApart(t *testing.T) {
+	line := plugPTY(t, echo)
+	conn := open(t, transport.Spec{Serial: line.Path(), Baud: 115200})
+	buf := make([]byte, 16)
+
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Read(buf); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("silent line: got %d bytes, %v; want a deadline", n, err)
+	}
+
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	want := []byte{0x00, 0x03, 0x0a, 0x0d, 0x11, 0x13, 0x7f, 0xff} // bytes a cooked terminal would change or eat
+	if _, err := conn.Write(want); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, buf[:len(want)]); err != nil || !bytes.Equal(buf[:len(want)], want) {
+		t.Fatalf("echo: got % x, %v; want % x", buf[:len(want)], err, want)
+	}
+
+	if err := line.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // and it stays so
+		if n, err := conn.Read(buf); n != 0 || !errors.Is(err, transport.ErrGone) || code(err) != device.CodeOffline {
+			t.Fatalf("unplugged: got %d bytes, %v; want ErrGone and code offline", n, err)
+		}
+	}
+	if _, err := conn.Write(want); !errors.Is(err, transport.ErrGone) {
+		t.Fatalf("write after unplug: %v; want ErrGone", err)
+	}
+}
+
+func TestSerialUnplugEndsBlockedRead(t *testing.T) {
+	line := plugPTY(t, silent)
+	conn := open(t, transport.Spec{Serial: line.Path()})
+	read := make(chan error, 1)
+	go func() {
+		_, err := conn.Read(make([]byte, 1))
+		read <- err
+	}()
+	if err := line.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-read:
+		if !errors.Is(err, transport.ErrGone) {
+			t.Fatalf("got %v, want ErrGone", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("a read without a deadline did not notice the unplug")
+	}
+}
+
+func TestSerialCloseReleasesReader(t *testing.T) {
+	line := plugPTY(t, silent)
+	conn := open(t, transport.Spec{Serial: line.Path()})
+	read := make(chan error, 1)
+	go func() {
+		_, err := conn.Read(make([]byte, 1))
+		read <- err
+	}()
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-read:
+		if !errors.Is(err, os.ErrClosed) {
+			t.Fatalf("got %v, want os.ErrClosed", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("Close left a reader behind")
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatalf("second Close: %v", err)
+	}
+}
+
+func TestSerialWriteHasDeadlineWhenNobodyTakesBytes(t *testing.T) {
+	stalled := make(chan struct{})
+	line := plugPTY(t, func(rw io.ReadWriter) {
+		<-stalled
+		silent(rw)
+	})
+	defer close(stalled)
+	conn := open(t, transport.Spec{Serial: line.Path()})
+	if err := conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	big := make([]byte, 1<<20)
+	n, err := conn.Write(big)
+	if !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || n == len(big) {
+		t.Fatalf("wrote %d of %d, %v; want a part and a deadline", n, len(big), err)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- conn.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("Close waits for a device that takes no bytes")
+	}
+}
+
+func TestSerialWriteGoesOnWhenDeviceCatchesUp(t *testing.T) {
+	const size = 1 << 18
+	got := make(chan int64, 1)
+	line := plugPTY(t, func(rw io.ReadWriter) {
+		n, _ := io.CopyN(io.Discard, rw, size)
+		got <- n
+	})
+	conn := open(t, transport.Spec{Serial: line.Path()})
+	if err := conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Write(make([]byte, size)); n != size || err != nil {
+		t.Fatalf("wrote %d, %v", n, err)
+	}
+	if err := conn.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-got; n != size {
+		t.Fatalf("the device got %d bytes of %d", n, size)
+	}
+}
+
+func TestSerialIsExclusive(t *testing.T) {
+	line := plugPTY(t, silent)
+	conn := open(t, transport.Spec{Serial: line.Path()})
+	if _, err := transport.Open(t.Context(), transport.Spec{Serial: line.Path()}); code(err) != device.CodeBusy {
+		t.Fatalf("second open: %v; want code busy", err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, transport.Spec{Serial: line.Path()}) // free again
+}
+
+func TestSerialOpenErrorsHaveCodes(t *testing.T) {
+	line := plugPTY(t, silent)
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		spec transport.Spec
+		want device.Code
+	}{
+		"absent":        {transport.Spec{Serial: filepath.Join(dir, "none")}, device.CodeOffline},
+		"not a tty":     {transport.Spec{Serial: plain}, device.CodeBadConfig},
+		"a folder":      {transport.Spec{Serial: dir}, device.CodeBadConfig},
+		"odd speed":     {transport.Spec{Serial: line.Path(), Baud: 12345}, device.CodeBadConfig},
+		"minus speed":   {transport.Spec{Serial: line.Path(), Baud: -1}, device.CodeBadConfig},
+		"unknown check": {transport.Spec{Serial: line.Path(), Parity: "mark"}, device.CodeBadConfig},
+		"nothing":       {transport.Spec{}, device.CodeBadConfig},
+		"two links":     {transport.Spec{Serial: line.Path(), TCP: "127.0.0.1:9100"}, device.CodeBadConfig},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := transport.Open(t.Context(), c.spec); code(err) != c.want {
+				t.Fatalf("got %v, want code %s", err, c.want)
+			}
+		})
+	}
+	open(t, transport.Spec{Serial: line.Path(), Parity: "even"}) // no failure left the line locked
+}
+
+func TestDiscardTakesWhatHasArrived(t *testing.T) {
+	sent := make(chan struct{})
+	line := plugPTY(t, func(rw io.ReadWriter) {
+		_, _ = rw.Write(make([]byte, 300))
+		close(sent)
+		silent(rw)
+	})
+	conn := open(t, transport.Spec{Serial: line.Path()})
+	<-sent
+	if n, err := transport.Discard(conn, 256, 20*time.Millisecond); n != 256 || err != nil {
+		t.Fatalf("discarded %d, %v; want the limit, 256", n, err)
+	}
+	if n, err := transport.Discard(conn, 256, 20*time.Millisecond); n != 44 || err != nil {
+		t.Fatalf("discarded %d, %v; want the 44 left", n, err)
+	}
+}

@@ -1,0 +1,122 @@
+// Package transport gives the connections that drivers speak over: a serial port, a TCP socket or a character file such as
+// /dev/usb/lp0. Whatever the link, a Read has three outcomes that cannot be mistaken for each other: bytes, a deadline that
+// passed (os.ErrDeadlineExceeded), and an other end that is gone (ErrGone).
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// Conn is an open connection. One goroutine may read while another writes; Close may be called at any time, releases both and
+// does not wait for the other end. A deadline in the past makes Read and Write return at once; the zero time means none.
+//
+// Errors are os.ErrDeadlineExceeded, os.ErrClosed after our own Close, or a *device.Error; one that means that the connection
+// is of no more use wraps ErrGone.
+type Conn interface {
+	io.ReadWriteCloser
+	SetDeadline(t time.Time) error
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+	// Drain waits until what was written has left this machine. Close throws away what has not.
+	Drain(ctx context.Context) error
+	// PortStatus asks the port itself, without a byte to the device; CodeUnsupported where there is nothing to ask.
+	PortStatus() (PortStatus, error)
+}
+
+// PortStatus is what the status lines of a printer port say. Many printers say "well" whatever happens.
+type PortStatus struct {
+	PaperOut bool
+	Selected bool // on line
+	Fault    bool
+}
+
+// Spec says where a device is. Exactly one of Serial, TCP and File is set.
+type Spec struct {
+	Serial string // path of a tty
+	Baud   int    // serial only; 0 means 9600
+	Parity string // serial only: none, even or odd; empty means none
+	TCP    string // host:port
+	File   string // path of a character device
+}
+
+// ErrGone is wrapped by the errors of a connection whose other end was unplugged, hung up or switched off.
+var ErrGone = errors.New("the other end is gone")
+
+// Open opens the connection. It fails with a *device.Error: offline (nothing there), permission, busy (another program or
+// another connection of ours holds it) or bad_config.
+func Open(ctx context.Context, s Spec) (Conn, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	switch {
+	case s.Serial != "":
+		return openSerial(s)
+	case s.TCP != "":
+		return dialTCP(ctx, s.TCP)
+	default:
+		return openFile(s.File)
+	}
+}
+
+// Check tells what is wrong with s, before anything is opened.
+func (s Spec) Check() error {
+	set := 0
+	for _, where := range []string{s.Serial, s.TCP, s.File} {
+		if where != "" {
+			set++
+		}
+	}
+	if set != 1 {
+		return badConfig("connect", errors.New("exactly one of serial, tcp and file must be set"))
+	}
+	switch s.Parity {
+	case "", "none", "even", "odd":
+	default:
+		return badConfig("connect", fmt.Errorf("parity %q: must be none, even or odd", s.Parity))
+	}
+	if s.Baud < 0 {
+		return badConfig("connect", fmt.Errorf("baud %d: must be positive", s.Baud))
+	}
+	return nil
+}
+
+// Path is the device node behind s, empty for TCP.
+func (s Spec) Path() string {
+	if s.Serial != "" {
+		return s.Serial
+	}
+	return s.File
+}
+
+// String names the link for logs and errors.
+func (s Spec) String() string {
+	if s.TCP != "" {
+		return s.TCP
+	}
+	return s.Path()
+}
+
+// Discard reads and throws away what has already arrived and what follows until the line has been silent for quiet, at most
+// limit bytes. Use it before a question, so that its answer is not mistaken. It clears the read deadline.
+func Discard(c Conn, limit int, quiet time.Duration) (n int, err error) {
+	buf := make([]byte, 256)
+	for n < limit {
+		if err := c.SetReadDeadline(time.Now().Add(quiet)); err != nil {
+			return n, err
+		}
+		m, err := c.Read(buf[:min(len(buf), limit-n)])
+		n += m
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, c.SetReadDeadline(time.Time{})
+}
