@@ -1,0 +1,112 @@
+package session
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// nodePoll is the net under inotify: containers and link targets in other directories send no event.
+const nodePoll = time.Second
+
+// pause is the time between two attempts.
+type pause struct {
+	node string
+	n    int // attempts since the last reset
+}
+
+func (p *pause) reset() { p.n = 0 }
+
+// step is the n-th pause without its jitter.
+func step(n int) time.Duration {
+	switch n {
+	case 0:
+		return 500 * time.Millisecond
+	case 1:
+		return time.Second
+	case 2:
+		return 2 * time.Second
+	case 3:
+		return 5 * time.Second
+	default:
+		return 10 * time.Second
+	}
+}
+
+// jitter spreads d by a fifth to both sides, so that the devices of a hall do not all try in the same moment.
+func jitter(d time.Duration) time.Duration { return d - d/5 + rand.N(2*d/5) }
+
+// wait sleeps for the next pause, less when the node appears, and returns ctx's error when that ends first.
+func (p *pause) wait(ctx context.Context) error {
+	sleep, cancel := context.WithTimeout(ctx, jitter(step(p.n)))
+	defer cancel()
+	p.n++
+	if p.node == "" {
+		<-sleep.Done()
+		return ctx.Err()
+	}
+	if nodeChanged(sleep, p.node) {
+		p.reset() // its rights may follow in a moment: try often
+	}
+	return ctx.Err()
+}
+
+// nodeChanged waits until there is something new at path: it appeared, was made again, or got other rights. It gives false when
+// ctx ends first.
+func nodeChanged(ctx context.Context, path string) bool {
+	before := identify(path)
+	var events <-chan fsnotify.Event
+	w, err := fsnotify.NewWatcher()
+	if err == nil { // else there are no inotify instances left, and polling must do
+		defer w.Close()
+		events = w.Events
+	}
+	poll := time.NewTicker(nodePoll)
+	defer poll.Stop()
+	watched := ""
+	for {
+		if dir := nearestDir(path); w != nil && dir != watched && w.Add(dir) == nil {
+			watched = dir
+		}
+		if now := identify(path); now != before {
+			if now != (identity{}) {
+				return true
+			}
+			before = now
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-events:
+		case <-poll.C:
+		}
+	}
+}
+
+// nearestDir is the deepest existing directory above path: /dev/serial/by-id itself goes and comes with its last device.
+func nearestDir(path string) string {
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		if st, err := os.Stat(dir); err == nil && st.IsDir() || dir == filepath.Dir(dir) {
+			return dir
+		}
+	}
+}
+
+// identity tells two nodes of one path apart; the zero value is no node.
+type identity struct {
+	dev, ino uint64
+	changed  syscall.Timespec
+}
+
+func identify(path string) identity {
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		return identity{}
+	}
+	return identity{dev: uint64(st.Dev), ino: st.Ino, changed: st.Ctim}
+}
