@@ -1,0 +1,88 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"halledge/drivers/device"
+)
+
+// Model is one product that can be bought: models/<class>/<name>.yaml.
+type Model struct {
+	Name    string            `yaml:"-"` // the file's name without its ending
+	Class   device.Class      `yaml:"class"`
+	Driver  string            `yaml:"driver"`
+	Brand   string            `yaml:"brand"`
+	Title   string            `yaml:"title"`   // what people read
+	Connect Line              `yaml:"connect"` // defaults of its line
+	Options map[string]string `yaml:"options"`
+}
+
+// Line is what a model says about its serial line.
+type Line struct {
+	Baud   int    `yaml:"baud"`
+	Parity string `yaml:"parity"`
+}
+
+// under gives c with the model's defaults where c is silent.
+func (l Line) under(c Connect) Connect {
+	if c.Serial == "" {
+		return c
+	}
+	if c.Baud == 0 {
+		c.Baud = l.Baud
+	}
+	if c.Parity == "" {
+		c.Parity = l.Parity
+	}
+	return c
+}
+
+// Models are all known models by name.
+type Models map[string]Model
+
+// LoadModels reads every models/<class>/<name>.yaml in fsys. Unknown keys, a class other than the folder's and two models of one
+// name are errors; all are reported together.
+func LoadModels(fsys fs.FS) (Models, error) {
+	files, err := fs.Glob(fsys, "models/*/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("models: %w", err)
+	}
+	models := make(Models, len(files))
+	var problems []error
+	for _, file := range files {
+		m, err := loadModel(fsys, file)
+		if err == nil && models[m.Name].Name != "" {
+			err = fmt.Errorf("a model of class %s has the same name", models[m.Name].Class)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", file, err))
+			continue
+		}
+		models[m.Name] = m
+	}
+	return models, errors.Join(problems...)
+}
+
+func loadModel(fsys fs.FS, file string) (Model, error) {
+	data, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return Model{}, err
+	}
+	m := Model{Name: strings.TrimSuffix(path.Base(file), ".yaml")}
+	if err := yaml.UnmarshalWithOptions(data, &m, yaml.Strict()); err != nil {
+		return Model{}, err
+	}
+	switch folder := path.Base(path.Dir(file)); {
+	case string(m.Class) != folder:
+		return Model{}, fmt.Errorf("class %q stands in the folder %q", m.Class, folder)
+	case m.Driver == "" || m.Title == "":
+		return Model{}, errors.New("driver and title must be set")
+	}
+	return m, nil
+}

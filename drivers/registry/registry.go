@@ -1,0 +1,141 @@
+// Package registry turns the configuration of a device into the device: it knows which driver a model needs, merges the model's
+// file with the site's options and checks that the driver gives what the model's class promises.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"halledge/drivers/device"
+	"halledge/drivers/internal/transport"
+)
+
+// Connect says where a device is: Serial (with Baud and Parity), TCP or File.
+type Connect = transport.Spec
+
+// Config is all a driver gets to know about one device.
+type Config struct {
+	Name    string            // as configured, such as kiosk-1.printer
+	Connect Connect           // with the model's defaults filled in
+	Options map[string]string // the model's, overridden by the site's; read them with NewOptions
+	Log     *slog.Logger      // names the device already
+
+	ports *transport.Ports // set for devices that may share a bus
+}
+
+// Open opens the device's connection, or its share of the bus that it stands on.
+func (c Config) Open(ctx context.Context) (transport.Conn, error) {
+	if c.ports != nil {
+		return c.ports.Open(ctx, c.Connect)
+	}
+	return transport.Open(ctx, c.Connect)
+}
+
+// Driver makes devices of one protocol.
+type Driver struct {
+	// New checks the configuration and makes the device. It touches no hardware. Its error is a *device.Error with CodeBadConfig.
+	New func(Config) (device.Device, error)
+	// Bus says that several devices may stand on one line, each with its own address.
+	Bus bool
+}
+
+// Registry makes devices out of configuration.
+type Registry struct {
+	drivers map[string]Driver
+	ports   transport.Ports
+}
+
+// New makes a registry of the drivers given by name.
+func New(drivers map[string]Driver) *Registry { return &Registry{drivers: drivers} }
+
+// Names lists the drivers in order.
+func (r *Registry) Names() []string {
+	names := make([]string, 0, len(r.drivers))
+	for name := range r.drivers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Shares reports whether several devices of model m may use one connection.
+func (r *Registry) Shares(m Model) bool { return r.drivers[m.Driver].Bus }
+
+// Site is what the site says about one device.
+type Site struct {
+	Name    string
+	Connect Connect
+	Options map[string]string
+}
+
+// Build makes the device that site describes, of model m. Its error is a *device.Error with CodeBadConfig.
+func (r *Registry) Build(m Model, site Site, log *slog.Logger) (device.Device, error) {
+	driver, ok := r.drivers[m.Driver]
+	if !ok {
+		return nil, badConfig(site.Name, fmt.Errorf("model %s needs the driver %q, which this program does not have", m.Name, m.Driver))
+	}
+	cfg := Config{
+		Name:    site.Name,
+		Connect: m.Connect.under(site.Connect),
+		Options: merge(m.Options, site.Options),
+		Log:     log.With("device", site.Name),
+	}
+	if err := cfg.Connect.Check(); err != nil {
+		return nil, badConfig(site.Name, err)
+	}
+	if driver.Bus {
+		cfg.ports = &r.ports
+	}
+	d, err := driver.New(cfg)
+	if err != nil {
+		return nil, badConfig(site.Name, err)
+	}
+	if !Is(d, m.Class) {
+		return nil, badConfig(site.Name, fmt.Errorf("model %s is of class %s, its driver %s is not", m.Name, m.Class, m.Driver))
+	}
+	return d, nil
+}
+
+// Is reports whether d can do what class promises.
+func Is(d device.Device, class device.Class) bool {
+	var ok bool
+	switch class {
+	case device.ClassPrinter:
+		_, ok = d.(device.Printer)
+	case device.ClassScanner:
+		_, ok = d.(device.Scanner)
+	case device.ClassIDCard:
+		_, ok = d.(device.IDCardReader)
+	case device.ClassScreen:
+		_, ok = d.(device.Screen)
+	case device.ClassSpeaker:
+		_, ok = d.(device.Speaker)
+	case device.ClassCallPad:
+		_, ok = d.(device.CallPad)
+	case device.ClassRatingPad:
+		_, ok = d.(device.RatingPad)
+	}
+	return ok
+}
+
+func merge(model, site map[string]string) map[string]string {
+	all := make(map[string]string, len(model)+len(site))
+	for _, options := range []map[string]string{model, site} {
+		for key, value := range options {
+			all[key] = value
+		}
+	}
+	return all
+}
+
+// badConfig keeps an error that is a *device.Error already.
+func badConfig(name string, err error) error {
+	var de *device.Error
+	if errors.As(err, &de) {
+		return err
+	}
+	return &device.Error{Op: "configure " + name, Code: device.CodeBadConfig, Err: err}
+}
