@@ -1,0 +1,9 @@
+// Package builtin lists every driver this program has.
+package builtin
+
+import "halledge/drivers/registry"
+
+// All gives the drivers by the name that model files use.
+func All() *registry.Registry {
+	return registry.New(map[string]registry.Driver{})
+}
