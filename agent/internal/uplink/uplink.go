@@ -1,0 +1,180 @@
+// Package uplink gives the hall's session with the cloud over MQTT: it sends the facts of the log in order, moves the log's
+// delivery cursor by the cloud's acknowledgements and by nothing else, and publishes the hall's report.
+//
+// A PUBACK never means stored: every broker was seen to acknowledge messages it then lost. Only the cloud's own ack, sent
+// after its commit, counts. So the session needs no store of the MQTT library, no persistent session and no delivery
+// guarantee beyond "usually": whatever is lost is sent again from the log. Each connection is a new client object.
+package uplink
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	mrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"halledge/agent/internal/store"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// CursorName is the log cursor that says which facts the cloud has.
+const CursorName = "cloud"
+
+// Options of New.
+type Options struct {
+	Hall     hallsync.HallID
+	Broker   string // tcp://host:port or ssl://host:port
+	Password string
+	CA       string // PEM file of the roots that may sign the broker's certificate; empty: the system's
+	Version  string
+	Revision int64 // of hall.yaml
+	Store    *store.Store
+	Dirty    func() (<-chan struct{}, func()) // signals that the log has grown
+	Report   func() hallsync.Report           // what to publish on up/state, without Hall, Boot, Online, At, Log
+	FsyncP99 func() time.Duration
+	Log      *slog.Logger
+}
+
+// Uplink is the session. Run it once.
+type Uplink struct {
+	opts Options
+	boot string
+
+	mu     sync.Mutex
+	status Status
+	lowest time.Duration // round trip of the best clock sample of this connection
+}
+
+// Status is how the session is.
+type Status struct {
+	Connected bool
+	Since     time.Time // of Connected's value
+	Acked     hallsync.Seq
+	Lag       hallsync.Seq  // facts the cloud does not have yet
+	Offset    time.Duration // cloud's clock minus ours, from the best sample
+	Stale     bool          // the cloud knows this epoch further than we do
+	Err       error         // why the last connection ended
+}
+
+// New prepares a session.
+func New(opts Options) (*Uplink, error) {
+	var r [8]byte
+	if _, err := rand.Read(r[:]); err != nil {
+		return nil, fmt.Errorf("draw boot id: %w", err)
+	}
+	return &Uplink{opts: opts, boot: fmt.Sprintf("%x", r), status: Status{Since: time.Now()}}, nil
+}
+
+// Status gives the session's condition now.
+func (u *Uplink) Status() Status {
+	u.mu.Lock()
+	s := u.status
+	u.mu.Unlock()
+	s.Lag = u.opts.Store.Next() - 1 - min(s.Acked, u.opts.Store.Next()-1)
+	return s
+}
+
+// Back-off between connections: full jitter, so that two thousand halls do not return in the same second.
+const (
+	backoffMin = time.Second
+	backoffMax = time.Minute
+	goodAfter  = time.Minute // a connection that lasted this long resets the back-off
+)
+
+// Run keeps a session until ctx ends.
+func (u *Uplink) Run(ctx context.Context) error {
+	acked, err := u.opts.Store.Cursor(CursorName)
+	if err != nil {
+		return fmt.Errorf("uplink: read cursor: %w", err)
+	}
+	u.update(func(s *Status) { s.Acked = acked })
+	ceiling := backoffMin
+	for {
+		began := time.Now()
+		err := u.connection(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		u.setConnected(false, err)
+		u.opts.Log.Warn("uplink ended", "error", err)
+		if time.Since(began) > goodAfter {
+			ceiling = backoffMin
+		}
+		pause := backoffMin/4 + mrand.N(ceiling)
+		ceiling = min(2*ceiling, backoffMax)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// connection runs one MQTT connection from CONNECT to its end.
+func (u *Uplink) connection(ctx context.Context) error {
+	c, err := u.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	s := &sender{u: u, c: c}
+	if err := s.greet(ctx); err != nil {
+		return err
+	}
+	u.setConnected(true, nil)
+	u.opts.Log.Info("uplink connected", "acked", s.acked)
+	err = s.run(ctx)
+	if ctx.Err() != nil {
+		c.publishReport(u.report(false))
+	}
+	return err
+}
+
+func (u *Uplink) setConnected(on bool, err error) {
+	u.update(func(s *Status) {
+		if s.Connected != on {
+			s.Connected, s.Since = on, time.Now()
+		}
+		s.Err = err
+	})
+}
+
+func (u *Uplink) update(f func(*Status)) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	f(&u.status)
+}
+
+// clock learns from one answer of the cloud: asked is our clock when we asked, server the cloud's when it answered. The sample
+// with the shortest round trip is the best.
+func (u *Uplink) clock(askedMS, serverMS int64, now time.Time) {
+	trip := now.Sub(time.UnixMilli(askedMS))
+	if askedMS == 0 || trip < 0 {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.lowest != 0 && trip > u.lowest {
+		return
+	}
+	u.lowest = trip
+	u.status.Offset = time.UnixMilli(serverMS).Sub(now.Add(-trip / 2))
+}
+
+// report completes the hall's report for up/state.
+func (u *Uplink) report(online bool) hallsync.Report {
+	r := u.opts.Report()
+	st := u.Status()
+	r.Hall, r.Boot, r.Online, r.At, r.Version = u.opts.Hall, u.boot, online, time.Now(), u.opts.Version
+	r.Log = hallsync.LogStatus{
+		Epoch: u.opts.Store.Epoch(), Last: u.opts.Store.Next() - 1, Acked: st.Acked,
+		FileBytes: u.opts.Store.Size(), FsyncP99Usec: u.opts.FsyncP99().Microseconds(),
+	}
+	return r
+}
+
+// errStuck says that the broker took nothing for so long that the connection is thrown away.
+var errStuck = errors.New("connection is stuck")
