@@ -201,6 +201,19 @@ func TestAtFindsThePlaceOrItsParent(t *testing.T) {
 	}
 }
 
+func TestWarningsAreNoError(t *testing.T) {
+	var got shelf
+	d := strictyaml.Decode("s.yaml", []byte("name: a\n"), &got)
+	d.Warn("$.name", "short", nil)
+	if len(d.Problems) != 1 || !d.Problems[0].Warning || d.Problems.Err() != nil {
+		t.Errorf("%+v, error %v", d.Problems, d.Problems.Err())
+	}
+	d.At("$.count", "missing", nil)
+	if d.Problems.Err() == nil || d.Problems[0].Warning {
+		t.Errorf("%+v", d.Problems)
+	}
+}
+
 func TestExcerptPointsAndMasks(t *testing.T) {
 	var got shelf
 	d := strictyaml.Decode("s.yaml", []byte(

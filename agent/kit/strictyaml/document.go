@@ -107,18 +107,29 @@ func (d *Document) syntax(err error) {
 // At adds a problem at a path such as $.devices[1].name. A path that is not in the file is placed at its nearest parent
 // that is; then the excerpt shows where the missing thing belongs.
 func (d *Document) At(path string, code Code, args map[string]string) {
-	for where := path; ; {
-		if p, ok := d.places[where]; ok {
-			d.add(path, p, code, args)
-			d.sort()
-			return
+	d.add(path, d.nearest(path), code, args)
+	d.sort()
+}
+
+// Warn adds a warning in the same way.
+func (d *Document) Warn(path string, code Code, args map[string]string) {
+	before := len(d.Problems)
+	d.add(path, d.nearest(path), code, args)
+	for i := range d.Problems[before:] {
+		d.Problems[before+i].Warning = true
+	}
+	d.sort()
+}
+
+func (d *Document) nearest(path string) place {
+	for {
+		if p, ok := d.places[path]; ok {
+			return p
 		}
-		cut := strings.LastIndexAny(where, ".[")
-		if cut <= 0 {
-			where = "$"
-			continue
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+		if path == "" {
+			return d.places["$"]
 		}
-		where = where[:cut]
 	}
 }
 

@@ -40,13 +40,14 @@ type ValueError struct {
 func (e *ValueError) Error() string { return fmt.Sprintf("%s %v", e.Code, e.Args) }
 
 // Problem is one finding. Line and Col count from 1, Col in characters. Excerpt is the line with a caret under the place;
-// values that look like secrets are masked in it.
+// values that look like secrets are masked in it. A warning is worth saying and stops nothing.
 type Problem struct {
 	File    string            `json:"file"`
 	Line    int               `json:"line"`
 	Col     int               `json:"col"`
 	Path    string            `json:"path"` // $.devices[1].name
 	Code    Code              `json:"code"`
+	Warning bool              `json:"warning,omitempty"`
 	Args    map[string]string `json:"args,omitempty"`
 	Excerpt string            `json:"excerpt,omitempty"`
 }
@@ -58,9 +59,9 @@ func (p Problem) Where() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line,
 // read Print.
 type Problems []Problem
 
-// Err gives the problems as an error, nil if there are none.
+// Err gives the problems as an error, nil if there are none or only warnings.
 func (ps Problems) Err() error {
-	if len(ps) == 0 {
+	if !slices.ContainsFunc(ps, func(p Problem) bool { return !p.Warning }) {
 		return nil
 	}
 	return ps
