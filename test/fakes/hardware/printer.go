@@ -1,0 +1,121 @@
+package hardware
+
+import (
+	"io"
+	"regexp"
+	"sync"
+
+	"halledge/firmware-protocols/escpos"
+)
+
+// Slip is what came out of the printer up to a cut.
+type Slip struct {
+	Number string // the ticket number in the largest letters, or empty
+	Items  []escpos.Item
+	Layout escpos.Layout
+}
+
+// Text draws the slip as lines of text.
+func (s Slip) Text() string { return s.Layout.Plain(s.Items) }
+
+// Printer is an 80 mm ESC/POS printer. It answers status questions and hands each slip to Out when it is cut.
+type Printer struct {
+	Layout escpos.Layout
+	Out    func(Slip)
+
+	mu     sync.Mutex
+	status escpos.Status
+	asb    bool
+	w      io.Writer
+}
+
+// NewPrinter gives a printer with paper and a closed cover.
+func NewPrinter(out func(Slip)) *Printer {
+	return &Printer{Layout: escpos.Layout{Columns: 48, Dots: 576, Charset: escpos.GB18030}, Out: out}
+}
+
+// Set changes the printer's condition, for example takes the paper out, and reports it if the host asked for that.
+func (p *Printer) Set(change func(*escpos.Status)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(&p.status)
+	p.report()
+}
+
+// report sends the automatic status.
+func (p *Printer) report() {
+	if p.asb && p.w != nil {
+		b := p.status.ASB()
+		_, _ = p.w.Write(b[:]) // a line that is gone hears nothing
+	}
+}
+
+// Serve plays the printer on a line.
+func (p *Printer) Serve(rw io.ReadWriter) {
+	p.mu.Lock()
+	p.w, p.asb = rw, false
+	p.mu.Unlock()
+	parser := escpos.NewParser(p.Layout.Charset)
+	var paper []escpos.Item
+	readLoop(rw, func(b []byte) error {
+		for _, it := range parser.Feed(b) {
+			cut, err := p.do(it, rw)
+			if err != nil {
+				return err
+			}
+			paper = append(paper, it)
+			if cut {
+				p.out(paper)
+				paper = nil
+			}
+		}
+		return nil
+	})
+	p.mu.Lock()
+	p.w = nil
+	p.mu.Unlock()
+}
+
+// do answers what an item asks.
+func (p *Printer) do(it escpos.Item, w io.Writer) (cut bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch it := it.(type) {
+	case escpos.StatusRequest:
+		_, err = w.Write([]byte{p.status.Reply(it.Query)})
+	case escpos.PaperRequest:
+		_, err = w.Write([]byte{p.status.PaperReply()})
+	case escpos.AutoStatus:
+		p.asb = it.Enabled
+		p.report()
+	case escpos.Cut:
+		cut = true
+	}
+	return cut, err
+}
+
+func (p *Printer) out(items []escpos.Item) {
+	s := Slip{Items: items, Layout: p.Layout, Number: number(items)}
+	if p.Out != nil {
+		p.Out(s)
+	}
+}
+
+var ticketNumber = regexp.MustCompile(`^[A-Z]{1,2}[0-9]{3,}$`)
+
+// number finds the ticket number: the largest text that looks like one.
+func number(items []escpos.Item) string {
+	best, height := "", 1
+	for _, it := range items {
+		line, ok := it.(escpos.Line)
+		if !ok {
+			continue
+		}
+		for _, r := range line.Runs {
+			if r.Height > height && ticketNumber.MatchString(r.Text) {
+				best, height = r.Text, r.Height
+			}
+		}
+	}
+	return best
+}
