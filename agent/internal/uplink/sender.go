@@ -18,8 +18,7 @@ const (
 	windowMin   = hallsync.MaxBatchEvents
 	windowMax   = 4 * hallsync.MaxBatchEvents
 	helloWait   = 10 * time.Second
-	resendMin   = 10 * time.Second
-	resendMax   = time.Minute
+	patienceMax = 6 // times Options.Patience, after repeated silence
 	reportEvery = 15 * time.Second
 	reportQuiet = time.Second // changes within this are one report
 )
@@ -65,7 +64,7 @@ func (s *sender) greet(ctx context.Context) error {
 				continue // late answer to an earlier life
 			}
 			s.u.clock(hello.ClockMS, a.ServerMS, time.Now())
-			s.window, s.resend = windowMin, resendMin
+			s.window, s.resend = windowMin, s.u.opts.Patience
 			return s.begin(ctx, a, first)
 		case err := <-s.c.lost:
 			return fmt.Errorf("uplink: waiting for the cloud's cursor: %w", err)
@@ -177,7 +176,7 @@ func (s *sender) onAck(ctx context.Context, a hallsync.Ack) error {
 			return err
 		}
 		s.sent = max(s.sent, s.acked)
-		s.window, s.resend = min(windowMax, s.window+windowMin/4), resendMin
+		s.window, s.resend = min(windowMax, s.window+windowMin/4), s.u.opts.Patience
 	}
 	if a.Want != nil && a.Want.From > s.acked && a.Want.From <= s.sent {
 		s.sent = a.Want.From - 1
@@ -193,7 +192,7 @@ func (s *sender) again() {
 	s.u.opts.Log.Info("no ack, sending again", "from", s.acked+1, "to", s.sent)
 	s.sent = s.acked
 	s.window = max(windowMin, s.window/2)
-	s.resend = min(resendMax, s.resend*3/2)
+	s.resend = min(patienceMax*s.u.opts.Patience, s.resend*3/2)
 }
 
 // fill sends batches while the window is open.

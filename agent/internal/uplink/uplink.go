@@ -35,6 +35,7 @@ type Options struct {
 	Dirty    func() (<-chan struct{}, func()) // signals that the log has grown
 	Report   func() hallsync.Report           // what to publish on up/state, without Hall, Boot, Online, At, Log
 	FsyncP99 func() time.Duration
+	Patience time.Duration // facts without an ack are sent again after this; 0: 10 s
 	Log      *slog.Logger
 }
 
@@ -61,6 +62,9 @@ type Status struct {
 
 // New prepares a session.
 func New(opts Options) (*Uplink, error) {
+	if opts.Patience == 0 {
+		opts.Patience = 10 * time.Second
+	}
 	var r [8]byte
 	if _, err := rand.Read(r[:]); err != nil {
 		return nil, fmt.Errorf("draw boot id: %w", err)
