@@ -41,8 +41,8 @@ func step(n int) time.Duration {
 // jitter spreads d by a fifth to both sides, so that the devices of a hall do not all try in the same moment.
 func jitter(d time.Duration) time.Duration { return d - d/5 + rand.N(2*d/5) }
 
-// wait sleeps for the next pause, less when the node appears, and returns ctx's error when that ends first.
-func (p *pause) wait(ctx context.Context) error {
+// wait sleeps for the next pause, less when the node is another than before, and returns ctx's error when that ends first.
+func (p *pause) wait(ctx context.Context, before identity) error {
 	sleep, cancel := context.WithTimeout(ctx, jitter(step(p.n)))
 	defer cancel()
 	p.n++
@@ -50,16 +50,15 @@ func (p *pause) wait(ctx context.Context) error {
 		<-sleep.Done()
 		return ctx.Err()
 	}
-	if nodeChanged(sleep, p.node) {
+	if nodeChanged(sleep, p.node, before) {
 		p.reset() // its rights may follow in a moment: try often
 	}
 	return ctx.Err()
 }
 
-// nodeChanged waits until there is something new at path: it appeared, was made again, or got other rights. It gives false when
-// ctx ends first.
-func nodeChanged(ctx context.Context, path string) bool {
-	before := identify(path)
+// nodeChanged waits until there is something else at path than before: a node appeared, was made again, or got other rights. It
+// gives false when ctx ends first.
+func nodeChanged(ctx context.Context, path string, before identity) bool {
 	var events <-chan fsnotify.Event
 	w, err := fsnotify.NewWatcher()
 	if err == nil { // else there are no inotify instances left, and polling must do

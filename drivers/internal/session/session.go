@@ -63,6 +63,7 @@ func New(cfg Config) *Session {
 func (s *Session) Run(ctx context.Context, open Open, serve Serve) error {
 	p := pause{node: s.cfg.Node}
 	for {
+		before := identify(s.cfg.Node) // a node that gets its rights while the open fails must end the pause
 		lived, err := s.once(ctx, open, serve)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -72,10 +73,13 @@ func (s *Session) Run(ctx context.Context, open Open, serve Serve) error {
 			return fmt.Errorf("%s: %w", s.cfg.Name, err)
 		}
 		s.lost(device.Offline, err)
+		if lived > 0 {
+			before = identify(s.cfg.Node) // what the life itself did to the node is no news
+		}
 		if lived >= goodFor {
 			p.reset()
 		}
-		if err := p.wait(ctx); err != nil {
+		if err := p.wait(ctx, before); err != nil {
 			return err
 		}
 	}
