@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Cursor is how far one epoch of one hall has come. Ordinal counts a hall's epochs as they were first seen, from 1; the
+// highest is in force. Every fact up to Contiguous is stored, or known to be gone, and projected.
+type Cursor struct {
+	Hall       hallsync.HallID
+	Epoch      string
+	Ordinal    int64
+	Contiguous hallsync.Seq
+	Highest    hallsync.Seq
+	Refused    int64
+	Gone       int64
+	Stale      bool
+	Skew       *time.Duration // the hall's clock minus ours at its last hello
+	Received   time.Time      // zero: no fact yet
+	Created    time.Time
+}
+
+const cursorColumns = `hall, epoch, ordinal, contiguous, highest, refused, gone, stale, skew_ms, received_ms, created_ms`
+
+func scanCursor(rows *sql.Rows) (Cursor, error) {
+	var c Cursor
+	var contiguous, highest, received, created int64
+	var skew sql.NullInt64
+	err := rows.Scan(&c.Hall, &c.Epoch, &c.Ordinal, &contiguous, &highest, &c.Refused, &c.Gone, &c.Stale, &skew, &received, &created)
+	c.Contiguous, c.Highest, c.Created = hallsync.Seq(contiguous), hallsync.Seq(highest), time.UnixMilli(created)
+	if received > 0 {
+		c.Received = time.UnixMilli(received)
+	}
+	if skew.Valid {
+		d := time.Duration(skew.Int64) * time.Millisecond
+		c.Skew = &d
+	}
+	return c, err
+}
+
+// Cursors reads all epochs of a hall in the order they were first seen.
+func (t *Tx) Cursors(hall hallsync.HallID) ([]Cursor, error) {
+	return collect(scanCursor, func(scan func(*sql.Rows) error) error {
+		return t.query(`SELECT `+cursorColumns+` FROM cursors WHERE hall = $1 ORDER BY ordinal`, scan, hall)
+	})
+}
+
+// Cursors reads all epochs of a hall in the order they were first seen.
+func (s *Store) Cursors(ctx context.Context, hall hallsync.HallID) ([]Cursor, error) {
+	return collect(scanCursor, func(scan func(*sql.Rows) error) error {
+		return s.query(ctx, `SELECT `+cursorColumns+` FROM cursors WHERE hall = $1 ORDER BY ordinal`, scan, hall)
+	})
+}
+
+// AllCursors reads the epochs of all halls, in order of hall and first sight.
+func (s *Store) AllCursors(ctx context.Context) ([]Cursor, error) {
+	return collect(scanCursor, func(scan func(*sql.Rows) error) error {
+		return s.query(ctx, `SELECT `+cursorColumns+` FROM cursors ORDER BY hall, ordinal`, scan)
+	})
+}
+
+// PutCursor stores a cursor.
+func (t *Tx) PutCursor(c Cursor) error {
+	var skew sql.NullInt64
+	if c.Skew != nil {
+		skew = sql.NullInt64{Int64: c.Skew.Milliseconds(), Valid: true}
+	}
+	var received int64
+	if !c.Received.IsZero() {
+		received = c.Received.UnixMilli()
+	}
+	stale := 0
+	if c.Stale {
+		stale = 1
+	}
+	return t.exec(`INSERT INTO cursors (`+cursorColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (hall, epoch) DO UPDATE SET contiguous = excluded.contiguous, highest = excluded.highest,
+		refused = excluded.refused, gone = excluded.gone, stale = excluded.stale, skew_ms = excluded.skew_ms,
+		received_ms = excluded.received_ms`,
+		c.Hall, c.Epoch, c.Ordinal, int64(c.Contiguous), int64(c.Highest), c.Refused, c.Gone, stale, skew, received,
+		c.Created.UnixMilli())
+}
+
+// Gap is a range of facts a hall no longer had when it was asked for them.
+type Gap struct {
+	Hall  hallsync.HallID
+	Epoch string
+	Range hallsync.Range
+	At    time.Time
+}
+
+// AddGap records facts as gone.
+func (t *Tx) AddGap(g Gap) error {
+	return t.exec(`INSERT INTO gaps (hall, epoch, from_seq, to_seq, at_ms) VALUES ($1, $2, $3, $4, $5)`,
+		g.Hall, g.Epoch, int64(g.Range.From), int64(g.Range.To), g.At.UnixMilli())
+}
+
+// collect gathers what scan makes of each row. It never returns a nil list.
+func collect[T any](scan func(*sql.Rows) (T, error), query func(func(*sql.Rows) error) error) ([]T, error) {
+	items := []T{}
+	err := query(func(rows *sql.Rows) error {
+		item, err := scan(rows)
+		items = append(items, item)
+		return err
+	})
+	return items, err
+}
