@@ -1,0 +1,115 @@
+package ingest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"halledge/cloud/internal/ingest"
+	"halledge/cloud/internal/store"
+	"halledge/firmware-protocols/hallsync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	hall  = hallsync.HallID("440900000000001")
+	epoch = "7f3a"
+)
+
+var start = time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
+
+// openStore opens a database that ends with the test.
+func openStore(t testing.TB, path string) *store.Store {
+	t.Helper()
+	st, err := store.Open(t.Context(), path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return st
+}
+
+func newStore(t testing.TB) *store.Store {
+	t.Helper()
+	return openStore(t, filepath.Join(t.TempDir(), "cloud.db"))
+}
+
+func newIngester(st *store.Store) *ingest.Ingester {
+	return ingest.New(ingest.Options{
+		Store: st, Changed: func(hallsync.HallID, ingest.Touched) {},
+		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// fact writes a fact as a hall does.
+func fact(t testing.TB, id hallsync.HallID, epoch string, seq hallsync.Seq, p hallsync.Payload) json.RawMessage {
+	t.Helper()
+	e, err := hallsync.NewEvent(id, epoch, seq, start.Add(time.Duration(seq)*time.Second), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encode(t, e)
+}
+
+func encode(t testing.TB, v any) json.RawMessage {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func batchOf(t testing.TB, facts ...json.RawMessage) []byte {
+	t.Helper()
+	return encode(t, hallsync.Batch{Events: facts})
+}
+
+// send ingests facts that must be taken.
+func send(t testing.TB, in *ingest.Ingester, facts ...json.RawMessage) hallsync.Ack {
+	t.Helper()
+	ack, err := in.Ingest(t.Context(), hall, batchOf(t, facts...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ack
+}
+
+func hello(t testing.TB, in *ingest.Ingester, epoch string, first, next hallsync.Seq) hallsync.Ack {
+	t.Helper()
+	raw := encode(t, hallsync.Hello{Hall: hall, Epoch: epoch, First: first, Next: next, Boot: "b", ClockMS: start.UnixMilli()})
+	h, err := ingest.ParseHello(hall, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ack, err := in.Hello(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ack
+}
+
+func ticketID(n int) hallsync.TicketID { return hallsync.TicketID(fmt.Sprintf("01JDTICKET%016d", n)) }
+
+func taken(n int) hallsync.TicketTaken {
+	return hallsync.TicketTaken{
+		Ticket: ticketID(n), Number: fmt.Sprintf("A%03d", n), Ordinal: n, FlowNo: fmt.Sprintf("20261123%06d", n),
+		BusinessDay: "2026-11-23", Queue: "A", Class: hallsync.Normal, Channel: hallsync.AtKiosk, Place: "1",
+		Proof: hallsync.ProofNone, Printer: "1", By: hallsync.By{Kind: "kiosk", ID: "1"},
+	}
+}
+
+func called(n int, window hallsync.WindowID) hallsync.TicketCalled {
+	return hallsync.TicketCalled{
+		Ticket: ticketID(n), Number: fmt.Sprintf("A%03d", n), Queue: "A", Window: window, How: "next",
+		Why: hallsync.Why{Rule: "arrival", WaitedS: 7}, By: hallsync.By{Kind: "staff", Staff: "s1"},
+	}
+}

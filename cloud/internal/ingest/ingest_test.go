@@ -1,0 +1,259 @@
+package ingest_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"halledge/cloud/internal/ingest"
+	"halledge/cloud/internal/store"
+	"halledge/firmware-protocols/hallsync"
+)
+
+func TestAckNamesTheContiguousPrefixAndTheGap(t *testing.T) {
+	in := newIngester(newStore(t))
+	steps := []struct {
+		seqs []hallsync.Seq
+		upTo hallsync.Seq
+		want *hallsync.Range
+	}{
+		{[]hallsync.Seq{1, 2}, 2, nil},
+		{[]hallsync.Seq{6, 7}, 2, &hallsync.Range{From: 3, To: 5}},
+		{[]hallsync.Seq{4}, 2, &hallsync.Range{From: 3, To: 3}},
+		{[]hallsync.Seq{3}, 4, &hallsync.Range{From: 5, To: 5}},
+		{[]hallsync.Seq{1, 2, 7}, 4, &hallsync.Range{From: 5, To: 5}}, // all known already
+		{[]hallsync.Seq{5}, 7, nil},
+	}
+	for i, step := range steps {
+		var facts []json.RawMessage
+		for _, seq := range step.seqs {
+			facts = append(facts, fact(t, hall, epoch, seq, taken(int(seq))))
+		}
+		ack := send(t, in, facts...)
+		if ack.UpTo != step.upTo || (ack.Want == nil) != (step.want == nil) || ack.Want != nil && *ack.Want != *step.want {
+			t.Fatalf("step %d: upto %d want %v, expected %d and %v", i, ack.UpTo, ack.Want, step.upTo, step.want)
+		}
+		if ack.Hall != hall || ack.Epoch != epoch || ack.ServerMS == 0 || ack.EpochStale {
+			t.Fatalf("step %d: ack %+v", i, ack)
+		}
+	}
+}
+
+func TestHelloAnswersWithTheCursor(t *testing.T) {
+	st := newStore(t)
+	in := newIngester(st)
+	if ack := hello(t, in, epoch, 1, 1); ack.UpTo != 0 || ack.EpochStale {
+		t.Fatalf("first hello: %+v", ack)
+	}
+	send(t, in, fact(t, hall, epoch, 1, taken(1)), fact(t, hall, epoch, 2, taken(2)))
+	if ack := hello(t, in, epoch, 1, 3); ack.UpTo != 2 || ack.EpochStale {
+		t.Fatalf("second hello: %+v", ack)
+	}
+	cursors, err := st.Cursors(t.Context(), hall)
+	if err != nil || len(cursors) != 1 || cursors[0].Skew == nil {
+		t.Fatalf("cursors %+v, %v", cursors, err)
+	}
+}
+
+func TestEpochIsStale(t *testing.T) {
+	cases := map[string]func(*testing.T, *ingest.Ingester) hallsync.Ack{
+		"hello would give out a stored number again": func(t *testing.T, in *ingest.Ingester) hallsync.Ack {
+			return hello(t, in, epoch, 1, 3)
+		},
+		"hello would give out a number stored above a gap": func(t *testing.T, in *ingest.Ingester) hallsync.Ack {
+			send(t, in, fact(t, hall, epoch, 9, taken(9)))
+			return hello(t, in, epoch, 1, 8)
+		},
+		"same key, other bytes": func(t *testing.T, in *ingest.Ingester) hallsync.Ack {
+			return send(t, in, fact(t, hall, epoch, 4, taken(4)), fact(t, hall, epoch, 3, taken(99)))
+		},
+		"same key twice in one batch": func(t *testing.T, in *ingest.Ingester) hallsync.Ack {
+			return send(t, in, fact(t, hall, epoch, 4, taken(4)), fact(t, hall, epoch, 4, taken(99)))
+		},
+		"a newer epoch has begun": func(t *testing.T, in *ingest.Ingester) hallsync.Ack {
+			hello(t, in, "newer", 1, 1)
+			return send(t, in, fact(t, hall, epoch, 4, taken(4)))
+		},
+	}
+	for name, provoke := range cases {
+		t.Run(name, func(t *testing.T) {
+			st := newStore(t)
+			in := newIngester(st)
+			for seq := range hallsync.Seq(3) {
+				send(t, in, fact(t, hall, epoch, seq+1, taken(int(seq)+1)))
+			}
+			if ack := provoke(t, in); !ack.EpochStale || ack.UpTo != 0 {
+				t.Fatalf("ack %+v", ack)
+			}
+			// Nothing more of it is taken, not even what would fit.
+			if ack := send(t, in, fact(t, hall, epoch, 4, taken(4))); !ack.EpochStale {
+				t.Fatalf("a fact after that: %+v", ack)
+			}
+			_, total, err := st.Events(t.Context(), store.EventQuery{Hall: hall, Epoch: epoch, After: 3, Limit: 10})
+			above := 0
+			if strings.Contains(name, "above a gap") {
+				above = 1
+			}
+			if err != nil || total != above {
+				t.Fatalf("%d facts above 3 stored, %v", total, err)
+			}
+			// A new epoch starts afresh.
+			if ack := send(t, in, fact(t, hall, "fresh", 1, taken(50))); ack.EpochStale || ack.UpTo != 1 || ack.Epoch != "fresh" {
+				t.Fatalf("new epoch: %+v", ack)
+			}
+		})
+	}
+}
+
+func TestPoisonedFactIsRefusedByNameAndConsumed(t *testing.T) {
+	long := taken(2)
+	long.Place = strings.Repeat("x", hallsync.MaxEventBytes)
+	noTicket := taken(2)
+	noTicket.Ticket = ""
+	cases := map[string]struct {
+		raw  string
+		code string
+	}{
+		"wrong payload":    {`{"hall":"440900000000001","epoch":"7f3a","seq":2,"kind":"ticket.taken","v":1,"at":"2026-11-23T09:00:00+08:00","payload":[1]}`, ingest.FactPayload},
+		"null payload":     {`{"hall":"440900000000001","epoch":"7f3a","seq":2,"kind":"ticket.taken","v":1,"at":"2026-11-23T09:00:00+08:00","payload":null}`, ingest.FactPayload},
+		"no payload":       {`{"hall":"440900000000001","epoch":"7f3a","seq":2,"kind":"window.opened","v":1,"at":"2026-11-23T09:00:00+08:00"}`, ingest.FactPayload},
+		"no ticket":        {string(fact(t, hall, epoch, 2, noTicket)), ingest.FactPayload},
+		"no time":          {`{"hall":"440900000000001","epoch":"7f3a","seq":2,"kind":"ticket.taken","v":1,"at":"yesterday","payload":{}}`, ingest.FactUnreadable},
+		"kind is a number": {`{"hall":"440900000000001","epoch":"7f3a","seq":"2","kind":7}`, ingest.FactUnreadable},
+		"no kind":          {`{"hall":"440900000000001","epoch":"7f3a","seq":2,"kind":"","v":1,"at":"2026-11-23T09:00:00+08:00","payload":{}}`, ingest.FactUnreadable},
+		"other hall":       {string(fact(t, "440900000000002", epoch, 2, taken(2))), ingest.FactHall},
+		"too large":        {string(fact(t, hall, epoch, 2, long)), ingest.FactTooLarge},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			st := newStore(t)
+			in := newIngester(st)
+			send(t, in, fact(t, hall, epoch, 1, taken(1)))
+			for range 2 { // and again, as after a lost ack
+				ack := send(t, in, json.RawMessage(c.raw), fact(t, hall, epoch, 3, taken(3)))
+				if ack.UpTo != 3 || len(ack.Rejected) != 1 || ack.Rejected[0] != (hallsync.Rejection{Seq: 2, Code: c.code}) {
+					t.Fatalf("ack %+v", ack)
+				}
+			}
+			events, _, err := st.Events(t.Context(), store.EventQuery{Hall: hall, Epoch: epoch, After: 1, Limit: 1})
+			if err != nil || len(events) != 1 || string(events[0].Body) != c.raw || events[0].Refused != c.code {
+				t.Fatalf("stored %+v, %v", events, err)
+			}
+			if _, total, err := st.Tickets(t.Context(), store.TicketQuery{Hall: hall, Limit: 10}); err != nil || total != 2 {
+				t.Fatalf("%d tickets, %v", total, err)
+			}
+		})
+	}
+}
+
+func TestUnknownKindIsStoredAsItCame(t *testing.T) {
+	st := newStore(t)
+	in := newIngester(st)
+	raw := `{"hall":"440900000000001","epoch":"7f3a","seq":1,"kind":"robot.danced","v":3,"at":"2026-11-23T09:00:00+08:00","payload":{"steps":[1,2]},"later":true}`
+	newer := `{"hall":"440900000000001","epoch":"7f3a","seq":2,"kind":"ticket.taken","v":2,"at":"2026-11-23T09:00:00+08:00","payload":{"ticket":7}}`
+	if ack := send(t, in, json.RawMessage(raw), json.RawMessage(newer)); ack.UpTo != 2 || ack.Rejected != nil {
+		t.Fatalf("ack %+v", ack)
+	}
+	events, _, err := st.Events(t.Context(), store.EventQuery{Hall: hall, Epoch: epoch, Limit: 10})
+	if err != nil || len(events) != 2 || string(events[0].Body) != raw || events[0].Kind != "robot.danced" || string(events[1].Body) != newer {
+		t.Fatalf("stored %+v, %v", events, err)
+	}
+}
+
+func TestBatchThatCannotBeTaken(t *testing.T) {
+	for name, payload := range map[string]string{
+		"no JSON":       `{"events":[`,
+		"no facts":      `{"events":[]}`,
+		"no names":      `{"events":[{"seq":0,"epoch":"7f3a"},{"seq":5},{"seq":-1,"epoch":"7f3a"},{"seq":1,"epoch":"a b"},7]}`,
+		"two epochs":    string(batchOf(t, fact(t, hall, "a", 1, taken(1)), fact(t, hall, "b", 2, taken(2)))),
+		"beyond bigint": `{"events":[{"seq":"9223372036854775808","epoch":"7f3a"}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := newStore(t)
+			_, err := newIngester(st).Ingest(t.Context(), hall, []byte(payload))
+			var bad *ingest.BatchError
+			if !errors.As(err, &bad) {
+				t.Fatalf("error %v", err)
+			}
+			if cursors, err := st.AllCursors(t.Context()); err != nil || len(cursors) != 0 {
+				t.Fatalf("cursors %+v, %v", cursors, err)
+			}
+		})
+	}
+}
+
+func TestUnnamedElementDoesNotStopItsNeighbours(t *testing.T) {
+	in := newIngester(newStore(t))
+	ack := send(t, in, fact(t, hall, epoch, 1, taken(1)), json.RawMessage(`{"broken":true}`), fact(t, hall, epoch, 3, taken(3)))
+	if ack.UpTo != 1 || ack.Want == nil || *ack.Want != (hallsync.Range{From: 2, To: 2}) {
+		t.Fatalf("ack %+v", ack)
+	}
+}
+
+func TestHelloGivesUpWhatTheHallNoLongerHas(t *testing.T) {
+	st := newStore(t)
+	in := newIngester(st)
+	send(t, in, fact(t, hall, epoch, 1, taken(1)))
+	send(t, in, fact(t, hall, epoch, 4, taken(4)), fact(t, hall, epoch, 5, taken(5)))
+	send(t, in, fact(t, hall, epoch, 12, called(4, "1")))
+	ack := hello(t, in, epoch, 10, 13) // 2, 3 and 6 to 9 are gone; 10 and 11 are still there
+	if ack.UpTo != 9 || ack.Want == nil || *ack.Want != (hallsync.Range{From: 10, To: 11}) {
+		t.Fatalf("ack %+v", ack)
+	}
+	if ack := send(t, in, fact(t, hall, epoch, 10, taken(10)), fact(t, hall, epoch, 11, taken(11))); ack.UpTo != 12 {
+		t.Fatalf("ack %+v", ack)
+	}
+	// A gone fact that comes after all changes nothing that was said.
+	if ack := send(t, in, fact(t, hall, epoch, 3, taken(3))); ack.UpTo != 12 || ack.EpochStale {
+		t.Fatalf("ack %+v", ack)
+	}
+	cursors, err := st.Cursors(t.Context(), hall)
+	if err != nil || cursors[0].Gone != 6 {
+		t.Fatalf("cursor %+v, %v", cursors, err)
+	}
+	tickets, total, err := st.Tickets(t.Context(), store.TicketQuery{Hall: hall, State: hallsync.Called, Limit: 10})
+	if err != nil || total != 1 || tickets[0].ID != ticketID(4) {
+		t.Fatalf("called %+v, %v", tickets, err)
+	}
+	v, err := st.Verify(t.Context())
+	if err != nil || len(v.Faults) != 0 || v.Events != 6 {
+		t.Fatalf("verify %+v, %v", v, err)
+	}
+	if ack := hello(t, in, "empty", 40, 40); ack.UpTo != 39 {
+		t.Fatalf("hello of an epoch of which all is gone: %+v", ack)
+	}
+}
+
+func TestHelloThatMakesNoSense(t *testing.T) {
+	for name, raw := range map[string]string{
+		"no JSON":    `{`,
+		"other hall": `{"hall":"440900000000002","epoch":"a","first":1,"next":1}`,
+		"no epoch":   `{"hall":"440900000000001","first":1,"next":1}`,
+		"next zero":  `{"hall":"440900000000001","epoch":"a","first":0,"next":0}`,
+		"first late": `{"hall":"440900000000001","epoch":"a","first":3,"next":2}`,
+	} {
+		var bad *ingest.BatchError
+		if _, err := ingest.ParseHello(hall, []byte(raw)); !errors.As(err, &bad) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func FuzzIngest(f *testing.F) {
+	f.Add(batchOf(f, fact(f, hall, epoch, 1, taken(1))))
+	f.Add([]byte(`{"events":[{"seq":2,"epoch":"7f3a","kind":"ticket.called","v":1,"payload":{"ticket":"x"}}]}`))
+	f.Add([]byte(`{"events":[null,{},[],{"seq":"1","epoch":"\u0000"}]}`))
+	st := newStore(f)
+	in := newIngester(st)
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		ack, err := in.Ingest(t.Context(), hall, payload)
+		var bad *ingest.BatchError
+		if err != nil && !errors.As(err, &bad) {
+			t.Fatalf("database error %v", err)
+		}
+		if err == nil && ack.Want != nil && (ack.Want.From != ack.UpTo+1 || ack.Want.To < ack.Want.From) {
+			t.Fatalf("ack %+v", ack)
+		}
+	})
+}
