@@ -64,6 +64,8 @@ type IDCard struct {
 type Frame struct {
 	Lines []string
 	Flash bool // draw the eye for a moment
+	// Serial tells a frame from an earlier one with the same text, so that a repeated call flashes again.
+	Serial string
 }
 
 // Announcement is one sentence for the speaker.
