@@ -48,9 +48,19 @@ type Cloud struct {
 	CA       string `yaml:"ca"`
 }
 
-// Codes says who resolves scanned 粤省事码 and 粤商码: sim (a stand-in that accepts the demo's codes) or none.
+// Codes says how scanned 粤省事码 and 粤商码 look, in order, and who resolves them: sim (a stand-in that accepts the demo's
+// codes) or none.
 type Codes struct {
-	Resolver string `yaml:"resolver"`
+	Resolver string     `yaml:"resolver"`
+	Rules    []CodeRule `yaml:"rules"`
+}
+
+// CodeRule recognises a kind of code, yss_code or ysh_code, by how it begins and by a regular expression for the whole of it.
+// At least one of the two is set.
+type CodeRule struct {
+	Kind    string `yaml:"kind"`
+	Prefix  string `yaml:"prefix"`
+	Pattern string `yaml:"pattern"`
 }
 
 // Device is one configured device. Name is <place>.<role>: kiosk-1.printer, kiosk-1.scanner, kiosk-1.idcard, window-1.pad,
