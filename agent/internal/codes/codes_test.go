@@ -1,0 +1,326 @@
+package codes
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"halledge/agent/internal/config"
+	"halledge/drivers/device"
+	"halledge/firmware-protocols/hallsync"
+)
+
+const (
+	hallCode = hallsync.HallID("440900000000001")
+	ticket   = hallsync.TicketID("01JDA7XW9K3E5V5T7Q2Q0YB4ZC")
+)
+
+func signer(t *testing.T) *Signer {
+	t.Helper()
+	s, err := NewSigner(t.TempDir(), hallCode, "http://hall.example:8080/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func recogniser(t *testing.T, r Resolver, log *slog.Logger) *Recogniser {
+	t.Helper()
+	return New(Options{Signer: signer(t), Rules: SimRules(), Resolver: r, Log: log})
+}
+
+func codeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+func TestRecognise(t *testing.T) {
+	r := recogniser(t, Sim{}, slog.New(slog.DiscardHandler))
+	foreign := signer(t)
+	for name, tc := range map[string]struct {
+		payload string
+		kind    Kind
+		proof   hallsync.Proof
+		code    Code
+	}{
+		"slip address":         {r.opts.Signer.TicketURL(ticket), KindTicket, hallsync.ProofNone, ""},
+		"bare token":           {r.opts.Signer.Token(ticket), KindTicket, hallsync.ProofNone, ""},
+		"token with line end":  {r.opts.Signer.Token(ticket) + "\r\n", KindTicket, hallsync.ProofNone, ""},
+		"another hall's token": {foreign.Token(ticket), "", "", Unknown},
+		"changed token":        {strings.Replace(r.opts.Signer.Token(ticket), "01JDA", "01JDB", 1), "", "", Unknown},
+		"person":               {"YSS-SIM-0001", KindYSS, hallsync.ProofYSS, ""},
+		"business":             {"YSH-SIM-0001", KindYSH, hallsync.ProofYSH, ""},
+		"expired":              {"YSS-SIM-EXPIRED-1", "", "", Expired},
+		"refused":              {"YSS-SIM-REFUSED-1", "", "", Refused},
+		"prefix alone":         {"YSS-SIM-", "", "", Refused},
+		"down":                 {"YSS-SIM-OFFLINE-1", "", "", Offline},
+		"identity number":      {"991101199003070016", KindIDNumber, hallsync.ProofNone, ""},
+		"wrong check digit":    {"991101199003070017", "", "", Unknown},
+		"no such date":         {"991101199013070013", "", "", Unknown},
+		"nothing":              {" \r\n", "", "", Unknown},
+		"a web address":        {"https://example.org/x", "", "", Unknown},
+		"too long":             {strings.Repeat("9", maxPayload+1), "", "", Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			res, err := r.Recognise(t.Context(), "kiosk-1", device.NewSecret(tc.payload))
+			if codeOf(err) != tc.code || res.Kind != tc.kind || res.Proof != tc.proof {
+				t.Fatalf("got %+v, %v", res, err)
+			}
+			if tc.kind == KindTicket && res.Ticket != ticket {
+				t.Fatalf("ticket %q", res.Ticket)
+			}
+		})
+	}
+}
+
+func TestErrorTellsTheLength(t *testing.T) {
+	_, err := recogniser(t, Sim{}, slog.New(slog.DiscardHandler)).Recognise(t.Context(), "desk", device.NewSecret("hello"))
+	var e *Error
+	if !errors.As(err, &e) || e.Length != 5 {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestPayloadsAreNeverLogged(t *testing.T) {
+	var out bytes.Buffer
+	r := recogniser(t, Sim{}, slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	for _, p := range []string{"991101199003070016", "YSS-SIM-77777", "YSS-SIM-OFFLINE-77777", "nonsense-77777"} {
+		_, err := r.Recognise(t.Context(), "kiosk-1", device.NewSecret(p))
+		fmt.Fprintf(&out, "%v %+v", err, err)
+		if strings.Contains(out.String(), p) {
+			t.Fatalf("log has a payload: %s", out.String())
+		}
+	}
+	if !strings.Contains(out.String(), "scan recognised") {
+		t.Fatalf("nothing logged: %s", out.String())
+	}
+}
+
+func TestACodeCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recogniser(t, Sim{}, slog.New(slog.DiscardHandler))
+		show := func(place string) Code {
+			_, err := r.Recognise(t.Context(), place, device.NewSecret("YSS-SIM-1"))
+			return codeOf(err)
+		}
+		for i, step := range []struct {
+			wait  time.Duration
+			place string
+			want  Code
+		}{
+			{0, "kiosk-1", ""},
+			{30 * time.Second, "kiosk-1", ""}, // the scanner read it twice
+			{0, "kiosk-2", Used},
+			{40 * time.Second, "kiosk-1", Used},
+			{10 * time.Minute, "kiosk-2", ""},
+		} {
+			time.Sleep(step.wait)
+			if got := show(step.place); got != step.want {
+				t.Fatalf("step %d: %q, want %q", i, got, step.want)
+			}
+		}
+	})
+}
+
+func TestAFailedCodeMayBeShownAgain(t *testing.T) {
+	down := &flaky{}
+	down.fail.Store(true)
+	r := recogniser(t, down, slog.New(slog.DiscardHandler))
+	if _, err := r.Recognise(t.Context(), "kiosk-1", device.NewSecret("YSS-SIM-1")); codeOf(err) != Offline {
+		t.Fatalf("got %v", err)
+	}
+	down.fail.Store(false)
+	if _, err := r.Recognise(t.Context(), "kiosk-2", device.NewSecret("YSS-SIM-1")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSlowResolverIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recogniser(t, Sim{}, slog.New(slog.DiscardHandler))
+		begin := time.Now()
+		_, err := r.Recognise(t.Context(), "kiosk-1", device.NewSecret("YSS-SIM-SLOW"))
+		if codeOf(err) != Slow || time.Since(begin) != resolveTime {
+			t.Fatalf("%v after %v", err, time.Since(begin))
+		}
+	})
+}
+
+// flaky is a resolver whose far end can be switched off; it counts the questions that reach it.
+type flaky struct {
+	fail  atomic.Bool
+	asked atomic.Int64
+}
+
+func (f *flaky) Resolve(ctx context.Context, kind Kind, payload device.Secret) (hallsync.Proof, error) {
+	f.asked.Add(1)
+	if f.fail.Load() {
+		return "", errors.New("connection refused")
+	}
+	return Sim{}.Resolve(ctx, kind, payload)
+}
+
+func TestBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := &flaky{}
+		far.fail.Store(true)
+		r := recogniser(t, far, slog.New(slog.DiscardHandler))
+		n := 0
+		show := func() Code {
+			n++
+			_, err := r.Recognise(t.Context(), "kiosk-1", device.NewSecret(fmt.Sprint("YSS-SIM-", n)))
+			return codeOf(err)
+		}
+		for range breakerFailures + 3 {
+			if got := show(); got != Offline {
+				t.Fatalf("got %q", got)
+			}
+		}
+		if far.asked.Load() != breakerFailures {
+			t.Fatalf("asked %d times", far.asked.Load())
+		}
+		time.Sleep(breakerRest)
+		show() // the probe fails
+		show()
+		if far.asked.Load() != breakerFailures+1 {
+			t.Fatalf("asked %d times after one rest", far.asked.Load())
+		}
+		far.fail.Store(false)
+		time.Sleep(breakerRest)
+		for range 3 {
+			if got := show(); got != "" {
+				t.Fatalf("got %q after recovery", got)
+			}
+		}
+	})
+}
+
+func TestReplayGuardIsBounded(t *testing.T) {
+	g := newReplayGuard()
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range replayMax / 2 {
+				g.begin(g.print(fmt.Sprint(w, "/", i)), "kiosk-1")
+			}
+		})
+	}
+	wg.Wait()
+	if len(g.seen) > replayMax {
+		t.Fatalf("%d codes remembered", len(g.seen))
+	}
+}
+
+func TestSignerKeepsItsKey(t *testing.T) {
+	dir := t.TempDir()
+	first, err := NewSigner(dir, hallCode, "http://a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := NewSigner(dir, hallCode, "http://a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, ok := again.Verify(first.Token(ticket)); !ok || id != ticket {
+		t.Fatal("token of the earlier process is not accepted")
+	}
+	other, err := NewSigner(dir, "440900000000002", "http://a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := other.Verify(first.Token(ticket)); ok {
+		t.Fatal("another hall accepts the token")
+	}
+	fi, err := os.Stat(filepath.Join(dir, KeyFile))
+	if err != nil || fi.Mode().Perm() != 0o600 {
+		t.Fatalf("key file %v, %v", fi.Mode(), err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, KeyFile), []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewSigner(dir, hallCode, ""); err == nil {
+		t.Fatal("a damaged key is accepted")
+	}
+}
+
+func TestFromConfig(t *testing.T) {
+	rules, _, err := FromConfig(config.Codes{Resolver: "none", Rules: []config.CodeRule{
+		{Kind: "yss_code", Prefix: "yss:", Pattern: `yss:[0-9a-f]{4}`},
+		{Kind: "ysh_code", Prefix: "https://ysh.example/"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := New(Options{Signer: signer(t), Rules: rules, Log: slog.New(slog.DiscardHandler)})
+	for payload, want := range map[string]Code{
+		"yss:00ff": Unsupported, "yss:00ff0": Unknown, "https://ysh.example/1": Unsupported, "YSS-SIM-1": Unknown,
+	} {
+		if _, err := r.Recognise(t.Context(), "desk", device.NewSecret(payload)); codeOf(err) != want {
+			t.Errorf("%s: %v, want %s", payload, err, want)
+		}
+	}
+	for name, bad := range map[string]config.Codes{
+		"resolver": {Resolver: "guess"},
+		"kind":     {Rules: []config.CodeRule{{Kind: "ticket", Prefix: "x"}}},
+		"empty":    {Rules: []config.CodeRule{{Kind: "yss_code"}}},
+		"pattern":  {Rules: []config.CodeRule{{Kind: "yss_code", Pattern: "("}}},
+	} {
+		if _, _, err := FromConfig(bad); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+func TestPublicBase(t *testing.T) {
+	for want, web := range map[string]config.Web{
+		"http://127.0.0.1:8080":     {Listen: "127.0.0.1:8080"},
+		"https://hall.example":      {Listen: ":8080", Public: "https://hall.example/"},
+		"http://[2001:db8::1]:8080": {Listen: "[2001:db8::1]:8080"},
+		"http://hall.example:8080":  {Listen: "hall.example:8080"},
+	} {
+		if got := PublicBase(web); got != want {
+			t.Errorf("%+v: %s, want %s", web, got, want)
+		}
+	}
+	for _, listen := range []string{":8080", "0.0.0.0:8080", "[::]:8080"} {
+		got := PublicBase(config.Web{Listen: listen})
+		if !strings.HasSuffix(got, ":8080") || strings.Contains(got, "//:") || strings.Contains(got, "0.0.0.0") || strings.Contains(got, "[::]") {
+			t.Errorf("%s: %s cannot be opened by others", listen, got)
+		}
+	}
+}
+
+func FuzzRecognise(f *testing.F) {
+	for _, s := range []string{"HE1..", "HE1.a.b", "http://x/t/HE1.x.y", "YSS-SIM-1", "991101199003070016", "\x00\xff", "/t/"} {
+		f.Add(s)
+	}
+	s, err := NewSigner(f.TempDir(), hallCode, "http://hall.example")
+	if err != nil {
+		f.Fatal(err)
+	}
+	r := New(Options{Signer: s, Rules: SimRules(), Resolver: Sim{}, Log: slog.New(slog.DiscardHandler)})
+	f.Fuzz(func(t *testing.T, payload string) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // SLOW must not wait
+		res, err := r.Recognise(ctx, "kiosk-1", device.NewSecret(payload))
+		if (err == nil) == (res.Kind == "") {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		if res.Kind == KindTicket && s.Token(res.Ticket) != tokenIn(strings.Trim(payload, " \t\r\n")) {
+			t.Fatalf("%q was taken for ticket %s", payload, res.Ticket)
+		}
+	})
+}
