@@ -1,0 +1,198 @@
+package printing_test
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"halledge/agent/internal/hall"
+	"halledge/agent/internal/printing"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/store"
+	"halledge/drivers/device"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// paper is a printer's far end without a wire: what the room hands over is what lies in the tray.
+type paper struct {
+	device.Device
+	mu   sync.Mutex
+	tray []string
+	fail error
+	gate chan struct{} // if set, a job waits for it
+}
+
+func (p *paper) Print(ctx context.Context, job device.PrintJob) error {
+	if p.gate != nil {
+		select {
+		case <-p.gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail == nil {
+		p.tray = append(p.tray, job.ID)
+	}
+	return p.fail
+}
+
+func (p *paper) slips() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.tray)
+}
+
+type rig struct {
+	t    *testing.T
+	hall *hall.Hall
+	room *printing.Room
+	stop func() // ends the room and the store
+}
+
+func open(t *testing.T, dir string, printers map[string]*paper) *rig {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	st, err := store.Open(dir, store.Options{Hall: "440900000000001", Delivered: "cloud", Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := &queue.Plan{Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}}}
+	h, err := hall.New(st, plan, quiet, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := printing.New(printing.Options{
+		Hall: h, Log: quiet,
+		Printer: func(place string) (string, device.Printer, bool) {
+			p := printers[place]
+			return place + ".printer", p, p != nil
+		},
+		Render: func(_ *queue.State, tk queue.Ticket) (device.PrintJob, error) { return device.PrintJob{ID: tk.Number}, nil },
+	})
+	storeCtx, storeCancel := context.WithCancel(context.Background())
+	roomCtx, roomCancel := context.WithCancel(context.Background())
+	var storeDone, roomDone sync.WaitGroup
+	storeDone.Go(func() { _ = st.Run(storeCtx) })
+	roomDone.Go(func() { _ = room.Run(roomCtx) })
+	r := &rig{t: t, hall: h, room: room}
+	r.stop = sync.OnceFunc(func() {
+		roomCancel()
+		roomDone.Wait()
+		storeCancel()
+		storeDone.Wait()
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *rig) take(id, place string) {
+	r.t.Helper()
+	_, err := r.hall.Do(context.Background(), queue.Take{Ticket: hallsync.TicketID(id), Queue: "A", Channel: hallsync.AtKiosk, Printer: place})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// until waits until a ticket's slip is in a state.
+func (r *rig) until(id string, want hallsync.PrintState) {
+	r.t.Helper()
+	dirty, cancel := r.hall.Watch()
+	defer cancel()
+	deadline := time.After(20 * time.Second)
+	for {
+		var got hallsync.PrintState
+		r.hall.Read(func(s *queue.State, _ hallsync.Seq) {
+			tk, _ := s.Ticket(hallsync.TicketID(id))
+			got = tk.Print
+		})
+		if got == want {
+			return
+		}
+		select {
+		case <-dirty:
+		case <-deadline:
+			r.t.Fatalf("slip of %s is %s, want %s", id, got, want)
+		}
+	}
+}
+
+func TestSlipsComeOutInOrderAndOnce(t *testing.T) {
+	p := &paper{}
+	r := open(t, t.TempDir(), map[string]*paper{"kiosk-1": p})
+	for _, id := range []string{"a", "b", "c"} {
+		r.take(id, "kiosk-1")
+	}
+	r.until("c", hallsync.SlipPrinted)
+	if got := p.slips(); !slices.Equal(got, []string{"A001", "A002", "A003"}) {
+		t.Errorf("tray %v", got)
+	}
+}
+
+func TestFailureIsAFactAndReprintIsAnotherCopy(t *testing.T) {
+	p := &paper{fail: &device.Error{Op: "print", Code: device.CodePaperOut}}
+	r := open(t, t.TempDir(), map[string]*paper{"kiosk-1": p})
+	r.take("a", "kiosk-1")
+	r.until("a", hallsync.SlipFailed)
+	p.mu.Lock()
+	p.fail = nil
+	p.mu.Unlock()
+	if _, err := r.hall.Do(context.Background(), queue.Reprint{Ticket: "a", Printer: "kiosk-1"}); err != nil {
+		t.Fatal(err)
+	}
+	r.until("a", hallsync.SlipPrinted)
+	if got := p.slips(); len(got) != 1 {
+		t.Errorf("tray %v", got)
+	}
+}
+
+func TestADeadPrinterHoldsUpNoOther(t *testing.T) {
+	slow := &paper{gate: make(chan struct{})}
+	quick := &paper{}
+	r := open(t, t.TempDir(), map[string]*paper{"kiosk-1": slow, "kiosk-2": quick})
+	r.take("a", "kiosk-1")
+	r.until("a", hallsync.SlipPrinting)
+	r.take("b", "kiosk-2")
+	r.until("b", hallsync.SlipPrinted)
+	r.take("c", "kiosk-9")
+	r.until("c", hallsync.SlipFailed) // no printer there
+	close(slow.gate)
+	r.until("a", hallsync.SlipPrinted)
+}
+
+func TestASlipUnderWayIsFinishedBeforeStopping(t *testing.T) {
+	p := &paper{gate: make(chan struct{})}
+	dir := t.TempDir()
+	r := open(t, dir, map[string]*paper{"kiosk-1": p})
+	r.take("a", "kiosk-1")
+	r.until("a", hallsync.SlipPrinting)
+	go close(p.gate)
+	r.stop()
+	r = open(t, dir, map[string]*paper{"kiosk-1": p})
+	r.until("a", hallsync.SlipPrinted)
+}
+
+func TestAnInterruptedSlipIsNotPrintedAgain(t *testing.T) {
+	dir := t.TempDir()
+	p := &paper{}
+	r := open(t, dir, nil)
+	// As if the agent had died between the first byte and the printer's answer.
+	r.take("a", "")
+	_, err := r.hall.Do(context.Background(), queue.SlipProgress{SlipChanged: hallsync.SlipChanged{Ticket: "a", State: hallsync.SlipPrinting}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	r = open(t, dir, map[string]*paper{"": p, "kiosk-1": p})
+	r.until("a", hallsync.SlipFailed)
+	if got := p.slips(); len(got) != 0 {
+		t.Errorf("tray %v", got)
+	}
+}
