@@ -1,0 +1,109 @@
+package drivertest
+
+import (
+	"context"
+	"testing"
+
+	"halledge/drivers/device"
+)
+
+// CallPadHarness is a call-pad driver under test. Press is a finger on a key that all pads have; Shown gives the ticket number on
+// the pad's display.
+type CallPadHarness struct {
+	Harness
+	Press func(device.KeyCode)
+	Shown func() string
+}
+
+// CallPad tests a driver of class callpad.
+func CallPad(t *testing.T, fresh Fresh[CallPadHarness]) {
+	life(t, func(t *testing.T) (Harness, func(*rig)) {
+		h := fresh(t)
+		return h.Harness, func(r *rig) {
+			r.presses(h, device.KeyPass) // not next: a driver ignores that when it comes twice in a moment
+			r.presses(h, device.KeyRecall)
+			r.displays(h, "A001")
+		}
+	})
+	t.Run("does not press a key again that was pressed before it was plugged in", func(t *testing.T) {
+		h := fresh(t)
+		h.Press(device.KeyNext)
+		r := start(t, h.Harness)
+		r.plug()
+		r.reaches(device.OK)
+		h.Press(device.KeyPass)
+		receive(r, r.device.(device.CallPad).Keys(), "a key", func(k device.Key) bool {
+			if k.Code != device.KeyPass {
+				t.Errorf("got %s", k.Code)
+			}
+			return k.Code == device.KeyPass
+		})
+	})
+	t.Run("calls one citizen for a key that bounces", func(t *testing.T) {
+		h := fresh(t)
+		r := start(t, h.Harness)
+		r.plug()
+		r.reaches(device.OK)
+		for _, code := range []device.KeyCode{device.KeyNext, device.KeyNext, device.KeyPass} {
+			h.Press(code)
+		}
+		next := 0
+		receive(r, r.device.(device.CallPad).Keys(), "the last key", func(k device.Key) bool {
+			if k.Code == device.KeyNext {
+				next++
+			}
+			return k.Code == device.KeyPass
+		})
+		if next > 1 {
+			t.Errorf("next was pressed %d times", next)
+		}
+	})
+	t.Run("refuses a display while absent", func(t *testing.T) {
+		r := start(t, fresh(t).Harness)
+		r.reaches(device.Offline)
+		r.fails(r.device.(device.CallPad).Display(t.Context(), device.PadFrame{Number: "A001", State: "called"}), device.CodeOffline)
+	})
+	t.Run("gives a cancelled display back at once", func(t *testing.T) {
+		h := fresh(t)
+		r := start(t, h.Harness)
+		r.plug()
+		r.reaches(device.OK)
+		r.far.mute(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		call := make(chan error, 1)
+		go func() {
+			call <- r.device.(device.CallPad).Display(ctx, device.PadFrame{Number: "A001", State: "called"})
+		}()
+		cancel()
+		r.fails(r.returns("Display", call, stopsWithin))
+	})
+	t.Run("closes its channel at the end", func(t *testing.T) {
+		r := start(t, fresh(t).Harness)
+		r.plug()
+		r.reaches(device.OK)
+		r.stop()
+		closes(r, r.device.(device.CallPad).Keys())
+	})
+}
+
+// presses proves that a key arrives, and once.
+func (r *rig) presses(h CallPadHarness, code device.KeyCode) {
+	r.t.Helper()
+	h.Press(code)
+	receive(r, r.device.(device.CallPad).Keys(), "key "+string(code), func(k device.Key) bool {
+		if k.Code != code {
+			r.t.Errorf("pressed %s, got %s", code, k.Code)
+		}
+		return k.Code == code && !k.At.IsZero()
+	})
+}
+
+// displays proves that the pad shows a number.
+func (r *rig) displays(h CallPadHarness, number string) {
+	r.t.Helper()
+	frame := device.PadFrame{Number: number, Waiting: 12, State: "called"}
+	if err := r.device.(device.CallPad).Display(r.t.Context(), frame); err != nil {
+		r.t.Fatalf("Display: %v\n%s", err, r.log.String())
+	}
+	r.until(number+" on the pad", func() bool { return h.Shown() == number })
+}

@@ -1,0 +1,207 @@
+package drivertest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/registry"
+)
+
+// rig is one running device with its cable, which is unplugged at first.
+type rig struct {
+	t      *testing.T
+	device device.Device
+	line   farend.Line
+	far    *tap
+	log    logText
+	ended  chan error
+	cancel context.CancelFunc
+
+	private []string // must never be seen
+	texts   []string // errors that the device gave
+}
+
+// start builds and runs the device of h. When the test ends it stops it and checks what it left behind.
+func start(t *testing.T, h Harness) *rig {
+	t.Helper()
+	before := goroutines()
+	r := &rig{t: t, far: &tap{serve: h.Far}, ended: make(chan error, 1)}
+	cfg := registry.Config{
+		Name:    "kiosk-1.device",
+		Options: h.Options,
+		Log:     slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if h.TCP {
+		line, err := farend.NewTCP(r.far.Serve)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.line, cfg.Connect = line, registry.Connect{TCP: line.Addr()}
+	} else {
+		line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), r.far.Serve)
+		r.line, cfg.Connect = line, registry.Connect{Serial: line.Path()}
+	}
+	var err error
+	if r.device, err = h.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if state := r.device.Health().State; state != device.Starting {
+		t.Errorf("before Run the state is %s, want starting", state)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() { r.ended <- r.device.Run(ctx) }()
+	t.Cleanup(func() {
+		r.stop()
+		r.unplug()
+		noneLeft(t, before)
+		r.noSecrets()
+	})
+	return r
+}
+
+// stop ends the device. It may be called again.
+func (r *rig) stop() {
+	r.t.Helper()
+	r.cancel()
+	select {
+	case err := <-r.ended:
+		if !errors.Is(err, context.Canceled) {
+			r.t.Errorf("Run gave %v, want the context's end", err)
+		}
+		r.ended <- err
+	case <-time.After(stopsWithin):
+		r.t.Fatal("the device does not stop")
+	}
+}
+
+func (r *rig) plug() {
+	r.t.Helper()
+	if err := r.line.Plug(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) unplug() {
+	r.t.Helper()
+	if err := r.line.Unplug(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// reaches waits until the device's state is want.
+func (r *rig) reaches(want device.State) {
+	r.t.Helper()
+	r.until("state "+string(want), func() bool { return r.device.Health().State == want })
+}
+
+// opens waits until the device was opened n times.
+func (r *rig) opens(n uint64) {
+	r.t.Helper()
+	r.until("opening", func() bool { return r.device.Health().Counters.Opens >= n })
+}
+
+// until waits for a condition.
+func (r *rig) until(what string, ok func() bool) {
+	r.t.Helper()
+	waitFor(r.t, what, ok, func() string {
+		h := r.device.Health()
+		return string(h.State) + " " + string(h.Code) + " " + h.Detail + "\n" + r.log.String()
+	})
+}
+
+// settles waits until the device is OK after a disturbance and works.
+func (r *rig) settles(works func(*rig)) {
+	r.t.Helper()
+	r.far.quiet()
+	r.reaches(device.OK)
+	works(r)
+}
+
+// hides names texts that must appear in no log, no error and no health.
+func (r *rig) hides(texts ...string) { r.private = append(r.private, texts...) }
+
+// fails checks that err is a *device.Error with one of the codes, or with any if none is given.
+func (r *rig) fails(err error, codes ...device.Code) {
+	r.t.Helper()
+	var de *device.Error
+	if !errors.As(err, &de) {
+		r.t.Errorf("got %v, want a *device.Error", err)
+		return
+	}
+	r.texts = append(r.texts, err.Error())
+	for _, code := range codes {
+		if de.Code == code {
+			return
+		}
+	}
+	if len(codes) > 0 {
+		r.t.Errorf("got code %s (%v), want one of %v", de.Code, err, codes)
+	}
+}
+
+// returns gives what call returns once ctx has ended; that must be soon.
+func (r *rig) returns(what string, call <-chan error, within time.Duration) error {
+	r.t.Helper()
+	select {
+	case err := <-call:
+		return err
+	case <-time.After(within):
+		r.t.Fatalf("%s does not return", what)
+		return nil
+	}
+}
+
+func (r *rig) noSecrets() {
+	r.t.Helper()
+	said := append(r.texts, r.log.String(), r.device.Health().Detail)
+	for _, secret := range r.private {
+		for _, text := range said {
+			if bytes.Contains([]byte(text), []byte(secret)) {
+				r.t.Errorf("%q can be read in %q", secret, text)
+			}
+		}
+	}
+}
+
+// waitFor asks ok again and again until it says yes; state explains the failure.
+func waitFor(t *testing.T, what string, ok func() bool, state func() string) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("waited in vain for %s: %s", what, state())
+		}
+	}
+}
+
+// logText keeps what was logged.
+type logText struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}

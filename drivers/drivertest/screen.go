@@ -1,0 +1,56 @@
+package drivertest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"halledge/drivers/device"
+)
+
+// ScreenHarness is a screen driver under test. Shown gives the lines on the screen now.
+type ScreenHarness struct {
+	Harness
+	Shown func() []string
+}
+
+// Screen tests a driver of class screen.
+func Screen(t *testing.T, fresh Fresh[ScreenHarness]) {
+	life(t, func(t *testing.T) (Harness, func(*rig)) {
+		h := fresh(t)
+		n := 0
+		return h.Harness, func(r *rig) {
+			n++
+			r.shows(h, fmt.Sprintf("请A%03d号", n), "到1号窗口")
+		}
+	})
+	t.Run("refuses a frame while absent", func(t *testing.T) {
+		r := start(t, fresh(t).Harness)
+		r.reaches(device.Offline)
+		r.fails(r.device.(device.Screen).Show(t.Context(), device.Frame{Lines: []string{"A001"}}), device.CodeOffline)
+	})
+	t.Run("gives a cancelled frame back at once", func(t *testing.T) {
+		h := fresh(t)
+		r := start(t, h.Harness)
+		r.plug()
+		r.reaches(device.OK)
+		r.far.mute(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		call := make(chan error, 1)
+		go func() { call <- r.device.(device.Screen).Show(ctx, device.Frame{Lines: []string{"A001"}}) }()
+		cancel()
+		_ = r.returns("Show", call, stopsWithin) // a screen that is only written to may have taken it already
+		r.far.mute(false)
+		r.settles(func(r *rig) { r.shows(h, "请A002号", "到2号窗口") })
+	})
+}
+
+// shows proves that a frame is on the screen.
+func (r *rig) shows(h ScreenHarness, lines ...string) {
+	r.t.Helper()
+	if err := r.device.(device.Screen).Show(r.t.Context(), device.Frame{Lines: lines}); err != nil {
+		r.t.Fatalf("Show: %v\n%s", err, r.log.String())
+	}
+	r.until(fmt.Sprintf("%q on the screen", lines), func() bool { return slices.Equal(h.Shown(), lines) })
+}
