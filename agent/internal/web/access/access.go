@@ -1,0 +1,150 @@
+// Package access gives the hall's server its door: who is asking (bearer tokens, device cookies, staff sessions, the token of a
+// ticket), what each may do, and what no request may do (foreign hosts and origins, too many takes).
+package access
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"golang.org/x/time/rate"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/kit/problem"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// The problems of the door.
+const (
+	SignIn           problem.Code = "sign_in"            // 401: nobody is signed in
+	NotAllowed       problem.Code = "not_allowed"        // 403: this one may not
+	PINWrong         problem.Code = "pin_wrong"          // 401
+	PINLocked        problem.Code = "pin_locked"         // 429: too many wrong PINs
+	WindowNotAllowed problem.Code = "window_not_allowed" // 403: not one of this person's windows
+	ManagerOnly      problem.Code = "manager_only"       // 403
+	HostNotAllowed   problem.Code = "host_not_allowed"   // 421
+	CrossOrigin      problem.Code = "cross_origin"       // 403: another site's page sent it
+	TooManyTakes     problem.Code = "too_many_takes"     // 429
+	BadJSON          problem.Code = "bad_json"           // 400
+)
+
+// Tickets checks the token on a slip, which lets its holder see, withdraw and rate that ticket.
+type Tickets interface {
+	Verify(token string) (hallsync.TicketID, bool)
+}
+
+// Options of New. All but TakesPerS are required.
+type Options struct {
+	Web       config.Web
+	Staff     []config.Staff
+	TakesPerS int // takes a second of one credential; 0: 5
+	Tickets   Tickets
+	Catalog   *problem.Catalog
+	Log       *slog.Logger
+}
+
+// Door knows who is who. It is safe for concurrent use.
+type Door struct {
+	opts     Options
+	tokens   []token
+	hosts    map[string]bool
+	origin   *http.CrossOriginProtection
+	staff    map[hallsync.StaffID]config.Staff
+	sessions sessions
+	failures failures
+	hashing  chan struct{} // bounds the memory that PINs cost
+
+	mu     sync.Mutex
+	limits map[string]*rate.Limiter // by credential
+}
+
+// minToken is the length below which a token could be guessed.
+const minToken = 16
+
+// New gives the door of a hall. It fails on tokens and PIN hashes that cannot be used.
+func New(o Options) (*Door, error) {
+	if o.TakesPerS <= 0 {
+		o.TakesPerS = 5
+	}
+	d := &Door{
+		opts: o, staff: map[hallsync.StaffID]config.Staff{}, limits: map[string]*rate.Limiter{},
+		hashing: make(chan struct{}, 2),
+	}
+	d.sessions.byID = map[string]*session{}
+	d.failures.byUser = map[string]*failure{}
+	for i, t := range o.Web.Tokens {
+		if len(t.Secret.Reveal()) < minToken {
+			return nil, fmt.Errorf("access: token %d of role %s is shorter than %d characters", i+1, t.Role, minToken)
+		}
+		if strings.HasPrefix(t.Secret.Reveal(), ticketPrefix) {
+			return nil, fmt.Errorf("access: token %d of role %s looks like a ticket's", i+1, t.Role)
+		}
+		switch r := Role(t.Role); r {
+		case Kiosk, Screen, Staff, Ops:
+			d.tokens = append(d.tokens, newToken(r, t.ID, t.Secret.Reveal()))
+		default:
+			return nil, fmt.Errorf("access: token %d has the unknown role %q", i+1, t.Role)
+		}
+	}
+	for _, s := range o.Staff {
+		if _, err := parsePHC(s.PIN); err != nil {
+			return nil, fmt.Errorf("access: PIN of %s: %w", s.ID, err)
+		}
+		d.staff[hallsync.StaffID(s.ID)] = s
+	}
+	return d, d.allowHosts()
+}
+
+// AllowTake counts a take of a credential and reports whether it is within the hall's rate.
+func (d *Door) AllowTake(who Who) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.limits[who.Credential]
+	if l == nil {
+		l = rate.NewLimiter(rate.Limit(d.opts.TakesPerS), d.opts.TakesPerS)
+		d.limits[who.Credential] = l
+	}
+	return l.Allow()
+}
+
+// errNotSignedIn is the answer to a request that proves nothing.
+var errNotSignedIn = errors.New("not signed in")
+
+// Identify tells who is asking: by bearer token, or by the cookie of the page that the as parameter names. A page must say
+// which cookie it means, because one browser may show a kiosk and two windows at a time.
+func (d *Door) Identify(r *http.Request) (Who, error) {
+	if auth := r.Header.Get("Authorization"); auth != "" {
+		scheme, text, _ := strings.Cut(auth, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return Who{}, errNotSignedIn
+		}
+		return d.bearer(strings.TrimSpace(text))
+	}
+	page := r.URL.Query().Get("as")
+	if page == "" {
+		return Who{}, errNotSignedIn
+	}
+	return d.AtPage(r, page)
+}
+
+// AtPage tells who is signed in at a page, by its cookie.
+func (d *Door) AtPage(r *http.Request, page string) (Who, error) {
+	c, err := r.Cookie(cookieName(page))
+	if err != nil {
+		return Who{}, errNotSignedIn
+	}
+	switch kind, value, _ := strings.Cut(c.Value, "."); kind {
+	case deviceCookie:
+		return d.device(page, value)
+	case sessionCookie:
+		return d.sessions.find(value, page, r.Method == http.MethodPost)
+	}
+	return Who{}, errNotSignedIn
+}
+
+func (d *Door) problem(w http.ResponseWriter, status int, code problem.Code, args map[string]string) {
+	problem.Write(w, d.opts.Catalog.Problem(status, code, args))
+}

@@ -1,0 +1,203 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/kit/problem"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// A person is locked out for lockTime after maxFailures wrong PINs in a row.
+const (
+	maxFailures = 5
+	lockTime    = 5 * time.Minute
+	maxUsers    = 1024 // names remembered, also of people who do not exist
+)
+
+// signIn is the body of POST /sign-in. Page is window-<id>, desk, board or ops.
+type signIn struct {
+	User string `json:"user"`
+	PIN  string `json:"pin"`
+	Page string `json:"page"`
+}
+
+// SignIn answers POST /sign-in: 204 with the session's cookie, or a problem. A new sign-in at a window ends the older one.
+func (d *Door) SignIn(w http.ResponseWriter, r *http.Request) {
+	var in signIn
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10))
+	dec.DisallowUnknownFields()
+	if dec.Decode(&in) != nil || len(in.User) > 64 || len(in.PIN) > maxPIN || !ValidPage(in.Page) {
+		d.problem(w, http.StatusBadRequest, BadJSON, nil)
+		return
+	}
+	if rest := d.failures.lockedFor(in.User); rest > 0 {
+		d.locked(w, rest)
+		return
+	}
+	person, known := d.staff[hallsync.StaffID(in.User)]
+	ok, err := d.checkPIN(r.Context(), person, in.PIN)
+	if err != nil { // the client has gone
+		return
+	}
+	if !ok || !known {
+		rest := d.failures.add(in.User)
+		d.opts.Log.Warn("sign-in refused", "page", in.Page, "from", r.RemoteAddr, "locked", rest > 0)
+		if rest > 0 {
+			d.locked(w, rest)
+			return
+		}
+		d.problem(w, http.StatusUnauthorized, PINWrong, nil)
+		return
+	}
+	d.failures.clear(in.User)
+	who, code := staffAt(person, in.Page)
+	if code != "" {
+		d.problem(w, http.StatusForbidden, code, map[string]string{"window": string(who.Window)})
+		return
+	}
+	d.opts.Log.Info("signed in", "staff", person.ID, "page", in.Page)
+	setCookie(w, in.Page, sessionCookie+"."+d.sessions.begin(who), 0)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// SignOut answers POST /sign-out: it ends the session of the page that the as parameter names and deletes its cookie.
+func (d *Door) SignOut(w http.ResponseWriter, r *http.Request) {
+	page := r.URL.Query().Get("as")
+	if c, err := r.Cookie(cookieName(page)); err == nil {
+		_, id, _ := strings.Cut(c.Value, ".")
+		d.sessions.end(id)
+		setCookie(w, page, "", -time.Second)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (d *Door) locked(w http.ResponseWriter, rest time.Duration) {
+	s := int(rest/time.Second) + 1
+	w.Header().Set("Retry-After", strconv.Itoa(s))
+	d.problem(w, http.StatusTooManyRequests, PINLocked, map[string]string{"minutes": strconv.Itoa((s + 59) / 60)})
+}
+
+// checkPIN compares a PIN, a few at a time. Somebody unknown costs as much time as somebody known.
+func (d *Door) checkPIN(ctx context.Context, person config.Staff, pin string) (bool, error) {
+	select {
+	case d.hashing <- struct{}{}:
+		defer func() { <-d.hashing }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	p, err := parsePHC(person.PIN)
+	if err != nil {
+		p = phc{memoryKiB: pinMemoryKiB, passes: pinPasses, threads: pinThreads, salt: make([]byte, pinSalt), hash: make([]byte, pinHash)}
+	}
+	return p.matches(pin) && err == nil, nil
+}
+
+// staffAt gives a person at a page, or the code of why not there.
+func staffAt(s config.Staff, page string) (Who, problem.Code) {
+	who := Who{Role: Clerk, Name: s.Name, Staff: hallsync.StaffID(s.ID), Page: page, Credential: "staff/" + s.ID + "/" + page}
+	if s.Role == string(Manager) {
+		who.Role = Manager
+	}
+	window, atWindow := strings.CutPrefix(page, windowPage)
+	if atWindow {
+		who.Window = hallsync.WindowID(window)
+		for _, id := range s.Windows {
+			if id == window {
+				return who, ""
+			}
+		}
+		if len(s.Windows) > 0 {
+			return who, WindowNotAllowed
+		}
+	}
+	if (page == "ops" || page == "board") && who.Role != Manager {
+		return who, ManagerOnly
+	}
+	return who, ""
+}
+
+// ValidPage reports whether a page is one that people sign in at.
+func ValidPage(page string) bool {
+	window, ok := strings.CutPrefix(page, windowPage)
+	return ok && ValidID(window) || page == "desk" || page == "board" || page == "ops"
+}
+
+// ValidID reports whether the id of a kiosk, screen or window can stand in an address and in a cookie's name.
+func ValidID(id string) bool {
+	if id == "" || len(id) > 32 {
+		return false
+	}
+	for i := range len(id) {
+		c := id[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// failures counts wrong PINs by user.
+type failures struct {
+	mu     sync.Mutex
+	byUser map[string]*failure
+}
+
+type failure struct {
+	count int
+	last  time.Time
+}
+
+func (f *failures) lockedFor(user string) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if x := f.byUser[user]; x != nil && x.count >= maxFailures {
+		return lockTime - time.Since(x.last)
+	}
+	return 0
+}
+
+// add counts a failure and gives the lock it led to, or 0.
+func (f *failures) add(user string) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	x := f.byUser[user]
+	if x == nil || time.Since(x.last) >= lockTime {
+		f.makeRoom()
+		x = &failure{}
+		f.byUser[user] = x
+	}
+	x.count++
+	x.last = time.Now()
+	if x.count >= maxFailures {
+		return lockTime
+	}
+	return 0
+}
+
+func (f *failures) clear(user string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.byUser, user)
+}
+
+// makeRoom forgets what is past its time, and everything if that is not enough.
+func (f *failures) makeRoom() {
+	if len(f.byUser) < maxUsers {
+		return
+	}
+	for u, x := range f.byUser {
+		if time.Since(x.last) >= lockTime {
+			delete(f.byUser, u)
+		}
+	}
+	if len(f.byUser) >= maxUsers {
+		clear(f.byUser)
+	}
+}

@@ -1,0 +1,131 @@
+package access
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"time"
+
+	"halledge/agent/kit/problem"
+)
+
+// The kinds of cookie values: a device cookie is derived from its token and so lives through restarts, a session does not.
+const (
+	deviceCookie  = "t"
+	sessionCookie = "s"
+)
+
+// deviceCookieAge is how long a kiosk stays let in; each visit of its page prolongs it.
+const deviceCookieAge = 400 * 24 * time.Hour
+
+// ticketPrefix begins the token of a ticket.
+const ticketPrefix = "HE1."
+
+// token is a configured credential. The secret itself is not kept, only what it is compared by.
+type token struct {
+	role   Role
+	id     string
+	digest [sha256.Size]byte
+	key    [sha256.Size]byte // of its cookies
+}
+
+func newToken(r Role, id, secret string) token {
+	return token{
+		role: r, id: id,
+		digest: sha256.Sum256([]byte(secret)),
+		key:    sha256.Sum256([]byte("cookie\x00" + secret)),
+	}
+}
+
+func (t *token) who() Who {
+	return Who{Role: t.role, ID: t.id, Credential: "token/" + string(t.role) + "/" + t.id + "/" + hex.EncodeToString(t.digest[:8])}
+}
+
+// cookie is the value that proves, at one page, that the token was shown there once.
+func (t *token) cookie(page string) string {
+	h := hmac.New(sha256.New, t.key[:])
+	h.Write([]byte(page))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// bearer finds who a bearer token belongs to. All tokens are compared, so that time tells nothing.
+func (d *Door) bearer(text string) (Who, error) {
+	if t := d.match(text); t != nil {
+		return t.who(), nil
+	}
+	if id, ok := d.opts.Tickets.Verify(text); ok {
+		return Who{Role: Citizen, Ticket: id, Credential: "ticket/" + string(id)}, nil
+	}
+	return Who{}, errNotSignedIn
+}
+
+func (d *Door) match(text string) *token {
+	digest := sha256.Sum256([]byte(text))
+	var found *token
+	for i := range d.tokens {
+		if subtle.ConstantTimeCompare(d.tokens[i].digest[:], digest[:]) == 1 {
+			found = &d.tokens[i]
+		}
+	}
+	return found
+}
+
+// device finds the token a device cookie was derived from.
+func (d *Door) device(page, value string) (Who, error) {
+	for i := range d.tokens {
+		t := &d.tokens[i]
+		id, ok := opens(t.role, t.id, page)
+		if ok && subtle.ConstantTimeCompare([]byte(t.cookie(page)), []byte(value)) == 1 {
+			who := t.who()
+			who.ID, who.Page = id, page
+			return who, nil
+		}
+	}
+	return Who{}, errNotSignedIn
+}
+
+// Enter deals with the token in a page's address: it becomes a cookie, and the browser is sent to the same address without it,
+// so that it does not stay on the screen. done is true if the request is answered; refused says why the token opens nothing.
+func (d *Door) Enter(w http.ResponseWriter, r *http.Request, page string) (done bool, refused problem.Code) {
+	query := r.URL.Query()
+	text := query.Get("token")
+	if text == "" {
+		d.prolong(w, r, page)
+		return false, ""
+	}
+	t := d.match(text)
+	if t == nil {
+		d.opts.Log.Warn("page asked for with an unknown token", "page", page, "from", r.RemoteAddr)
+		return false, SignIn
+	}
+	if _, ok := opens(t.role, t.id, page); !ok {
+		return false, NotAllowed
+	}
+	setCookie(w, page, deviceCookie+"."+t.cookie(page), deviceCookieAge)
+	query.Del("token")
+	to := url.URL{Path: r.URL.Path, RawQuery: query.Encode()}
+	http.Redirect(w, r, to.String(), http.StatusSeeOther)
+	return true, ""
+}
+
+// prolong renews a good device cookie, because browsers forget cookies after 400 days at most.
+func (d *Door) prolong(w http.ResponseWriter, r *http.Request, page string) {
+	if c, err := r.Cookie(cookieName(page)); err == nil && len(c.Value) > 2 && c.Value[:2] == deviceCookie+"." {
+		if _, err := d.device(page, c.Value[2:]); err == nil {
+			setCookie(w, page, c.Value, deviceCookieAge)
+		}
+	}
+}
+
+func cookieName(page string) string { return "he-" + page }
+
+// setCookie sets the cookie of a page; age 0 lasts until the browser closes, a negative one deletes it.
+func setCookie(w http.ResponseWriter, page, value string, age time.Duration) {
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName(page), Value: value, Path: "/", MaxAge: int(age / time.Second),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+}
