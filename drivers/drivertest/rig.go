@@ -25,7 +25,8 @@ type rig struct {
 	ended  chan error
 	cancel context.CancelFunc
 
-	private []string // must never be seen
+	mu      sync.Mutex
+	private []string // must never be seen; several jobs at once add to it
 	texts   []string // errors that the device gave
 }
 
@@ -127,7 +128,11 @@ func (r *rig) settles(works func(*rig)) {
 }
 
 // hides names texts that must appear in no log, no error and no health.
-func (r *rig) hides(texts ...string) { r.private = append(r.private, texts...) }
+func (r *rig) hides(texts ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.private = append(r.private, texts...)
+}
 
 // fails checks that err is a *device.Error with one of the codes, or with any if none is given.
 func (r *rig) fails(err error, codes ...device.Code) {
