@@ -48,7 +48,7 @@ type place struct{ line, col int }
 // Decode reads data into the value into points to. The file name is used in problems only. The value holds everything that
 // could be read, even when there are problems.
 func Decode(file string, data []byte, into any) *Document {
-	d := &Document{File: file, places: map[string]place{"$": {1, 1}}}
+	d := &Document{File: file, places: map[string]place{}}
 	if len(data) > MaxBytes {
 		d.add("$", place{1, 1}, TooLarge, nil)
 		return d
@@ -75,6 +75,7 @@ func Decode(file string, data []byte, into any) *Document {
 }
 
 func (d *Document) walk(f *ast.File, into reflect.Value) {
+	d.places["$"] = place{1, 1}
 	first := true
 	for _, doc := range f.Docs {
 		if doc.Body == nil {
@@ -128,12 +129,12 @@ func (d *Document) nearest(path string) place {
 		}
 		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
 		if path == "" {
-			return d.places["$"]
+			return place{1, 1}
 		}
 	}
 }
 
-// Has reports whether the file itself sets the path.
+// Has reports whether the file itself sets the path; $ is there when the file is YAML at all.
 func (d *Document) Has(path string) bool {
 	_, ok := d.places[path]
 	return ok

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"halledge/agent/kit/strictyaml"
+	"halledge/configs"
+	"halledge/drivers/device"
+)
+
+// The forms of names.
+var (
+	hallCode = regexp.MustCompile(`^\d{15}$`)
+	queueID  = regexp.MustCompile(`^[A-Z]{1,2}$`)
+	placeID  = regexp.MustCompile(`^[A-Za-z0-9]{1,8}$`)
+	staffID  = regexp.MustCompile(`^[A-Za-z0-9_]{1,32}$`)
+)
+
+// maxName is the longest name of anything, in characters; a slip of 80 mm paper has 24 Chinese ones in a line.
+const maxName = 40
+
+// checker notes problems in one file.
+type checker struct {
+	doc *strictyaml.Document
+	dir string
+}
+
+// at notes a problem; args are name, value, name, value …
+func (c *checker) at(path string, code strictyaml.Code, args ...string) {
+	var named map[string]string
+	for i := 0; i+1 < len(args); i += 2 {
+		if named == nil {
+			named = map[string]string{}
+		}
+		named[args[i]] = args[i+1]
+	}
+	c.doc.At(path, code, named)
+}
+
+// name checks a text that people read and that must be there.
+func (c *checker) name(path, value string) {
+	if strings.TrimSpace(value) == "" {
+		c.at(path, Missing, "key", lastKey(path))
+		return
+	}
+	c.short(path, value, maxName)
+}
+
+func (c *checker) short(path, value string, limit int) {
+	if utf8.RuneCountInString(value) > limit {
+		c.at(path, TooLong, "limit", strconv.Itoa(limit))
+	}
+}
+
+// form checks a name that must be there and look like re.
+func (c *checker) form(path, value string, re *regexp.Regexp, code strictyaml.Code) {
+	switch {
+	case value == "":
+		c.at(path, Missing, "key", lastKey(path))
+	case !re.MatchString(value):
+		c.at(path, code, "value", value)
+	}
+}
+
+func (c *checker) oneOf(path, value string, allowed ...string) {
+	c.known(path, value, allowed, NotAllowed)
+}
+
+func (c *checker) between(path string, value, low, high int) {
+	if value < low || value > high {
+		c.at(path, strictyaml.OutOfRange, "value", strconv.Itoa(value), "low", strconv.Itoa(low), "high", strconv.Itoa(high))
+	}
+}
+
+// known checks that value is one of allowed.
+func (c *checker) known(path, value string, allowed []string, code strictyaml.Code) {
+	for _, a := range allowed {
+		if value == a {
+			return
+		}
+	}
+	c.at(path, code, "value", value, "allowed", strings.Join(allowed, ", "))
+}
+
+// references checks each value of a list against the names there are, and that none stands twice.
+func (c *checker) references(path string, values, allowed []string, code strictyaml.Code) {
+	once := set{}
+	for i, v := range values {
+		where := fmt.Sprintf("%s[%d]", path, i)
+		c.known(where, v, allowed, code)
+		once.add(c, where, v)
+	}
+}
+
+// set notes values that stand twice.
+type set map[string]bool
+
+func (s set) add(c *checker, path, value string) {
+	if value == "" {
+		return
+	}
+	if s[value] {
+		c.at(path, Twice, "value", value)
+	}
+	s[value] = true
+}
+
+// hostPort checks host:port. An empty host is every address of the machine, fit for listening only.
+func (c *checker) hostPort(path, value string, needHost bool) {
+	host, port, err := net.SplitHostPort(value)
+	n, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil || needHost && (host == "" || n == 0) || strings.ContainsAny(host, " /@") {
+		c.at(path, Address, "value", value)
+	}
+}
+
+// loopback reports whether host can only be this machine.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func lastKey(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+
+// modelsOf lists the models of a class that this program knows.
+func modelsOf(class device.Class) []string {
+	files, err := fs.Glob(configs.FS(), path.Join("models", string(class), "*.yaml"))
+	if err != nil {
+		return nil // only a malformed pattern fails, and a class is a plain word
+	}
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = strings.TrimSuffix(path.Base(f), ".yaml")
+	}
+	return names
+}

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"halledge/agent/kit/phc"
+)
+
+func (c *checker) plan(p *Plan) {
+	if p.Revision < 0 {
+		c.at("$.revision", NotAllowed, "value", fmt.Sprint(p.Revision), "allowed", "0, 1, 2 …")
+	}
+	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "" || p.Zone == "Local" {
+		c.at("$.zone", Zone, "value", p.Zone)
+	}
+	c.queues(p)
+	c.windows(p)
+	c.staff(p)
+	c.kiosksAndScreens(p)
+	c.between("$.rules.takes_per_s", p.Rules.TakesPerS, 1, 1000)
+	c.between("$.rules.call_gap_s", p.Rules.CallGapS, 0, 60)
+	c.oneOf("$.rules.arrival", p.Rules.Arrival, "assumed", "pressed")
+	c.between("$.rules.pass_recall_s", p.Rules.PassRecallS, 0, 24*3600)
+	c.between("$.rules.wait_min_count", p.Rules.WaitMinCount, 1, 100)
+}
+
+func (c *checker) queues(p *Plan) {
+	if len(p.Queues) == 0 {
+		c.at("$.queues", Missing, "key", "queues")
+	}
+	ids := set{}
+	for i, q := range p.Queues {
+		path := fmt.Sprintf("$.queues[%d]", i)
+		c.form(path+".id", q.ID, queueID, QueueID)
+		ids.add(c, path+".id", q.ID)
+		c.name(path+".name", q.Name)
+		c.short(path+".dept", q.Dept, maxName)
+		c.oneOf(path+".identity", q.Identity, "none", "optional", "required")
+		if queueID.MatchString(q.ID) && !slices.ContainsFunc(p.Windows, func(w Window) bool { return slices.Contains(w.Queues, q.ID) }) {
+			c.doc.Warn(path+".id", QueueUnserved, map[string]string{"value": q.ID})
+		}
+	}
+}
+
+func (c *checker) windows(p *Plan) {
+	if len(p.Windows) == 0 {
+		c.at("$.windows", Missing, "key", "windows")
+	}
+	ids := set{}
+	for i, w := range p.Windows {
+		path := fmt.Sprintf("$.windows[%d]", i)
+		c.form(path+".id", w.ID, placeID, PlaceID)
+		ids.add(c, path+".id", w.ID)
+		c.name(path+".name", w.Name)
+		if len(w.Queues) == 0 {
+			c.at(path+".queues", Missing, "key", "queues")
+		}
+		c.references(path+".queues", w.Queues, p.queueIDs(), UnknownQueue)
+	}
+}
+
+func (c *checker) staff(p *Plan) {
+	ids := set{}
+	for i, s := range p.Staff {
+		path := fmt.Sprintf("$.staff[%d]", i)
+		c.form(path+".id", s.ID, staffID, StaffID)
+		ids.add(c, path+".id", s.ID)
+		c.name(path+".name", s.Name)
+		if _, err := phc.Parse(s.PIN); err != nil {
+			c.at(path+".pin", PIN)
+		}
+		c.references(path+".windows", s.Windows, p.windowIDs(), UnknownWindow)
+		c.oneOf(path+".role", s.Role, "clerk", "manager")
+	}
+}
+
+func (c *checker) kiosksAndScreens(p *Plan) {
+	ids := set{}
+	for i, k := range p.Kiosks {
+		path := fmt.Sprintf("$.kiosks[%d]", i)
+		c.form(path+".id", k.ID, placeID, PlaceID)
+		ids.add(c, path+".id", k.ID)
+		c.name(path+".name", k.Name)
+		c.references(path+".queues", k.Queues, p.queueIDs(), UnknownQueue)
+	}
+	ids = set{}
+	for i, s := range p.Screens {
+		path := fmt.Sprintf("$.screens[%d]", i)
+		c.form(path+".id", s.ID, placeID, PlaceID)
+		ids.add(c, path+".id", s.ID)
+		c.name(path+".name", s.Name)
+		c.references(path+".windows", s.Windows, p.windowIDs(), UnknownWindow)
+		c.short(path+".notice", s.Notice, 200)
+	}
+}
+
+// printers checks that a printer a kiosk names is a configured one.
+func (c *checker) printers(s *Site, p *Plan) {
+	var printers []string
+	for _, d := range s.Devices {
+		if strings.HasSuffix(d.Name, ".printer") {
+			printers = append(printers, d.Name)
+		}
+	}
+	for i, k := range p.Kiosks {
+		if k.Printer != "" {
+			c.known(fmt.Sprintf("$.kiosks[%d].printer", i), k.Printer, printers, UnknownPrinter)
+		}
+	}
+}
+
+func (p *Plan) queueIDs() []string {
+	return ids(p.Queues, func(q Queue) string { return q.ID })
+}
+
+func (p *Plan) windowIDs() []string {
+	return ids(p.Windows, func(w Window) string { return w.ID })
+}
+
+func (p *Plan) kioskIDs() []string {
+	return ids(p.Kiosks, func(k Kiosk) string { return k.ID })
+}
+
+func (p *Plan) screenIDs() []string {
+	return ids(p.Screens, func(s Screen) string { return s.ID })
+}
+
+func ids[T any](list []T, id func(T) string) []string {
+	out := make([]string, len(list))
+	for i, item := range list {
+		out[i] = id(item)
+	}
+	return out
+}

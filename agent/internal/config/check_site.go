@@ -1,0 +1,201 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Shortest secrets in bytes: a token is drawn by a program, a password may have been chosen by a person.
+const (
+	minToken    = 16
+	minPassword = 1
+)
+
+func (c *checker) site(s *Site) {
+	c.form("$.hall.code", s.Hall.Code, hallCode, HallCode)
+	c.name("$.hall.name", s.Hall.Name)
+	c.oneOf("$.hall.profile", s.Hall.Profile, "full", "town", "village")
+	c.web(&s.Web)
+	c.cloud(&s.Cloud)
+	c.oneOf("$.codes.resolver", s.Codes.Resolver, "none", "sim")
+	names := set{}
+	for i := range s.Devices {
+		path := fmt.Sprintf("$.devices[%d]", i)
+		c.device(path, &s.Devices[i])
+		names.add(c, path+".name", s.Devices[i].Name)
+	}
+	codes := set{}
+	for i := range s.Cameras {
+		path := fmt.Sprintf("$.cameras[%d]", i)
+		c.camera(path, &s.Cameras[i], s.Hall.Code)
+		codes.add(c, path+".code", s.Cameras[i].Code)
+	}
+	c.relay(&s.Relay)
+	c.between("$.journal.max_mib", s.Journal.MaxMiB, 64, 65536)
+	c.between("$.journal.retain_days", s.Journal.RetainDays, 1, 365)
+	c.oneOf("$.log.level", s.Log.Level, "debug", "info", "warn", "error")
+}
+
+func (c *checker) web(w *Web) {
+	c.hostPort("$.web.listen", w.Listen, false)
+	for i, h := range w.Hosts {
+		if h == "" || strings.ContainsAny(h, " /@") {
+			c.at(fmt.Sprintf("$.web.hosts[%d]", i), Address, "value", h)
+		}
+	}
+	if w.Public != "" {
+		u, err := url.Parse(w.Public)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" {
+			c.at("$.web.public", WebAddress, "value", w.Public)
+		}
+	}
+	secrets := map[string]bool{}
+	for i := range w.Tokens {
+		path := fmt.Sprintf("$.web.tokens[%d]", i)
+		t := &w.Tokens[i]
+		c.oneOf(path+".role", t.Role, "kiosk", "screen", "staff", "ops")
+		if t.Secret.Ref == "" {
+			c.at(path+".secret", Missing, "key", "secret")
+			continue
+		}
+		c.readSecret(path+".secret", &t.Secret, minToken)
+		if secrets[t.Secret.text] {
+			c.at(path+".secret", TokenShared)
+		}
+		secrets[t.Secret.text] = !t.Secret.Empty()
+	}
+}
+
+func (c *checker) cloud(cl *Cloud) {
+	if cl.MQTT == "" {
+		return
+	}
+	u, err := url.Parse(cl.MQTT)
+	switch {
+	case err != nil || u.Scheme != "tcp" && u.Scheme != "ssl" || u.Hostname() == "" || u.Port() == "" || u.User != nil || u.Path != "":
+		c.at("$.cloud.mqtt", MQTTAddress)
+	case u.Scheme == "tcp" && !loopback(u.Hostname()):
+		c.at("$.cloud.mqtt", MQTTLoopback, "value", u.Host)
+	}
+	if cl.Password.Ref == "" {
+		c.at("$.cloud.password", Missing, "key", "password")
+	}
+	c.readSecret("$.cloud.password", &cl.Password, minPassword)
+	if cl.CA != "" {
+		if _, err := os.Stat(cl.CA); err != nil {
+			c.at("$.cloud.ca", Unreadable, "reason", reasonOf(err))
+		}
+	}
+}
+
+func (c *checker) device(path string, d *Device) {
+	if _, _, ok := d.Split(); !ok {
+		c.at(path+".name", DeviceName, "value", d.Name, "allowed", strings.Join(RoleNames(), ", "))
+	} else {
+		c.known(path+".model", d.Model, modelsOf(d.Class()), UnknownModel)
+	}
+	where := d.Connect
+	given := 0
+	for key, value := range map[string]string{"serial": where.Serial, "file": where.File} {
+		if value == "" {
+			continue
+		}
+		given++
+		if !filepath.IsAbs(value) {
+			c.at(path+".connect."+key, AbsolutePath, "value", value)
+		}
+	}
+	if where.TCP != "" {
+		given++
+		c.hostPort(path+".connect.tcp", where.TCP, true)
+	}
+	if given != 1 {
+		c.at(path+".connect", ConnectOne)
+	}
+	switch where.Baud {
+	case 0, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600:
+	default:
+		c.at(path+".connect.baud", Baud, "value", fmt.Sprint(where.Baud))
+	}
+}
+
+var cameraSerial = regexp.MustCompile(`^-CM\d{3}$`)
+
+func (c *checker) camera(path string, cam *Camera, hall string) {
+	rest, ours := strings.CutPrefix(cam.Code, hall)
+	if hallsync.HallID(hall).Valid() && (!ours || !cameraSerial.MatchString(rest)) {
+		c.at(path+".code", CameraCode, "value", cam.Code, "hall", hall)
+	}
+	c.name(path+".name", cam.Name)
+	c.between(path+".scene", cam.Scene, 1, 8)
+	if cam.URL == "" {
+		c.at(path+".url", Missing, "key", "url")
+	}
+	c.rtsp(path+".url", cam.URL)
+	c.rtsp(path+".sub_url", cam.SubURL)
+	if cam.User == "" && cam.Password.Ref != "" {
+		c.at(path+".user", Missing, "key", "user")
+	}
+	c.readSecret(path+".password", &cam.Password, minPassword)
+}
+
+// rtsp checks an address that must not hold credentials; its sentences never show the address.
+func (c *checker) rtsp(path, value string) {
+	if value == "" {
+		return
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Scheme != "rtsp" && u.Scheme != "rtsps" || u.Hostname() == "":
+		c.at(path, RTSPAddress)
+	case u.User != nil:
+		c.at(path, RTSPUser)
+	}
+}
+
+func (c *checker) relay(r *Relay) {
+	c.rtsp("$.relay.node", r.Node)
+	if r.Node != "" && r.Password.Ref == "" {
+		c.at("$.relay.password", Missing, "key", "password")
+	}
+	c.readSecret("$.relay.password", &r.Password, minPassword)
+	for i, s := range r.Subnets {
+		if _, err := netip.ParsePrefix(s); err != nil {
+			c.at(fmt.Sprintf("$.relay.subnets[%d]", i), Subnet, "value", s)
+		}
+	}
+	c.between("$.relay.linger_s", r.LingerS, 0, 3600)
+}
+
+// siteFits checks that devices and tokens speak of places hall.yaml has.
+func (c *checker) siteFits(s *Site, p *Plan) {
+	for i := range s.Devices {
+		place, _, ok := s.Devices[i].Split()
+		if ok {
+			c.place(fmt.Sprintf("$.devices[%d].name", i), place.Kind, place.ID, p)
+		}
+	}
+	for i, t := range s.Web.Tokens {
+		if t.Role == "kiosk" || t.Role == "screen" {
+			c.place(fmt.Sprintf("$.web.tokens[%d].id", i), t.Role, t.ID, p)
+		}
+	}
+}
+
+func (c *checker) place(path, kind, id string, p *Plan) {
+	switch kind {
+	case "kiosk":
+		c.known(path, id, p.kioskIDs(), UnknownKiosk)
+	case "window":
+		c.known(path, id, p.windowIDs(), UnknownWindow)
+	case "screen":
+		c.known(path, id, p.screenIDs(), UnknownScreen)
+	}
+}

@@ -1,0 +1,44 @@
+package config
+
+import "halledge/agent/kit/strictyaml"
+
+// What Load finds wrong beyond the shape of the files. The arguments of the sentences are named in the comments.
+const (
+	Unreadable     strictyaml.Code = "config_unreadable"      // reason
+	SchemaNew      strictyaml.Code = "config_schema_new"      // value, known
+	Migration      strictyaml.Code = "config_migration"       // value, reason
+	Missing        strictyaml.Code = "config_missing"         // key
+	TooLong        strictyaml.Code = "config_too_long"        // limit
+	NotAllowed     strictyaml.Code = "config_not_allowed"     // value, allowed
+	Twice          strictyaml.Code = "config_twice"           // value
+	HallCode       strictyaml.Code = "config_hall_code"       // value
+	QueueID        strictyaml.Code = "config_queue_id"        // value
+	PlaceID        strictyaml.Code = "config_place_id"        // value
+	StaffID        strictyaml.Code = "config_staff_id"        // value
+	UnknownQueue   strictyaml.Code = "config_unknown_queue"   // value, allowed
+	UnknownWindow  strictyaml.Code = "config_unknown_window"  // value, allowed
+	UnknownKiosk   strictyaml.Code = "config_unknown_kiosk"   // value, allowed
+	UnknownScreen  strictyaml.Code = "config_unknown_screen"  // value, allowed
+	UnknownPrinter strictyaml.Code = "config_unknown_printer" // value, allowed
+	UnknownModel   strictyaml.Code = "config_unknown_model"   // value, allowed
+	QueueUnserved  strictyaml.Code = "config_queue_unserved"  // value (a warning)
+	DeviceName     strictyaml.Code = "config_device_name"     // value, allowed
+	ConnectOne     strictyaml.Code = "config_connect_one"
+	Address        strictyaml.Code = "config_address"       // value
+	AbsolutePath   strictyaml.Code = "config_absolute_path" // value
+	Baud           strictyaml.Code = "config_baud"          // value
+	WebAddress     strictyaml.Code = "config_web_address"   // value
+	MQTTAddress    strictyaml.Code = "config_mqtt_address"  // no value: it may hold a password
+	MQTTLoopback   strictyaml.Code = "config_mqtt_loopback" // value
+	RTSPAddress    strictyaml.Code = "config_rtsp_address"  // no value
+	RTSPUser       strictyaml.Code = "config_rtsp_user"
+	CameraCode     strictyaml.Code = "config_camera_code" // value, hall
+	Subnet         strictyaml.Code = "config_subnet"      // value
+	Zone           strictyaml.Code = "config_zone"        // value
+	PIN            strictyaml.Code = "config_pin"
+	SecretRef      strictyaml.Code = "config_secret_ref"
+	SecretMissing  strictyaml.Code = "config_secret_missing" // file
+	SecretShort    strictyaml.Code = "config_secret_short"   // file, low
+	SecretOpen     strictyaml.Code = "config_secret_open"    // file, mode (a warning)
+	TokenShared    strictyaml.Code = "config_token_shared"
+)

@@ -1,0 +1,65 @@
+package config
+
+import "path/filepath"
+
+// The values that stand where a file says nothing.
+const (
+	DefaultData = "/var/lib/hall-agent"
+)
+
+func defaultSite() Site {
+	return Site{
+		Hall:    Identity{Profile: "full"},
+		Data:    DefaultData,
+		Plan:    "hall.yaml",
+		Web:     Web{Listen: ":8080"},
+		Codes:   Codes{Resolver: "none"},
+		Relay:   Relay{LingerS: 10},
+		Journal: Journal{MaxMiB: 2048, RetainDays: 7},
+		Log:     Log{Level: "info"},
+	}
+}
+
+func defaultPlan() Plan {
+	return Plan{
+		Zone:  "Asia/Shanghai",
+		Rules: Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5},
+	}
+}
+
+// fill makes paths absolute.
+func (s *Site) fill(dir string) {
+	s.Data = absolute(dir, s.Data)
+	s.Plan = absolute(dir, s.Plan)
+	if s.Cloud.CA != "" {
+		s.Cloud.CA = absolute(dir, s.Cloud.CA)
+	}
+}
+
+// fill gives list entries the values a file may leave out.
+func (p *Plan) fill() {
+	for i := range p.Queues {
+		setDefault(&p.Queues[i].Identity, "none")
+	}
+	for i := range p.Windows {
+		setDefault(&p.Windows[i].Name, p.Windows[i].ID+"号窗口")
+	}
+	for i := range p.Staff {
+		setDefault(&p.Staff[i].Role, "clerk")
+	}
+	for i := range p.Kiosks {
+		setDefault(&p.Kiosks[i].Name, p.Kiosks[i].ID+"号取号机")
+	}
+	for i := range p.Screens {
+		setDefault(&p.Screens[i].Name, p.Screens[i].ID+"号屏")
+	}
+}
+
+func setDefault(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}
+
+// lastGoodFile is where LoadOrLastGood keeps its copy below the data directory.
+func lastGoodFile(dataDir string) string { return filepath.Join(dataDir, "config", "last-good.json") }

@@ -1,0 +1,81 @@
+package config_test
+
+import (
+	"halledge/agent/internal/config"
+	"halledge/agent/kit/strictyaml"
+)
+
+// faults are single mistakes in the samples: in file, old becomes text; the problem must have the code and the path, and
+// point to a line that holds line.
+var faults = []struct {
+	file, old, text string
+	code            strictyaml.Code
+	path, line      string
+}{
+	{"agent.yaml", "schema: 1", "schema: 2", config.SchemaNew, "$.schema", "schema: 2"},
+	{"agent.yaml", "schema: 1", "schema: 0", config.SchemaNew, "$.schema", "schema: 0"},
+	{"agent.yaml", "schema: 1 ", "# none", config.Missing, "$.schema", "hall:"},
+	{"agent.yaml", "code: 440900000000001 ", "code: 44090000001", config.HallCode, "$.hall.code", "44090000001"},
+	{"agent.yaml", "name: 示例市政务服务大厅", "name: ''", config.Missing, "$.hall.name", "name: ''"},
+	{"agent.yaml", "name: 示例市政务服务大厅", "# no name", config.Missing, "$.hall.name", "code:"},
+	{"agent.yaml", "profile: full", "profile: big", config.NotAllowed, "$.hall.profile", "big"},
+	{"agent.yaml", "listen: \":8080\"", "listen: 8080", config.Address, "$.web.listen", "8080"},
+	{"agent.yaml", "listen: \":8080\"", "listen: a:99999", config.Address, "$.web.listen", "99999"},
+	{"agent.yaml", "hosts: [hall.example.cn]", "hosts: ['http://x']", config.Address, "$.web.hosts[0]", "http://x"},
+	{"agent.yaml", "public: http://hall", "public: ftp://hall", config.WebAddress, "$.web.public", "ftp"},
+	{"agent.yaml", "role: screen", "role: admin", config.NotAllowed, "$.web.tokens[1].role", "admin"},
+	{"agent.yaml", "id: \"1\"  ", "id: \"9\"  ", config.UnknownKiosk, "$.web.tokens[0].id", "9"},
+	{"agent.yaml", "role: screen\n      id: \"1\"", "role: screen\n      id: \"9\"", config.UnknownScreen, "$.web.tokens[1].id", "9"},
+	{"agent.yaml", "secret: file:secrets/screen-1.token", "", config.Missing, "$.web.tokens[1].secret", "role: screen"},
+	{"agent.yaml", "secret: file:secrets/screen-1.token", "secret: hunter2", config.SecretRef, "$.web.tokens[1].secret", "hunter2"},
+	{"agent.yaml", "mqtt: ssl://", "mqtt: http://", config.MQTTAddress, "$.cloud.mqtt", "http"},
+	{"agent.yaml", "ssl://cloud.example.cn:8883", "ssl://u:p@cloud:1", config.MQTTAddress, "$.cloud.mqtt", "mqtt"},
+	{"agent.yaml", "ssl://cloud.example.cn:8883", "tcp://10.0.0.1:1883", config.MQTTLoopback, "$.cloud.mqtt", "10.0.0.1"},
+	{"agent.yaml", "password: file:secrets/cloud.password", "", config.Missing, "$.cloud.password", "mqtt"},
+	{"agent.yaml", "ca: cloud-ca.pem", "ca: gone.pem", config.Unreadable, "$.cloud.ca", "gone.pem"},
+	{"agent.yaml", "resolver: none", "resolver: all", config.NotAllowed, "$.codes.resolver", "all"},
+	{"agent.yaml", "name: kiosk-1.printer", "name: kiosk-1.plotter", config.DeviceName, "$.devices[0].name", "plotter"},
+	{"agent.yaml", "name: kiosk-1.printer", "name: window-9.printer", config.UnknownWindow, "$.devices[0].name", "window-9"},
+	{"agent.yaml", "model: escpos-80", "model: espos-80", config.UnknownModel, "$.devices[0].model", "espos"},
+	{"agent.yaml", "file: /dev/usb/lp0", "{}", config.ConnectOne, "$.devices[0].connect", "{}"},
+	{"agent.yaml", "file: /dev/usb/lp0", "{file: /dev/usb/lp0, tcp: 'a:1'}", config.ConnectOne, "$.devices[0].connect", "tcp"},
+	{"agent.yaml", "file: /dev/usb/lp0", "serial: ttyUSB0", config.AbsolutePath, "$.devices[0].connect.serial", "ttyUSB0"},
+	{"agent.yaml", "file: /dev/usb/lp0", "{serial: /dev/ttyS0, baud: 9601}", config.Baud, "$.devices[0].connect.baud", "9601"},
+	{"agent.yaml", "file: /dev/usb/lp0", "tcp: 10.0.0.7", config.Address, "$.devices[0].connect.tcp", "10.0.0.7"},
+	{"agent.yaml", "440900000000001-CM001", "440900000000002-CM001", config.CameraCode, "$.cameras[0].code", "CM001"},
+	{"agent.yaml", "scene: 1 ", "scene: 9 ", strictyaml.OutOfRange, "$.cameras[0].scene", "9"},
+	{"agent.yaml", "url: rtsp://192", "url: http://192", config.RTSPAddress, "$.cameras[0].url", "http"},
+	{"agent.yaml", "url: rtsp://192", "url: rtsp://admin:hunter2@192", config.RTSPUser, "$.cameras[0].url", "admin"},
+	{"agent.yaml", "user: viewer", "", config.Missing, "$.cameras[0].user", "code:"},
+	{"agent.yaml", "name: 示例市-示例区-市政务服务大厅-入口01", "name: 一二三四五六七八九十一二三四五六七八九十一二三四五六七八九十一二三四五六七八九十多",
+		config.TooLong, "$.cameras[0].name", "多"},
+	{"agent.yaml", "node: rtsps", "node: rtmp", config.RTSPAddress, "$.relay.node", "rtmp"},
+	{"agent.yaml", "password: file:secrets/relay.password", "", config.Missing, "$.relay.password", "node"},
+	{"agent.yaml", "192.168.1.0/24", "192.168.1.0", config.Subnet, "$.relay.subnets[0]", "192.168.1.0"},
+	{"agent.yaml", "linger_s: 10", "linger_s: -1", strictyaml.OutOfRange, "$.relay.linger_s", "-1"},
+	{"agent.yaml", "max_mib: 2048", "max_mib: 1", strictyaml.OutOfRange, "$.journal.max_mib", "max_mib: 1"},
+	{"agent.yaml", "retain_days: 7", "retain_days: 0", strictyaml.OutOfRange, "$.journal.retain_days", "0"},
+	{"agent.yaml", "level: info", "level: loud", config.NotAllowed, "$.log.level", "loud"},
+
+	{"hall.yaml", "revision: 1", "revision: -1", config.NotAllowed, "$.revision", "-1"},
+	{"hall.yaml", "zone: Asia/Shanghai", "zone: Asia/Maoming", config.Zone, "$.zone", "Maoming"},
+	{"hall.yaml", "identity: optional", "identity: optional\n  - {id: a, name: x}", config.QueueID, "$.queues[2].id", "id: a"},
+	{"hall.yaml", "identity: optional", "identity: optional\n  - {id: A, name: x}", config.Twice, "$.queues[2].id", "id: A"},
+	{"hall.yaml", "identity: none ", "identity: maybe ", config.NotAllowed, "$.queues[0].identity", "maybe"},
+	{"hall.yaml", "queues: [A]", "queues: [A, A]", config.Twice, "$.windows[0].queues[1]", "A, A"},
+	{"hall.yaml", "queues: [A]", "queues: [C]", config.UnknownQueue, "$.windows[0].queues[0]", "C"},
+	{"hall.yaml", "queues: [A]", "queues: []", config.Missing, "$.windows[0].queues", "[]"},
+	{"hall.yaml", "\nstaff:", "  - {id: 窗, queues: [A]}\nstaff:", config.PlaceID, "$.windows[2].id", "窗"},
+	{"hall.yaml", "queues: [A, B]\n\nstaff", "queues: [A]\n\nstaff", config.QueueUnserved, "$.queues[1].id", "id: B"},
+	{"hall.yaml", "id: zhang", "id: zhang san", config.StaffID, "$.staff[0].id", "zhang san"},
+	{"hall.yaml", "pin: \"$argon2id", "pin: \"$argon2i", config.PIN, "$.staff[0].pin", "pin"},
+	{"hall.yaml", "m=65536", "m=9999999", config.PIN, "$.staff[0].pin", "pin"},
+	{"hall.yaml", "role: clerk", "role: boss", config.NotAllowed, "$.staff[0].role", "boss"},
+	{"hall.yaml", "printer: kiosk-1.printer", "printer: kiosk-2.printer", config.UnknownPrinter, "$.kiosks[0].printer", "kiosk-2"},
+	{"hall.yaml", "windows: []", "windows: [7]", config.UnknownWindow, "$.screens[0].windows[0]", "7"},
+	{"hall.yaml", "takes_per_s: 5", "takes_per_s: 0", strictyaml.OutOfRange, "$.rules.takes_per_s", "0"},
+	{"hall.yaml", "call_gap_s: 5", "call_gap_s: 99", strictyaml.OutOfRange, "$.rules.call_gap_s", "99"},
+	{"hall.yaml", "arrival: assumed", "arrival: hoped", config.NotAllowed, "$.rules.arrival", "hoped"},
+	{"hall.yaml", "pass_recall_s: 600", "pass_recall_s: -1", strictyaml.OutOfRange, "$.rules.pass_recall_s", "-1"},
+	{"hall.yaml", "wait_min_count: 5", "wait_min_count: 0", strictyaml.OutOfRange, "$.rules.wait_min_count", "0"},
+}

@@ -1,0 +1,123 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"halledge/agent/kit/strictyaml"
+)
+
+// goodCopy is the content of last-good.json: both files as they were when they last loaded. Secrets are not in it, only
+// their references.
+type goodCopy struct {
+	Site string `json:"agent_yaml"`
+	Plan string `json:"hall_yaml"`
+}
+
+// LoadOrLastGood loads the configuration. A good one is remembered below dataDir; instead of a bad one the last good one is
+// given, with LastGood set. The problems are those of the files on disk and belong on every page. The error says that there
+// is nothing to run with, or (with a configuration) that the copy could not be kept.
+//
+// An empty dataDir means the directory agent.yaml names, as far as it can be read.
+func LoadOrLastGood(path, dataDir string) (*Config, strictyaml.Problems, error) {
+	src, problems := readSources(path)
+	var c *Config
+	if problems.Err() == nil {
+		c, problems = src.load()
+	}
+	if dataDir == "" {
+		dataDir = dataDirOf(c, src)
+	}
+	if problems.Err() == nil {
+		return c, problems, remember(dataDir, src)
+	}
+	old, err := recall(dataDir, src)
+	if err != nil {
+		return nil, problems, fmt.Errorf("configuration is bad and there is no good copy: %w", err)
+	}
+	old.LastGood = true
+	return old, problems, nil
+}
+
+func dataDirOf(c *Config, src sources) string {
+	if c != nil {
+		return c.Site.Data
+	}
+	site := defaultSite()
+	strictyaml.Decode(src.siteFile, src.site, &site)
+	return absolute(src.dir, site.Data)
+}
+
+func remember(dataDir string, src sources) error {
+	data, err := json.Marshal(goodCopy{Site: string(src.site), Plan: string(src.plan)})
+	if err != nil {
+		return fmt.Errorf("keep good configuration: %w", err)
+	}
+	file := lastGoodFile(dataDir)
+	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	if err := writeFile(file, data); err != nil {
+		return fmt.Errorf("keep good configuration: %w", err)
+	}
+	return nil
+}
+
+// recall loads the copy as if it stood where the files stand, so that references to secrets still work.
+func recall(dataDir string, src sources) (*Config, error) {
+	data, err := os.ReadFile(lastGoodFile(dataDir))
+	if err != nil {
+		return nil, err
+	}
+	var kept goodCopy
+	if err := json.Unmarshal(data, &kept); err != nil {
+		return nil, fmt.Errorf("read %s: %w", lastGoodFile(dataDir), err)
+	}
+	src.site, src.plan = []byte(kept.Site), []byte(kept.Plan)
+	c, problems := src.load()
+	return c, problems.Err()
+}
+
+// writeFile replaces a file so that after a power cut either the old or the new one is there, whole.
+func writeFile(file string, data []byte) (err error) {
+	dir := filepath.Dir(file)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(dir, "new-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(tmp.Name())
+		}
+	}()
+	if _, err := tmp.Write(data); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Sync(); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), file); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

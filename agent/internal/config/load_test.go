@@ -1,0 +1,273 @@
+package config_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/kit/problem"
+	"halledge/agent/kit/strictyaml"
+	"halledge/configs"
+	"halledge/drivers/device"
+)
+
+// site lays out a configuration directory with the sample files and their secrets, and returns the path of agent.yaml.
+func site(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"agent.yaml", "hall.yaml"} {
+		write(t, filepath.Join(dir, name), sample(t, name))
+	}
+	write(t, filepath.Join(dir, "cloud-ca.pem"), "certificate")
+	for _, name := range []string{"kiosk-1.token", "screen-1.token", "cloud.password", "camera-1.password", "relay.password"} {
+		write(t, filepath.Join(dir, "secrets", name), "secret of "+name+"\n")
+	}
+	return filepath.Join(dir, "agent.yaml")
+}
+
+func sample(t *testing.T, name string) string {
+	t.Helper()
+	data, err := fs.ReadFile(configs.FS(), "samples/"+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// edit replaces one text in a file; the text must be there.
+func edit(t *testing.T, file, old, text string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(data, []byte(old)) {
+		t.Fatalf("%s does not hold %q", file, old)
+	}
+	write(t, file, strings.Replace(string(data), old, text, 1))
+}
+
+func TestSamplesLoad(t *testing.T) {
+	path := site(t)
+	c, problems := config.Load(path)
+	if len(problems) != 0 {
+		t.Fatal(problems)
+	}
+	dir := filepath.Dir(path)
+	if c.Dir != dir || c.Site.Plan != filepath.Join(dir, "hall.yaml") || c.Site.Cloud.CA != filepath.Join(dir, "cloud-ca.pem") {
+		t.Errorf("paths: %q %q %q", c.Dir, c.Site.Plan, c.Site.Cloud.CA)
+	}
+	if got := c.Site.Web.Tokens[0].Secret.Reveal(); got != "secret of kiosk-1.token" {
+		t.Errorf("token %q", got)
+	}
+	if c.Plan.Windows[1].Name != "2号窗口" || c.Plan.Staff[0].Role != "clerk" {
+		t.Errorf("plan %+v", c.Plan)
+	}
+	if got := fmt.Sprintf("%v %+v %#v", c.Site, c.Site, c.Site.Cloud.Password); strings.Contains(got, "secret of") {
+		t.Error("a secret can be printed:", got)
+	}
+}
+
+// Everything but the required keys has a default, and the samples show these defaults.
+func TestDefaults(t *testing.T) {
+	path := site(t)
+	write(t, path, "schema: 1\nhall: {code: 440900000000001, name: 厅}\n")
+	write(t, filepath.Join(filepath.Dir(path), "hall.yaml"),
+		"schema: 1\nqueues: [{id: A, name: 业务}]\nwindows: [{id: 1, queues: [A]}]\n")
+	c, problems := config.Load(path)
+	if len(problems) != 0 {
+		t.Fatal(problems)
+	}
+	s := c.Site
+	if s.Data != config.DefaultData || s.Web.Listen != ":8080" || s.Hall.Profile != "full" || s.Codes.Resolver != "none" ||
+		s.Relay.LingerS != 10 || s.Journal != (config.Journal{MaxMiB: 2048, RetainDays: 7}) || s.Log.Level != "info" {
+		t.Errorf("%+v", s)
+	}
+	if c.Plan.Rules != (config.Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5}) ||
+		c.Plan.Zone != "Asia/Shanghai" || c.Plan.Queues[0].Identity != "none" || c.Plan.Windows[0].Name != "1号窗口" {
+		t.Errorf("%+v", c.Plan)
+	}
+}
+
+func TestFaultsAreFoundWhereTheyAre(t *testing.T) {
+	catalog, err := problem.ParseCatalog(configs.Messages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range faults {
+		t.Run(f.text, func(t *testing.T) {
+			path := site(t)
+			file := filepath.Join(filepath.Dir(path), f.file)
+			edit(t, file, f.old, f.text)
+			_, problems := config.Load(path)
+			if len(problems) != 1 {
+				t.Fatalf("%d problems: %v", len(problems), problems)
+			}
+			p := problems[0]
+			if p.Code != f.code || p.File != file || p.Path != f.path {
+				t.Errorf("got %s %s at %s, want %s %s at %s", p.Code, p.Path, p.File, f.code, f.path, file)
+			}
+			data, _ := os.ReadFile(file)
+			if line := strings.Split(string(data), "\n")[p.Line-1]; !strings.Contains(line, f.line) {
+				t.Errorf("points to line %d %q, which does not hold %q", p.Line, line, f.line)
+			}
+			say := catalog.Say(string(p.Code), p.Args)
+			if say == string(p.Code) || strings.Contains(say, "…号") || strings.Contains(say, "“…”") {
+				t.Errorf("sentence %q", say)
+			}
+			for _, name := range catalog.Args(string(p.Code)) {
+				if _, given := p.Args[name]; !given {
+					t.Errorf("the sentence wants {%s}, the problem has %v", name, p.Args)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryCodeOfConfigHasAFault(t *testing.T) {
+	tested := map[strictyaml.Code]bool{
+		config.Unreadable: true, config.Migration: true, config.SecretOpen: true, config.SecretMissing: true, // tests of their own
+		config.SecretShort: true, config.TokenShared: true,
+	}
+	for _, f := range faults {
+		tested[f.code] = true
+	}
+	catalog, err := problem.ParseCatalog(configs.Messages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	shape := []strictyaml.Code{
+		strictyaml.Syntax, strictyaml.TooLarge, strictyaml.TooDeep, strictyaml.OneDocument, strictyaml.UnknownKey,
+		strictyaml.DuplicateKey, strictyaml.OutOfRange, strictyaml.BadValue, strictyaml.Feature, strictyaml.WantMapping,
+		strictyaml.WantList, strictyaml.WantText, strictyaml.WantBool, strictyaml.WantNumber, strictyaml.WantInteger,
+		strictyaml.WantDuration,
+	}
+	for _, code := range catalog.Codes() {
+		c := strictyaml.Code(code)
+		if strings.HasPrefix(code, "config_") && code != "config_last_good" && !tested[c] && !slices.Contains(shape, c) {
+			t.Errorf("no test for %s", code)
+		}
+	}
+}
+
+func TestAllProblemsOfBothFilesComeAtOnce(t *testing.T) {
+	path := site(t)
+	edit(t, path, "profile: full", "profle: full")
+	edit(t, path, "max_mib: 2048", "max_mib: much")
+	edit(t, filepath.Join(filepath.Dir(path), "hall.yaml"), "zone: Asia/Shanghai", "zone: Asia/Maoming")
+	_, problems := config.Load(path)
+	var got []string
+	for _, p := range problems {
+		got = append(got, fmt.Sprintf("%s:%d %s", filepath.Base(p.File), p.Line, p.Code))
+	}
+	want := []string{"agent.yaml:11 config_unknown_key", "agent.yaml:66 config_want_integer", "hall.yaml:5 config_zone"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	path := site(t)
+	if _, problems := config.Load(filepath.Dir(path)); len(problems) != 1 || problems[0].Code != config.Unreadable {
+		t.Error("directory:", problems)
+	}
+	if err := os.Remove(filepath.Join(filepath.Dir(path), "hall.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	_, problems := config.Load(path)
+	if len(problems) != 1 || problems[0].Code != config.Unreadable || problems[0].Path != "$.plan" || problems[0].File != path {
+		t.Error("no plan:", problems)
+	}
+	if _, problems := config.Load(path + ".gone"); len(problems) != 1 || problems[0].Code != config.Unreadable {
+		t.Error("no site:", problems)
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	path := site(t)
+	secrets := filepath.Join(filepath.Dir(path), "secrets")
+	if err := os.Chmod(filepath.Join(secrets, "relay.password"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, problems := config.Load(path)
+	if len(problems) != 1 || problems[0].Code != config.SecretOpen || !problems[0].Warning || problems.Err() != nil {
+		t.Error("open file:", problems)
+	}
+	write(t, filepath.Join(secrets, "relay.password"), "p")
+	for _, c := range []struct {
+		file, text string
+		code       strictyaml.Code
+		path       string
+	}{
+		{"kiosk-1.token", "short", config.SecretShort, "$.web.tokens[0].secret"},
+		{"kiosk-1.token", "secret of screen-1.token", config.TokenShared, "$.web.tokens[1].secret"},
+		{"cloud.password", strings.Repeat("x", 5000), config.SecretMissing, "$.cloud.password"},
+	} {
+		path := site(t)
+		write(t, filepath.Join(filepath.Dir(path), "secrets", c.file), c.text)
+		_, problems := config.Load(path)
+		if len(problems) == 0 || !slices.ContainsFunc(problems, func(p strictyaml.Problem) bool {
+			return p.Code == c.code && p.Path == c.path
+		}) {
+			t.Errorf("%s: %v", c.code, problems)
+		}
+	}
+	if err := os.Remove(filepath.Join(secrets, "camera-1.password")); err != nil {
+		t.Fatal(err)
+	}
+	_, problems = config.Load(path)
+	if !slices.ContainsFunc(problems, func(p strictyaml.Problem) bool {
+		return p.Code == config.SecretMissing && p.Path == "$.cameras[0].password"
+	}) {
+		t.Error("missing file:", problems)
+	}
+}
+
+func TestWithPlanChecksAgainstTheSite(t *testing.T) {
+	c, problems := config.Load(site(t))
+	if len(problems) != 0 {
+		t.Fatal(problems)
+	}
+	next, problems := c.WithPlan("cloud.yaml", []byte(strings.Replace(sample(t, "hall.yaml"), "revision: 1 ", "revision: 2 ", 1)))
+	if len(problems) != 0 || next.Plan.Revision != 2 || c.Plan.Revision != 1 {
+		t.Errorf("revision %d, problems %v", next.Plan.Revision, problems)
+	}
+	_, problems = c.WithPlan("cloud.yaml", []byte("schema: 1\nqueues: [{id: A, name: x}]\nwindows: [{id: 1, queues: [A]}]\n"+
+		"screens: [{id: 1}]\n"))
+	if problems.Err() == nil || problems[0].Code != config.UnknownKiosk {
+		t.Error("a plan without the kiosk the printer stands at:", problems)
+	}
+}
+
+func TestDeviceNames(t *testing.T) {
+	for name, want := range map[string]device.Class{
+		"kiosk-1.printer": device.ClassPrinter, "kiosk-1.scanner": device.ClassScanner, "desk-1.idcard": device.ClassIDCard,
+		"window-A12.pad": device.ClassCallPad, "window-1.rater": device.ClassRatingPad, "screen-2.led": device.ClassScreen,
+		"hall.led": device.ClassScreen, "hall.speaker": device.ClassSpeaker,
+		"hall-1.led": "", "kiosk.printer": "", "kiosk-.printer": "", "kiosk-1.plotter": "", "roof-1.led": "", "printer": "",
+		"window-1.pad.x": "", "": "",
+	} {
+		if got := (config.Device{Name: name}).Class(); got != want {
+			t.Errorf("%q: class %q, want %q", name, got, want)
+		}
+	}
+	if got := (config.Kiosk{ID: "7"}).PrinterName(); got != "kiosk-7.printer" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,70 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"halledge/drivers/device"
+)
+
+// Place is where a device stands: a kiosk, window, screen or desk with its ID, or the hall as a whole with no ID.
+type Place struct {
+	Kind string // kiosk, window, screen, desk or hall
+	ID   string
+}
+
+func (p Place) String() string {
+	if p.ID == "" {
+		return p.Kind
+	}
+	return p.Kind + "-" + p.ID
+}
+
+// roles says which class of device a role needs.
+func roles() map[string]device.Class {
+	return map[string]device.Class{
+		"printer": device.ClassPrinter,
+		"scanner": device.ClassScanner,
+		"idcard":  device.ClassIDCard,
+		"led":     device.ClassScreen,
+		"speaker": device.ClassSpeaker,
+		"pad":     device.ClassCallPad,
+		"rater":   device.ClassRatingPad,
+	}
+}
+
+// RoleNames lists the roles in alphabetical order.
+func RoleNames() []string { return slices.Sorted(maps.Keys(roles())) }
+
+// Split takes the device's name apart. ok is false when it is not <place>.<role>.
+func (d Device) Split() (place Place, role string, ok bool) {
+	where, role, found := strings.Cut(d.Name, ".")
+	kind, id, _ := strings.Cut(where, "-")
+	place = Place{Kind: kind, ID: id}
+	if _, known := roles()[role]; !found || !known {
+		return place, role, false
+	}
+	switch kind {
+	case "kiosk", "window", "screen", "desk":
+		return place, role, placeID.MatchString(id)
+	}
+	return place, role, where == "hall"
+}
+
+// Class is the class of device the name's role needs; empty when the name is wrong.
+func (d Device) Class() device.Class {
+	_, role, ok := d.Split()
+	if !ok {
+		return ""
+	}
+	return roles()[role]
+}
+
+// PrinterName is the device that prints a kiosk's slips.
+func (k Kiosk) PrinterName() string {
+	if k.Printer != "" {
+		return k.Printer
+	}
+	return "kiosk-" + k.ID + ".printer"
+}
