@@ -43,11 +43,17 @@ func (l Line) under(c Connect) Connect {
 	return c
 }
 
-// Models are all known models by name.
-type Models map[string]Model
+// Key names a model: two classes may have models of the same name.
+type Key struct {
+	Class device.Class
+	Name  string
+}
 
-// LoadModels reads every models/<class>/<name>.yaml in fsys. Unknown keys, a class other than the folder's and two models of one
-// name are errors; all are reported together.
+// Models are all known models.
+type Models map[Key]Model
+
+// LoadModels reads every models/<class>/<name>.yaml in fsys. Unknown keys and a class other than the folder's are errors; all are
+// reported together, and the good models are given nevertheless.
 func LoadModels(fsys fs.FS) (Models, error) {
 	files, err := fs.Glob(fsys, "models/*/*.yaml")
 	if err != nil {
@@ -57,14 +63,11 @@ func LoadModels(fsys fs.FS) (Models, error) {
 	var problems []error
 	for _, file := range files {
 		m, err := loadModel(fsys, file)
-		if err == nil && models[m.Name].Name != "" {
-			err = fmt.Errorf("a model of class %s has the same name", models[m.Name].Class)
-		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", file, err))
 			continue
 		}
-		models[m.Name] = m
+		models[Key{m.Class, m.Name}] = m
 	}
 	return models, errors.Join(problems...)
 }

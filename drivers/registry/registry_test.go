@@ -190,7 +190,7 @@ func TestLoadModels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := models["xp-58"]
+	m := models[registry.Key{Class: device.ClassPrinter, Name: "xp-58"}]
 	if len(models) != 1 || m.Name != "xp-58" || m.Driver != "escpos" || m.Connect.Baud != 9600 {
 		t.Errorf("got %+v", models)
 	}
@@ -207,12 +207,14 @@ func TestLoadModelsReportsAllProblems(t *testing.T) {
 		"models/printer/cls.yaml":  file("class: scanner\ndriver: line\ntitle: t\n"),
 		"models/printer/bare.yaml": file("class: printer\n"),
 	})
-	for _, part := range []string{"scanner/good.yaml", "key.yaml", "colour", "cls.yaml", "bare.yaml"} {
+	for _, part := range []string{"key.yaml", "colour", "cls.yaml", "bare.yaml"} {
 		if !strings.Contains(fmt.Sprint(err), part) {
 			t.Errorf("%v does not speak of %q", err, part)
 		}
 	}
-	if _, ok := models["good"]; !ok || len(models) != 1 {
-		t.Errorf("the good model must stay, got %v", models)
+	for _, class := range []device.Class{device.ClassPrinter, device.ClassScanner} {
+		if _, ok := models[registry.Key{Class: class, Name: "good"}]; !ok || len(models) != 2 {
+			t.Errorf("the good model of class %s must stay, got %v", class, models)
+		}
 	}
 }
