@@ -8,11 +8,12 @@ import (
 )
 
 // CallPadHarness is a call-pad driver under test. Press is a finger on a key that all pads have; Shown gives the ticket number on
-// the pad's display.
+// the pad's display; Blank empties that, as a power cut does.
 type CallPadHarness struct {
 	Harness
 	Press func(device.KeyCode)
 	Shown func() string
+	Blank func()
 }
 
 // CallPad tests a driver of class callpad.
@@ -57,6 +58,18 @@ func CallPad(t *testing.T, fresh Fresh[CallPadHarness]) {
 		if next > 1 {
 			t.Errorf("next was pressed %d times", next)
 		}
+	})
+	t.Run("displays its number again after a replug", func(t *testing.T) {
+		h := fresh(t)
+		r := start(t, h.Harness)
+		r.plug()
+		r.reaches(device.OK)
+		r.displays(h, "A001")
+		r.unplug()
+		r.reaches(device.Offline)
+		h.Blank()
+		r.plug()
+		r.until("the number to come back", func() bool { return h.Shown() == "A001" })
 	})
 	t.Run("refuses a display while absent", func(t *testing.T) {
 		r := start(t, fresh(t).Harness)

@@ -9,10 +9,11 @@ import (
 	"halledge/drivers/device"
 )
 
-// ScreenHarness is a screen driver under test. Shown gives the lines on the screen now.
+// ScreenHarness is a screen driver under test. Shown gives the lines on the screen now; Blank empties it, as a power cut does.
 type ScreenHarness struct {
 	Harness
 	Shown func() []string
+	Blank func()
 }
 
 // Screen tests a driver of class screen.
@@ -29,6 +30,18 @@ func Screen(t *testing.T, fresh Fresh[ScreenHarness]) {
 		r := start(t, fresh(t).Harness)
 		r.reaches(device.Offline)
 		r.fails(r.device.(device.Screen).Show(t.Context(), device.Frame{Lines: []string{"A001"}}), device.CodeOffline)
+	})
+	t.Run("shows its frame again after a replug", func(t *testing.T) {
+		h := fresh(t)
+		r := start(t, h.Harness)
+		r.plug()
+		r.reaches(device.OK)
+		r.shows(h, "请A001号", "到1号窗口")
+		r.unplug()
+		r.reaches(device.Offline)
+		h.Blank()
+		r.plug()
+		r.until("the frame to come back", func() bool { return slices.Equal(h.Shown(), []string{"请A001号", "到1号窗口"}) })
 	})
 	t.Run("gives a cancelled frame back at once", func(t *testing.T) {
 		h := fresh(t)
