@@ -2,8 +2,8 @@
 // does or panics, after a pause of its own. One part's failure neither ends the program nor holds up another part. At the end the
 // parts stop one after the other, last started first, and a part that does not stop is left behind after its time.
 //
-// It is not built on thejerf/suture, which was tried for this: there the back-off belongs to the supervisor, so one part that fails
-// often delays the restart of all, and stopping is one signal to everybody with one common time-out, without an order.
+// It is not built on thejerf/suture: there the back-off belongs to the supervisor, so one part that fails often delays the restart
+// of all, and stopping is one signal to everybody with one common time-out, without an order.
 package supervise
 
 import (
