@@ -48,7 +48,7 @@ func (c *checker) at(path string, code strictyaml.Code, args ...string) {
 // name checks a text that people read and that must be there.
 func (c *checker) name(path, value string) {
 	if strings.TrimSpace(value) == "" {
-		c.at(path, Missing, "key", lastKey(path))
+		c.at(path, strictyaml.Missing, "key", lastKey(path))
 		return
 	}
 	c.short(path, value, maxName)
@@ -56,7 +56,7 @@ func (c *checker) name(path, value string) {
 
 func (c *checker) short(path, value string, limit int) {
 	if utf8.RuneCountInString(value) > limit {
-		c.at(path, TooLong, "limit", strconv.Itoa(limit))
+		c.at(path, strictyaml.TooLong, "limit", strconv.Itoa(limit))
 	}
 }
 
@@ -64,14 +64,14 @@ func (c *checker) short(path, value string, limit int) {
 func (c *checker) form(path, value string, re *regexp.Regexp, code strictyaml.Code) {
 	switch {
 	case value == "":
-		c.at(path, Missing, "key", lastKey(path))
+		c.at(path, strictyaml.Missing, "key", lastKey(path))
 	case !re.MatchString(value):
 		c.at(path, code, "value", value)
 	}
 }
 
 func (c *checker) oneOf(path, value string, allowed ...string) {
-	c.known(path, value, allowed, NotAllowed)
+	c.known(path, value, allowed, strictyaml.NotAllowed)
 }
 
 func (c *checker) between(path string, value, low, high int) {
@@ -108,7 +108,7 @@ func (s set) add(c *checker, path, value string) {
 		return
 	}
 	if s[value] {
-		c.at(path, Twice, "value", value)
+		c.at(path, strictyaml.Twice, "value", value)
 	}
 	s[value] = true
 }

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"halledge/agent/kit/phc"
+	"halledge/agent/kit/strictyaml"
 )
 
 func (c *checker) plan(p *Plan) {
 	if p.Revision < 0 {
-		c.at("$.revision", NotAllowed, "value", fmt.Sprint(p.Revision), "allowed", "0, 1, 2 …")
+		c.at("$.revision", strictyaml.NotAllowed, "value", fmt.Sprint(p.Revision), "allowed", "0, 1, 2 …")
 	}
 	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "" || p.Zone == "Local" {
 		c.at("$.zone", Zone, "value", p.Zone)
@@ -29,7 +30,7 @@ func (c *checker) plan(p *Plan) {
 
 func (c *checker) queues(p *Plan) {
 	if len(p.Queues) == 0 {
-		c.at("$.queues", Missing, "key", "queues")
+		c.at("$.queues", strictyaml.Missing, "key", "queues")
 	}
 	ids := set{}
 	for i, q := range p.Queues {
@@ -47,7 +48,7 @@ func (c *checker) queues(p *Plan) {
 
 func (c *checker) windows(p *Plan) {
 	if len(p.Windows) == 0 {
-		c.at("$.windows", Missing, "key", "windows")
+		c.at("$.windows", strictyaml.Missing, "key", "windows")
 	}
 	ids := set{}
 	for i, w := range p.Windows {
@@ -56,7 +57,7 @@ func (c *checker) windows(p *Plan) {
 		ids.add(c, path+".id", w.ID)
 		c.name(path+".name", w.Name)
 		if len(w.Queues) == 0 {
-			c.at(path+".queues", Missing, "key", "queues")
+			c.at(path+".queues", strictyaml.Missing, "key", "queues")
 		}
 		c.references(path+".queues", w.Queues, p.queueIDs(), UnknownQueue)
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"halledge/agent/kit/strictyaml"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -62,7 +63,7 @@ func (c *checker) web(w *Web) {
 		t := &w.Tokens[i]
 		c.oneOf(path+".role", t.Role, "kiosk", "screen", "staff", "ops")
 		if t.Secret.Ref == "" {
-			c.at(path+".secret", Missing, "key", "secret")
+			c.at(path+".secret", strictyaml.Missing, "key", "secret")
 			continue
 		}
 		c.readSecret(path+".secret", &t.Secret, minToken)
@@ -85,7 +86,7 @@ func (c *checker) cloud(cl *Cloud) {
 		c.at("$.cloud.mqtt", MQTTLoopback, "value", u.Host)
 	}
 	if cl.Password.Ref == "" {
-		c.at("$.cloud.password", Missing, "key", "password")
+		c.at("$.cloud.password", strictyaml.Missing, "key", "password")
 	}
 	c.readSecret("$.cloud.password", &cl.Password, minPassword)
 	if cl.CA != "" {
@@ -136,12 +137,12 @@ func (c *checker) camera(path string, cam *Camera, hall string) {
 	c.name(path+".name", cam.Name)
 	c.between(path+".scene", cam.Scene, 1, 8)
 	if cam.URL == "" {
-		c.at(path+".url", Missing, "key", "url")
+		c.at(path+".url", strictyaml.Missing, "key", "url")
 	}
 	c.rtsp(path+".url", cam.URL)
 	c.rtsp(path+".sub_url", cam.SubURL)
 	if cam.User == "" && cam.Password.Ref != "" {
-		c.at(path+".user", Missing, "key", "user")
+		c.at(path+".user", strictyaml.Missing, "key", "user")
 	}
 	c.readSecret(path+".password", &cam.Password, minPassword)
 }
@@ -163,7 +164,7 @@ func (c *checker) rtsp(path, value string) {
 func (c *checker) relay(r *Relay) {
 	c.rtsp("$.relay.node", r.Node)
 	if r.Node != "" && r.Password.Ref == "" {
-		c.at("$.relay.password", Missing, "key", "password")
+		c.at("$.relay.password", strictyaml.Missing, "key", "password")
 	}
 	c.readSecret("$.relay.password", &r.Password, minPassword)
 	for i, s := range r.Subnets {

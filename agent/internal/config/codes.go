@@ -7,10 +7,6 @@ const (
 	Unreadable     strictyaml.Code = "config_unreadable"      // reason
 	SchemaNew      strictyaml.Code = "config_schema_new"      // value, known
 	Migration      strictyaml.Code = "config_migration"       // value, reason
-	Missing        strictyaml.Code = "config_missing"         // key
-	TooLong        strictyaml.Code = "config_too_long"        // limit
-	NotAllowed     strictyaml.Code = "config_not_allowed"     // value, allowed
-	Twice          strictyaml.Code = "config_twice"           // value
 	HallCode       strictyaml.Code = "config_hall_code"       // value
 	QueueID        strictyaml.Code = "config_queue_id"        // value
 	PlaceID        strictyaml.Code = "config_place_id"        // value

@@ -160,7 +160,7 @@ func TestEveryCodeOfConfigHasAFault(t *testing.T) {
 	}
 	for _, code := range catalog.Codes() {
 		c := strictyaml.Code(code)
-		if strings.HasPrefix(code, "config_") && code != "config_last_good" && !tested[c] && !slices.Contains(shape, c) {
+		if strings.HasPrefix(code, "config_") && code != "config_last_good" && !strings.HasPrefix(code, "config_slip_") && !tested[c] && !slices.Contains(shape, c) {
 			t.Errorf("no test for %s", code)
 		}
 	}

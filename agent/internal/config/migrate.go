@@ -30,7 +30,7 @@ func decode(file string, data []byte, into any, steps []step) *strictyaml.Docume
 		return headDoc
 	case !headDoc.Has("$.schema"):
 		doc := strictyaml.Decode(file, data, into)
-		doc.At("$.schema", Missing, map[string]string{"key": "schema: " + strconv.Itoa(known)})
+		doc.At("$.schema", strictyaml.Missing, map[string]string{"key": "schema: " + strconv.Itoa(known)})
 		return doc
 	case head.Schema > known:
 		headDoc.Problems = nil // keys of a later time are no faults

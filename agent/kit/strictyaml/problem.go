@@ -31,6 +31,14 @@ const (
 	WantDuration Code = "config_want_duration"
 )
 
+// Findings that every check of values has use for.
+const (
+	Missing    Code = "config_missing"     // key
+	TooLong    Code = "config_too_long"    // limit, in characters
+	NotAllowed Code = "config_not_allowed" // value, allowed
+	Twice      Code = "config_twice"       // value
+)
+
 // ValueError lets the UnmarshalText of a field's type choose the code of its refusal; other errors become BadValue.
 type ValueError struct {
 	Code Code

@@ -1,0 +1,130 @@
+package slips
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/text/width"
+
+	"halledge/drivers/device"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Data is what a slip says about one ticket. Hall, Number, Queue, Serial and TakenAt are always there.
+type Data struct {
+	Hall    string
+	Number  string // A023
+	Queue   string // name of the queue
+	Dept    string
+	Class   hallsync.Class
+	Windows []string // that serve the queue, as people see them
+	Ahead   int
+	Wait    *hallsync.WaitRange // nil: not known, and not printed
+	TakenAt time.Time           // printed in its own location
+	Serial  string              // running number of the day
+	Link    string              // address in the QR code
+	Copy    int                 // 0 the first slip, 1 the first reprint …
+}
+
+// timeForm is how a time stands on paper.
+const timeForm = "2006-01-02 15:04:05"
+
+// contents are the texts for the names of a template; an empty one drops the lines that name it.
+func (t *Template) contents(d Data) map[string]string {
+	c := map[string]string{
+		"hall": d.Hall, "number": d.Number, "queue": d.Queue, "dept": d.Dept, "class": t.t.Classes[string(d.Class)],
+		"windows": strings.Join(d.Windows, "、"), "ahead": strconv.Itoa(d.Ahead), "wait_low": "", "wait_high": "",
+		"time": d.TakenAt.Format(timeForm), "serial": d.Serial, "link": d.Link, "copy": "",
+	}
+	if d.Wait != nil {
+		c["wait_low"] = strconv.Itoa(minutes(d.Wait.LowS))
+		c["wait_high"] = strconv.Itoa(minutes(d.Wait.HighS))
+	}
+	if d.Copy > 0 {
+		c["copy"] = strconv.Itoa(d.Copy)
+	}
+	return c
+}
+
+// contentNames lists the names a template may use.
+func contentNames() []string {
+	return slices.Sorted(maps.Keys((&Template{}).contents(Data{})))
+}
+
+func minutes(seconds int) int { return (seconds + 59) / 60 }
+
+// Render fills the template. The job's ID is the serial and the copy. It fails when the ticket has no number, serial or
+// hall: such a slip would be worth nothing.
+func (t *Template) Render(d Data) (device.PrintJob, error) {
+	if d.Number == "" || d.Serial == "" || d.Hall == "" {
+		return device.PrintJob{}, fmt.Errorf("render slip %s: %w", t.name, errors.New("number, serial or hall is missing"))
+	}
+	job := device.PrintJob{ID: d.Serial + "-" + strconv.Itoa(d.Copy), Cut: t.t.Cut, Beep: t.t.Beep}
+	contents := t.contents(d)
+	for _, l := range t.t.Lines {
+		job.Lines = append(job.Lines, l.fill(contents, t.t.Columns)...)
+	}
+	return job, nil
+}
+
+// fill gives the printed lines of one line of the template: none when something it names is empty, several when the text is
+// wider than the paper.
+func (l line) fill(contents map[string]string, columns int) []device.Line {
+	out := device.Line{Align: device.Align(l.Align), Size: l.Size, Bold: l.Bold, Rule: l.Rule, Feed: l.Feed}
+	if l.Rule || l.Feed > 0 {
+		return []device.Line{out}
+	}
+	text, complete := insert(l.Text+l.QR, contents) // only one of them is set
+	if !complete {
+		return nil
+	}
+	if l.QR != "" {
+		out.QR, out.QRDot = text, l.Dot
+		return []device.Line{out}
+	}
+	var lines []device.Line
+	for _, part := range wrap(text, columns/max(l.Size, 1)) {
+		out.Text = part
+		lines = append(lines, out)
+	}
+	return lines
+}
+
+func insert(text string, contents map[string]string) (filled string, complete bool) {
+	complete = true
+	filled = placeholder.ReplaceAllStringFunc(text, func(name string) string {
+		value := contents[strings.Trim(name, "{}")]
+		complete = complete && value != ""
+		return value
+	})
+	return filled, complete
+}
+
+// wrap cuts text into pieces of at most columns half-width characters, so that no printer cuts a Chinese character in two
+// or loses the alignment of the rest.
+func wrap(text string, columns int) []string {
+	var lines []string
+	start, used := 0, 0
+	for i, r := range text {
+		w := columnsOf(r)
+		if used+w > columns && i > start {
+			lines = append(lines, text[start:i])
+			start, used = i, 0
+		}
+		used += w
+	}
+	return append(lines, text[start:])
+}
+
+func columnsOf(r rune) int {
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth, width.EastAsianAmbiguous: // “–” is full width in GB18030 fonts
+		return 2
+	}
+	return 1
+}
