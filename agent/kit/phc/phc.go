@@ -72,9 +72,12 @@ func Parse(text string) (Hash, error) {
 	return h, nil
 }
 
+// IsZero reports whether this is no hash at all.
+func (h Hash) IsZero() bool { return len(h.sum) == 0 }
+
 // Matches reports whether the hash is that of the secret. It takes the hash's cost in time and memory, whatever the answer.
 func (h Hash) Matches(secret []byte) bool {
-	if len(h.sum) == 0 {
+	if h.IsZero() {
 		return false
 	}
 	return subtle.ConstantTimeCompare(h.of(secret, len(h.sum)), h.sum) == 1

@@ -33,6 +33,9 @@ func TestNewHashComesBack(t *testing.T) {
 }
 
 func TestZeroHashMatchesNothing(t *testing.T) {
+	if !(phc.Hash{}).IsZero() || phc.New(nil).IsZero() {
+		t.Error("zero is not told from a hash")
+	}
 	if (phc.Hash{}).Matches(nil) || (phc.Hash{}).Matches([]byte("x")) {
 		t.Error("the zero hash let somebody in")
 	}
