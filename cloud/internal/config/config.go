@@ -1,0 +1,95 @@
+// Package config gives the cloud its file, cloud.yaml: where it listens, where its database is, which halls may connect and who
+// may sign in. Load reports every problem at once, each with file, line and column.
+package config
+
+import (
+	"halledge/agent/kit/phc"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Config is cloud.yaml. After Load all paths are absolute and all secrets are read.
+type Config struct {
+	Schema   int     `yaml:"schema"`
+	HTTP     HTTP    `yaml:"http"`
+	MQTT     MQTT    `yaml:"mqtt"`
+	Database string  `yaml:"database"` // path of the SQLite file, relative to cloud.yaml
+	Zone     string  `yaml:"zone"`     // IANA time zone of the times in answers, default Asia/Shanghai
+	Media    Media   `yaml:"media"`
+	Users    []User  `yaml:"users"`
+	Tokens   []Token `yaml:"tokens"`
+	Halls    []Hall  `yaml:"halls"`
+	Log      Log     `yaml:"log"`
+}
+
+// HTTP is the console and the API.
+type HTTP struct {
+	Listen string `yaml:"listen"` // host:port, default :9090; port 0 lets the system choose, as in all addresses
+	Secure bool   `yaml:"secure"` // browsers reach it by https (a proxy in front): cookies are marked Secure
+}
+
+// MQTT is the embedded broker.
+type MQTT struct {
+	Listen string `yaml:"listen"` // host:port on the loopback, default 127.0.0.1:1883
+}
+
+// Media is the video node.
+type Media struct {
+	RTSP      string   `yaml:"rtsp"`      // host:port where halls publish cameras, default :8554
+	WebRTC    string   `yaml:"webrtc"`    // host:port, one UDP and one TCP port of the same number, default :8189
+	Addresses []string `yaml:"addresses"` // IP addresses under which viewers reach the node; empty: those of its interfaces
+}
+
+// User is a person who may sign in to the console.
+type User struct {
+	Name     string `yaml:"name"`
+	FullName string `yaml:"full_name"`
+	Password Hash   `yaml:"password"`
+}
+
+// Token lets another program read the API with Authorization: Bearer.
+type Token struct {
+	Name   string `yaml:"name"`
+	Secret Secret `yaml:"secret"`
+}
+
+// Hall is a hall that may connect.
+type Hall struct {
+	Code     hallsync.HallID `yaml:"code"`
+	Name     string          `yaml:"name"`
+	Region   string          `yaml:"region"`   // where it is, as people say it
+	Password Hash            `yaml:"password"` // of its MQTT user
+	Publish  Secret          `yaml:"publish"`  // RTSP password under which it publishes its cameras; empty: it may not
+	Cameras  []Camera        `yaml:"cameras"`
+}
+
+// Camera is a camera that a hall may publish.
+type Camera struct {
+	Code  string `yaml:"code"` // hall code, -CM and three digits
+	Name  string `yaml:"name"`
+	Scene int    `yaml:"scene"` // 1 entrance, 2 kiosks, 3 waiting, 4 window (public), 5 window (staff), 6 self-service, 7 desk, 8 other
+}
+
+// Log is how much is logged: debug, info, warn or error.
+type Log struct {
+	Level string `yaml:"level"`
+}
+
+// Hash is a password hash in PHC form.
+type Hash struct{ phc.Hash }
+
+// UnmarshalText reads a hash. A password written out is refused.
+func (h *Hash) UnmarshalText(b []byte) error {
+	parsed, err := phc.Parse(string(b))
+	if err != nil {
+		return &valueError{Code: PasswordHash}
+	}
+	h.Hash = parsed
+	return nil
+}
+
+func defaults() Config {
+	return Config{
+		HTTP: HTTP{Listen: ":9090"}, MQTT: MQTT{Listen: "127.0.0.1:1883"}, Database: "cloud.db", Zone: "Asia/Shanghai",
+		Media: Media{RTSP: ":8554", WebRTC: ":8189"}, Log: Log{Level: "info"},
+	}
+}

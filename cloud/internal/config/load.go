@@ -1,0 +1,243 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"halledge/agent/kit/strictyaml"
+	"halledge/firmware-protocols/hallsync"
+)
+
+type valueError = strictyaml.ValueError
+
+// What Load finds wrong beyond the shape of the file. The arguments of the sentences are named in the comments.
+const (
+	Unreadable    strictyaml.Code = "config_unreadable"  // reason
+	SchemaNew     strictyaml.Code = "config_schema_new"  // value, known
+	Missing       strictyaml.Code = "config_missing"     // key
+	TooLong       strictyaml.Code = "config_too_long"    // limit
+	NotAllowed    strictyaml.Code = "config_not_allowed" // value, allowed
+	Twice         strictyaml.Code = "config_twice"       // value
+	HallCode      strictyaml.Code = "config_hall_code"   // value
+	Address       strictyaml.Code = "config_address"     // value
+	CameraCode    strictyaml.Code = "config_camera_code" // value, hall
+	Zone          strictyaml.Code = "config_zone"        // value
+	SecretRef     strictyaml.Code = "config_secret_ref"
+	SecretMissing strictyaml.Code = "config_secret_missing" // file
+	SecretShort   strictyaml.Code = "config_secret_short"   // file, low
+	SecretOpen    strictyaml.Code = "config_secret_open"    // file, mode (a warning)
+	TokenShared   strictyaml.Code = "config_token_shared"
+	MQTTListen    strictyaml.Code = "config_mqtt_listen" // value
+	PasswordHash  strictyaml.Code = "config_password_hash"
+	UserName      strictyaml.Code = "config_user_name"  // value
+	IPAddress     strictyaml.Code = "config_ip_address" // value
+)
+
+const (
+	schema  = 1
+	maxName = 40 // characters of a name people read
+)
+
+var (
+	userName   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
+	cameraTail = regexp.MustCompile(`^-CM[0-9]{3}$`)
+)
+
+// ValidUserName reports whether a user may have this name: small letters, digits, dot, dash and underscore, at most 32.
+func ValidUserName(name string) bool { return userName.MatchString(name) }
+
+// Load reads cloud.yaml. When Problems.Err is not nil the configuration must not be used.
+func Load(path string) (Config, strictyaml.Problems) {
+	c := defaults()
+	full, err := filepath.Abs(path)
+	if err != nil {
+		full = path
+	}
+	data, err := readFile(full)
+	if err != nil {
+		return c, strictyaml.Problems{{
+			File: full, Line: 1, Col: 1, Path: "$", Code: Unreadable, Args: map[string]string{"reason": err.Error()},
+		}}
+	}
+	doc := strictyaml.Decode(full, data, &c)
+	if doc.Problems.Err() == nil {
+		check := &checker{doc: doc, dir: filepath.Dir(full)}
+		check.config(&c)
+	}
+	return c, doc.Problems
+}
+
+// readFile reads at most what Decode takes, so that a wrong path cannot fill the memory.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	var p *fs.PathError
+	switch {
+	case errors.As(err, &p):
+		return nil, p.Err
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > strictyaml.MaxBytes:
+		return nil, errors.New("not a regular file of sensible size")
+	}
+	return os.ReadFile(path)
+}
+
+type checker struct {
+	doc *strictyaml.Document
+	dir string
+}
+
+// at notes a problem; args are pairs of name and value.
+func (c *checker) at(path string, code strictyaml.Code, args ...string) {
+	m := map[string]string{}
+	for i := 0; i+1 < len(args); i += 2 {
+		m[args[i]] = args[i+1]
+	}
+	c.doc.At(path, code, m)
+}
+
+func (c *checker) config(v *Config) {
+	if v.Schema != schema {
+		c.at("$.schema", SchemaNew, "value", strconv.Itoa(v.Schema), "known", strconv.Itoa(schema))
+	}
+	c.address("$.http.listen", v.HTTP.Listen)
+	c.address("$.media.rtsp", v.Media.RTSP)
+	c.address("$.media.webrtc", v.Media.WebRTC)
+	if c.address("$.mqtt.listen", v.MQTT.Listen) && !loopback(v.MQTT.Listen) {
+		c.at("$.mqtt.listen", MQTTListen, "value", v.MQTT.Listen)
+	}
+	for i, a := range v.Media.Addresses {
+		if _, err := netip.ParseAddr(a); err != nil {
+			c.at(fmt.Sprintf("$.media.addresses[%d]", i), IPAddress, "value", a)
+		}
+	}
+	if v.Database == "" {
+		c.at("$.database", Missing, "key", "database")
+	}
+	v.Database = absolute(c.dir, v.Database)
+	if _, err := time.LoadLocation(v.Zone); err != nil || v.Zone == "" || v.Zone == "Local" {
+		c.at("$.zone", Zone, "value", v.Zone)
+	}
+	if levels := []string{"debug", "info", "warn", "error"}; !slices.Contains(levels, v.Log.Level) {
+		c.at("$.log.level", NotAllowed, "value", v.Log.Level, "allowed", strings.Join(levels, ", "))
+	}
+	c.users(v.Users)
+	c.tokens(v.Tokens)
+	c.halls(v.Halls)
+}
+
+func (c *checker) users(users []User) {
+	seen := map[string]bool{}
+	for i, u := range users {
+		path := fmt.Sprintf("$.users[%d]", i)
+		if !ValidUserName(u.Name) {
+			c.at(path+".name", UserName, "value", u.Name)
+		}
+		c.once(seen, path+".name", u.Name)
+		c.name(path+".full_name", u.FullName)
+		if u.Password.IsZero() {
+			c.at(path+".password", Missing, "key", "password")
+		}
+	}
+}
+
+func (c *checker) tokens(tokens []Token) {
+	names, secrets := map[string]bool{}, map[string]bool{}
+	for i := range tokens {
+		t := &tokens[i]
+		path := fmt.Sprintf("$.tokens[%d]", i)
+		if !ValidUserName(t.Name) {
+			c.at(path+".name", UserName, "value", t.Name)
+		}
+		c.once(names, path+".name", t.Name)
+		if t.Secret.ref == "" {
+			c.at(path+".secret", Missing, "key", "secret")
+			continue
+		}
+		c.readSecret(path+".secret", &t.Secret, minToken)
+		if secrets[t.Secret.text] {
+			c.at(path+".secret", TokenShared)
+		}
+		secrets[t.Secret.text] = !t.Secret.Empty()
+	}
+}
+
+func (c *checker) halls(halls []Hall) {
+	codes, cameras := map[string]bool{}, map[string]bool{}
+	for i := range halls {
+		h := &halls[i]
+		path := fmt.Sprintf("$.halls[%d]", i)
+		if !h.Code.Valid() {
+			c.at(path+".code", HallCode, "value", string(h.Code))
+		}
+		c.once(codes, path+".code", string(h.Code))
+		if h.Name == "" {
+			c.at(path+".name", Missing, "key", "name")
+		}
+		c.name(path+".name", h.Name)
+		c.name(path+".region", h.Region)
+		if h.Password.IsZero() {
+			c.at(path+".password", Missing, "key", "password")
+		}
+		c.readSecret(path+".publish", &h.Publish, minPublish)
+		for j, cam := range h.Cameras {
+			c.camera(fmt.Sprintf("%s.cameras[%d]", path, j), cam, h.Code)
+			c.once(cameras, fmt.Sprintf("%s.cameras[%d].code", path, j), cam.Code)
+		}
+	}
+}
+
+func (c *checker) camera(path string, cam Camera, hall hallsync.HallID) {
+	tail, ours := strings.CutPrefix(cam.Code, string(hall))
+	if !ours || !cameraTail.MatchString(tail) {
+		c.at(path+".code", CameraCode, "value", cam.Code, "hall", string(hall))
+	}
+	c.name(path+".name", cam.Name)
+	if cam.Scene < 1 || cam.Scene > 8 {
+		c.at(path+".scene", NotAllowed, "value", strconv.Itoa(cam.Scene), "allowed", "1–8")
+	}
+}
+
+func (c *checker) name(path, name string) {
+	if utf8.RuneCountInString(name) > maxName {
+		c.at(path, TooLong, "limit", strconv.Itoa(maxName))
+	}
+}
+
+func (c *checker) once(seen map[string]bool, path, value string) {
+	if seen[value] {
+		c.at(path, Twice, "value", value)
+	}
+	seen[value] = true
+}
+
+// address checks host:port; an empty host means all interfaces.
+func (c *checker) address(path, value string) bool {
+	host, port, err := net.SplitHostPort(value)
+	n, convErr := strconv.Atoi(port)
+	if err != nil || convErr != nil || n < 0 || n > 65535 || strings.ContainsAny(host, " /@") {
+		c.at(path, Address, "value", value)
+		return false
+	}
+	return true
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}

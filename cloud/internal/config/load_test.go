@@ -1,0 +1,162 @@
+package config_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"halledge/agent/kit/strictyaml"
+	"halledge/cloud/internal/config"
+	"halledge/configs"
+)
+
+// sampleDir puts the shipped sample and the secrets it names into a directory.
+func sampleDir(t *testing.T) (dir, sample string) {
+	t.Helper()
+	data, err := fs.ReadFile(configs.FS(), "samples/cloud.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	secret(t, dir, "report.token", "0123456789abcdef\n", 0o600)
+	secret(t, dir, "440900000000001.publish", "publish-me", 0o600)
+	return dir, string(data)
+}
+
+func secret(t *testing.T, dir, name, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(dir, "secrets"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "secrets", name), []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func load(t *testing.T, dir, text string) (config.Config, strictyaml.Problems) {
+	t.Helper()
+	path := filepath.Join(dir, "cloud.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config.Load(path)
+}
+
+func TestSampleIsGood(t *testing.T) {
+	dir, sample := sampleDir(t)
+	c, problems := load(t, dir, sample)
+	if len(problems) != 0 {
+		t.Fatal(problems)
+	}
+	h := c.Halls[0]
+	if c.HTTP.Listen != ":9090" || c.MQTT.Listen != "127.0.0.1:1883" || c.Media.RTSP != ":8554" || c.Media.WebRTC != ":8189" ||
+		c.Database != "/var/lib/hall-cloud/cloud.db" || c.Zone != "Asia/Shanghai" || c.Users[0].Name != "admin" ||
+		c.Tokens[0].Secret.Reveal() != "0123456789abcdef" || h.Code != "440900000000001" || h.Publish.Reveal() != "publish-me" ||
+		h.Cameras[0].Code != "440900000000001-CM001" || h.Password.IsZero() {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	dir := t.TempDir()
+	c, problems := load(t, dir, "schema: 1\n")
+	if len(problems) != 0 || c.HTTP.Listen != ":9090" || c.Database != filepath.Join(dir, "cloud.db") || c.Zone != "Asia/Shanghai" {
+		t.Errorf("%+v, %v", c, problems)
+	}
+}
+
+func TestProblemsSayWhere(t *testing.T) {
+	const hash = "$argon2id$v=19$m=19456,t=2,p=1$AnTbzF3glLNhizCK8osIQQ$rrFPVcSA5llpb8bPJBRit/R3trgXa75vuOmJh5q/j24"
+	hall := func(extra string) string {
+		return "schema: 1\nhalls:\n  - code: 440900000000001\n    name: 甲\n    password: " + hash + "\n" + extra
+	}
+	user := "schema: 1\nusers:\n  - {name: li, password: '" + hash + "'}\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"unknown key":          {"schema: 1\nhtpp: {}\n", "2:1 config_unknown_key"},
+		"no schema":            {"zone: Asia/Shanghai\n", "1:1 config_schema_new"},
+		"later schema":         {"schema: 2\n", "1:9 config_schema_new"},
+		"address":              {"schema: 1\nhttp:\n  listen: 9090\n", "3:11 config_address"},
+		"port":                 {"schema: 1\nmedia: {rtsp: \":99999\"}\n", "2:15 config_address"},
+		"open MQTT":            {"schema: 1\nmqtt: {listen: \":1883\"}\n", "2:16 config_mqtt_listen"},
+		"MQTT to the net":      {"schema: 1\nmqtt: {listen: \"192.168.1.2:1883\"}\n", "2:16 config_mqtt_listen"},
+		"media address":        {"schema: 1\nmedia: {addresses: [10.0.0.1, host]}\n", "2:31 config_ip_address"},
+		"zone":                 {"schema: 1\nzone: Asia/Maoming\n", "2:7 config_zone"},
+		"level":                {"schema: 1\nlog: {level: loud}\n", "2:14 config_not_allowed"},
+		"no database":          {"schema: 1\ndatabase: \"\"\n", "2:11 config_missing"},
+		"plain password":       {"schema: 1\nusers:\n  - {name: li, password: 123456}\n", "3:26 config_password_hash"},
+		"user name":            {strings.Replace(user, "name: li", "name: Li Si", 1), "3:12 config_user_name"},
+		"user twice":           {user + "  - {name: li, password: '" + hash + "'}\n", "4:12 config_twice"},
+		"no user password":     {"schema: 1\nusers:\n  - {name: li}\n", "3:5 config_missing"},
+		"secret written out":   {"schema: 1\ntokens:\n  - {name: a, secret: abc}\n", "3:23 config_secret_ref"},
+		"secret missing":       {"schema: 1\ntokens:\n  - {name: a, secret: file:none}\n", "3:23 config_secret_missing"},
+		"secret is a folder":   {"schema: 1\ntokens:\n  - {name: a, secret: file:secrets}\n", "3:23 config_secret_missing"},
+		"token short":          {"schema: 1\ntokens:\n  - {name: a, secret: file:secrets/short}\n", "3:23 config_secret_short"},
+		"token without secret": {"schema: 1\ntokens:\n  - {name: a}\n", "3:5 config_missing"},
+		"tokens alike": {"schema: 1\ntokens:\n  - {name: a, secret: file:secrets/report.token}\n  - {name: b, secret: file:secrets/report.token}\n",
+			"4:23 config_token_shared"},
+		"hall code":        {strings.Replace(hall(""), "440900000000001", "4409", 1), "3:11 config_hall_code"},
+		"hall name":        {strings.Replace(hall(""), "甲", strings.Repeat("长", 41), 1), "4:11 config_too_long"},
+		"no hall name":     {strings.Replace(hall(""), "甲", `""`, 1), "4:11 config_missing"},
+		"no hall password": {"schema: 1\nhalls:\n  - code: 440900000000001\n    name: 甲\n", "3:5 config_missing"},
+		"camera of another hall": {hall("    cameras:\n      - {code: 440900000000002-CM001, name: 门, scene: 1}\n"),
+			"7:16 config_camera_code"},
+		"scene": {hall("    cameras:\n      - {code: 440900000000001-CM001, name: 门, scene: 9}\n"), "7:55 config_not_allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, _ := sampleDir(t)
+			secret(t, dir, "short", "short", 0o600)
+			_, problems := load(t, dir, c.text)
+			var got []string
+			for _, p := range problems {
+				got = append(got, fmt.Sprintf("%d:%d %s", p.Line, p.Col, p.Code))
+			}
+			if problems.Err() == nil || !slices.Equal(got, []string{c.want}) {
+				t.Errorf("problems %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAllProblemsAtOnce(t *testing.T) {
+	_, problems := load(t, t.TempDir(), "schema: 1\nzone: Nowhere\nlog: {level: loud}\nusers: [{name: A}]\n")
+	if len(problems) != 4 {
+		t.Errorf("%d problems: %v", len(problems), problems)
+	}
+}
+
+func TestOpenSecretIsAWarning(t *testing.T) {
+	dir, sample := sampleDir(t)
+	secret(t, dir, "open.token", "0123456789abcdef", 0o600)
+	if err := os.Chmod(filepath.Join(dir, "secrets", "open.token"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, problems := load(t, dir, strings.Replace(sample, "report.token", "open.token", 1))
+	if problems.Err() != nil || len(problems) != 1 || problems[0].Code != config.SecretOpen {
+		t.Errorf("%v", problems)
+	}
+}
+
+func TestUnreadableFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{filepath.Join(dir, "none.yaml"), dir} {
+		if _, problems := config.Load(path); len(problems) != 1 || problems[0].Code != config.Unreadable {
+			t.Errorf("%s: %v", path, problems)
+		}
+	}
+}
+
+func TestSecretDoesNotPrint(t *testing.T) {
+	s := config.NewSecret("hush")
+	raw, err := json.Marshal(map[string]any{"s": s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s %s", s, s, s, s.LogValue(), raw); strings.Contains(text, "hush") || s.Reveal() != "hush" {
+		t.Error(text)
+	}
+}
