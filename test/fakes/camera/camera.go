@@ -27,6 +27,7 @@ type Options struct {
 	AuthMethods []auth.VerifyMethod
 	// Refuse, if set, is the status of every DESCRIBE, such as 453 of a camera that is full.
 	Refuse base.StatusCode
+	Speed  int // times the clip's 15 frames a second; 0: once
 }
 
 // Cameras is a running server.
@@ -113,7 +114,7 @@ func (c *Cameras) load() error {
 		return err
 	}
 	for i, path := range c.opts.Paths {
-		f := &film{packets: packets, frozen: &c.frozen, first: i * len(packets.frames) / len(c.opts.Paths)}
+		f := &film{packets: packets, frozen: &c.frozen, speed: max(1, c.opts.Speed), first: i * len(packets.frames) / len(c.opts.Paths)}
 		f.media = &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{packets.format()}}
 		f.stream = &gortsplib.ServerStream{Server: c.server, Desc: &description.Session{Medias: []*description.Media{f.media}}}
 		if err := f.stream.Initialize(); err != nil {

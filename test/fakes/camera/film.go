@@ -51,6 +51,7 @@ func (p *packets) format() format.Format {
 type film struct {
 	packets *packets
 	frozen  *atomic.Bool
+	speed   int
 	first   int // frame to begin with, so that many cameras do not all send their key frames at once
 	media   *description.Media
 	stream  *gortsplib.ServerStream
@@ -58,8 +59,7 @@ type film struct {
 
 // play shows the clip until stop is closed. Sequence numbers and timestamps go on without a gap where the clip begins again.
 func (f *film) play(stop <-chan struct{}) {
-	const frame = time.Second / clip.FPS
-	tick := time.NewTicker(frame)
+	tick := time.NewTicker(time.Second / time.Duration(clip.FPS*f.speed))
 	defer tick.Stop()
 	seq, ts := uint16(rand.Uint32()), rand.Uint32()
 	for i := f.first; ; i = (i + 1) % len(f.packets.frames) {
