@@ -1,0 +1,78 @@
+package health
+
+import "time"
+
+// The conditions. Device conditions are device_ and the device's own code.
+const (
+	UplinkDown       Code = "uplink_down"
+	UplinkRefused    Code = "uplink_refused"
+	UplinkRejected   Code = "uplink_rejected"
+	EpochStale       Code = "epoch_stale"
+	LogBacklog       Code = "log_backlog"
+	DiskSlow         Code = "disk_slow"
+	DiskFull         Code = "disk_full"
+	StorageFailed    Code = "storage_failed"
+	ClockUnset       Code = "clock_unset"
+	ClockOffset      Code = "clock_offset"
+	ConfigLastGood   Code = "config_last_good"
+	SlipFailed       Code = "slip_failed"
+	RelayDown        Code = "relay_down"
+	CameraOffline    Code = "camera_offline"
+	CameraAuthFailed Code = "camera_auth_failed"
+	CameraDegraded   Code = "camera_degraded"
+
+	DeviceOffline     Code = "device_offline"
+	DeviceTimeout     Code = "device_timeout"
+	DevicePaperOut    Code = "device_paper_out"
+	DevicePaperLow    Code = "device_paper_low"
+	DeviceCoverOpen   Code = "device_cover_open"
+	DeviceCutter      Code = "device_cutter"
+	DeviceBusy        Code = "device_busy"
+	DevicePermission  Code = "device_permission"
+	DeviceBadReply    Code = "device_bad_reply"
+	DeviceBadConfig   Code = "device_bad_config"
+	DeviceUnsupported Code = "device_unsupported"
+)
+
+// Table is the catalogue of all conditions of a hall.
+func Table() []Condition {
+	const short, long = 10 * time.Second, time.Minute
+	return []Condition{
+		{Code: UplinkRefused, Severity: Error, Delay: short},
+		{Code: UplinkDown, Severity: Warning, Delay: 30 * time.Second, Causes: []Code{UplinkRefused}},
+		{Code: UplinkRejected, Severity: Warning},
+		{Code: EpochStale, Severity: Warning},
+		{Code: LogBacklog, Severity: Warning, Delay: long, Causes: []Code{UplinkDown, UplinkRefused}},
+		{Code: DiskFull, Severity: Error},
+		{Code: StorageFailed, Severity: Error, Causes: []Code{DiskFull}},
+		{Code: DiskSlow, Severity: Warning, Delay: long, Causes: []Code{StorageFailed, DiskFull}},
+		{Code: ClockUnset, Severity: Error},
+		{Code: ClockOffset, Severity: Warning, Delay: long, Causes: []Code{ClockUnset}},
+		{Code: ConfigLastGood, Severity: Error},
+		{Code: SlipFailed, Severity: Warning, Causes: []Code{
+			DeviceOffline, DeviceTimeout, DevicePaperOut, DeviceCoverOpen, DeviceCutter, DeviceBusy, DevicePermission,
+			DeviceBadReply, DeviceBadConfig, DeviceUnsupported}},
+		{Code: RelayDown, Severity: Warning, Delay: 30 * time.Second},
+		{Code: CameraAuthFailed, Severity: Error},
+		{Code: CameraOffline, Severity: Warning, Delay: 30 * time.Second, Causes: []Code{CameraAuthFailed}},
+		{Code: CameraDegraded, Severity: Info, Delay: long, Causes: []Code{CameraOffline, CameraAuthFailed, RelayDown}},
+
+		{Code: DeviceOffline, Severity: Error, Delay: short},
+		{Code: DeviceTimeout, Severity: Error, Delay: short},
+		{Code: DevicePaperOut, Severity: Error},
+		{Code: DevicePaperLow, Severity: Warning, Delay: short},
+		{Code: DeviceCoverOpen, Severity: Error, Delay: short},
+		{Code: DeviceCutter, Severity: Error},
+		{Code: DeviceBusy, Severity: Error, Delay: short},
+		{Code: DevicePermission, Severity: Error},
+		{Code: DeviceBadReply, Severity: Error, Delay: short},
+		{Code: DeviceBadConfig, Severity: Error},
+		{Code: DeviceUnsupported, Severity: Warning},
+	}
+}
+
+// DeviceCodes are the conditions a device can be in, one at a time.
+func DeviceCodes() []Code {
+	return []Code{DeviceOffline, DeviceTimeout, DevicePaperOut, DevicePaperLow, DeviceCoverOpen, DeviceCutter, DeviceBusy,
+		DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported}
+}
