@@ -1,0 +1,81 @@
+package halls
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Change is a hall of which something changed, as it is now.
+type Change struct {
+	Status Status
+	Parts  Parts
+}
+
+// Follower follows the changes of all halls. What changes twice before it is read comes once: a slow reader gets fewer changes,
+// never old ones, and needs no more memory than one entry for each hall.
+type Follower struct {
+	board *Board
+	wake  chan struct{}
+
+	mu      sync.Mutex
+	pending map[hallsync.HallID]Parts
+}
+
+// Follow begins to follow. Close ends it.
+func (b *Board) Follow() *Follower {
+	f := &Follower{board: b, wake: make(chan struct{}, 1), pending: map[hallsync.HallID]Parts{}}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.followers[f] = struct{}{}
+	return f
+}
+
+// Close ends following.
+func (f *Follower) Close() {
+	f.board.mu.Lock()
+	defer f.board.mu.Unlock()
+	delete(f.board.followers, f)
+}
+
+// Next waits for changes and gives them in order of hall code. It fails only when ctx ends.
+func (f *Follower) Next(ctx context.Context) ([]Change, error) {
+	for {
+		f.mu.Lock()
+		pending := f.pending
+		f.pending = map[hallsync.HallID]Parts{}
+		f.mu.Unlock()
+		if len(pending) > 0 {
+			changes := make([]Change, 0, len(pending))
+			for _, id := range slices.Sorted(maps.Keys(pending)) {
+				s, _ := f.board.Get(id)
+				changes = append(changes, Change{Status: s, Parts: pending[id]})
+			}
+			return changes, nil
+		}
+		select {
+		case <-f.wake:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// tell notes a change for every follower.
+func (b *Board) tell(id hallsync.HallID, parts Parts) {
+	b.mu.Lock()
+	followers := slices.Collect(maps.Keys(b.followers))
+	b.mu.Unlock()
+	for _, f := range followers {
+		f.mu.Lock()
+		f.pending[id] |= parts
+		f.mu.Unlock()
+		select {
+		case f.wake <- struct{}{}:
+		default:
+		}
+	}
+}
