@@ -157,14 +157,10 @@ func (c *Cameras) HangUp() {
 func (c *Cameras) Close() {
 	close(c.stop)
 	c.played.Wait()
-	c.mu.Lock()
-	films := c.films
-	c.films = nil
-	c.mu.Unlock()
-	for _, f := range films {
+	c.server.Close()
+	for _, f := range c.films {
 		f.stream.Close()
 	}
-	c.server.Close()
 }
 
 // OnConnOpen implements gortsplib.ServerHandlerOnConnOpen.
