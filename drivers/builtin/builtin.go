@@ -1,9 +1,14 @@
 // Package builtin lists every driver this program has.
 package builtin
 
-import "halledge/drivers/registry"
+import (
+	"halledge/drivers/registry"
+	"halledge/drivers/sdtreader"
+)
 
 // All gives the drivers by the name that model files use.
 func All() *registry.Registry {
-	return registry.New(map[string]registry.Driver{})
+	return registry.New(map[string]registry.Driver{
+		"sdtreader": {New: sdtreader.New},
+	})
 }

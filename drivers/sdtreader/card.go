@@ -1,0 +1,159 @@
+package sdtreader
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"halledge/drivers/device"
+	"halledge/drivers/internal/transport"
+	"halledge/firmware-protocols/sdt"
+)
+
+// maxTries is how often a card is read before it is given up.
+const maxTries = 3
+
+// refusal is why a card was not read though the reader answered.
+type refusal struct {
+	action sdt.Action
+	why    string
+}
+
+func (e *refusal) Error() string { return e.why }
+
+// look looks for a card and reads it if it may be a new one.
+func (r *Reader) look(_ context.Context, conn transport.Conn) error {
+	reply, err := r.ask(conn, sdt.CmdFind, answerIn)
+	if err != nil {
+		return r.missed(err)
+	}
+	switch reply.Status.Action() {
+	case sdt.KeepLooking, sdt.FindAgain:
+		r.session.Good()
+		r.seen.none(time.Now())
+		return r.missed(nil)
+	case sdt.Proceed:
+		r.session.Good()
+	default: // the module itself is not well: the next connection begins by asking it
+		return outOfService(reply.Status)
+	}
+	if !r.seen.found(time.Now()) {
+		return r.missed(nil)
+	}
+	return r.missed(r.read(conn))
+}
+
+// missed tolerates that one look or the next stays without an answer.
+func (r *Reader) missed(err error) error {
+	if err == nil {
+		r.misses = 0
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	if r.misses++; r.misses < maxMisses {
+		return nil
+	}
+	return err
+}
+
+// read reads the card that was just found, starting over while it can be found again. Its errors are those of the line.
+func (r *Reader) read(conn transport.Conn) error {
+	for try := 1; ; try++ {
+		card, err := r.readOnce(conn)
+		var no *refusal
+		switch {
+		case err == nil:
+			if r.seen.read(time.Now(), card.Number.Reveal()) {
+				r.deliver(toDevice(card))
+			}
+			return nil
+		case !errors.As(err, &no):
+			return err
+		case no.action != sdt.FindAgain || try == maxTries:
+			if r.seen.giveUp(time.Now()) {
+				r.session.Garbage(1)
+				r.cfg.Log.Warn("card_unreadable", "action", string(no.action), "error", no)
+			}
+			return nil
+		}
+		reply, err := r.ask(conn, sdt.CmdFind, answerIn)
+		if err != nil || !reply.Status.OK() {
+			return err // taken away meanwhile; the next look will tell
+		}
+	}
+}
+
+// readOnce selects and reads. It fails with a *refusal when the reader or the card did not give what it should.
+func (r *Reader) readOnce(conn transport.Conn) (sdt.Card, error) {
+	if _, err := r.demand(conn, sdt.CmdSelect, answerIn); err != nil {
+		return sdt.Card{}, err
+	}
+	reply, err := r.demand(conn, sdt.CmdReadCard, readIn)
+	if err != nil {
+		return sdt.Card{}, err
+	}
+	card, err := reply.Card()
+	switch {
+	case errors.Is(err, sdt.ErrNotThatReply):
+		return sdt.Card{}, &refusal{sdt.FindAgain, err.Error()}
+	case err != nil: // nobody knows such a card
+		return sdt.Card{}, &refusal{sdt.GiveUp, err.Error()}
+	case !card.NumberValid():
+		return sdt.Card{}, &refusal{sdt.FindAgain, "the number's check character is wrong"}
+	}
+	if r.newest {
+		err = r.addNewest(conn, &card)
+	}
+	return card, err
+}
+
+// demand asks and makes a refusal of an answer other than success.
+func (r *Reader) demand(conn transport.Conn, c sdt.Command, within time.Duration) (sdt.Reply, error) {
+	reply, err := r.ask(conn, c, within)
+	if err == nil && !reply.Status.OK() {
+		err = &refusal{reply.Status.Action(), reply.Status.String()}
+	}
+	return reply, err
+}
+
+// addNewest replaces the printed address by the one the card got last. A module that cannot say leaves the printed one.
+func (r *Reader) addNewest(conn transport.Conn, card *sdt.Card) error {
+	reply, err := r.ask(conn, sdt.CmdNewestAddress, readIn)
+	if err != nil {
+		return err
+	}
+	newest, err := reply.NewestAddress()
+	if err != nil {
+		r.cfg.Log.Debug("newest_address_unknown", "error", err)
+		return nil
+	}
+	if !newest.Empty() {
+		card.Address = newest
+	}
+	return nil
+}
+
+// toDevice gives a card in the words of all drivers.
+func toDevice(c sdt.Card) device.IDCard {
+	name := c.Name
+	if name.Empty() {
+		name = c.EnglishName
+	}
+	card := device.IDCard{
+		Kind: string(c.Kind), Name: device.NewSecret(name.Reveal()), Number: device.NewSecret(c.Number.Reveal()),
+		Address: device.NewSecret(c.Address.Reveal()), Sex: "unknown", Birth: device.NewSecret(c.Birth.Reveal()), ValidTo: c.ValidTo,
+		At: time.Now(),
+	}
+	switch c.Sex {
+	case sdt.Male:
+		card.Sex = "male"
+	case sdt.Female:
+		card.Sex = "female"
+	}
+	if c.Kind == sdt.Resident {
+		card.Ethnicity = sdt.EthnicName(c.EthnicCode)
+	}
+	return card
+}

@@ -1,0 +1,277 @@
+package sdtreader
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/sdt"
+)
+
+const patience = 20 * time.Second // for what must happen, however slow the machine
+
+const (
+	findEvery = "50ms"
+	told      = 14 // looks after which a driver with findEvery knows for sure that the reader is empty
+)
+
+// reader is a card reader as the far end of the line.
+type reader struct {
+	t *testing.T
+
+	mu      sync.Mutex
+	card    *sdt.Card
+	next    *sdt.Card // put on the reader when it has told the host that the last one was lifted
+	keep    bool      // the card stays after it was read
+	address []sdt.Private
+	say     map[sdt.Command][]sdt.Status // statuses given before the true answer
+	always  map[sdt.Command]sdt.Status   // statuses given instead of it
+	mute    map[sdt.Command]bool
+	only    uint32 // termios speed it listens at; 0 for every
+	asked   map[sdt.Command]int
+	none    int // finds since the last card that found nothing
+}
+
+func newReader(t *testing.T) *reader {
+	return &reader{t: t, none: told, say: map[sdt.Command][]sdt.Status{}, always: map[sdt.Command]sdt.Status{}, mute: map[sdt.Command]bool{}, asked: map[sdt.Command]int{}}
+}
+
+// with changes the reader while it runs.
+func (r *reader) with(change func(r *reader)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(r)
+}
+
+// tap puts a card down for one reading, once the host knows that the one before is gone.
+func (r *reader) tap(c sdt.Card) { r.with(func(r *reader) { r.next = &c }) }
+
+// lay puts a card down until lift; it replaces another one from one moment to the next.
+func (r *reader) lay(c sdt.Card) { r.with(func(r *reader) { r.card, r.keep = &c, true }) }
+
+func (r *reader) lift() { r.with(func(r *reader) { r.card, r.none = nil, 0 }) }
+
+func (r *reader) count(c sdt.Command) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked[c]
+}
+
+func (r *reader) serve(rw io.ReadWriter) {
+	var d sdt.RequestDecoder
+	buf := make([]byte, 256)
+	for {
+		n, err := rw.Read(buf)
+		if err != nil {
+			return
+		}
+		d.Push(buf[:n])
+		for q, ok := d.Next(); ok; q, ok = d.Next() {
+			if frame := r.answer(rw, q.Command); frame != nil {
+				if _, err := rw.Write(frame); err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (r *reader) answer(line io.ReadWriter, c sdt.Command) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.only != 0 && r.only != speed(r.t, line) {
+		return nil
+	}
+	r.asked[c]++
+	if r.mute[c] {
+		return nil
+	}
+	status, data := r.truth(c)
+	if s := r.say[c]; len(s) > 0 {
+		status, data, r.say[c] = s[0], nil, s[1:]
+	} else if s, ok := r.always[c]; ok {
+		status, data = s, nil
+	}
+	if c == sdt.CmdReadCard && status == sdt.StatusOK && !r.keep {
+		r.card, r.none = nil, 0
+	}
+	frame, err := sdt.AppendReply(nil, status, data)
+	if err != nil {
+		r.t.Error(err)
+	}
+	return frame
+}
+
+// truth is what a well reader says.
+func (r *reader) truth(c sdt.Command) (sdt.Status, []byte) {
+	switch c {
+	case sdt.CmdReset, sdt.CmdStatus:
+		return sdt.StatusOK, nil
+	case sdt.CmdSAMNumber:
+		return sdt.StatusOK, sdt.SAMNumber{A: 5, B: 3, C: 20240101, D: 1234567, E: 987654321}.Data()
+	case sdt.CmdNewestAddress:
+		data, err := sdt.AddressData(r.address...)
+		if err != nil {
+			r.t.Error(err)
+		}
+		if len(data) == 0 {
+			return sdt.StatusNoItem, nil
+		}
+		return sdt.StatusOK, data
+	case sdt.CmdFind:
+		if r.card == nil {
+			if r.none++; r.next != nil && r.none > told {
+				r.card, r.next, r.keep = r.next, nil, false
+			}
+			return sdt.StatusNoCard, nil
+		}
+		return sdt.StatusFound, make([]byte, 4)
+	}
+	if r.card == nil {
+		return sdt.StatusSelectFailed, nil
+	}
+	if c == sdt.CmdSelect {
+		return sdt.StatusOK, make([]byte, 8)
+	}
+	data, err := sdt.CardData(*r.card, nil)
+	if err != nil {
+		r.t.Error(err)
+	}
+	return sdt.StatusOK, data
+}
+
+// speed is the line's speed as the host set it.
+func speed(t *testing.T, line io.ReadWriter) uint32 {
+	raw, err := line.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	var tio *unix.Termios
+	if e := raw.Control(func(fd uintptr) { tio, err = unix.IoctlGetTermios(int(fd), unix.TCGETS) }); e != nil || err != nil {
+		return 0 // unplugged
+	}
+	return tio.Cflag & unix.CBAUD
+}
+
+// rig is a driver at work on a reader.
+type rig struct {
+	t      *testing.T
+	device *Reader
+	far    *reader
+	log    *logText
+}
+
+func start(t *testing.T, far *reader, baud int, options map[string]string) *rig {
+	t.Helper()
+	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far.serve)
+	r := &rig{t: t, far: far, log: new(logText)}
+	if options == nil {
+		options = map[string]string{}
+	}
+	options["find_every"] = findEvery
+	d, err := New(registry.Config{
+		Name: "kiosk-1.idcard", Connect: registry.Connect{Serial: line.Path(), Baud: baud}, Options: options,
+		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.device = d.(*Reader)
+	if err := line.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if err := line.Unplug(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// card waits for the next card.
+func (r *rig) card() device.IDCard {
+	r.t.Helper()
+	select {
+	case c := <-r.device.Cards():
+		return c
+	case <-time.After(patience):
+		r.t.Fatalf("no card came: %+v\n%s", r.device.Health(), r.log)
+		return device.IDCard{}
+	}
+}
+
+// none checks that no card came until now.
+func (r *rig) none() {
+	r.t.Helper()
+	select {
+	case c := <-r.device.Cards():
+		r.t.Errorf("the card %s came", c.Number.Reveal())
+	default:
+	}
+}
+
+// until waits for a condition.
+func (r *rig) until(what string, ok func() bool) {
+	r.t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			r.t.Fatalf("waited in vain for %s: %+v\n%s", what, r.device.Health(), r.log)
+		}
+	}
+}
+
+// asked waits until the reader was asked n times more.
+func (r *rig) asked(c sdt.Command, n int) {
+	r.t.Helper()
+	n += r.far.count(c)
+	r.until("questions", func() bool { return r.far.count(c) >= n })
+}
+
+func (r *rig) reaches(state device.State, code device.Code) {
+	r.t.Helper()
+	r.until("state "+string(state), func() bool {
+		h := r.device.Health()
+		return h.State == state && h.Code == code
+	})
+}
+
+// logText keeps what was logged.
+type logText struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
