@@ -1,0 +1,167 @@
+import type { Camera, Hall, HallDetail, Page, Session, Ticket } from './types'
+
+/** An answer of the server that is not a success: an RFC 9457 problem with a stable code and a Chinese sentence. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly detail: string,
+    /** Seconds until another try is welcome; null when the server did not say. */
+    readonly retryAfterS: number | null,
+  ) {
+    super(detail)
+    this.name = 'Problem'
+  }
+}
+
+/** No answer at all: the network or the server is down. */
+export class Unreachable extends Error {
+  constructor(cause: unknown) {
+    super('连接不上服务器，请检查网络后重试。', { cause })
+    this.name = 'Unreachable'
+  }
+}
+
+/** The sentence to show for anything thrown by the API. */
+export function sentence(e: unknown): string {
+  return e instanceof Problem || e instanceof Unreachable ? e.message : '页面出现意外错误，请刷新后重试。'
+}
+
+/** Whether e only says that the caller itself gave up. */
+export function isAbort(e: unknown): boolean {
+  return e instanceof DOMException && e.name === 'AbortError'
+}
+
+/** Reads a failed response as a Problem, whatever its body is. */
+export async function problemOf(response: Response): Promise<Problem> {
+  let code = ''
+  let detail = ''
+  try {
+    const body = (await response.json()) as { code?: unknown; detail?: unknown }
+    if (typeof body.code === 'string') code = body.code
+    if (typeof body.detail === 'string') detail = body.detail
+  } catch {
+    // A proxy in between answers with a page of its own; the status says enough.
+  }
+  const after = Number(response.headers.get('Retry-After') ?? NaN)
+  return new Problem(response.status, code, detail || `服务器返回错误 ${response.status}。`, Number.isFinite(after) ? after : null)
+}
+
+type Query = Record<string, string | number | boolean | undefined>
+
+export interface HallQuery extends Query { page?: number; size?: number }
+export interface TicketQuery extends Query {
+  hall: string
+  day?: string
+  state?: string
+  queue?: string
+  number?: string
+  page?: number
+  size?: number
+}
+export interface CameraQuery extends Query {
+  hall?: string
+  state?: string
+  live?: boolean
+  q?: string
+  page?: number
+  size?: number
+}
+
+function withQuery(path: string, query: Query): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== '') params.set(name, String(value))
+  }
+  const text = params.toString()
+  return text === '' ? path : `${path}?${text}`
+}
+
+/** The calls the console makes. onSignedOut runs when the server no longer knows who is asking. */
+export class Api {
+  onSignedOut: () => void = () => undefined
+
+  /** Who is signed in; null when nobody is. */
+  async session(): Promise<Session | null> {
+    const response = await this.fetch('/api/v1/session', {})
+    if (response.status === 401) return null
+    if (!response.ok) throw await problemOf(response)
+    return (await response.json()) as Session
+  }
+
+  /** Its 401 means a wrong name or password, and is left to the caller. */
+  async signIn(user: string, password: string): Promise<Session> {
+    const response = await this.fetch('/api/v1/session', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ user, password }),
+    })
+    if (!response.ok) throw await problemOf(response)
+    return (await response.json()) as Session
+  }
+
+  async signOut(): Promise<void> {
+    const response = await this.fetch('/api/v1/session', { method: 'DELETE' })
+    if (!response.ok && response.status !== 401) throw await problemOf(response)
+  }
+
+  halls(query: HallQuery, signal?: AbortSignal): Promise<Page<Hall>> {
+    return this.read(withQuery('/api/v1/halls', query), signal)
+  }
+
+  hall(id: string, signal?: AbortSignal): Promise<HallDetail> {
+    return this.read(`/api/v1/halls/${encodeURIComponent(id)}`, signal)
+  }
+
+  tickets(query: TicketQuery, signal?: AbortSignal): Promise<Page<Ticket>> {
+    return this.read(withQuery('/api/v1/tickets', query), signal)
+  }
+
+  cameras(query: CameraQuery, signal?: AbortSignal): Promise<Page<Camera>> {
+    return this.read(withQuery('/api/v1/cameras', query), signal)
+  }
+
+  /** The open event stream. Reading its body is up to the caller. */
+  async stream(signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.fetch('/api/v1/stream', { headers: { Accept: 'text/event-stream' }, signal })
+    if (!response.ok || response.body === null) throw await this.failed(response)
+    return response.body
+  }
+
+  /** Posts a WHEP offer; location is where the viewing can be ended, empty when the server named none. */
+  async watch(endpoint: string, offer: string): Promise<{ answer: string; location: string }> {
+    const response = await this.fetch(endpoint, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/sdp', Accept: 'application/sdp' },
+      body: offer,
+    })
+    if (response.status !== 201) throw await this.failed(response)
+    const location = response.headers.get('Location') ?? ''
+    return { answer: await response.text(), location: location && new URL(location, response.url).href }
+  }
+
+  /** Ends a viewing. It outlives the page, and nobody waits: a server that misses it notices that the viewer is gone. */
+  endWatch(location: string): void {
+    this.fetch(location, { method: 'DELETE', keepalive: true }).catch(() => undefined)
+  }
+
+  private async read<T>(path: string, signal?: AbortSignal): Promise<T> {
+    const response = await this.fetch(path, signal ? { signal } : {})
+    if (!response.ok) throw await this.failed(response)
+    return (await response.json()) as T
+  }
+
+  private async failed(response: Response): Promise<Problem> {
+    if (response.status === 401) this.onSignedOut()
+    return problemOf(response)
+  }
+
+  private async fetch(path: string, init: RequestInit): Promise<Response> {
+    try {
+      return await fetch(path, { cache: 'no-store', ...init })
+    } catch (e) {
+      if (isAbort(e)) throw e
+      throw new Unreachable(e)
+    }
+  }
+}

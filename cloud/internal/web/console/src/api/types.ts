@@ -1,0 +1,168 @@
+// The shapes of the cloud's API, as cloud/internal/web/api/types.go writes them. Times are RFC 3339 texts.
+
+export interface Page<T> {
+  items: T[]
+  total: number
+}
+
+export interface Session {
+  user: string
+  name: string
+  by: string
+  expires_at: string | null
+}
+
+/** A sequence number: a text beyond 2^53. */
+export type Seq = number | string
+
+export type HallState = 'online' | 'stale' | 'offline' | 'never'
+export type Severity = '' | 'info' | 'warning' | 'error'
+export type Profile = '' | 'full' | 'town' | 'village'
+
+export interface Hall {
+  id: string
+  name: string
+  region: string
+  profile: Profile
+  state: HallState
+  seen_at: string | null
+  version: string
+  severity: Severity
+  business_day: string
+  waiting: number
+  serving: number
+  taken_today: number
+  windows_open: number
+  windows: number
+  devices: number
+  devices_bad: number
+  cameras: number
+  cameras_live: number
+  facts_pending: number
+}
+
+export interface HallDetail extends Hall {
+  queues: Queue[]
+  window_list: HallWindow[]
+  calls: Call[]
+  device_list: Device[]
+  camera_list: Camera[]
+  health: Condition[]
+  log: Log
+}
+
+export interface Queue {
+  id: string
+  name: string
+  waiting: number
+  taken: number
+  done: number
+}
+
+export interface HallWindow {
+  id: string
+  state: 'closed' | 'open' | 'paused'
+  reason: string
+  staff: string
+  since: string
+  ticket: { id: string; number: string; state: TicketState } | null
+}
+
+export interface Call {
+  seq: Seq
+  at: string
+  ticket: string
+  number: string
+  queue: string
+  window: string
+  how: string
+  times: number
+  rule: string
+  waited_s: number
+}
+
+export interface Condition {
+  code: string
+  subject?: string
+  severity: 'info' | 'warning' | 'error'
+  title: string
+  advice?: string
+  since: string
+}
+
+export interface Device {
+  name: string
+  class: string
+  model: string
+  state: string
+  code?: string
+  since: string
+  advice?: string
+}
+
+export interface Log {
+  epoch: string
+  epochs: number
+  hall_last: Seq
+  hall_acked: Seq
+  stored: Seq
+  highest: Seq
+  refused: number
+  gone: number
+  stale: boolean
+  received_at: string | null
+  clock_skew_ms: number | null
+  file_bytes: number
+  fsync_p99_us: number
+}
+
+export type TicketState =
+  | 'waiting' | 'called' | 'serving' | 'held' | 'passed' | 'done' | 'abandoned' | 'withdrawn' | 'closed'
+
+export interface Ticket {
+  id: string
+  hall: string
+  number: string
+  flow_no: string
+  business_day: string
+  queue: string
+  class: string
+  channel: string
+  place: string
+  proof: string
+  state: TicketState
+  window: string
+  taken_at: string
+  called_at: string | null
+  started_at: string | null
+  ended_at: string | null
+  calls: number
+  waited_s: number | null
+  service_s: number | null
+  print: string
+  reprints: number
+  grade: string
+}
+
+export interface Camera {
+  code: string
+  hall: string
+  name: string
+  scene: number
+  state: string
+  reason: string
+  since: string | null
+  codec: string
+  bits_ps: number
+  live: boolean
+  viewers: number
+  whep: string
+}
+
+/** What changed of a hall, in the stream's `change` events. */
+export type Part = 'status' | 'queues' | 'windows' | 'cameras'
+
+export interface Change {
+  hall: Hall
+  parts: Part[]
+}

@@ -1,0 +1,116 @@
+// The words the console shows for the API's names, and how serious each is.
+import type { Condition, HallState, HallWindow, Profile, TicketState } from '@/api/types'
+
+export type Tone = 'ok' | 'info' | 'warn' | 'bad' | 'off'
+
+export interface Word {
+  text: string
+  tone: Tone
+}
+
+export const hallStates: Record<HallState, Word> = {
+  online: { text: '在线', tone: 'ok' },
+  stale: { text: '上报中断', tone: 'warn' },
+  offline: { text: '离线', tone: 'bad' },
+  never: { text: '未接入', tone: 'off' },
+}
+
+export const profiles: Record<Profile, string> = {
+  full: '市县级大厅',
+  town: '镇街',
+  village: '村居',
+  '': '未知',
+}
+
+export const severities: Record<Condition['severity'], Word> = {
+  error: { text: '故障', tone: 'bad' },
+  warning: { text: '告警', tone: 'warn' },
+  info: { text: '提示', tone: 'info' },
+}
+
+export const windowStates: Record<HallWindow['state'], Word> = {
+  open: { text: '开放', tone: 'ok' },
+  paused: { text: '暂停', tone: 'warn' },
+  closed: { text: '关闭', tone: 'off' },
+}
+
+export const ticketStates: Record<TicketState, Word> = {
+  waiting: { text: '等候', tone: 'info' },
+  called: { text: '已叫号', tone: 'info' },
+  serving: { text: '办理中', tone: 'ok' },
+  held: { text: '挂起', tone: 'warn' },
+  passed: { text: '过号', tone: 'warn' },
+  done: { text: '办结', tone: 'off' },
+  abandoned: { text: '弃号', tone: 'off' },
+  withdrawn: { text: '退号', tone: 'off' },
+  closed: { text: '日终清号', tone: 'off' },
+}
+
+const deviceStates: Record<string, Word> = {
+  ok: { text: '正常', tone: 'ok' },
+  starting: { text: '启动中', tone: 'info' },
+  degraded: { text: '降级', tone: 'warn' },
+  offline: { text: '离线', tone: 'bad' },
+  unusable: { text: '不可用', tone: 'bad' },
+}
+
+const cameraStates: Record<string, Word> = {
+  relaying: { text: '正常', tone: 'ok' },
+  idle: { text: '待机', tone: 'info' },
+  connecting: { text: '连接中', tone: 'info' },
+  degraded: { text: '降级', tone: 'warn' },
+  offline: { text: '离线', tone: 'bad' },
+  auth_failed: { text: '口令错误', tone: 'bad' },
+  '': { text: '未上报', tone: 'off' },
+}
+
+const deviceClasses: Record<string, string> = {
+  printer: '打印机',
+  scanner: '扫码器',
+  idcard: '身份证阅读器',
+  screen: '显示屏',
+  speaker: '语音',
+  callpad: '叫号器',
+  ratingpad: '评价器',
+}
+
+const scenes = ['', '入口', '取号区', '等候区', '窗口（群众侧）', '窗口（工作侧）', '自助区', '咨询导办台', '其他']
+
+const classes: Record<string, string> = { normal: '普通', appointment: '预约', elder: '照顾', priority: '法定优先' }
+const channels: Record<string, string> = { kiosk: '取号机', desk: '导办台', window: '窗口', online: '线上' }
+const prints: Record<string, Word> = {
+  none: { text: '无纸', tone: 'off' },
+  pending: { text: '待打印', tone: 'info' },
+  printing: { text: '打印中', tone: 'info' },
+  printed: { text: '已出票', tone: 'ok' },
+  failed: { text: '出票失败', tone: 'bad' },
+}
+const grades: Record<string, string> = {
+  very_satisfied: '非常满意',
+  satisfied: '满意',
+  fair: '基本满意',
+  dissatisfied: '不满意',
+  very_dissatisfied: '非常不满意',
+}
+const hows: Record<string, string> = {
+  next: '顺序叫号',
+  designated: '指定叫号',
+  passed_recall: '过号重呼',
+  transfer_in: '转号',
+  recall: '重呼',
+}
+
+// A hall may run a newer program than the centre: a name that is not known here is shown as it came.
+const unknown = (name: string): Word => ({ text: name, tone: 'off' })
+
+export const deviceState = (name: string): Word => deviceStates[name] ?? unknown(name)
+export const deviceClass = (name: string): string => deviceClasses[name] ?? name
+export const cameraState = (name: string): Word => cameraStates[name] ?? unknown(name)
+export const cameraStateNames = ['relaying', 'idle', 'connecting', 'degraded', 'offline', 'auth_failed']
+export const scene = (n: number): string => scenes[n] ?? ''
+export const ticketClass = (name: string): string => classes[name] ?? name
+export const channel = (name: string): string => channels[name] ?? name
+export const print = (name: string): Word => prints[name] ?? unknown(name)
+export const grade = (name: string): string => grades[name] ?? name
+export const how = (name: string): string => hows[name] ?? name
+export const windowName = (id: string): string => `${id} 号窗口`
