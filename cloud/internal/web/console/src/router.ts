@@ -1,0 +1,68 @@
+import { createRouter, createWebHistory, type RouteLocationRaw, type Router } from 'vue-router'
+import CameraPage from '@/pages/cameras/CameraPage.vue'
+import CamerasPage from '@/pages/cameras/CamerasPage.vue'
+import ConsoleFrame from '@/pages/ConsoleFrame.vue'
+import HallNow from '@/pages/hall/HallNow.vue'
+import HallPage from '@/pages/hall/HallPage.vue'
+import HallTickets from '@/pages/hall/HallTickets.vue'
+import HallsPage from '@/pages/halls/HallsPage.vue'
+import NotFound from '@/pages/NotFound.vue'
+import SignIn from '@/pages/SignIn.vue'
+import type { SignedIn } from '@/session/session'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Shown to people who are not signed in. */
+    open?: boolean
+    title: string
+  }
+}
+
+const product = '大厅边缘系统 HallEdge'
+
+/** The sign-in page, which leads back to `target` afterwards. */
+export function signInRoute(target: string): RouteLocationRaw {
+  return { name: 'sign-in', query: target === '/' || target === '/halls' ? {} : { next: target } }
+}
+
+export function makeRouter(session: SignedIn): Router {
+  const router = createRouter({
+    history: createWebHistory(),
+    scrollBehavior(to, from, saved) {
+      if (saved) return saved
+      return to.path === from.path && to.query.page === from.query.page ? false : { top: 0 } // a filter moves nothing
+    },
+    routes: [
+      { path: '/sign-in', name: 'sign-in', component: SignIn, meta: { open: true, title: '登录' } },
+      {
+        path: '/',
+        component: ConsoleFrame,
+        meta: { title: '' },
+        children: [
+          { path: '', redirect: '/halls' },
+          { path: 'halls', name: 'halls', component: HallsPage, meta: { title: '大厅' } },
+          {
+            path: 'halls/:id',
+            component: HallPage,
+            props: true,
+            children: [
+              { path: '', name: 'hall', component: HallNow, meta: { title: '大厅概况' } },
+              { path: 'tickets', name: 'hall-tickets', component: HallTickets, meta: { title: '大厅号票' } },
+            ],
+          },
+          { path: 'cameras', name: 'cameras', component: CamerasPage, meta: { title: '摄像头' } },
+          { path: 'cameras/:code', name: 'camera', component: CameraPage, props: true, meta: { title: '视频播放' } },
+          { path: ':rest(.*)*', name: 'lost', component: NotFound, meta: { title: '页面不存在' } },
+        ],
+      },
+    ],
+  })
+  router.beforeEach(async (to) => {
+    if (to.meta.open) return true
+    return (await session.current()) !== null ? true : signInRoute(to.fullPath)
+  })
+  router.afterEach((to) => {
+    document.title = `${to.meta.title} · ${product}`
+  })
+  return router
+}
