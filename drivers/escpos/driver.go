@@ -1,0 +1,171 @@
+// Package escpos drives thermal slip printers that speak ESC/POS, over a serial line, TCP port 9100 or /dev/usb/lp*. It asks the
+// printer before it sends a slip and afterwards whether the slip came out.
+package escpos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"halledge/drivers/device"
+	"halledge/drivers/internal/session"
+	"halledge/drivers/internal/transport"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/escpos"
+)
+
+// What a model says about its way back.
+const (
+	statusBarrier = "barrier" // answers DLE EOT at once and GS r in print order
+	statusQuery   = "query"   // answers DLE EOT only
+	statusProbe   = "probe"   // perhaps answers, first DLE EOT and then GS r; known once it did
+	statusNone    = "none"    // never answers
+)
+
+// model is what the options say about the printer.
+type model struct {
+	layout  escpos.Layout
+	picture bool           // QR codes as pictures: the printer has no commands for them
+	cut     escpos.CutMode // 0: no cutter
+	tear    int            // lines fed where there is no cutter
+	buzzer  bool
+	status  string
+	auto    bool          // has automatic status back
+	settle  time.Duration // time a slip takes, for printers that cannot tell its end
+	poll    time.Duration // between two looks at an idle printer
+}
+
+// Printer is one printer. It implements device.Printer, device.PaperSensor and device.SelfTester.
+type Printer struct {
+	cfg     registry.Config
+	model   model
+	session *session.Session
+
+	// Guarded by the session's turns: only used inside Do.
+	answered bool // it has answered DLE EOT once
+	barriers bool // it has answered GS r once
+	silent   int  // polls without an answer
+	torn     int  // bytes of a job that broke off; the printer may wait for the rest of a command
+}
+
+// New makes a printer; see sample.yaml for its options.
+func New(cfg registry.Config) (device.Device, error) {
+	m, err := readModel(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Printer{
+		cfg:     cfg,
+		model:   m,
+		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
+	}, nil
+}
+
+func readModel(cfg registry.Config) (model, error) {
+	o := registry.NewOptions(cfg)
+	m := model{
+		layout: escpos.Layout{
+			Columns: o.Int("columns", 32, 16, 96),
+			Dots:    o.Int("dots", 384, 200, 1024),
+			Charset: escpos.Charset(o.OneOf("charset", string(escpos.GBK), string(escpos.GBK), string(escpos.GB18030), string(escpos.UTF8))),
+		},
+		picture: o.OneOf("qr", "native", "native", "picture") == "picture",
+		tear:    o.Int("tear_feed", 4, 0, 20),
+		buzzer:  o.OneOf("buzzer", "none", "none", "esc_b") == "esc_b",
+		status:  o.OneOf("status", statusProbe, statusBarrier, statusQuery, statusProbe, statusNone),
+		auto:    o.Bool("auto_status", false),
+		settle:  o.Duration("settle", 1500*time.Millisecond, 10*time.Millisecond, 10*time.Second),
+		poll:    o.Duration("poll", 2*time.Second, 50*time.Millisecond, time.Minute),
+	}
+	switch o.OneOf("cutter", "none", "none", "partial", "full") {
+	case "partial":
+		m.cut = escpos.PartialCut
+	case "full":
+		m.cut = escpos.FullCut
+	}
+	return m, o.Err()
+}
+
+// Run implements device.Device.
+func (p *Printer) Run(ctx context.Context) error { return p.session.Run(ctx, p.cfg.Open, p.serve) }
+
+// Health implements device.Device.
+func (p *Printer) Health() device.Health { return p.session.Health() }
+
+// serve looks at the printer again and again. All talk to it happens inside Do, so a look never falls into a job.
+func (p *Printer) serve(ctx context.Context, _ transport.Conn) error {
+	if p.model.auto {
+		if err := p.do(ctx, "set up", (*exchange).setUp); err != nil {
+			return err
+		}
+	}
+	return p.session.Every(ctx, p.model.poll, "status", p.exchanged((*exchange).look))
+}
+
+// Print implements device.Printer. An error after the first byte was sent has Retry false, whatever its code: part of the slip
+// may be on paper, and a second one must be somebody's decision.
+func (p *Printer) Print(ctx context.Context, job device.PrintJob) error {
+	op := "print " + job.ID
+	data, err := p.model.build(job)
+	if err != nil {
+		return &device.Error{Op: p.cfg.Name + " " + op, Code: device.CodeUnsupported, Err: err}
+	}
+	begun := false
+	err = p.do(ctx, op, func(x *exchange) error { return x.print(data, &begun) })
+	if err == nil {
+		p.session.Job()
+		return nil
+	}
+	var de *device.Error
+	if begun && errors.As(err, &de) && de.Retry {
+		return &device.Error{Op: p.cfg.Name + " " + op + ", perhaps partly on paper", Code: de.Code, Err: err}
+	}
+	return err
+}
+
+// Paper implements device.PaperSensor. It fails with CodeUnsupported where nothing can be asked.
+func (p *Printer) Paper(ctx context.Context) (device.Paper, error) {
+	var paper device.Paper
+	err := p.do(ctx, "paper", func(x *exchange) error {
+		if err := x.forget(); err != nil {
+			return err
+		}
+		known, err := x.ask()
+		if err == nil && !known {
+			err = &device.Error{Op: "ask the paper sensors", Code: device.CodeUnsupported}
+		}
+		s := x.status
+		paper = device.Paper{End: s.PaperEnd || s.PaperStop, NearEnd: s.NearEnd, Cover: s.CoverOpen}
+		return err
+	})
+	return paper, err
+}
+
+// SelfTest implements device.SelfTester: it prints a slip that shows alignment, sizes, Chinese, a QR code and the cut.
+func (p *Printer) SelfTest(ctx context.Context) error {
+	return p.Print(ctx, device.PrintJob{ID: "self-test", Cut: true, Beep: true, Lines: []device.Line{
+		{Text: "打印测试", Align: device.Center, Size: 2, Bold: true},
+		{Text: p.cfg.Name, Align: device.Center},
+		{Rule: true},
+		{Text: "左 left"},
+		{Text: "中 center", Align: device.Center},
+		{Text: "右 right", Align: device.Right},
+		{Text: fmt.Sprintf("%d columns, %d dots, %s", p.model.layout.Columns, p.model.layout.Dots, p.model.layout.Charset)},
+		{QR: p.cfg.Name, Align: device.Center},
+	}})
+}
+
+// do runs fn in an exchange with the printer.
+func (p *Printer) do(ctx context.Context, op string, fn func(*exchange) error) error {
+	return p.session.Do(ctx, op, p.exchanged(fn))
+}
+
+func (p *Printer) exchanged(fn func(*exchange) error) session.Serve {
+	return func(ctx context.Context, conn transport.Conn) error {
+		x := &exchange{p: p, ctx: ctx, conn: conn}
+		err := fn(x)
+		p.session.Garbage(int(x.replies.Garbage()))
+		return err
+	}
+}

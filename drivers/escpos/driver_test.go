@@ -1,0 +1,436 @@
+package escpos
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/escpos"
+)
+
+// options are those of an 80 mm printer in a hurry.
+func options(more ...string) map[string]string {
+	o := map[string]string{"columns": "48", "dots": "576", "charset": "gb18030", "cutter": "partial", "poll": "50ms", "settle": "50ms"}
+	for i := 0; i < len(more); i += 2 {
+		o[more[i]] = more[i+1]
+	}
+	return o
+}
+
+func TestConformance(t *testing.T) {
+	for name, c := range map[string]struct {
+		tcp       bool
+		noBarrier bool
+		options   map[string]string
+	}{
+		"serial, tells all":         {options: options("status", "barrier", "auto_status", "true", "buzzer", "esc_b")},
+		"TCP, tells all":            {tcp: true, options: options("status", "barrier", "qr", "picture")},
+		"serial, DLE EOT only":      {noBarrier: true, options: options("status", "query")},
+		"serial, turns out to tell": {noBarrier: true, options: options("status", "probe")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			drivertest.Printer(t, func(*testing.T) drivertest.PrinterHarness {
+				p := &printer{noBarrier: c.noBarrier}
+				return drivertest.PrinterHarness{
+					Harness: drivertest.Harness{New: New, Options: c.options, TCP: c.tcp, Far: p.serve},
+					Slips:   p.texts,
+				}
+			})
+		})
+	}
+}
+
+// rig is a printer on a serial line with its driver.
+type rig struct {
+	*Printer
+	line farend.Line
+}
+
+// run starts a driver; the line is plugged in.
+func run(t *testing.T, p *printer, opts map[string]string) rig {
+	t.Helper()
+	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), p.serve)
+	d, err := New(registry.Config{
+		Name: "kiosk-1.printer", Connect: registry.Connect{Serial: line.Path()}, Options: opts, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := line.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if err := line.Unplug(); err != nil {
+			t.Error(err)
+		}
+	})
+	return rig{Printer: d.(*Printer), line: line}
+}
+
+func (r rig) reaches(t *testing.T, state device.State, code device.Code) {
+	t.Helper()
+	until(t, "health "+string(state)+" "+string(code), func() bool {
+		h := r.Health()
+		return h.State == state && h.Code == code
+	})
+}
+
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		if <-tick.C; time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func slip(number string) device.PrintJob {
+	return device.PrintJob{ID: "job-" + number, Cut: true, Lines: []device.Line{
+		{Text: "政务服务大厅", Align: device.Center}, {Text: number, Size: 4}, {QR: "https://hall.example/t/" + number}}}
+}
+
+func fails(t *testing.T, err error, code device.Code, retry bool) {
+	t.Helper()
+	var de *device.Error
+	if !errors.As(err, &de) || de.Code != code || de.Retry != retry {
+		t.Errorf("got %v, want code %s and retry %v", err, code, retry)
+	}
+}
+
+func count(slips []string, text string) int { return strings.Count(strings.Join(slips, ""), text) }
+
+func TestFaultsStopAJobBeforeItBegins(t *testing.T) {
+	for name, c := range map[string]struct {
+		status escpos.Status
+		code   device.Code
+		retry  bool
+	}{
+		"no paper":         {escpos.Status{Offline: true, PaperEnd: true, PaperStop: true}, device.CodePaperOut, false},
+		"cover open":       {escpos.Status{Offline: true, CoverOpen: true, PaperEnd: true}, device.CodeCoverOpen, false},
+		"cutter jammed":    {escpos.Status{Offline: true, Error: true, Cutter: true}, device.CodeCutter, false},
+		"broken":           {escpos.Status{Offline: true, Error: true, Unrecoverable: true}, device.CodeOffline, false},
+		"hot head":         {escpos.Status{Offline: true, Error: true, AutoRecover: true}, device.CodeBusy, true},
+		"feed button held": {escpos.Status{Offline: true, FedByButton: true}, device.CodeBusy, true},
+		"off line":         {escpos.Status{Offline: true}, device.CodeOffline, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &printer{}
+			r := run(t, p, options("status", "barrier"))
+			r.reaches(t, device.OK, "")
+			p.set(c.status)
+			fails(t, r.Print(t.Context(), slip("A001")), c.code, c.retry)
+			if h := r.Health(); h.State != device.Degraded || h.Code != c.code {
+				t.Errorf("health is %+v", h)
+			}
+			p.set(escpos.Status{})
+			r.reaches(t, device.OK, "")
+			if err := r.Print(t.Context(), slip("A002")); err != nil {
+				t.Error(err)
+			}
+			if slips := p.texts(); count(slips, "A001") != 0 || len(slips) != 1 {
+				t.Errorf("on paper: %q", slips)
+			}
+		})
+	}
+}
+
+func TestPaperLow(t *testing.T) {
+	p := &printer{status: escpos.Status{NearEnd: true}}
+	r := run(t, p, options("status", "barrier"))
+	r.reaches(t, device.Degraded, device.CodePaperLow)
+	if err := r.Print(t.Context(), slip("A001")); err != nil {
+		t.Error(err)
+	}
+	r.reaches(t, device.Degraded, device.CodePaperLow)
+	if got, err := r.Paper(t.Context()); err != nil || got != (device.Paper{NearEnd: true}) {
+		t.Errorf("paper %+v, %v", got, err)
+	}
+	p.set(escpos.Status{NearEnd: true, PaperEnd: true, CoverOpen: true, Offline: true})
+	if got, err := r.Paper(t.Context()); err != nil || got != (device.Paper{NearEnd: true, End: true, Cover: true}) {
+		t.Errorf("paper %+v, %v", got, err)
+	}
+}
+
+func TestPaperEndsInTheMiddle(t *testing.T) {
+	for name, opts := range map[string]map[string]string{
+		"tells all":     options("status", "barrier"),
+		"tells unasked": options("status", "barrier", "auto_status", "true"),
+		"DLE EOT only":  options("status", "query", "settle", "1s"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &printer{noBarrier: name == "DLE EOT only"}
+			p.onLine = func(text string) {
+				if text == "A001" {
+					p.set(escpos.Status{Offline: true, PaperEnd: true, PaperStop: true})
+				}
+			}
+			r := run(t, p, opts)
+			r.reaches(t, device.OK, "")
+			fails(t, r.Print(t.Context(), slip("A001")), device.CodePaperOut, false)
+			r.reaches(t, device.Degraded, device.CodePaperOut)
+			if r.Health().Counters.Jobs != 0 {
+				t.Error("the job counts as done")
+			}
+		})
+	}
+}
+
+// A printer that is found out to answer DLE EOT may or may not know GS r: where it does, the slip's end is known at once.
+func TestProbedPrinters(t *testing.T) {
+	for _, knows := range []bool{true, false} {
+		p := &printer{noBarrier: !knows}
+		r := run(t, p, options("status", "probe", "settle", "300ms"))
+		r.reaches(t, device.OK, "")
+		until(t, "the driver to ask", func() bool { return p.questions() > 2 })
+		for _, number := range []string{"A001", "A002"} {
+			if err := r.Print(t.Context(), slip(number)); err != nil {
+				t.Error(err)
+			}
+			if count(p.texts(), "/t/"+number) != 1 {
+				t.Errorf("knows GS r %v: on paper: %q", knows, p.texts())
+			}
+		}
+		if r.barriers != knows {
+			t.Errorf("the driver thinks that knowing GS r is %v", r.barriers)
+		}
+	}
+}
+
+func TestHotHeadIsWaitedFor(t *testing.T) {
+	for name, opts := range map[string]map[string]string{
+		"tells all":    options("status", "barrier", "poll", "1m"),
+		"DLE EOT only": options("status", "query", "poll", "1m"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &printer{noBarrier: name == "DLE EOT only"}
+			hot := make(chan struct{}, 1)
+			p.onLine = func(text string) {
+				if text == "A001" {
+					p.set(escpos.Status{Offline: true, Error: true, AutoRecover: true})
+					hot <- struct{}{}
+				}
+			}
+			r := run(t, p, opts)
+			r.reaches(t, device.OK, "")
+			call := make(chan error, 1)
+			go func() { call <- r.Print(t.Context(), slip("A001")) }()
+			<-hot
+			asked := p.questions()
+			until(t, "the driver to ask", func() bool { return p.questions() > asked })
+			p.set(escpos.Status{})
+			if err := <-call; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestUnpluggedInTheMiddle(t *testing.T) {
+	p := &printer{}
+	reached := make(chan struct{}, 1)
+	p.onLine = func(text string) {
+		if text == "A001" {
+			p.set(escpos.Status{Offline: true}) // nothing is printed or cut any more
+			reached <- struct{}{}
+		}
+	}
+	r := run(t, p, options("status", "barrier"))
+	r.reaches(t, device.OK, "")
+	call := make(chan error, 1)
+	go func() { call <- r.Print(t.Context(), slip("A001")) }()
+	<-reached
+	if err := r.line.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, <-call, device.CodeOffline, false)
+	r.reaches(t, device.Offline, device.CodeOffline)
+	p.set(escpos.Status{})
+	if err := r.line.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	r.reaches(t, device.OK, "")
+	if err := r.Print(t.Context(), slip("A002")); err != nil {
+		t.Error(err)
+	}
+	if slips := p.texts(); len(slips) != 1 || count(slips, "A001") != 0 {
+		t.Errorf("the driver printed by itself: %q", slips)
+	}
+}
+
+// A job that breaks off inside a picture leaves the printer waiting for the picture's rest; the next slip must not be that rest.
+func TestNextJobAfterATornOne(t *testing.T) {
+	p := &printer{}
+	stalled, goOn := make(chan struct{}), make(chan struct{})
+	p.onLine = func(text string) {
+		if text == "A001" {
+			close(stalled)
+			<-goOn
+		}
+	}
+	r := run(t, p, options("status", "query", "qr", "picture"))
+	r.reaches(t, device.OK, "")
+	job := slip("A001")
+	for range 8 { // far more than the line buffers
+		job.Lines = append(job.Lines, device.Line{QR: strings.Repeat("https://hall.example/", 20), QRDot: 8})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	call := make(chan error, 1)
+	go func() { call <- r.Print(ctx, job) }()
+	<-stalled
+	cancel()
+	fails(t, <-call, device.CodeTimeout, false)
+	close(goOn)
+	r.reaches(t, device.OK, "")
+	until(t, "a printer that answers again", func() bool { return r.Print(t.Context(), slip("A002")) == nil })
+	slips := p.texts()
+	if len(slips) == 0 {
+		t.Fatal("nothing came out")
+	}
+	last := slips[len(slips)-1]
+	if strings.Count(last, "政务服务大厅") != 1 || !strings.Contains(last, "A002") || p.garbage() != 0 {
+		t.Errorf("the next slip is %q after %d bytes of noise", last, p.garbage())
+	}
+}
+
+func TestPrintersThatTellNothing(t *testing.T) {
+	for _, status := range []string{"none", "probe"} {
+		t.Run(status, func(t *testing.T) {
+			p := &printer{dumb: true}
+			r := run(t, p, options("status", status))
+			r.reaches(t, device.OK, "")
+			if err := r.Print(t.Context(), slip("A001")); err != nil {
+				t.Error(err)
+			}
+			until(t, "the slip", func() bool { return count(p.texts(), "/t/A001") == 1 })
+			_, err := r.Paper(t.Context())
+			fails(t, err, device.CodeUnsupported, false)
+			if asked := p.questions(); (asked > 0) != (status == "probe") {
+				t.Errorf("asked %d times", asked)
+			}
+			if err := r.line.Unplug(); err != nil {
+				t.Fatal(err)
+			}
+			r.reaches(t, device.Offline, device.CodeOffline)
+		})
+	}
+}
+
+func TestPromisedAnswersThatNeverCome(t *testing.T) {
+	p := &printer{dumb: true}
+	r := run(t, p, options("status", "query"))
+	r.reaches(t, device.Offline, device.CodeTimeout)
+	err := r.Print(t.Context(), slip("A001"))
+	var de *device.Error
+	if !errors.As(err, &de) || !de.Retry || de.Code != device.CodeTimeout && de.Code != device.CodeOffline {
+		t.Errorf("got %v", err)
+	}
+	if len(p.texts()) != 0 {
+		t.Error("a job was sent to a printer that does not answer")
+	}
+}
+
+func TestWhatASlipCannotHold(t *testing.T) {
+	p := &printer{}
+	for name, lines := range map[string][]device.Line{
+		"too many lines":     make([]device.Line, maxLines+1),
+		"too long a QR code": {{QR: strings.Repeat("长", 1000)}},
+	} {
+		for _, qr := range []string{"native", "picture"} {
+			r := run(t, p, options("status", "barrier", "qr", qr))
+			r.reaches(t, device.OK, "")
+			fails(t, r.Print(t.Context(), device.PrintJob{ID: name, Lines: lines, Cut: true}), device.CodeUnsupported, false)
+		}
+	}
+	if len(p.texts()) != 0 {
+		t.Errorf("on paper: %q", p.texts())
+	}
+}
+
+func TestTextIsOnlyEverText(t *testing.T) {
+	p := &printer{}
+	r := run(t, p, options("status", "barrier"))
+	r.reaches(t, device.OK, "")
+	hostile := "\x1bp\x00\x19\xfa\x10\x14\x01\x00\x01\x1dV\x00" + "张测试"
+	job := device.PrintJob{ID: "hostile", Lines: []device.Line{{Text: hostile}, {QR: hostile}}, Cut: true}
+	if err := r.Print(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	if slips := p.texts(); p.drawer || len(slips) != 1 || count(slips, "pV张测试") != 2 {
+		t.Errorf("drawer %v, on paper: %q", p.drawer, slips)
+	}
+}
+
+func TestSelfTestShowsEverything(t *testing.T) {
+	p := &printer{}
+	r := run(t, p, options("status", "barrier", "buzzer", "esc_b"))
+	r.reaches(t, device.OK, "")
+	if err := r.SelfTest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	slips := p.texts()
+	for _, want := range []string{"打印测试", "kiosk-1.printer", "48 columns, 576 dots, gb18030", "[QR kiosk-1.printer]", "✂"} {
+		if count(slips, want) == 0 {
+			t.Errorf("%q is missing in %q", want, slips)
+		}
+	}
+}
+
+// TestSample builds the printer that sample.yaml describes.
+func TestSample(t *testing.T) {
+	text, err := os.ReadFile("sample.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sample struct {
+		Devices []struct {
+			Name, Model string
+			Connect     map[string]string
+			Options     map[string]string
+		}
+	}
+	if err := yaml.UnmarshalWithOptions(text, &sample, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range sample.Devices {
+		connect := registry.Connect{Serial: d.Connect["serial"], TCP: d.Connect["tcp"], File: d.Connect["file"]}
+		if err := connect.Check(); err != nil {
+			t.Errorf("%s: %v", d.Name, err)
+		}
+		if _, err := New(registry.Config{Name: d.Name, Connect: connect, Options: d.Options}); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(sample.Devices) == 0 {
+		t.Error("the sample has no device")
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	for key, value := range map[string]string{"columns": "8", "dots": "wide", "charset": "big5", "cutter": "laser", "status": "maybe",
+		"poll": "1ms", "settle": "1h", "qr": "yes", "buzzer": "loud", "tear_feed": "99", "auto_status": "1", "colour": "red"} {
+		_, err := New(registry.Config{Name: "kiosk-1.printer", Options: map[string]string{key: value}})
+		fails(t, err, device.CodeBadConfig, false)
+		if err != nil && !strings.Contains(err.Error(), key) {
+			t.Errorf("%v does not name %s", err, key)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package escpos
+
+import (
+	"io"
+	"sync"
+
+	"halledge/firmware-protocols/escpos"
+)
+
+// paper is what the tests print on.
+var paper = escpos.Layout{Columns: 48, Dots: 576, Charset: escpos.GB18030}
+
+// printer plays an ESC/POS printer, switched on anew with each connection. What is on paper stays.
+type printer struct {
+	dumb      bool              // has no way back
+	noBarrier bool              // knows DLE EOT only
+	onLine    func(text string) // is called for each line, while nothing else is read
+
+	mu     sync.Mutex
+	status escpos.Status
+	auto   bool
+	told   escpos.Status // in automatic status
+	asked  int           // real-time questions
+	slip   []escpos.Item // not cut yet
+	slips  []string
+	drawer bool
+	noise  uint64
+}
+
+func (p *printer) serve(rw io.ReadWriter) {
+	parser := escpos.NewParser(paper.Charset)
+	var held []escpos.Item // read while the printer is stopped
+	buf := make([]byte, 512)
+	for {
+		n, err := rw.Read(buf)
+		if err != nil {
+			return
+		}
+		var answer []byte
+		for _, it := range parser.Feed(buf[:n]) {
+			if q, ok := it.(escpos.StatusRequest); ok {
+				answer = append(answer, p.answer(q)...)
+			} else {
+				held = append(held, it)
+			}
+		}
+		for len(held) > 0 && !p.stopped() {
+			if line, ok := held[0].(escpos.Line); ok && p.onLine != nil {
+				p.onLine(line.Text())
+			}
+			answer = append(answer, p.take(held[0])...)
+			held = held[1:]
+		}
+		if _, err := rw.Write(answer); err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.noise = parser.Garbage()
+		p.mu.Unlock()
+	}
+}
+
+// answer answers in real time.
+func (p *printer) answer(q escpos.StatusRequest) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	if p.dumb {
+		return nil
+	}
+	return []byte{p.status.Reply(q.Query)}
+}
+
+func (p *printer) stopped() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.status.Offline
+}
+
+// take does what the host wants and gives the answer.
+func (p *printer) take(it escpos.Item) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch it := it.(type) {
+	case escpos.Reset:
+		p.slip = nil
+	case escpos.Cut:
+		p.slips = append(p.slips, paper.Plain(append(p.slip, it)))
+		p.slip = nil
+	case escpos.Drawer:
+		p.drawer = true
+	case escpos.AutoStatus:
+		p.auto = it.Enabled
+	case escpos.PaperRequest:
+		if !p.dumb && !p.noBarrier {
+			return []byte{p.status.PaperReply()}
+		}
+	default:
+		p.slip = append(p.slip, it)
+	}
+	if p.auto && p.told != p.status {
+		p.told = p.status
+		asb := p.status.ASB()
+		return asb[:]
+	}
+	return nil
+}
+
+func (p *printer) set(s escpos.Status) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = s
+}
+
+// texts is every slip so far as text.
+func (p *printer) texts() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.slips...)
+}
+
+// questions counts the real-time questions so far.
+func (p *printer) questions() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked
+}
+
+// garbage counts the bytes on this connection that were neither text nor a command.
+func (p *printer) garbage() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.noise
+}
