@@ -2,6 +2,7 @@
 package builtin
 
 import (
+	"halledge/drivers/escpos"
 	"halledge/drivers/registry"
 	"halledge/drivers/sdtreader"
 )
@@ -9,6 +10,7 @@ import (
 // All gives the drivers by the name that model files use.
 func All() *registry.Registry {
 	return registry.New(map[string]registry.Driver{
+		"escpos":    {New: escpos.New},
 		"sdtreader": {New: sdtreader.New},
 	})
 }
