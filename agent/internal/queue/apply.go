@@ -101,6 +101,7 @@ func (s *State) openDay(day string) {
 	clear(s.tickets)
 	clear(s.lines)
 	clear(s.slips)
+	clear(s.failed)
 	s.calls = nil
 	for _, w := range s.windows {
 		w.Ticket, w.Last, w.Held = "", "", nil
@@ -168,10 +169,13 @@ func (s *State) applyReopened(t *Ticket, f hallsync.TicketReopened, at time.Time
 
 func (s *State) setSlip(t *Ticket, to hallsync.PrintState) {
 	t.Print = to
-	if to == hallsync.SlipPending {
+	delete(s.slips, t.ID)
+	delete(s.failed, t.ID)
+	switch to {
+	case hallsync.SlipPending:
 		s.slips[t.ID] = t
-	} else {
-		delete(s.slips, t.ID)
+	case hallsync.SlipFailed:
+		s.failed[t.ID] = t
 	}
 }
 

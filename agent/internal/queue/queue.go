@@ -74,6 +74,7 @@ type State struct {
 	lines    map[hallsync.QueueID]line
 	calls    []Call                        // newest last
 	slips    map[hallsync.TicketID]*Ticket // tickets whose slip waits for a printer
+	failed   map[hallsync.TicketID]*Ticket // tickets whose last slip did not come out
 	services map[hallsync.QueueID][]int64  // seconds of the last services, newest last
 }
 
@@ -92,6 +93,7 @@ func New(plan *Plan) *State {
 		windows:  map[hallsync.WindowID]*Window{},
 		lines:    map[hallsync.QueueID]line{},
 		slips:    map[hallsync.TicketID]*Ticket{},
+		failed:   map[hallsync.TicketID]*Ticket{},
 		services: map[hallsync.QueueID][]int64{},
 	}
 }
@@ -190,6 +192,18 @@ func (s *State) newest(n int, want func(*Ticket) bool, at func(*Ticket) time.Tim
 		return a.FlowNo > b.FlowNo
 	})
 	return out[:min(n, len(out))]
+}
+
+// FailedSlips gives the open tickets whose last slip did not come out, in the order they were taken.
+func (s *State) FailedSlips() []Ticket {
+	var out []Ticket
+	for _, t := range s.failed {
+		if t.State.Open() {
+			out = append(out, *t)
+		}
+	}
+	sortTickets(out, func(a, b *Ticket) bool { return a.FlowNo < b.FlowNo })
+	return out
 }
 
 // Slips gives the tickets whose slip waits for a printer, in the order they were taken.

@@ -168,6 +168,7 @@ func (s *sender) onAck(ctx context.Context, a hallsync.Ack) error {
 	if a.PauseMS > 0 {
 		s.pause = time.Now().Add(time.Duration(min(a.PauseMS, 60_000)) * time.Millisecond)
 	}
+	s.u.update(func(st *Status) { st.Rejected += uint64(len(a.Rejected)) })
 	for _, r := range a.Rejected {
 		s.u.opts.Log.Error("fact rejected by the cloud", "seq", r.Seq, "code", r.Code)
 	}

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eclipse/paho.mqtt.golang/packets"
+
 	"halledge/agent/internal/store"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -57,6 +59,8 @@ type Status struct {
 	Lag       hallsync.Seq  // facts the cloud does not have yet
 	Offset    time.Duration // cloud's clock minus ours, from the best sample
 	Stale     bool          // the cloud knows this epoch further than we do
+	Rejected  uint64        // facts the cloud refused by name since the start
+	Refused   bool          // the broker did not accept the hall's name and password
 	Err       error         // why the last connection ended
 }
 
@@ -142,8 +146,14 @@ func (u *Uplink) setConnected(on bool, err error) {
 		if s.Connected != on {
 			s.Connected, s.Since = on, time.Now()
 		}
-		s.Err = err
+		s.Err, s.Refused = err, refused(err)
 	})
+}
+
+// refused tells a wrong password from a bad line.
+func refused(err error) bool {
+	return errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised) ||
+		errors.Is(err, packets.ErrorRefusedIDRejected)
 }
 
 func (u *Uplink) update(f func(*Status)) {

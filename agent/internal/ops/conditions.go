@@ -1,0 +1,174 @@
+// Package ops gives the people who look after a hall what they need: the conditions that are wrong now, and the doctor, who
+// checks a box from a shell.
+package ops
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/uplink"
+	"halledge/agent/kit/health"
+	"halledge/agent/kit/problem"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Sources are the parts of the agent that conditions are read from. A nil source has nothing to say.
+type Sources struct {
+	Devices  func() []hallsync.DeviceStatus
+	Cameras  func() []hallsync.CameraStatus
+	Uplink   func() uplink.Status
+	Hall     func(func(s *queue.State, seq hallsync.Seq))
+	DiskSync func() time.Duration // 99th percentile of one durable write
+	Data     string               // data directory
+	LastGood bool                 // the configuration in force is the last good copy
+	Reset    string               // corrupt database that was put aside at the start
+}
+
+// Thresholds of conditions that are a matter of degree.
+const (
+	backlog    = 1000                   // facts the cloud does not have yet
+	offset     = 2 * time.Second        // between the hall's clock and the cloud's
+	slowSync   = 20 * time.Millisecond  // one durable write; a command needs two
+	lowSpace   = 256 << 20              // bytes free under the data directory
+	firstSane  = 2025                   // a clock before this year was never set
+	checkEvery = 500 * time.Millisecond // keeps a fault visible within a second of its delay
+)
+
+// Watcher reads the sources into a tracker.
+type Watcher struct {
+	src     Sources
+	tracker *health.Tracker
+	texts   *problem.Catalog
+
+	slipless map[string]bool // places with a failed slip at the last look
+}
+
+// NewWatcher prepares a watcher.
+func NewWatcher(src Sources, texts *problem.Catalog) *Watcher {
+	return &Watcher{src: src, tracker: health.NewTracker(health.Table()), texts: texts}
+}
+
+// Run reads the sources until ctx ends.
+func (w *Watcher) Run(ctx context.Context) error {
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	for {
+		w.look(time.Now())
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// Conditions lists what people should see now, with the sentences they read.
+func (w *Watcher) Conditions() []hallsync.Condition {
+	found := w.tracker.Visible(time.Now())
+	out := make([]hallsync.Condition, 0, len(found))
+	for _, f := range found {
+		text, _ := w.texts.Text(string(f.Code), map[string]string{"subject": f.Subject, "detail": f.Detail})
+		out = append(out, hallsync.Condition{
+			Code: string(f.Code), Subject: f.Subject, Severity: string(f.Severity), Title: text.Title, Advice: text.Advice, Since: f.Since,
+		})
+	}
+	return out
+}
+
+func (w *Watcher) look(now time.Time) {
+	w.box(now)
+	if w.src.Uplink != nil {
+		w.uplink(w.src.Uplink())
+	}
+	if w.src.Devices != nil {
+		for _, d := range w.src.Devices() {
+			code := health.Code("")
+			if d.Code != "" {
+				code = health.Code("device_" + d.Code)
+			}
+			w.tracker.Only(code, health.DeviceCodes(), d.Name, "")
+		}
+	}
+	if w.src.Cameras != nil {
+		w.cameras(w.src.Cameras())
+	}
+	if w.src.Hall != nil {
+		w.slips()
+	}
+}
+
+// box looks at the machine itself.
+func (w *Watcher) box(now time.Time) {
+	w.tracker.Set(health.ClockUnset, "", now.Year() < firstSane, "")
+	w.tracker.Set(health.ConfigLastGood, "", w.src.LastGood, "")
+	w.tracker.Set(health.StorageFailed, "", w.src.Reset != "", w.src.Reset)
+	if w.src.DiskSync != nil {
+		d := w.src.DiskSync()
+		w.tracker.Set(health.DiskSlow, "", d > slowSync, d.String())
+	}
+	if free, err := freeBytes(w.src.Data); err == nil {
+		w.tracker.Set(health.DiskFull, "", free < lowSpace, "")
+	}
+}
+
+func freeBytes(dir string) (uint64, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return 0, err
+	}
+	return fs.Bavail * uint64(fs.Bsize), nil
+}
+
+func (w *Watcher) uplink(st uplink.Status) {
+	w.tracker.Set(health.UplinkDown, "", !st.Connected, "")
+	w.tracker.Set(health.UplinkRefused, "", st.Refused, "")
+	w.tracker.Set(health.UplinkRejected, "", st.Rejected > 0, "")
+	w.tracker.Set(health.EpochStale, "", st.Stale, "")
+	w.tracker.Set(health.LogBacklog, "", st.Lag > backlog, "")
+	w.tracker.Set(health.ClockOffset, "", st.Offset > offset || st.Offset < -offset, st.Offset.String())
+}
+
+// cameras tells a node that is away from cameras that are.
+func (w *Watcher) cameras(all []hallsync.CameraStatus) {
+	down := false
+	of := []health.Code{health.CameraOffline, health.CameraAuthFailed, health.CameraDegraded}
+	for _, c := range all {
+		node := strings.HasPrefix(c.Reason, "node_")
+		down = down || node
+		code := health.Code("")
+		switch {
+		case node:
+		case c.State == "offline":
+			code = health.CameraOffline
+		case c.State == "auth_failed":
+			code = health.CameraAuthFailed
+		case c.State == "degraded":
+			code = health.CameraDegraded
+		}
+		w.tracker.Only(code, of, c.Code, c.Reason)
+	}
+	w.tracker.Set(health.RelayDown, "", down, "")
+}
+
+// slips warns of people who wait without their slip.
+func (w *Watcher) slips() {
+	now := map[string]bool{}
+	w.src.Hall(func(s *queue.State, _ hallsync.Seq) {
+		for _, t := range s.FailedSlips() {
+			now[t.Printer] = true
+		}
+	})
+	for place := range w.slipless {
+		if !now[place] {
+			w.tracker.Set(health.SlipFailed, place, false, "")
+		}
+	}
+	for place := range now {
+		w.tracker.Set(health.SlipFailed, place, true, "")
+	}
+	w.slipless = now
+}
