@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// socketName is the demo's control socket in its directory.
+const socketName = "sim.sock"
+
+type (
+	tapRequest     struct{ Person int }
+	scanRequest    struct{ Payload string }
+	pressRequest   struct{ Key string }
+	plugRequest    struct{ Device string }
+	programRequest struct{ Program string }
+	paperRequest   struct{ Device, State string }
+)
+
+// cardWait is how long a tapped card lies on the reader before its owner gives up.
+const cardWait = 10 * time.Second
+
+// control serves the commands of other shells on a unix socket until ctx ends.
+func (h *demoHall) control(ctx context.Context) error {
+	s := h.station
+	path := filepath.Join(h.opts.dir, socketName)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	mux := http.NewServeMux()
+	handle(mux, "/tap-card", func(r tapRequest) (string, error) { return tap(ctx, s, r.Person) })
+	handle(mux, "/scan", func(r scanRequest) (string, error) {
+		ok, err := s.scanner.Scan(r.Payload)
+		if err == nil && !ok {
+			err = errors.New("the scanner is unplugged")
+		}
+		return "scanned", err
+	})
+	handle(mux, "/press", func(r pressRequest) (string, error) { return "pressed", s.press(r.Key) })
+	handle(mux, "/unplug", func(r plugRequest) (string, error) { return r.Device + " unplugged", s.unplug(r.Device) })
+	handle(mux, "/plug", func(r plugRequest) (string, error) { return r.Device + " plugged in", s.plug(r.Device) })
+	handle(mux, "/paper", func(r paperRequest) (string, error) {
+		return r.Device + " paper " + r.State, s.paper(r.Device, r.State)
+	})
+	handle(mux, "/stop", func(r programRequest) (string, error) {
+		return r.Program + " stopped", h.program(r.Program, (*service).halt)
+	})
+	handle(mux, "/start", func(r programRequest) (string, error) {
+		return r.Program + " starts", h.program(r.Program, (*service).resume)
+	})
+	handle(mux, "/look", func(r plugRequest) (string, error) { return s.look(r.Device) })
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	<-ctx.Done()
+	err = srv.Close()
+	<-done
+	return err
+}
+
+// program does something to the cloud or the agent.
+func (h *demoHall) program(name string, do func(*service) error) error {
+	switch name {
+	case "cloud":
+		return do(h.cloud)
+	case "agent":
+		return do(h.agent)
+	}
+	return fmt.Errorf("the programs are cloud and agent, not %q", name)
+}
+
+func tap(ctx context.Context, s *station, n int) (string, error) {
+	if n < 1 || n > len(people) {
+		return "", fmt.Errorf("there are people 1 to %d", len(people))
+	}
+	select {
+	case <-s.reader.Tap(people[n-1]):
+		return "card read", nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-time.After(cardWait):
+		return "", errors.New("nobody read the card")
+	}
+}
+
+// handle makes one command: JSON in, a sentence or an error out.
+func handle[T any](mux *http.ServeMux, path string, do func(T) (string, error)) {
+	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		var body T
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&body); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		answer, err := do(body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		fmt.Fprintln(w, answer)
+	})
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"halledge/test/fakes/camera"
+)
+
+// demoOptions come from the command line and from the environment that make run passes on.
+type demoOptions struct {
+	dir  string // of everything the demo writes
+	bin  string // of hall-agent and hall-cloud
+	base int    // first port; 0: the system chooses every port; -1: the usual ports
+	keep bool   // go on with the data of the last demo
+}
+
+func demoCommand() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use: "demo", Short: "Run a whole hall: cloud, agent, devices and cameras", Args: cobra.NoArgs,
+		Long: "Run a whole hall: the real cloud and agent with simulated devices and cameras.\n" +
+			"DEMO_BASE_PORT=n moves all ports to n and above, 0 lets the system choose; DEMO_KEEP=1 goes on with the last data.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.fromEnvironment(); err != nil {
+				return usageError{err}
+			}
+			return runDemo(cmd.Context(), o, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVar(&o.dir, "dir", "var/demo", "directory of everything the demo writes")
+	cmd.Flags().StringVar(&o.bin, "bin", "", "directory of hall-agent and hall-cloud (default: this program's)")
+	return cmd
+}
+
+func (o *demoOptions) fromEnvironment() error {
+	o.base = -1
+	if s := os.Getenv("DEMO_BASE_PORT"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 0 || n > 65500 {
+			return fmt.Errorf("DEMO_BASE_PORT=%q is not a port", s)
+		}
+		o.base = n
+	}
+	o.keep = os.Getenv("DEMO_KEEP") != "" && os.Getenv("DEMO_KEEP") != "0"
+	return nil
+}
+
+// port gives the n-th port of the demo, usual is where it is by default.
+func (o *demoOptions) port(n, usual int) int {
+	switch o.base {
+	case -1:
+		return usual
+	case 0:
+		return 0
+	default:
+		return o.base + n
+	}
+}
+
+// runDemo starts everything, writes demo.json, and stops everything in order when ctx ends or a program dies.
+func runDemo(ctx context.Context, o demoOptions, out io.Writer) (err error) {
+	if o.dir, err = filepath.Abs(o.dir); err != nil {
+		return err
+	}
+	if o.bin == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		o.bin = filepath.Dir(self)
+	}
+	if err := freshDir(o); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	slips, err := newSlipBox(filepath.Join(o.dir, "slips"), log)
+	if err != nil {
+		return err
+	}
+	st, err := newStation(filepath.Join(o.dir, "dev"), slips.drop)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.close()) }()
+	cams, err := camera.Start(camera.Options{User: "admin", Password: cameraPassword, Paths: cameraPaths()})
+	if err != nil {
+		return fmt.Errorf("cameras: %w", err)
+	}
+	defer cams.Close()
+	sec, err := loadSecrets(o.dir)
+	if err != nil {
+		return err
+	}
+	h := newDemoHall(o, sec, st, cams)
+	defer func() { err = errors.Join(err, h.stop()) }()
+	if err := h.start(ctx); err != nil {
+		return err
+	}
+	return h.serve(ctx, out)
+}
+
+// serve keeps the programs and the control socket until ctx ends. The socket ends before the devices do.
+func (h *demoHall) serve(ctx context.Context, out io.Writer) error {
+	cctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	failed := make(chan error, 3)
+	for _, part := range []func(context.Context) error{h.cloud.keep, h.agent.keep, h.control} {
+		wg.Go(func() { failed <- part(cctx) })
+	}
+	if err := h.writeDemoJSON(); err != nil {
+		return err
+	}
+	fmt.Fprint(out, h.banner())
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out, "\nstopping …")
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// freshDir empties the demo's directory unless the data are kept.
+func freshDir(o demoOptions) error {
+	if !o.keep {
+		for _, name := range []string{"agent", "cloud", "slips", "logs", "dev", "demo.json"} {
+			if err := os.RemoveAll(filepath.Join(o.dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	// Links of devices that a killed demo left behind would block the new ones.
+	if err := os.RemoveAll(filepath.Join(o.dir, "dev")); err != nil {
+		return err
+	}
+	for _, name := range []string{"agent", "cloud", "logs"} {
+		if err := os.MkdirAll(filepath.Join(o.dir, name), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends the agent first, so that its last facts still reach the cloud.
+func (h *demoHall) stop() error {
+	return errors.Join(h.agent.halt(), h.cloud.halt())
+}
+
+// banner is what a newcomer reads after make run.
+func (h *demoHall) banner() string {
+	var b strings.Builder
+	line := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
+	agent, s := h.agentURL(), h.secrets
+	line("")
+	line("HallEdge 演示大厅已就绪 · the demo hall is up")
+	line("")
+	line("  取号机 kiosk     %s/kiosk/1?token=%s", agent, s.Kiosk)
+	line("  叫号屏 screen    %s/screen/1?token=%s", agent, s.Screen)
+	for _, p := range demoStaff {
+		line("  窗口 window %s    %s/window/%s   工号 %s  PIN %s", p.window, agent, p.window, p.id, s.PINs[p.id])
+	}
+	line("  运维 ops         %s/ops?token=%s", agent, s.Ops)
+	line("  运行中心 console %s   %s / %s", h.cloudURL(), adminUser, s.Admin)
+	line("")
+	line("  bin/hall-sim tap-card     刷身份证 a citizen taps a card, then press 取号 at the kiosk")
+	line("  bin/hall-sim scan         扫粤省事码 a citizen shows a code")
+	line("  bin/hall-sim press next   物理叫号器 the pad of window 1 calls the next")
+	line("  bin/hall-sim unplug kiosk-1.printer  ·  bin/hall-agent doctor --config %s", h.agentConfig())
+	line("")
+	line("  小票 slips %s   ·   全部地址 %s   ·   Ctrl-C 停止", filepath.Join(h.opts.dir, "slips"), filepath.Join(h.opts.dir, "demo.json"))
+	line("")
+	return b.String()
+}
+
+func (h *demoHall) writeDemoJSON() error {
+	raw, err := json.MarshalIndent(h.describe(), "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeWhole(filepath.Join(h.opts.dir, "demo.json"), append(raw, '\n'))
+}

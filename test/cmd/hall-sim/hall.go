@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"text/template"
+
+	"halledge/agent/kit/phc"
+	"halledge/test/fakes/camera"
+)
+
+// The demo's hall: the city's own, with two windows, three queues and two cameras.
+const (
+	hallCode  = "440900000000001"
+	hallName  = "茂名市政务服务大厅（演示）"
+	adminUser = "admin"
+	videoUser = "viewer"
+
+	cameraPassword = "demo-camera" // of a camera that is no camera
+)
+
+var demoStaff = [...]struct{ id, name, window string }{
+	{"1001", "测试一", "1"},
+	{"1002", "测试二", "2"},
+}
+
+var demoCameras = [...]struct {
+	code, name string
+	scene      int
+}{
+	{hallCode + "-CM001", "茂名市-市政务服务大厅-入口01", 1},
+	{hallCode + "-CM002", "茂名市-市政务服务大厅-等候区01", 3},
+}
+
+//go:embed agent.yaml.tmpl
+var agentTemplate string
+
+//go:embed hall.yaml.tmpl
+var planTemplate string
+
+//go:embed cloud.yaml.tmpl
+var cloudTemplate string
+
+// demoHall is the running demo.
+type demoHall struct {
+	opts    demoOptions
+	secrets secrets
+	station *station
+	cameras *camera.Cameras
+
+	cloud, agent *service
+
+	mu      sync.Mutex // guards the addresses, which change once: from wished to real
+	cloudAt cloudReady
+	agentAt agentReady
+}
+
+// cloudReady and agentReady are the ready files of the two programs: where they listen.
+type (
+	cloudReady struct{ HTTP, MQTT, RTSP, WebRTC string }
+	agentReady struct{ HTTP string }
+)
+
+func (h *demoHall) agentURL() string    { a, _ := h.at(); return "http://" + a.HTTP }
+func (h *demoHall) cloudURL() string    { _, c := h.at(); return "http://" + c.HTTP }
+func (h *demoHall) agentConfig() string { return filepath.Join(h.opts.dir, "agent", "agent.yaml") }
+func (h *demoHall) cloudConfig() string { return filepath.Join(h.opts.dir, "cloud", "cloud.yaml") }
+func (h *demoHall) database() string    { return filepath.Join(h.opts.dir, "cloud", "cloud.db") }
+
+func newDemoHall(o demoOptions, sec secrets, st *station, cams *camera.Cameras) *demoHall {
+	h := &demoHall{
+		opts: o, secrets: sec, station: st, cameras: cams,
+		cloudAt: cloudReady{
+			HTTP: loopback(o.port(1, 9090)), MQTT: loopback(o.port(2, 1883)), RTSP: loopback(o.port(3, 8554)),
+			WebRTC: loopback(o.port(4, 8189)),
+		},
+		agentAt: agentReady{HTTP: loopback(o.port(0, 8080))},
+	}
+	noted := func() {
+		if err := h.writeDemoJSON(); err != nil {
+			h.log("demo.json not written", err)
+		}
+	}
+	h.cloud = newService("hall-cloud", h.launchCloud, noted)
+	h.agent = newService("hall-agent", h.launchAgent, noted)
+	return h
+}
+
+// log tells about a fault of the demo itself.
+func (h *demoHall) log(what string, err error) {
+	fmt.Fprintf(os.Stderr, "hall-sim: %s: %v\n", what, err)
+}
+
+// start brings the cloud up, then the agent that reports to it.
+func (h *demoHall) start(ctx context.Context) error {
+	if err := h.writeSecrets(); err != nil {
+		return err
+	}
+	if err := h.cloud.start(ctx); err != nil {
+		return err
+	}
+	if err := h.render(filepath.Join(h.opts.dir, "agent", "hall.yaml"), planTemplate, h.planValues()); err != nil {
+		return err
+	}
+	return h.agent.start(ctx)
+}
+
+// launchCloud starts the cloud where it was before, if it ran before.
+func (h *demoHall) launchCloud(ctx context.Context) (*child, error) {
+	if err := h.render(h.cloudConfig(), cloudTemplate, h.cloudValues()); err != nil {
+		return nil, err
+	}
+	var at cloudReady
+	c, err := start(ctx, h.opts.dir, "hall-cloud", &at, filepath.Join(h.opts.bin, "hall-cloud"), "run", "--config", h.cloudConfig())
+	if err == nil {
+		h.mu.Lock()
+		h.cloudAt = at
+		h.mu.Unlock()
+	}
+	return c, err
+}
+
+func (h *demoHall) launchAgent(ctx context.Context) (*child, error) {
+	if err := h.render(h.agentConfig(), agentTemplate, h.agentValues()); err != nil {
+		return nil, err
+	}
+	var at agentReady
+	c, err := start(ctx, h.opts.dir, "hall-agent", &at, filepath.Join(h.opts.bin, "hall-agent"), "run", "--config", h.agentConfig())
+	if err == nil {
+		h.mu.Lock()
+		h.agentAt = at
+		h.mu.Unlock()
+	}
+	return c, err
+}
+
+// at gives where the programs are.
+func (h *demoHall) at() (agentReady, cloudReady) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.agentAt, h.cloudAt
+}
+
+func (h *demoHall) render(path, text string, values any) error {
+	t, err := template.New(filepath.Base(path)).Option("missingkey=error").Parse(text)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, values); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o600)
+}
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func (h *demoHall) cloudValues() map[string]any {
+	s := h.secrets
+	_, at := h.at()
+	return map[string]any{
+		"Database": h.database(), "HTTP": at.HTTP, "MQTT": at.MQTT, "RTSP": at.RTSP, "WebRTC": at.WebRTC,
+		"Admin": adminUser, "AdminHash": hash(s.Admin), "Hall": hallCode, "Name": hallName,
+		"MQTTHash": hash(s.MQTT), "Viewer": videoUser, "Cameras": h.cameraValues(),
+	}
+}
+
+type cameraValues struct {
+	Code, Name, URL string
+	Scene           int
+}
+
+func (h *demoHall) cameraValues() (out []cameraValues) {
+	for i, c := range demoCameras {
+		out = append(out, cameraValues{Code: c.code, Name: c.name, Scene: c.scene, URL: h.cameras.URL(fmt.Sprint("/cam", i+1))})
+	}
+	return out
+}
+
+func (h *demoHall) planValues() map[string]any {
+	type person struct{ ID, Name, PIN, Window string }
+	var staff []person
+	for _, p := range demoStaff {
+		staff = append(staff, person{p.id, p.name, hash(h.secrets.PINs[p.id]), p.window})
+	}
+	return map[string]any{"Staff": staff}
+}
+
+func (h *demoHall) agentValues() map[string]any {
+	type dev struct{ Name, Model, Path string }
+	var devs []dev
+	for _, d := range devices {
+		devs = append(devs, dev{d.name, d.model, h.station.path(d.name)})
+	}
+	agent, cloud := h.at()
+	return map[string]any{
+		"Hall": hallCode, "Name": hallName, "Data": filepath.Join(h.opts.dir, "agent", "data"),
+		"HTTP": agent.HTTP, "MQTT": "tcp://" + cloud.MQTT, "Node": "rtsp://" + cloud.RTSP,
+		"Devices": devs, "Cameras": h.cameraValues(),
+	}
+}
+
+// writeSecrets writes the files that the two configurations refer to.
+func (h *demoHall) writeSecrets() error {
+	s := h.secrets
+	for dir, files := range map[string]map[string]string{
+		"agent": {
+			"kiosk.token": s.Kiosk, "screen.token": s.Screen, "staff.token": s.Staff, "ops.token": s.Ops,
+			"cloud.password": s.MQTT, "relay.password": s.Publish, "camera.password": cameraPassword,
+		},
+		"cloud": {"api.token": s.API, "viewer.token": s.Viewer, "publish.password": s.Publish},
+	} {
+		dir := filepath.Join(h.opts.dir, dir, "secrets")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func hash(secret string) string { return phc.New([]byte(secret)).String() }
+
+func cameraPaths() []string {
+	var out []string
+	for i := range demoCameras {
+		out = append(out, fmt.Sprint("/cam", i+1))
+	}
+	return out
+}

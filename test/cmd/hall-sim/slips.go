@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"halledge/test/fakes/hardware"
+)
+
+// slipBox is where the printer's slips fall: <number>-<n>.txt and .png, n counting the slips of one number.
+type slipBox struct {
+	dir     string
+	painter *hardware.Painter
+	log     *slog.Logger
+
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func newSlipBox(dir string, log *slog.Logger) (*slipBox, error) {
+	painter, err := hardware.NewPainter()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return &slipBox{dir: dir, painter: painter, log: log, count: map[string]int{}}, nil
+}
+
+// drop writes one slip. The picture comes first: who waits for the text finds both.
+func (b *slipBox) drop(s hardware.Slip) {
+	number := s.Number
+	if number == "" {
+		number = "test"
+	}
+	b.mu.Lock()
+	b.count[number]++
+	name := filepath.Join(b.dir, fmt.Sprintf("%s-%d", number, b.count[number]))
+	b.mu.Unlock()
+	var picture bytes.Buffer
+	err := b.painter.PNG(&picture, s)
+	if err == nil {
+		err = writeWhole(name+".png", picture.Bytes())
+	}
+	if err == nil {
+		err = writeWhole(name+".txt", []byte(s.Text()))
+	}
+	if err != nil {
+		b.log.Error("slip not written", "slip", name, "error", err)
+		return
+	}
+	b.log.Info("slip printed", "slip", name)
+}
+
+// writeWhole makes a file appear complete or not at all.
+func writeWhole(path string, data []byte) error {
+	tmp := path + ".tmp"
+	if err := os.WriteFile(tmp, data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"halledge/drivers/drivertest/farend"
+	"halledge/firmware-protocols/escpos"
+	"halledge/firmware-protocols/modbus"
+	"halledge/firmware-protocols/sdt"
+	"halledge/test/fakes/hardware"
+)
+
+// station is the simulated hall's hardware, each device on a pseudo-terminal behind a stable link.
+type station struct {
+	dir string // of the links
+
+	printer *hardware.Printer
+	reader  *hardware.CardReader
+	scanner *hardware.Scanner
+	panel   *hardware.Panel
+	pad     *hardware.Pad
+
+	mu    sync.Mutex
+	lines map[string]*farend.PTY
+	in    map[string]bool
+}
+
+// devices are the names of the demo's devices and their class and model.
+var devices = [...]struct{ name, class, model string }{
+	{"kiosk-1.printer", "printer", "generic-80"},
+	{"kiosk-1.idcard", "idcard", "generic-sdt"},
+	{"kiosk-1.scanner", "scanner", "generic-serial"},
+	{"hall.led", "screen", "onbon-k"},
+	{"window-1.pad", "callpad", "halledge-pad"},
+}
+
+func newStation(dir string, out func(hardware.Slip)) (*station, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	s := &station{
+		dir: dir, printer: hardware.NewPrinter(out), reader: &hardware.CardReader{}, scanner: &hardware.Scanner{},
+		panel: hardware.NewPanel(1, nil), pad: hardware.NewPad(1),
+		lines: map[string]*farend.PTY{}, in: map[string]bool{},
+	}
+	serve := map[string]farend.Serve{
+		"kiosk-1.printer": s.printer.Serve, "kiosk-1.idcard": s.reader.Serve, "kiosk-1.scanner": s.scanner.Serve,
+		"hall.led": s.panel.Serve, "window-1.pad": s.pad.Serve,
+	}
+	for _, d := range devices {
+		s.lines[d.name] = farend.NewPTY(s.path(d.name), serve[d.name])
+		if err := s.plug(d.name); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+	}
+	return s, nil
+}
+
+func (s *station) path(device string) string { return filepath.Join(s.dir, device) }
+
+// pty is the terminal behind a device's link while it is plugged in.
+func (s *station) pty(device string) string {
+	target, err := os.Readlink(s.path(device))
+	if err != nil {
+		return ""
+	}
+	return target
+}
+
+func (s *station) plug(device string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line := s.lines[device]
+	switch {
+	case line == nil:
+		return fmt.Errorf("no device %q", device)
+	case s.in[device]:
+		return nil
+	}
+	if err := line.Plug(); err != nil {
+		return err
+	}
+	s.in[device] = true
+	return nil
+}
+
+func (s *station) unplug(device string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line := s.lines[device]
+	if line == nil {
+		return fmt.Errorf("no device %q", device)
+	}
+	s.in[device] = false
+	return line.Unplug()
+}
+
+func (s *station) close() (err error) {
+	for _, d := range devices {
+		if s.lines[d.name] != nil {
+			err = errors.Join(err, s.unplug(d.name))
+		}
+	}
+	return err
+}
+
+func (s *station) paper(device, state string) error {
+	if device != "kiosk-1.printer" {
+		return fmt.Errorf("%q has no paper", device)
+	}
+	if state != "out" && state != "low" && state != "ok" {
+		return fmt.Errorf("paper is out, low or ok, not %q", state)
+	}
+	s.printer.Set(func(st *escpos.Status) {
+		st.PaperEnd, st.PaperStop = state == "out", state == "out"
+		st.Offline = state == "out"
+		st.NearEnd = state != "ok"
+	})
+	return nil
+}
+
+// padKeys are the keys a pad has, by the words of hall-sim press.
+var padKeys = map[string]modbus.PadKey{
+	"next": modbus.PadNext, "recall": modbus.PadRecall, "pass": modbus.PadPass, "pause": modbus.PadPause, "resume": modbus.PadResume,
+	"login": modbus.PadLogin, "logout": modbus.PadLogout, "finish": modbus.PadFinish,
+}
+
+func (s *station) press(key string) error {
+	k, ok := padKeys[strings.ToLower(key)]
+	if !ok {
+		return fmt.Errorf("the pad has no key %q", key)
+	}
+	s.pad.Press(k)
+	return nil
+}
+
+// people are invented: region 991101 is not assigned to any place.
+var people = [...]sdt.Card{
+	person("测试甲", sdt.Male, "991101199003070016"),
+	person("测试乙", sdt.Female, "991101198811120021"),
+}
+
+func person(name string, sex sdt.Sex, number string) sdt.Card {
+	return sdt.Card{
+		Kind: sdt.Resident, Name: sdt.NewPrivate(name), Sex: sex, EthnicCode: "01", Birth: sdt.NewPrivate(number[6:14]),
+		Address: sdt.NewPrivate("测试省测试市测试路1号"), Number: sdt.NewPrivate(number),
+	}
+}
+
+// look gives what a device shows.
+func (s *station) look(device string) (string, error) {
+	switch device {
+	case "hall.led":
+		return strings.Join(s.panel.Lines(), "\n"), nil
+	case "window-1.pad":
+		d := s.pad.Display()
+		return fmt.Sprintf("%s waiting=%d state=%d", d.Number, d.Waiting, d.State), nil
+	}
+	return "", fmt.Errorf("%q shows nothing", device)
+}
