@@ -1,0 +1,154 @@
+package arch
+
+import (
+	"strings"
+	"testing"
+)
+
+// rule says what the packages below From may import of ours. A package belongs to the rule with the longest From. Names
+// that end in / mean everything below; the others are single packages, and one that is gone fails the test, so that no
+// rule outlives what it speaks of.
+type rule struct {
+	from   string
+	may    []string
+	tests  []string // what test files may import beyond that
+	reason string
+}
+
+var rules = []rule{
+	{"firmware-protocols/", []string{"firmware-protocols/internal/"}, nil,
+		"a codec is pure: bytes in, values out, usable and testable without any of our program"},
+	{"drivers/device", nil, nil,
+		"the interfaces know neither who implements them nor who uses them"},
+	{"drivers/registry", []string{"drivers/device", "drivers/internal/"}, []string{"drivers/drivertest/"},
+		"the registry knows drivers by name only; the list of them is builtin"},
+	{"drivers/builtin", []string{"drivers/"}, []string{"configs"},
+		"the one visible list of drivers"},
+	{"drivers/internal/", []string{"drivers/device", "drivers/internal/"}, []string{"drivers/drivertest/"},
+		"lines and sessions serve every driver and know none"},
+	{"drivers/drivertest/", []string{"drivers/device", "drivers/drivertest/", "drivers/internal/", "drivers/registry", "firmware-protocols/"}, nil,
+		"conformance suites test any driver through the interfaces"},
+	{"drivers/", []string{"drivers/device", "drivers/registry", "drivers/internal/", "firmware-protocols/"},
+		[]string{"drivers/drivertest/", "configs"},
+		"a driver is one folder: no driver leans on another one, on the agent or on the cloud"},
+	{"configs", nil, nil,
+		"configs is data; everybody may read it, so it depends on nobody"},
+	{"agent/kit/", nil, nil,
+		"kit packages are leaves that agent and cloud share"},
+	{"agent/internal/queue", []string{"firmware-protocols/hallsync"}, nil,
+		"the rules of the queue are pure: the same facts always give the same state"},
+	{"agent/", []string{"agent/", "drivers/", "firmware-protocols/", "configs"}, []string{"test/fakes/"},
+		"the hall works without the cloud; they share hallsync and nothing else"},
+	{"cloud/", []string{"cloud/", "firmware-protocols/hallsync", "agent/kit/", "configs"}, []string{"test/fakes/"},
+		"the cloud knows halls by the contract only, never by the agent's code or drivers"},
+	{"test/", []string{"test/", "firmware-protocols/", "drivers/", "configs", "agent/kit/"}, nil,
+		"tests of the whole drive the binaries from outside, as people and other systems do"},
+}
+
+// outside says which packages alone may import a library.
+var outside = []struct {
+	library string
+	only    []string
+	reason  string
+}{
+	{"github.com/tarm/serial", []string{"drivers/internal/transport"},
+		"it cannot tell a time-out from an unplug; transport hides that from everybody"},
+	{"github.com/goccy/go-yaml", []string{"agent/kit/strictyaml", "agent/kit/problem", "agent/internal/config", "drivers/registry", "configs", "test/", "cloud/internal/web/api"},
+		"configuration goes through strictyaml, so that every fault comes with its line"},
+	{"go.etcd.io/bbolt", []string{"agent/internal/store", "test/"},
+		"one writer: nobody else may open the log"},
+	{"github.com/eclipse/paho.mqtt.golang", []string{"agent/internal/uplink", "cloud/", "test/"},
+		"the uplink owns the session with the cloud"},
+}
+
+// ruleFor gives the rule of a package, nil if there is none.
+func ruleFor(path string) *rule {
+	var best *rule
+	for i := range rules {
+		if covers(rules[i].from, path) && (best == nil || len(rules[i].from) > len(best.from)) {
+			best = &rules[i]
+		}
+	}
+	return best
+}
+
+func covers(pattern, path string) bool {
+	return path == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(path+"/", pattern)
+}
+
+func anyCovers(patterns []string, path string) bool {
+	for _, p := range patterns {
+		if covers(p, path) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	for _, p := range theModule(t).packages {
+		r := ruleFor(p.path())
+		if r == nil {
+			t.Errorf("%s: no import rule speaks of it; add one with its reason", p.path())
+			continue
+		}
+		check := func(imports, may []string, kind string) {
+			for _, imp := range imports {
+				to, ours := strings.CutPrefix(imp, modulePath)
+				if ours && to != p.path() && !anyCovers(may, to) {
+					t.Errorf("%s%s imports %s: %s", p.path(), kind, to, r.reason)
+				}
+			}
+		}
+		check(p.Imports, r.may, "")
+		testMay := append(append([]string{}, r.may...), r.tests...)
+		check(p.TestImports, testMay, " (test)")
+		check(p.XTestImports, testMay, " (test)")
+	}
+}
+
+func TestLibrariesStayWhereTheyBelong(t *testing.T) {
+	for _, o := range outside {
+		used := false
+		for _, p := range theModule(t).packages {
+			for _, imp := range p.Imports {
+				if imp != o.library && !strings.HasPrefix(imp, o.library+"/") {
+					continue
+				}
+				used = true
+				if !anyCovers(o.only, p.path()) {
+					t.Errorf("%s imports %s: %s", p.path(), imp, o.reason)
+				}
+			}
+		}
+		if !used {
+			t.Errorf("nobody imports %s any more: remove its rule", o.library)
+		}
+	}
+}
+
+func TestRulesSpeakOfWhatIsThere(t *testing.T) {
+	packages := theModule(t).packages
+	there := func(pattern string) bool {
+		for _, p := range packages {
+			if covers(pattern, p.path()) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, r := range rules {
+		for _, pattern := range append(append([]string{r.from}, r.may...), r.tests...) {
+			if !there(pattern) {
+				t.Errorf("rule of %s names %s, which is gone", r.from, pattern)
+			}
+		}
+	}
+	for _, o := range outside {
+		for _, pattern := range o.only {
+			if !there(pattern) {
+				t.Errorf("rule of %s names %s, which is gone", o.library, pattern)
+			}
+		}
+	}
+}
