@@ -1,7 +1,6 @@
 package halls
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -18,8 +17,8 @@ type Change struct {
 // Follower follows the changes of all halls. What changes twice before it is read comes once: a slow reader gets fewer changes,
 // never old ones, and needs no more memory than one entry for each hall.
 type Follower struct {
-	board *Board
-	wake  chan struct{}
+	board  *Board
+	signal chan struct{}
 
 	mu      sync.Mutex
 	pending map[hallsync.HallID]Parts
@@ -27,7 +26,7 @@ type Follower struct {
 
 // Follow begins to follow. Close ends it.
 func (b *Board) Follow() *Follower {
-	f := &Follower{board: b, wake: make(chan struct{}, 1), pending: map[hallsync.HallID]Parts{}}
+	f := &Follower{board: b, signal: make(chan struct{}, 1), pending: map[hallsync.HallID]Parts{}}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.followers[f] = struct{}{}
@@ -41,27 +40,21 @@ func (f *Follower) Close() {
 	delete(f.board.followers, f)
 }
 
-// Next waits for changes and gives them in order of hall code. It fails only when ctx ends.
-func (f *Follower) Next(ctx context.Context) ([]Change, error) {
-	for {
-		f.mu.Lock()
-		pending := f.pending
-		f.pending = map[hallsync.HallID]Parts{}
-		f.mu.Unlock()
-		if len(pending) > 0 {
-			changes := make([]Change, 0, len(pending))
-			for _, id := range slices.Sorted(maps.Keys(pending)) {
-				s, _ := f.board.Get(id)
-				changes = append(changes, Change{Status: s, Parts: pending[id]})
-			}
-			return changes, nil
-		}
-		select {
-		case <-f.wake:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+// Signal has a value when there is something to Take.
+func (f *Follower) Signal() <-chan struct{} { return f.signal }
+
+// Take gives what has changed since the last time, in order of hall code, and does not wait.
+func (f *Follower) Take() []Change {
+	f.mu.Lock()
+	pending := f.pending
+	f.pending = map[hallsync.HallID]Parts{}
+	f.mu.Unlock()
+	changes := make([]Change, 0, len(pending))
+	for _, id := range slices.Sorted(maps.Keys(pending)) {
+		s, _ := f.board.Get(id)
+		changes = append(changes, Change{Status: s, Parts: pending[id]})
 	}
+	return changes
 }
 
 // tell notes a change for every follower.
@@ -74,7 +67,7 @@ func (b *Board) tell(id hallsync.HallID, parts Parts) {
 		f.pending[id] |= parts
 		f.mu.Unlock()
 		select {
-		case f.wake <- struct{}{}:
+		case f.signal <- struct{}{}:
 		default:
 		}
 	}
