@@ -29,16 +29,16 @@ type Line struct {
 	Parity string `yaml:"parity"`
 }
 
-// under gives c with the model's defaults where c is silent.
-func (l Line) under(c Connect) Connect {
+// At gives c with the model's defaults where c is silent.
+func (m Model) At(c Connect) Connect {
 	if c.Serial == "" {
 		return c
 	}
 	if c.Baud == 0 {
-		c.Baud = l.Baud
+		c.Baud = m.Connect.Baud
 	}
 	if c.Parity == "" {
-		c.Parity = l.Parity
+		c.Parity = m.Connect.Parity
 	}
 	return c
 }

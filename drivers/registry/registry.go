@@ -61,7 +61,7 @@ func (r *Registry) Names() []string {
 	return names
 }
 
-// Shares reports whether several devices of model m may use one connection.
+// Shares reports whether several devices of model m may stand on one line.
 func (r *Registry) Shares(m Model) bool { return r.drivers[m.Driver].Bus }
 
 // Site is what the site says about one device.
@@ -79,7 +79,7 @@ func (r *Registry) Build(m Model, site Site, log *slog.Logger) (device.Device, e
 	}
 	cfg := Config{
 		Name:    site.Name,
-		Connect: m.Connect.under(site.Connect),
+		Connect: m.At(site.Connect),
 		Options: merge(m.Options, site.Options),
 		Log:     log.With("device", site.Name),
 	}
