@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"halledge/drivers/escpos"
+	"halledge/drivers/linescanner"
 	"halledge/drivers/registry"
 	"halledge/drivers/sdtreader"
 )
@@ -10,7 +11,8 @@ import (
 // All gives the drivers by the name that model files use.
 func All() *registry.Registry {
 	return registry.New(map[string]registry.Driver{
-		"escpos":    {New: escpos.New},
-		"sdtreader": {New: sdtreader.New},
+		"escpos":      {New: escpos.New},
+		"linescanner": {New: linescanner.New},
+		"sdtreader":   {New: sdtreader.New},
 	})
 }

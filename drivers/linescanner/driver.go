@@ -1,0 +1,171 @@
+// Package linescanner drives bar- and QR-code scanners on a serial line: real RS-232, USB virtual COM ports and serial servers.
+package linescanner
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"halledge/drivers/device"
+	"halledge/drivers/internal/session"
+	"halledge/drivers/internal/transport"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/scan"
+)
+
+// backlog is how many codes wait for their reader. An older code is of no use to anybody: its citizen has gone on.
+const backlog = 4
+
+// Scanner is one scanner. It implements device.Scanner.
+type Scanner struct {
+	cfg     registry.Config
+	session *session.Session
+	options options
+	scans   chan device.Scan
+	hears   atomic.Pointer[chan []byte] // set while a self-test waits for the engine's answer
+
+	last   device.Secret // the last code, to know a re-read
+	lastAt time.Time
+}
+
+// options are what the configuration says.
+type options struct {
+	ssi     bool // packets of Zebra's SSI instead of lines
+	framing scan.Options
+	charset scan.Charset
+	gap     time.Duration // silence that ends a code
+	repeat  time.Duration // the same code within this is a re-read
+	engine  engine
+}
+
+// New makes a scanner; see sample.yaml for its options. Where the engine has a trigger, it implements device.SelfTester too.
+func New(cfg registry.Config) (device.Device, error) {
+	opts, err := readOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Scanner{
+		cfg:     cfg,
+		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
+		options: opts,
+		scans:   make(chan device.Scan, backlog),
+	}
+	if opts.engine.on == nil {
+		return s, nil
+	}
+	return &triggered{s}, nil
+}
+
+func readOptions(cfg registry.Config) (options, error) {
+	o := registry.NewOptions(cfg)
+	opts := options{
+		ssi: o.OneOf("protocol", "line", "line", "ssi") == "ssi",
+		framing: scan.Options{
+			End: scan.End(o.OneOf("end", string(scan.EndAuto), string(scan.EndAuto), string(scan.EndCR), string(scan.EndLF),
+				string(scan.EndCRLF), string(scan.EndETX), string(scan.EndGap))),
+			Prefix: string(o.Hex("prefix", 16)),
+			Suffix: string(o.Hex("suffix", 16)),
+			AIM:    o.Bool("aim", false),
+		},
+		charset: scan.Charset(o.OneOf("charset", string(scan.CharsetAuto), string(scan.CharsetAuto), string(scan.CharsetUTF8),
+			string(scan.CharsetGB18030))),
+		gap:    o.Duration("gap", 50*time.Millisecond, 10*time.Millisecond, time.Second),
+		repeat: o.Duration("repeat", 2*time.Second, 0, 10*time.Second),
+		engine: engines(o.OneOf("trigger", "none", "none", "honeywell", "newland", "newland_unified", "newland_register", "ssi")),
+	}
+	return opts, o.Err()
+}
+
+// Run implements device.Device.
+func (s *Scanner) Run(ctx context.Context) error {
+	defer close(s.scans)
+	return s.session.Run(ctx, s.cfg.Open, s.serve)
+}
+
+// Health implements device.Device.
+func (s *Scanner) Health() device.Health { return s.session.Health() }
+
+// Scans implements device.Scanner.
+func (s *Scanner) Scans() <-chan device.Scan { return s.scans }
+
+// decoder turns bytes into codes. answer goes back to the scanner.
+type decoder interface {
+	feed(p []byte) (codes []scan.Code, answer []byte)
+	flush() (codes []scan.Code, answer []byte)
+	pending() bool
+	garbage() int
+}
+
+// serve reads the scanner until the connection is lost.
+func (s *Scanner) serve(_ context.Context, conn transport.Conn) error {
+	s.session.Good() // a scanner says nothing before somebody scans
+	d := s.newDecoder()
+	buf := make([]byte, 1024)
+	noise := 0
+	for {
+		var until time.Time
+		if d.pending() {
+			until = time.Now().Add(s.options.gap)
+		}
+		if err := conn.SetReadDeadline(until); err != nil {
+			return err
+		}
+		n, err := conn.Read(buf)
+		var codes []scan.Code
+		var answer []byte
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			codes, answer = d.flush()
+		case err != nil:
+			return err
+		case s.overheard(buf[:n]):
+		default:
+			codes, answer = d.feed(buf[:n])
+		}
+		if len(answer) > 0 {
+			if err := send(conn, answer); err != nil {
+				return err
+			}
+		}
+		for _, code := range codes {
+			s.deliver(code)
+		}
+		s.session.Garbage(d.garbage() - noise)
+		noise = d.garbage()
+	}
+}
+
+// deliver passes a code on, unless it is noise or a re-read of the code before.
+func (s *Scanner) deliver(code scan.Code) {
+	text, ok := s.options.charset.Text(code.Data)
+	if !ok {
+		s.session.Garbage(len(code.Data))
+		return
+	}
+	now := time.Now()
+	again := !s.lastAt.IsZero() && text == s.last.Reveal() && now.Sub(s.lastAt) < s.options.repeat
+	s.last, s.lastAt = device.NewSecret(text), now
+	if again {
+		return
+	}
+	s.session.Good()
+	select {
+	case s.scans <- device.Scan{Payload: s.last, Symbology: code.AIM, At: now}:
+		s.session.Job()
+	default:
+		s.cfg.Log.Warn("scan_not_taken", "waiting", len(s.scans))
+	}
+}
+
+// sendTime is how long a scanner may take for a command of a few bytes.
+const sendTime = time.Second
+
+func send(conn transport.Conn, b []byte) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(sendTime)); err != nil {
+		return err
+	}
+	_, err := conn.Write(b)
+	return err
+}

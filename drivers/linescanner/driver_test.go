@@ -1,0 +1,405 @@
+package linescanner
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/scan"
+)
+
+// played is a scanner: it sends what send is given and answers what the host writes.
+type played struct {
+	answer func(from []byte) []byte // to what the host wrote; nil: says nothing
+
+	mu   sync.Mutex
+	line io.Writer // nil while unplugged
+	got  []byte    // all that the host ever wrote
+}
+
+func (p *played) serve(rw io.ReadWriter) {
+	p.plug(rw)
+	defer p.plug(nil)
+	buf := make([]byte, 256)
+	for {
+		n, err := rw.Read(buf)
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.got = append(p.got, buf[:n]...)
+		p.mu.Unlock()
+		if p.answer == nil {
+			continue
+		}
+		if _, err := rw.Write(p.answer(buf[:n])); err != nil {
+			return
+		}
+	}
+}
+
+func (p *played) plug(w io.Writer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.line = w
+}
+
+// send gives false while nothing is plugged in.
+func (p *played) send(b string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.line == nil {
+		return false
+	}
+	_, err := io.WriteString(p.line, b)
+	return err == nil
+}
+
+func (p *played) heard(b []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return bytes.Contains(p.got, b)
+}
+
+func TestConformance(t *testing.T) {
+	for name, c := range map[string]struct {
+		tcp     bool
+		options map[string]string
+	}{
+		"serial":  {false, map[string]string{}},
+		"TCP":     {true, map[string]string{"end": "etx"}},
+		"trigger": {false, map[string]string{"end": "etx", "trigger": "honeywell"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			drivertest.Scanner(t, func(*testing.T) drivertest.ScannerHarness {
+				p := &played{}
+				return drivertest.ScannerHarness{
+					Harness: drivertest.Harness{New: New, Options: c.options, TCP: c.tcp, Far: p.serve},
+					Scan:    func(payload string) bool { return p.send("\x02" + payload + "\x03") },
+				}
+			})
+		})
+	}
+}
+
+// rig is a scanner on a serial line with its driver.
+type rig struct {
+	device.Scanner
+	far  *played
+	line farend.Line
+}
+
+func run(t *testing.T, far *played, options map[string]string) rig {
+	t.Helper()
+	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far.serve)
+	d, err := New(registry.Config{
+		Name: "kiosk-1.scanner", Connect: registry.Connect{Serial: line.Path()}, Options: options, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := line.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if err := line.Unplug(); err != nil {
+			t.Error(err)
+		}
+	})
+	r := rig{Scanner: d.(device.Scanner), far: far, line: line}
+	r.until(t, "OK", func() bool { return r.Health().State == device.OK })
+	return r
+}
+
+func (r rig) until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		if <-tick.C; time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s: %+v", what, r.Health())
+		}
+	}
+}
+
+func (r rig) next(t *testing.T) device.Scan {
+	t.Helper()
+	select {
+	case s := <-r.Scans():
+		return s
+	case <-time.After(20 * time.Second):
+		t.Fatalf("no code came: %+v", r.Health())
+		return device.Scan{}
+	}
+}
+
+func TestCodesAsScannersSendThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		options         map[string]string
+		sent            string
+		want, symbology string
+	}{
+		"CR LF":             {nil, "A001\r\n", "A001", ""},
+		"silence":           {map[string]string{"end": "silence"}, "A001", "A001", ""},
+		"AIM":               {map[string]string{"aim": "true", "end": "cr"}, "]Q1A001\r", "A001", "]Q1"},
+		"GBK":               {nil, "\xc5\xc5\xb6\xd3\r", "排队", ""},
+		"named charset":     {map[string]string{"charset": "gb18030"}, "\xc4\xe3\r", "你", ""},
+		"prefix and suffix": {map[string]string{"prefix": "3c3c", "suffix": "3e"}, "<<A001>\r", "A001", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := run(t, &played{}, c.options)
+			r.far.send(c.sent)
+			if s := r.next(t); s.Payload.Reveal() != c.want || s.Symbology != c.symbology || s.At.IsZero() {
+				t.Errorf("got %q %q", s.Payload.Reveal(), s.Symbology)
+			}
+			if h := r.Health(); h.Counters.Garbage != 0 || h.LastGood.IsZero() {
+				t.Errorf("health %+v", h)
+			}
+		})
+	}
+}
+
+func TestNoiseIsCounted(t *testing.T) {
+	for name, noise := range map[string]string{
+		"control characters": "\x05\x06\x07\r",
+		"no charset":         "\xff\xff\xff\r",
+		"too long":           strings.Repeat("x", scan.MaxCode+1) + "\r",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := run(t, &played{}, nil)
+			r.far.send(noise)
+			r.far.send("A001\r")
+			if got := r.next(t).Payload.Reveal(); got != "A001" {
+				t.Errorf("got %q", got)
+			}
+			r.until(t, "garbage", func() bool { return r.Health().Counters.Garbage == uint64(len(noise)-1) })
+		})
+	}
+}
+
+func TestUnpluggedInTheMiddleOfACode(t *testing.T) {
+	r := run(t, &played{}, map[string]string{"end": "cr"})
+	r.far.send("A0")
+	if err := r.line.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	r.until(t, "offline", func() bool { return r.Health().State == device.Offline })
+	if err := r.line.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	r.until(t, "OK", func() bool { return r.Health().State == device.OK })
+	r.until(t, "the scanner", func() bool { return r.far.send("B001\r") })
+	if got := r.next(t).Payload.Reveal(); got != "B001" {
+		t.Errorf("got %q, the rest of a code of another life", got)
+	}
+}
+
+// newScanner makes a scanner whose deliver is called by hand.
+func newScanner(t *testing.T, options map[string]string) *Scanner {
+	t.Helper()
+	d, err := New(registry.Config{Name: "kiosk-1.scanner", Options: options, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.(*Scanner)
+}
+
+func (s *Scanner) deliverAll(codes ...string) {
+	for _, code := range codes {
+		s.deliver(scan.Code{Data: []byte(code)})
+	}
+}
+
+func TestRereadsAreNotSecondScans(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScanner(t, map[string]string{"repeat": "2s"})
+		take := func(want ...string) {
+			t.Helper()
+			var got []string
+			for len(s.scans) > 0 {
+				got = append(got, (<-s.scans).Payload.Reveal())
+			}
+			if strings.Join(got, " ") != strings.Join(want, " ") {
+				t.Errorf("delivered %q, want %q", got, want)
+			}
+		}
+		s.deliverAll("A", "A")
+		take("A")
+		for range 5 { // a telephone left in front of the scanner
+			time.Sleep(1500 * time.Millisecond)
+			s.deliverAll("A")
+		}
+		take()
+		time.Sleep(2 * time.Second)
+		s.deliverAll("A")
+		take("A")
+		s.deliverAll("B", "A") // another code between
+		take("B", "A")
+	})
+}
+
+func TestCodesNobodyTakesAreDropped(t *testing.T) {
+	s := newScanner(t, nil)
+	s.deliverAll("A", "B", "C", "D", "E", "F")
+	if n := s.Health().Counters.Jobs; n != backlog || len(s.scans) != backlog {
+		t.Errorf("%d delivered, %d waiting, want %d", n, len(s.scans), backlog)
+	}
+	if got := (<-s.scans).Payload.Reveal(); got != "A" {
+		t.Errorf("first is %q", got)
+	}
+}
+
+func TestSSI(t *testing.T) {
+	packet := func(status byte, text string) string {
+		b := append([]byte{byte(5 + len(text)), byte(scan.OpDecodeData), 0, status, 3}, text...)
+		var sum uint16
+		for _, c := range b {
+			sum -= uint16(c)
+		}
+		return string(append(b, byte(sum>>8), byte(sum)))
+	}
+	ack, err := scan.SSICommand(scan.OpACK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, &played{}, map[string]string{"protocol": "ssi", "repeat": "0s"})
+	r.far.send(packet(0, "A001"))
+	if got := r.next(t).Payload.Reveal(); got != "A001" {
+		t.Errorf("got %q", got)
+	}
+	r.until(t, "an ACK", func() bool { return r.far.heard(ack) })
+	r.far.send(packet(1, "A001")) // the ACK was lost
+	r.until(t, "another ACK", func() bool { return r.far.heard(append(ack, ack...)) })
+	broken := packet(0, "B001")
+	r.far.send(broken[:len(broken)-3])
+	nak, err := scan.SSICommand(scan.OpNAK, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.until(t, "a NAK", func() bool { return r.far.heard(nak) })
+	r.far.send(packet(1, "B001"))
+	if got := r.next(t).Payload.Reveal(); got != "B001" {
+		t.Errorf("got %q, want the second code only once", got)
+	}
+}
+
+func TestSelfTest(t *testing.T) {
+	unified := []byte("\x02\x010000#SCNTRG1\x06;\x03")
+	register := []byte{0x02, 0x00, 0x00, 0x01, 0x00, 0x33, 0x31}
+	ssi := []byte{0x04, 0xD0, 0x00, 0x00, 0xFF, 0x2C}
+	for name, c := range map[string]struct {
+		engine string
+		reply  []byte
+		want   device.Code // empty: passes
+	}{
+		"honeywell":        {"honeywell", nil, ""},
+		"newland":          {"newland", nil, ""},
+		"unified":          {"newland_unified", unified, ""},
+		"unified refuses":  {"newland_unified", bytes.Replace(unified, []byte{6}, []byte{0x15}, 1), device.CodeBadReply},
+		"register":         {"newland_register", register, ""},
+		"register refuses": {"newland_register", []byte{0x02, 0x00, 0x03, 0x01, 0x00, 0x6A, 0x61}, device.CodeBadReply},
+		"register, noise":  {"newland_register", []byte("?"), device.CodeBadReply},
+		"register, silent": {"newland_register", nil, device.CodeTimeout},
+		"ssi":              {"ssi", ssi, ""},
+		"ssi, noise":       {"ssi", bytes.Repeat([]byte{1}, maxAnswer), device.CodeBadReply},
+		"ssi refuses":      {"ssi", []byte{0x05, 0xD1, 0x00, 0x00, 0x02, 0xFF, 0x28}, device.CodeBadReply},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := engines(c.engine)
+			far := &played{}
+			far.answer = func(from []byte) []byte {
+				if bytes.Equal(from, e.on) {
+					return c.reply
+				}
+				return nil
+			}
+			r := run(t, far, map[string]string{"trigger": c.engine})
+			err := r.Scanner.(device.SelfTester).SelfTest(t.Context())
+			var de *device.Error
+			if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &de) || de.Code != c.want) {
+				t.Fatalf("got %v, want code %q", err, c.want)
+			}
+			r.until(t, "the trigger", func() bool { return far.heard(e.on) && (c.want != "" || far.heard(e.off)) })
+			far.send("A001\r") // codes arrive again
+			if got := r.next(t).Payload.Reveal(); got != "A001" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestSelfTestEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	far := &played{answer: func([]byte) []byte { cancel(); return nil }}
+	r := run(t, far, map[string]string{"trigger": "ssi"})
+	var de *device.Error
+	if err := r.Scanner.(device.SelfTester).SelfTest(ctx); !errors.As(err, &de) || de.Code != device.CodeTimeout {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWithoutTriggerThereIsNoSelfTest(t *testing.T) {
+	var d any = newScanner(t, nil)
+	if _, ok := d.(device.SelfTester); ok {
+		t.Error("a scanner that cannot be told to light up has a self-test")
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	for key, value := range map[string]string{"protocol": "udp", "end": "dot", "prefix": "xyz", "suffix": strings.Repeat("00", 17),
+		"aim": "yes", "charset": "big5", "gap": "1ms", "repeat": "1h", "trigger": "finger", "colour": "red"} {
+		_, err := New(registry.Config{Name: "kiosk-1.scanner", Options: map[string]string{key: value}})
+		var de *device.Error
+		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: got %v", key, err)
+		}
+	}
+}
+
+// TestSample builds the scanners that sample.yaml describes.
+func TestSample(t *testing.T) {
+	text, err := os.ReadFile("sample.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sample struct {
+		Devices []struct {
+			Name, Model string
+			Connect     map[string]string
+			Options     map[string]string
+		}
+	}
+	if err := yaml.UnmarshalWithOptions(text, &sample, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range sample.Devices {
+		if _, err := New(registry.Config{Name: d.Name, Options: d.Options}); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(sample.Devices) == 0 {
+		t.Error("the sample has no device")
+	}
+}
