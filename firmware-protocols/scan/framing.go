@@ -63,7 +63,8 @@ func (f *Framer) Garbage() int { return f.garbage }
 func (f *Framer) Feed(p []byte) []Code {
 	var out []Code
 	for _, c := range p {
-		if f.begins(c) {
+		if c == stx && (f.opts.End == EndAuto || f.opts.End == EndETX) { // never part of a code: what came before is noise
+			f.drop()
 			f.framed = true
 			continue
 		}
@@ -90,10 +91,6 @@ func (f *Framer) Flush() (Code, bool) {
 
 // Pending reports whether a code has begun.
 func (f *Framer) Pending() bool { return len(f.buf) > 0 || f.framed || f.overrun }
-
-func (f *Framer) begins(c byte) bool {
-	return c == stx && !f.Pending() && (f.opts.End == EndAuto || f.opts.End == EndETX)
-}
 
 func (f *Framer) ends(c byte) bool {
 	if f.framed {

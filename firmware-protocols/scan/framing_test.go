@@ -24,6 +24,7 @@ func TestFramer(t *testing.T) {
 		{"STX ETX", Options{}, "\x02A\r1\x03\x02A2\x03\r\n", "A\r1|A2", "", 0},
 		{"silence", Options{}, "A1", "", "A1", 0},
 		{"NUL", Options{}, "\x00A\x001\r", "A1", "", 0},
+		{"frame after noise", Options{}, "xx\x02x\x02A1\x03", "A1", "", 3},
 		{"broken frame", Options{}, "\x02A1", "", "", 2},
 		{"CR alone keeps LF", Options{End: EndCR}, "A\n1\r", "A\n1", "", 0},
 		{"CR never came", Options{End: EndCR}, "A1", "", "", 2},
