@@ -1,0 +1,92 @@
+# HallEdge: the edge agent of a government service hall and its cloud.
+# Each target does its own set-up (packaging/scripts/prepare.sh). Settings: DEMO_BASE_PORT, DEMO_KEEP (make run),
+# FUZZTIME (make fuzz), VERSION (make packages).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+FUZZTIME ?= 5s
+GO ?= go
+TOOL = $(GO) tool -modfile=test/tools/go.mod
+CONSOLE = cloud/internal/web/console
+
+# A Node that prepare.sh fetched comes before an old one of the system.
+export PATH := $(CURDIR)/bin/node/node_modules/node/bin:$(PATH)
+
+PROGRAMS = ./agent/cmd/hall-agent ./cloud/cmd/hall-cloud ./test/cmd/hall-sim
+BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+
+.PHONY: help run build test check unit bench lint fuzz arch packages sim console console-test clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the demo: the cloud, one simulated hall and its agent; Ctrl-C stops everything
+	@packaging/scripts/prepare.sh run
+	@$(MAKE) --no-print-directory build
+	@exec bin/hall-sim demo
+
+build: console ## build the three programs into bin/
+	@mkdir -p bin
+	$(BUILD) -o bin/ $(PROGRAMS)
+
+test: ## run everything that must be green
+	@packaging/scripts/prepare.sh test
+	@$(MAKE) --no-print-directory check arch console console-test unit
+
+check: # form and suspicious code
+	@echo "== gofmt, go vet"
+	@files=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); [ -z "$$files" ] || { echo "not formatted:"; echo "$$files"; exit 1; }
+	@$(GO) vet ./...
+
+unit: # every Go test, with the race detector, in random order
+	@echo "== go test"
+	$(GO) test -race -shuffle=on -timeout 20m ./...
+
+arch: ## check who imports whom, sizes, and the words for people
+	@echo "== architecture"
+	$(GO) test -count=1 ./test/arch
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: ## run the linters
+	$(TOOL) golangci-lint run ./...
+	@$(MAKE) --no-print-directory $(CONSOLE)/node_modules
+	cd $(CONSOLE) && npm run lint
+
+fuzz: ## fuzz every decoder for FUZZTIME (5s) each
+	@grep -rl --include='*_test.go' '^func Fuzz' agent cloud drivers firmware-protocols | sort | while read -r file; do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+	    echo "== $$(dirname $$file) $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname $$file)"; \
+	  done; \
+	done
+
+packages: ## build the Debian package into dist/
+	@packaging/scripts/prepare.sh packages
+	@VERSION='$(VERSION)' packaging/scripts/packages.sh
+
+sim: ## build the simulator and show what it can do
+	@mkdir -p bin
+	$(BUILD) -o bin/ ./test/cmd/hall-sim
+	@bin/hall-sim help
+
+console: $(CONSOLE)/dist/www/index.html ## build the cloud's web console
+
+$(CONSOLE)/node_modules: $(CONSOLE)/package-lock.json
+	cd $(CONSOLE) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(CONSOLE)/dist/www/index.html: $(CONSOLE)/node_modules $(shell find $(CONSOLE) -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print)
+	cd $(CONSOLE) && npm run build
+
+console-test: $(CONSOLE)/node_modules # types and tests of the console
+	@echo "== console"
+	cd $(CONSOLE) && npm run check && npm test
+
+clean: ## remove everything that was built
+	rm -rf bin dist var $(CONSOLE)/dist/www $(CONSOLE)/node_modules
