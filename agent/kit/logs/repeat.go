@@ -40,7 +40,7 @@ func (h *handler) WithGroup(name string) slog.Handler {
 
 // Handle writes or counts one record.
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
-	if err := h.counts.writeDue(r.Time); err != nil {
+	if err := h.counts.writeDue(ctx, r.Time); err != nil {
 		return err
 	}
 	if r.Level >= slog.LevelWarn && h.counts.again(h.same(r), h.inner, r) {
@@ -100,15 +100,15 @@ func (c *counts) again(key string, out slog.Handler, r slog.Record) bool {
 
 // writeDue writes the counts whose minute is over. Nothing is written while nothing is logged: what is late then is a count,
 // never a fault.
-func (c *counts) writeDue(now time.Time) error {
-	return c.write(func(k *count) bool { return now.Sub(k.first) >= repeatSpan })
+func (c *counts) writeDue(ctx context.Context, now time.Time) error {
+	return c.write(ctx, func(k *count) bool { return now.Sub(k.first) >= repeatSpan })
 }
 
 func (c *counts) flush() {
-	_ = c.write(func(*count) bool { return true }) // the program ends: nobody is left to be told
+	_ = c.write(context.Background(), func(*count) bool { return true }) // the program ends: nobody is left to be told
 }
 
-func (c *counts) write(due func(*count) bool) error {
+func (c *counts) write(ctx context.Context, due func(*count) bool) error {
 	c.mu.Lock()
 	var ready []*count
 	for key, k := range c.seen {
@@ -123,7 +123,7 @@ func (c *counts) write(due func(*count) bool) error {
 	slices.SortFunc(ready, func(a, b *count) int { return a.last.Time.Compare(b.last.Time) })
 	for _, k := range ready {
 		k.last.AddAttrs(slog.Int("repeated", k.times))
-		if err := k.out.Handle(context.Background(), k.last); err != nil {
+		if err := k.out.Handle(ctx, k.last); err != nil {
 			return err
 		}
 	}
