@@ -196,7 +196,7 @@ type Camera struct {
 
 // The stream GET /api/v1/stream is text/event-stream. Each connection begins with the event `ready` (data: Ready): fetch
 // now what you show. Then come `change` events (data: Change), at most about four a second for one hall, the newest state
-// winning. A reader that falls behind gets `ready` again.
+// winning: a reader that falls behind gets fewer changes, never old ones.
 
 // Ready is the data of the event `ready`.
 type Ready struct {

@@ -1,0 +1,251 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"halledge/agent/kit/problem"
+	"halledge/cloud/internal/access"
+	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/store"
+)
+
+// maxBody bounds the body of a request.
+const maxBody = 64 << 10
+
+// The codes of the problems this package answers with, beside those of package access.
+const (
+	codeNotFound       problem.Code = "not_found"
+	codeMethod         problem.Code = "method_not_allowed" // method
+	codeBodyInvalid    problem.Code = "body_invalid"       // reason
+	codeBodyLarge      problem.Code = "body_too_large"     // limit
+	codeQueryInvalid   problem.Code = "query_invalid"      // name
+	codeHallUnknown    problem.Code = "hall_unknown"       // hall
+	codeForeignOrigin  problem.Code = "foreign_origin"
+	codeTooManyStreams problem.Code = "too_many_streams"
+	codeInternal       problem.Code = "internal" // id
+)
+
+// KnownCamera is a camera the cloud's configuration names.
+type KnownCamera struct {
+	Code  string
+	Name  string
+	Scene int
+	Hall  halls.Hall
+}
+
+// Live is what the video node knows of a camera.
+type Live struct {
+	Arriving bool
+	Viewers  int
+}
+
+// Options are the parts the API answers from.
+type Options struct {
+	Store   *store.Store
+	Board   *halls.Board
+	Desk    *access.Desk
+	Catalog *problem.Catalog
+	Cameras []KnownCamera            // in order of code
+	Live    func(camera string) Live // nil: there is no video node
+	Zone    *time.Location           // of the times in answers
+	Version string
+	Closing context.Context // ends with the program: streams end then
+	Log     *slog.Logger
+}
+
+// API answers under /api/v1.
+type API struct {
+	Options
+	mux     *http.ServeMux
+	cross   *http.CrossOriginProtection
+	streams chan struct{}
+	doc     []byte // openapi.json
+}
+
+// New makes the API. It is an http.Handler for all of /api/.
+func New(o Options) (*API, error) {
+	a := &API{Options: o, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), streams: make(chan struct{}, maxStreams)}
+	if a.Live == nil {
+		a.Live = func(string) Live { return Live{} }
+	}
+	routes := a.routes()
+	doc, err := describe(routes, o.Version)
+	if err != nil {
+		return nil, err
+	}
+	a.doc = doc
+	methods := map[string][]string{}
+	for _, rt := range routes {
+		a.mux.HandleFunc(rt.method+" "+rt.path, a.serve(rt))
+		methods[rt.path] = append(methods[rt.path], rt.method)
+		if rt.method == http.MethodGet {
+			methods[rt.path] = append(methods[rt.path], http.MethodHead)
+		}
+	}
+	for path, allowed := range methods {
+		a.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			a.refuse(w, http.StatusMethodNotAllowed, codeMethod, "method", r.Method)
+		})
+	}
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { a.refuse(w, http.StatusNotFound, codeNotFound) })
+	return a, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	w.Header().Set("Cache-Control", "no-store")
+	a.mux.ServeHTTP(w, r)
+}
+
+// call is one request that has come through the door. who is zero on public routes.
+type call struct {
+	w   http.ResponseWriter
+	r   *http.Request
+	who access.Who
+}
+
+func (a *API) serve(rt route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c := &call{w: w, r: r}
+		err := a.enter(c, rt)
+		if err == nil {
+			err = rt.handle(c)
+		}
+		if err != nil {
+			a.Fail(w, r, err)
+		}
+	}
+}
+
+// enter checks origin and sign-in.
+func (a *API) enter(c *call, rt route) error {
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxBody)
+	if rt.public {
+		return a.sameOrigin(c.r)
+	}
+	who, err := a.Admit(c.r)
+	c.who = who
+	return err
+}
+
+// Admit says who sends a request, for handlers beside this API. A browser's request that changes something must come from the
+// console's own origin; a program with a bearer token has none.
+func (a *API) Admit(r *http.Request) (access.Who, error) {
+	who, err := a.Desk.Identify(r)
+	if err != nil {
+		return access.Who{}, err
+	}
+	if who.By == access.ByPassword {
+		err = a.sameOrigin(r)
+	}
+	return who, err
+}
+
+func (a *API) sameOrigin(r *http.Request) error {
+	if err := a.cross.Check(r); err != nil {
+		return a.problem(http.StatusForbidden, codeForeignOrigin)
+	}
+	return nil
+}
+
+// Fail answers with the problem an error stands for. What is nobody's fault but ours is logged under a number that the answer
+// names.
+func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	var p problem.Problem
+	var refusal *access.Refusal
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &p):
+		problem.Write(w, p)
+	case errors.As(err, &refusal):
+		a.refusal(w, refusal)
+	case errors.As(err, &large):
+		a.refuse(w, http.StatusRequestEntityTooLarge, codeBodyLarge, "limit", strconv.FormatInt(large.Limit, 10))
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		// the client has gone
+	default:
+		id := rand.Text()[:8]
+		a.Log.Error("request failed", "id", id, "method", r.Method, "path", r.URL.Path, "error", err)
+		a.refuse(w, http.StatusInternalServerError, codeInternal, "id", id)
+	}
+}
+
+func (a *API) refusal(w http.ResponseWriter, e *access.Refusal) {
+	status := http.StatusUnauthorized
+	if e.Code == access.CodeLocked {
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds())+1))
+	}
+	if e.Code == access.CodeSignIn {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="hall-cloud"`)
+	}
+	minutes := strconv.Itoa(int(e.RetryAfter.Minutes()) + 1)
+	a.refuse(w, status, problem.Code(e.Code), "minutes", minutes)
+}
+
+// problem makes a problem; args are pairs of name and value.
+func (a *API) problem(status int, code problem.Code, args ...string) problem.Problem {
+	m := map[string]string{}
+	for i := 0; i+1 < len(args); i += 2 {
+		m[args[i]] = args[i+1]
+	}
+	return a.Catalog.Problem(status, code, m)
+}
+
+func (a *API) refuse(w http.ResponseWriter, status int, code problem.Code, args ...string) {
+	problem.Write(w, a.problem(status, code, args...))
+}
+
+// read decodes the body of a request strictly.
+func (a *API) read(c *call, into any) error {
+	bad := func(reason string) error { return a.problem(http.StatusBadRequest, codeBodyInvalid, "reason", reason) }
+	if t, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		return bad("Content-Type: application/json")
+	}
+	d := json.NewDecoder(c.r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return err
+	case err != nil:
+		return bad("JSON")
+	case d.More():
+		return bad("JSON")
+	}
+	return nil
+}
+
+// write answers with JSON.
+func (a *API) write(c *call, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("Content-Type", "application/json")
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body) // a client that has gone cannot be told
+	return nil
+}
+
+// remote is the address of the client without its port.
+func remote(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

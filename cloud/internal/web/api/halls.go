@@ -1,0 +1,223 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"halledge/cloud/internal/halls"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// latestCalls is how many calls a hall's detail shows.
+const latestCalls = 20
+
+func (a *API) listHalls(c *call) error {
+	q := a.query(c)
+	part := strings.ToLower(q.text("q", nil))
+	state := q.text("state", []string{"online", "stale", "offline", "never"})
+	severity := q.text("severity", []string{"info", "warning", "error"})
+	w := q.page()
+	if q.bad != nil {
+		return q.bad
+	}
+	var found []Hall
+	for _, s := range a.Board.All() {
+		h := a.hall(s)
+		text := strings.ToLower(string(h.ID) + "\n" + h.Name + "\n" + h.Region)
+		if strings.Contains(text, part) && (state == "" || string(h.State) == state) && (severity == "" || h.Severity == severity) {
+			found = append(found, h)
+		}
+	}
+	return a.write(c, http.StatusOK, cut(found, w))
+}
+
+func (a *API) getHall(c *call) error {
+	id := c.r.PathValue("id")
+	s, known := a.Board.Get(hallsync.HallID(id))
+	if !known {
+		return a.problem(http.StatusNotFound, codeHallUnknown, "hall", id)
+	}
+	d := HallDetail{
+		Hall: a.hall(s), Queues: queues(s), DeviceList: []hallsync.DeviceStatus{}, CameraList: a.camerasOf(s), Health: a.health(s), Log: a.logOf(s),
+	}
+	if s.Report != nil {
+		d.DeviceList = append(d.DeviceList, s.Report.Devices...)
+	}
+	var err error
+	if d.WindowList, err = a.windows(c.r.Context(), s.ID); err != nil {
+		return err
+	}
+	if d.Calls, err = a.calls(c.r.Context(), s); err != nil {
+		return err
+	}
+	return a.write(c, http.StatusOK, d)
+}
+
+// hall is the line of a list.
+func (a *API) hall(s halls.Status) Hall {
+	h := Hall{
+		ID: s.ID, Name: s.Name, Region: s.Region, State: HallState(s.State), Severity: worst(a.health(s)),
+		WindowsOpen: s.WindowsOpen, Windows: s.Windows,
+	}
+	if !s.Seen.IsZero() {
+		h.SeenAt = a.when(s.Seen)
+	}
+	if s.Day.Open {
+		h.BusinessDay = s.Day.BusinessDay
+	}
+	for _, n := range s.Counts {
+		h.TakenToday += n.Count
+		switch n.State {
+		case hallsync.Waiting:
+			h.Waiting += n.Count
+		case hallsync.Serving, hallsync.Called:
+			h.Serving += n.Count
+		}
+	}
+	for _, cam := range a.camerasOf(s) {
+		h.Cameras++
+		if cam.Live {
+			h.CamerasLive++
+		}
+	}
+	if r := s.Report; r != nil {
+		h.Profile, h.Version, h.Devices = r.Profile, r.Version, len(r.Devices)
+		for _, d := range r.Devices {
+			if d.State != "ok" {
+				h.DevicesBad++
+			}
+		}
+		if r.Log.Epoch == s.Cursor.Epoch && r.Log.Last > s.Cursor.Contiguous {
+			h.FactsPending = uint64(r.Log.Last - s.Cursor.Contiguous)
+		}
+	}
+	return h
+}
+
+// queues joins the names the hall reports with the counts of its facts.
+func queues(s halls.Status) []Queue {
+	list := []Queue{}
+	place := map[hallsync.QueueID]int{}
+	at := func(id hallsync.QueueID) *Queue {
+		i, there := place[id]
+		if !there {
+			i = len(list)
+			place[id] = i
+			list = append(list, Queue{ID: id})
+		}
+		return &list[i]
+	}
+	if s.Report != nil {
+		for _, q := range s.Report.Queues {
+			at(q.ID).Name = q.Name
+		}
+	}
+	for _, n := range s.Counts {
+		q := at(n.Queue)
+		q.Taken += n.Count
+		switch n.State {
+		case hallsync.Waiting:
+			q.Waiting += n.Count
+		case hallsync.Done:
+			q.Done += n.Count
+		}
+	}
+	return list
+}
+
+func (a *API) windows(ctx context.Context, id hallsync.HallID) ([]Window, error) {
+	rows, err := a.Store.Windows(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	list := []Window{}
+	for _, row := range rows {
+		w := Window{ID: row.ID, State: row.State, Reason: row.Reason, Staff: row.Staff, Since: row.Since.In(a.Zone)}
+		if row.Ticket != "" {
+			w.Ticket = &WindowTicket{ID: row.Ticket, Number: row.Number, State: row.TicketState}
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+func (a *API) calls(ctx context.Context, s halls.Status) ([]Call, error) {
+	rows, err := a.Store.Calls(ctx, s.ID, s.Cursor.Epoch, latestCalls)
+	if err != nil {
+		return nil, err
+	}
+	list := []Call{}
+	for _, r := range rows {
+		list = append(list, Call{
+			Seq: r.Seq, At: r.At.In(a.Zone), Ticket: r.Ticket, Number: r.Number, Queue: r.Queue, Window: r.Window, How: r.How,
+			Times: r.Times, Rule: r.Rule, WaitedS: r.WaitedS,
+		})
+	}
+	return list, nil
+}
+
+func (a *API) logOf(s halls.Status) Log {
+	l := Log{
+		Epoch: s.Cursor.Epoch, Epochs: s.Epochs, Stored: s.Cursor.Contiguous, Highest: max(s.Cursor.Highest, s.Cursor.Contiguous),
+		Refused: int(s.Refused), Gone: int(s.Gone), Stale: s.Cursor.Stale,
+	}
+	if !s.Cursor.Received.IsZero() {
+		l.ReceivedAt = a.when(s.Cursor.Received)
+	}
+	if s.Cursor.Skew != nil {
+		ms := s.Cursor.Skew.Milliseconds()
+		l.ClockSkewMS = &ms
+	}
+	if r := s.Report; r != nil {
+		l.HallLast, l.HallAcked, l.FileBytes, l.FsyncP99Usec = r.Log.Last, r.Log.Acked, r.Log.FileBytes, r.Log.FsyncP99Usec
+	}
+	return l
+}
+
+// when gives a time in the zone of the answers.
+func (a *API) when(t time.Time) *time.Time {
+	t = t.In(a.Zone)
+	return &t
+}
+
+// The findings of the cloud itself about a hall. Their texts stand in the messages file under the same code.
+const (
+	findEpochStale = "epoch_stale"
+	findGone       = "facts_gone"
+	findRefused    = "facts_refused"
+	findShared     = "identity_shared"
+)
+
+// health is what the hall reports of itself, and what the cloud finds in the hall's log.
+func (a *API) health(s halls.Status) []hallsync.Condition {
+	list := []hallsync.Condition{}
+	add := func(found bool, code, severity string, since time.Time) {
+		if !found {
+			return
+		}
+		text, _ := a.Catalog.Text(code, nil)
+		list = append(list, hallsync.Condition{Code: code, Severity: severity, Title: text.Title, Advice: text.Advice, Since: since.In(a.Zone)})
+	}
+	add(s.Shared, findShared, "error", s.Seen)
+	add(s.Cursor.Stale, findEpochStale, "error", s.Cursor.Created)
+	add(s.Gone > 0, findGone, "error", s.Cursor.Created)
+	add(s.Refused > 0, findRefused, "warning", s.Cursor.Created)
+	if s.Report != nil {
+		list = append(list, s.Report.Health...)
+	}
+	return list
+}
+
+// worst is the gravest severity, empty when there is no finding.
+func worst(list []hallsync.Condition) string {
+	grave := ""
+	for _, c := range list {
+		switch {
+		case c.Severity == "error", c.Severity == "warning" && grave != "error", grave == "":
+			grave = c.Severity
+		}
+	}
+	return grave
+}

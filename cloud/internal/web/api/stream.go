@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"halledge/agent/kit/sse"
+	"halledge/cloud/internal/halls"
+)
+
+const (
+	maxStreams   = 256         // readers at once
+	recheckAfter = time.Minute // a reader that was signed out elsewhere is cut off at the next change after that
+)
+
+// getStream sends the changes of all halls for as long as the reader stays and is signed in.
+func (a *API) getStream(c *call) error {
+	select {
+	case a.streams <- struct{}{}:
+		defer func() { <-a.streams }()
+	default:
+		return a.problem(http.StatusServiceUnavailable, codeTooManyStreams)
+	}
+	ctx, cancel := context.WithCancel(c.r.Context())
+	defer cancel()
+	defer context.AfterFunc(a.Closing, cancel)()
+	follower := a.Board.Follow()
+	defer follower.Close()
+	stream, err := sse.Start(c.w, c.r.WithContext(ctx), sse.Options{})
+	if err != nil {
+		return err
+	}
+	ready, err := event("ready", Ready{At: time.Now().In(a.Zone)})
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(ready); err != nil {
+		return nil //nolint:nilerr // the reader has gone
+	}
+	checked := time.Now()
+	// The answer has begun: an error from here on only ends it.
+	if err := stream.Follow(follower.Signal(), func() ([]sse.Event, error) {
+		if time.Since(checked) > recheckAfter {
+			if _, err := a.Desk.Identify(c.r); err != nil {
+				return nil, err
+			}
+			checked = time.Now()
+		}
+		return a.changes(follower.Take())
+	}); err != nil {
+		a.Log.Debug("stream ended", "error", err)
+	}
+	return nil
+}
+
+func (a *API) changes(list []halls.Change) ([]sse.Event, error) {
+	events := make([]sse.Event, 0, len(list))
+	for _, ch := range list {
+		e, err := event("change", Change{Hall: a.hall(ch.Status), Parts: parts(ch.Parts)})
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	return events, nil
+}
+
+func event(name string, v any) (sse.Event, error) {
+	data, err := json.Marshal(v)
+	return sse.Event{Name: name, Data: data}, err
+}
+
+func parts(p halls.Parts) []string {
+	names := []string{}
+	for _, part := range []struct {
+		bit  halls.Parts
+		name string
+	}{{halls.Presence, PartStatus}, {halls.Tickets, PartQueues}, {halls.Windows, PartWindows}, {halls.Cameras, PartCameras}} {
+		if p&part.bit != 0 {
+			names = append(names, part.name)
+		}
+	}
+	return names
+}

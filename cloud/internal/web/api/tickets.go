@@ -1,0 +1,96 @@
+package api
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"math"
+	"net/http"
+	"time"
+
+	"halledge/cloud/internal/store"
+	"halledge/firmware-protocols/hallsync"
+)
+
+func (a *API) listTickets(c *call) error {
+	q := a.query(c)
+	s := q.hall()
+	want := store.TicketQuery{
+		Hall: s.ID, Day: q.text("day", nil), State: hallsync.TicketState(q.text("state", ticketStates)),
+		Queue: hallsync.QueueID(q.text("queue", nil)), Window: hallsync.WindowID(q.text("window", nil)), Number: q.text("number", nil),
+	}
+	if _, err := time.Parse(time.DateOnly, want.Day); err != nil && want.Day != "" {
+		q.refuse("day")
+	}
+	w := q.page()
+	if q.bad != nil {
+		return q.bad
+	}
+	want.Limit, want.Offset = w.size, w.offset
+	rows, total, err := a.Store.Tickets(c.r.Context(), want)
+	if err != nil {
+		return err
+	}
+	page := Page[Ticket]{Items: []Ticket{}, Total: total}
+	for _, k := range rows {
+		page.Items = append(page.Items, a.ticket(k))
+	}
+	return a.write(c, http.StatusOK, page)
+}
+
+func (a *API) ticket(k store.Ticket) Ticket {
+	t := Ticket{
+		ID: k.ID, Hall: k.Hall, Number: k.Number, FlowNo: k.FlowNo, BusinessDay: k.BusinessDay, Queue: k.Queue, Class: k.Class,
+		Channel: k.Channel, Place: k.Place, Proof: k.Proof, State: k.State, Window: k.Window, TakenAt: k.Taken.In(a.Zone),
+		CalledAt: a.maybe(k.Called), StartedAt: a.maybe(k.Started), EndedAt: a.maybe(k.Ended), Calls: k.Calls, ServiceS: k.ServiceS,
+		Print: k.Print, Reprints: k.Reprints, Grade: k.Grade,
+	}
+	if k.Called != nil {
+		waited := int64(k.Called.Sub(k.Taken).Seconds())
+		t.WaitedS = &waited
+	}
+	return t
+}
+
+func (a *API) maybe(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	return a.when(*t)
+}
+
+func (a *API) listFacts(c *call) error {
+	q := a.query(c)
+	s := q.hall()
+	want := store.EventQuery{
+		Hall: s.ID, Epoch: q.text("epoch", nil), After: hallsync.Seq(q.number("after", 0, 0, math.MaxInt64)),
+		Kind: hallsync.Kind(q.text("kind", nil)), Limit: q.size(),
+	}
+	if q.bad != nil {
+		return q.bad
+	}
+	if want.Epoch == "" {
+		want.Epoch = s.Cursor.Epoch
+	}
+	rows, total, err := a.Store.Events(c.r.Context(), want)
+	if err != nil {
+		return err
+	}
+	page := Page[Fact]{Items: []Fact{}, Total: total}
+	for _, e := range rows {
+		page.Items = append(page.Items, a.fact(e))
+	}
+	return a.write(c, http.StatusOK, page)
+}
+
+// fact shows a stored fact. What was refused as unreadable has no payload to show.
+func (a *API) fact(e store.Event) Fact {
+	f := Fact{
+		Epoch: e.Epoch, Seq: e.Seq, Kind: e.Kind, V: e.V, At: e.At.In(a.Zone), ReceivedAt: e.Received.In(a.Zone), Refused: e.Refused,
+		Hash: hex.EncodeToString(e.Hash[:]),
+	}
+	var event hallsync.Event
+	if json.Unmarshal(e.Body, &event) == nil {
+		f.Payload = event.Payload
+	}
+	return f
+}
