@@ -1,0 +1,205 @@
+// Package devices gives the hall its hardware by name and role: it builds what agent.yaml lists, keeps it running, merges what
+// scanners and card readers deliver, and tells how each device is. A device that is absent, wrongly configured or whose driver
+// fails stops neither the start nor its neighbours.
+package devices
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/kit/problem"
+	"halledge/agent/kit/supervise"
+	"halledge/drivers/device"
+	"halledge/drivers/registry"
+)
+
+const (
+	stopWithin   = 5 * time.Second
+	testWithin   = 30 * time.Second
+	lookEvery    = 250 * time.Millisecond // how soon a change of health is seen; looking is a lock and a compare
+	watchBacklog = 1                      // a change not yet taken stands for all later ones
+)
+
+// ErrUnknown means that no device has the name.
+var ErrUnknown = errors.New("no such device")
+
+// Options are what New builds from.
+type Options struct {
+	Site     []config.Device
+	Models   registry.Models
+	Registry *registry.Registry
+	Texts    *problem.Catalog // has device_<code> for every device.Code
+	Log      *slog.Logger
+}
+
+// Set is the hardware of one hall. Its methods may be called from any goroutine, also while it does not run.
+type Set struct {
+	texts *problem.Catalog
+	log   *slog.Logger
+	slots []*slot
+	scans chan Scan
+	cards chan Card
+
+	mu       sync.Mutex
+	watchers map[chan struct{}]struct{}
+}
+
+// Scan is a code and the device that read it.
+type Scan struct {
+	Device string
+	Place  config.Place
+	device.Scan
+}
+
+// Card is an identity card and the device that read it.
+type Card struct {
+	Device string
+	Place  config.Place
+	device.IDCard
+}
+
+// New builds the devices. One that cannot be built is there nevertheless, unusable, with the reason in its status.
+func New(o Options) *Set {
+	s := &Set{
+		texts: o.Texts, log: o.Log,
+		scans: make(chan Scan), cards: make(chan Card),
+		watchers: make(map[chan struct{}]struct{}),
+	}
+	lines := make(map[string]line)
+	for _, d := range o.Site {
+		s.slots = append(s.slots, s.slot(o, d, lines))
+	}
+	return s
+}
+
+// slot makes the place of one device and tries to build what stands there.
+func (s *Set) slot(o Options, d config.Device, lines map[string]line) *slot {
+	place, _, _ := d.Split()
+	sl := &slot{
+		name: d.Name, model: d.Model, place: place, class: d.Class(), log: o.Log.With("device", d.Name),
+		scans: s.scans, cards: s.cards, keys: make(chan device.Key),
+	}
+	model, ok := o.Models[registry.Key{Class: sl.class, Name: d.Model}]
+	site := registry.Site{
+		Name:    d.Name,
+		Connect: registry.Connect{Serial: d.Connect.Serial, Baud: d.Connect.Baud, TCP: d.Connect.TCP, File: d.Connect.File},
+		Options: d.Options,
+	}
+	sl.build = func() (device.Device, error) { return o.Registry.Build(model, site, o.Log) }
+	if !ok {
+		sl.refuse(fmt.Errorf("no model %q of class %q", d.Model, sl.class))
+		return sl
+	}
+	here := line{owner: d.Name, connect: model.At(site.Connect), shared: o.Registry.Shares(model)}
+	if err := here.claim(lines); err != nil {
+		sl.refuse(err)
+		return sl
+	}
+	sl.make()
+	return sl
+}
+
+// line is a connection that the configuration uses.
+type line struct {
+	owner   string
+	connect registry.Connect
+	shared  bool
+}
+
+// claim enters l, unless another device has it and the two cannot share it.
+func (l line) claim(lines map[string]line) error {
+	where := l.connect.String()
+	other, taken := lines[where]
+	switch {
+	case !taken:
+		lines[where] = l
+		return nil
+	case !l.shared || !other.shared:
+		return fmt.Errorf("%s belongs to %s already", where, other.owner)
+	case l.connect != other.connect:
+		return fmt.Errorf("%s has another speed or parity for %s", where, other.owner)
+	}
+	return nil
+}
+
+// Run keeps all devices running until ctx ends.
+func (s *Set) Run(ctx context.Context) error {
+	parts := make([]supervise.Part, len(s.slots))
+	for i, sl := range s.slots {
+		parts[i] = supervise.Part{Name: sl.name, Run: sl.run, StopWithin: stopWithin}
+	}
+	var all sync.WaitGroup
+	all.Go(func() { s.look(ctx) })
+	defer all.Wait()
+	if err := supervise.New(s.log, parts...).Run(ctx); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// Scans gives what all scanners read. It is never closed.
+func (s *Set) Scans() <-chan Scan { return s.scans }
+
+// Cards gives what all card readers read. It is never closed.
+func (s *Set) Cards() <-chan Card { return s.cards }
+
+// Printer finds a printer by name.
+func (s *Set) Printer(name string) (device.Printer, bool) {
+	sl := s.find(name)
+	if sl == nil || sl.class != device.ClassPrinter {
+		return nil, false
+	}
+	return sl, true
+}
+
+// Named is a device, what it is called and where it stands. It stays the same when its driver is started anew, and its channel, if
+// it has one, stays open.
+type Named[D device.Device] struct {
+	Name   string
+	Place  config.Place
+	Device D
+}
+
+// Screens lists the LED panels, in the order of the configuration, usable or not.
+func (s *Set) Screens() []Named[device.Screen] {
+	return named(s, device.ClassScreen, func(sl *slot) device.Screen { return sl })
+}
+
+// Pads lists the call pads.
+func (s *Set) Pads() []Named[device.CallPad] {
+	return named(s, device.ClassCallPad, func(sl *slot) device.CallPad { return sl })
+}
+
+// Speakers lists the voice devices.
+func (s *Set) Speakers() []Named[device.Speaker] {
+	return named(s, device.ClassSpeaker, func(sl *slot) device.Speaker { return sl })
+}
+
+// RatingPads lists the rating devices.
+func (s *Set) RatingPads() []Named[device.RatingPad] {
+	return named(s, device.ClassRatingPad, func(sl *slot) device.RatingPad { return sl })
+}
+
+func named[D device.Device](s *Set, class device.Class, as func(*slot) D) []Named[D] {
+	var list []Named[D]
+	for _, sl := range s.slots {
+		if sl.class == class {
+			list = append(list, Named[D]{Name: sl.name, Place: sl.place, Device: as(sl)})
+		}
+	}
+	return list
+}
+
+func (s *Set) find(name string) *slot {
+	for _, sl := range s.slots {
+		if sl.name == name {
+			return sl
+		}
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package devices_test
+
+import (
+	"io"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/devices"
+	"halledge/configs"
+	"halledge/drivers/builtin"
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/escpos"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// paper is a printer that answers every question with "well" and counts the slips it cut.
+type paper struct{ slips atomic.Int64 }
+
+func (p *paper) serve(rw io.ReadWriter) {
+	parser := escpos.NewParser(escpos.GB18030)
+	var well escpos.Status
+	buf := make([]byte, 4096)
+	for {
+		n, err := rw.Read(buf)
+		if err != nil {
+			return
+		}
+		for _, item := range parser.Feed(buf[:n]) {
+			switch item := item.(type) {
+			case escpos.StatusRequest:
+				_, err = rw.Write([]byte{well.Reply(item.Query)})
+			case escpos.PaperRequest:
+				_, err = rw.Write([]byte{well.PaperReply()})
+			case escpos.Cut:
+				p.slips.Add(1)
+			}
+			if err != nil {
+				return
+			}
+		}
+	}
+}
+
+// TestPrinterIsPluggedInAndPulledOut runs the shipped model with its real driver on a line that comes and goes.
+func TestPrinterIsPluggedInAndPulledOut(t *testing.T) {
+	all, err := registry.LoadModels(configs.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hardware paper
+	line := farend.NewPTY(filepath.Join(t.TempDir(), "printer"), hardware.serve)
+	o := options(t, nil, config.Device{
+		Name: "kiosk-1.printer", Model: "escpos-80", Connect: config.Connect{Serial: line.Path()},
+		Options: map[string]string{"settle": "10ms", "poll": "100ms"}, // played paper needs no time
+	})
+	o.Models, o.Registry = all, builtin.All()
+	s := devices.New(o)
+	t.Cleanup(func() { // after the end of Run
+		if err := line.Unplug(); err != nil {
+			t.Error(err)
+		}
+	})
+	run(t, s)
+	state := func(want string) {
+		t.Helper()
+		until(t, s, want, func(all []hallsync.DeviceStatus) bool { return all[0].State == want })
+	}
+	printer, ok := s.Printer("kiosk-1.printer")
+	if !ok {
+		t.Fatal("no printer")
+	}
+	job := device.PrintJob{ID: "1", Cut: true, Lines: []device.Line{{Text: "A001", Size: 4}}}
+	state("offline")
+	if err := printer.Print(t.Context(), job); codeOf(err) != device.CodeOffline {
+		t.Errorf("a job before the printer came: %v", err)
+	}
+	for life := range int64(2) {
+		if err := line.Plug(); err != nil {
+			t.Fatal(err)
+		}
+		state("ok")
+		if err := printer.Print(t.Context(), job); err != nil || hardware.slips.Load() != life+1 {
+			t.Errorf("life %d: %d slips, %v", life, hardware.slips.Load(), err)
+		}
+		if err := line.Unplug(); err != nil {
+			t.Fatal(err)
+		}
+		state("offline")
+		if advice := s.Statuses()[0].Advice; !strings.Contains(advice, "线") {
+			t.Errorf("the installer is told %q", advice)
+		}
+	}
+}

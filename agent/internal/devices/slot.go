@@ -1,0 +1,214 @@
+package devices
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"halledge/agent/internal/config"
+	"halledge/drivers/device"
+)
+
+// slot is the place of one configured device: what stands there may be made anew after its driver panicked, or be nothing, and
+// those who use the slot do not notice but for its errors.
+type slot struct {
+	name, model string
+	place       config.Place
+	class       device.Class
+	build       func() (device.Device, error)
+	log         *slog.Logger
+	scans       chan<- Scan
+	cards       chan<- Card
+	keys        chan device.Key
+
+	mu     sync.Mutex
+	device device.Device // nil while there is none
+	fault  device.Health // why there is none
+}
+
+// make builds the device.
+func (s *slot) make() {
+	d, err := s.build()
+	if err != nil {
+		s.refuse(err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.device = d
+}
+
+// refuse leaves the slot empty for good.
+func (s *slot) refuse(err error) {
+	s.log.Error("device_unusable", "error", err)
+	s.empty(device.Health{State: device.Unusable, Code: device.CodeBadConfig, Detail: err.Error()})
+}
+
+func (s *slot) empty(why device.Health) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	why.Since = time.Now()
+	s.device, s.fault = nil, why
+}
+
+// current gives the device, nil if there is none, and its health.
+func (s *slot) current() (device.Device, device.Health) {
+	s.mu.Lock()
+	d, fault := s.device, s.fault
+	s.mu.Unlock()
+	if d == nil {
+		return nil, fault
+	}
+	return d, d.Health()
+}
+
+// run is one life of the device. A panic passes through to the supervisor, and the next life begins with a new device.
+func (s *slot) run(ctx context.Context) error {
+	d, why := s.current()
+	if d == nil && why.State != device.Unusable {
+		s.make()
+		d, why = s.current()
+	}
+	if d == nil { // the configuration must change, and then the program starts again
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	panicked := true
+	defer func() {
+		if panicked {
+			s.empty(device.Health{State: device.Offline, Code: device.CodeBadReply, Detail: "the driver failed and will start again"})
+		}
+	}()
+	err := s.serve(ctx, d)
+	panicked = false
+	if ctx.Err() == nil {
+		s.log.Error("device_unusable", "error", err)
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+// serve runs the device and passes on what it delivers.
+func (s *slot) serve(ctx context.Context, d device.Device) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	switch d := d.(type) {
+	case device.Scanner:
+		all.Go(func() {
+			pass(ctx, d.Scans(), s.scans, func(v device.Scan) Scan { return Scan{Device: s.name, Place: s.place, Scan: v} })
+		})
+	case device.IDCardReader:
+		all.Go(func() {
+			pass(ctx, d.Cards(), s.cards, func(v device.IDCard) Card { return Card{Device: s.name, Place: s.place, IDCard: v} })
+		})
+	case device.CallPad:
+		all.Go(func() { pass(ctx, d.Keys(), s.keys, func(v device.Key) device.Key { return v }) })
+	}
+	return d.Run(ctx)
+}
+
+// pass moves what comes from one channel to the other until the first is closed or ctx ends.
+func pass[A, B any](ctx context.Context, from <-chan A, to chan<- B, as func(A) B) {
+	for {
+		select {
+		case v, ok := <-from:
+			if !ok {
+				return
+			}
+			select {
+			case to <- as(v):
+			case <-ctx.Done():
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// use gives the device as the interface D, or why that cannot be.
+func use[D any](s *slot, op string) (D, error) {
+	now, health := s.current()
+	d, ok := now.(D)
+	switch {
+	case now == nil:
+		retry := health.State != device.Unusable
+		return d, &device.Error{Op: s.name + " " + op, Code: health.Code, Retry: retry, Err: errors.New(health.Detail)}
+	case !ok:
+		return d, &device.Error{Op: s.name + " " + op, Code: device.CodeUnsupported}
+	}
+	return d, nil
+}
+
+// Run implements device.Device for those who hold a slot; the Set runs it, so there is nothing left to do.
+func (s *slot) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Health implements device.Device.
+func (s *slot) Health() device.Health {
+	_, health := s.current()
+	return health
+}
+
+// Print implements device.Printer.
+func (s *slot) Print(ctx context.Context, job device.PrintJob) error {
+	p, err := use[device.Printer](s, "print")
+	if err != nil {
+		return err
+	}
+	return p.Print(ctx, job)
+}
+
+// Show implements device.Screen.
+func (s *slot) Show(ctx context.Context, f device.Frame) error {
+	p, err := use[device.Screen](s, "show")
+	if err != nil {
+		return err
+	}
+	return p.Show(ctx, f)
+}
+
+// Say implements device.Speaker.
+func (s *slot) Say(ctx context.Context, a device.Announcement) error {
+	p, err := use[device.Speaker](s, "say")
+	if err != nil {
+		return err
+	}
+	return p.Say(ctx, a)
+}
+
+// Keys implements device.CallPad.
+func (s *slot) Keys() <-chan device.Key { return s.keys }
+
+// Display implements device.CallPad.
+func (s *slot) Display(ctx context.Context, f device.PadFrame) error {
+	p, err := use[device.CallPad](s, "display")
+	if err != nil {
+		return err
+	}
+	return p.Display(ctx, f)
+}
+
+// Ask implements device.RatingPad.
+func (s *slot) Ask(ctx context.Context, q device.RatingRequest) (device.Rating, error) {
+	p, err := use[device.RatingPad](s, "ask")
+	if err != nil {
+		return device.Rating{}, err
+	}
+	return p.Ask(ctx, q)
+}
+
+// SelfTest implements device.SelfTester.
+func (s *slot) SelfTest(ctx context.Context) error {
+	p, err := use[device.SelfTester](s, "self-test")
+	if err != nil {
+		return err
+	}
+	return p.SelfTest(ctx)
+}

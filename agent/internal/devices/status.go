@@ -1,0 +1,109 @@
+package devices
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"halledge/drivers/device"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Statuses tells how every device is, in the order of the configuration, with what to do about those that are not well.
+func (s *Set) Statuses() []hallsync.DeviceStatus {
+	list := make([]hallsync.DeviceStatus, len(s.slots))
+	for i, sl := range s.slots {
+		h := sl.Health()
+		list[i] = hallsync.DeviceStatus{
+			Name:   sl.name,
+			Class:  string(sl.class),
+			Model:  sl.model,
+			State:  string(h.State),
+			Code:   string(h.Code),
+			Since:  h.Since,
+			Advice: s.advice(sl.name, h),
+		}
+	}
+	return list
+}
+
+func (s *Set) advice(name string, h device.Health) string {
+	if h.Code == "" {
+		return ""
+	}
+	text, _ := s.texts.Text("device_"+string(h.Code), map[string]string{"subject": name})
+	return text.Advice
+}
+
+// Health gives the whole health of one device. It fails with ErrUnknown.
+func (s *Set) Health(name string) (device.Health, error) {
+	sl := s.find(name)
+	if sl == nil {
+		return device.Health{}, fmt.Errorf("%s: %w", name, ErrUnknown)
+	}
+	return sl.Health(), nil
+}
+
+// SelfTest lets a device show that it works: a test print, a test text, a question to the card reader. It fails with ErrUnknown or
+// with a *device.Error; CodeUnsupported means that there is nothing it could show.
+func (s *Set) SelfTest(ctx context.Context, name string) error {
+	sl := s.find(name)
+	if sl == nil {
+		return fmt.Errorf("%s: %w", name, ErrUnknown)
+	}
+	ctx, cancel := context.WithTimeout(ctx, testWithin)
+	defer cancel()
+	return sl.SelfTest(ctx)
+}
+
+// Watch gives a channel that has a value after the state or code of any device changed. cancel ends it.
+func (s *Set) Watch() (changed <-chan struct{}, cancel func()) {
+	ch := make(chan struct{}, watchBacklog)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers[ch] = struct{}{}
+	return ch, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.watchers, ch)
+	}
+}
+
+// look compares the health of all devices with what it was, again and again, and tells the watchers.
+func (s *Set) look(ctx context.Context) {
+	type condition struct {
+		state device.State
+		code  device.Code
+	}
+	before := make([]condition, len(s.slots))
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		changed := false
+		for i, sl := range s.slots {
+			h := sl.Health()
+			if now := (condition{h.State, h.Code}); now != before[i] {
+				before[i], changed = now, true
+			}
+		}
+		if changed {
+			s.tell()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Set) tell() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ch := range s.watchers {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
