@@ -131,7 +131,8 @@ func (x *exchange) query(q escpos.Query) error {
 	if x.p.cfg.Connect.TCP != "" {
 		wait += networkTime
 	}
-	for deadline := time.Now().Add(wait); ; {
+	deadline := time.Now().Add(wait)
+	for {
 		r, err := x.next(deadline)
 		if errors.Is(err, os.ErrDeadlineExceeded) && x.ctx.Err() == nil {
 			return &device.Error{Op: "ask status", Code: device.CodeTimeout, Retry: true, Err: errSilent}

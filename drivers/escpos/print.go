@@ -89,7 +89,8 @@ func (x *exchange) await() error {
 	if certain {
 		limit = printTime
 	}
-	for end := time.Now().Add(limit); ; {
+	end := time.Now().Add(limit)
+	for {
 		_, err := x.next(time.Now().Add(min(askAgain, limit)))
 		if errors.Is(err, os.ErrDeadlineExceeded) && x.ctx.Err() == nil {
 			_, err = x.ask()
