@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"halledge/agent/kit/phc"
+	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/store"
 )
 
@@ -34,9 +35,9 @@ const (
 
 // The codes of a Refusal.
 const (
-	CodeSignIn = "sign_in"        // nobody is signed in, or no longer
-	CodeWrong  = "sign_in_wrong"  // user or password
-	CodeLocked = "sign_in_locked" // too many failures; RetryAfter says how long
+	CodeSignIn problem.Code = "sign_in"        // nobody is signed in, or no longer
+	CodeWrong  problem.Code = "sign_in_wrong"  // user or password
+	CodeLocked problem.Code = "sign_in_locked" // too many failures; RetryAfter says how long
 )
 
 // How somebody came in.
@@ -47,11 +48,11 @@ const (
 
 // Refusal says that somebody may not come in.
 type Refusal struct {
-	Code       string
+	Code       problem.Code
 	RetryAfter time.Duration
 }
 
-func (e *Refusal) Error() string { return "access refused: " + e.Code }
+func (e *Refusal) Error() string { return "access refused: " + string(e.Code) }
 
 // Who is somebody who is in. Expires is zero for a token.
 type Who struct {
@@ -194,7 +195,7 @@ func (d *Desk) failed(ctx context.Context, user, remote string) error {
 // refused writes a refusal to the audit and gives it back.
 func (d *Desk) refused(ctx context.Context, user, remote string, refusal *Refusal) error {
 	d.log.Warn("sign-in refused", "code", refusal.Code, "remote", remote)
-	if err := d.Note(ctx, store.Audit{Actor: user, Action: "sign_in", Result: refusal.Code, Remote: remote}); err != nil {
+	if err := d.Note(ctx, store.Audit{Actor: user, Action: "sign_in", Result: string(refusal.Code), Remote: remote}); err != nil {
 		return err
 	}
 	return refusal

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"halledge/agent/kit/phc"
+	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
@@ -68,13 +69,13 @@ func start(t *testing.T) *fixture {
 }
 
 // attempt signs in and gives the code of the refusal, or ok.
-func (f *fixture) attempt(user, password string) string {
+func (f *fixture) attempt(user, password string) problem.Code {
 	f.t.Helper()
 	_, _, err := f.SignIn(f.t.Context(), user, password, remote)
 	return f.code(err)
 }
 
-func (f *fixture) code(err error) string {
+func (f *fixture) code(err error) problem.Code {
 	f.t.Helper()
 	var refusal *access.Refusal
 	switch {
@@ -87,7 +88,7 @@ func (f *fixture) code(err error) string {
 	return ""
 }
 
-func (f *fixture) identify(change func(*http.Request)) (access.Who, string) {
+func (f *fixture) identify(change func(*http.Request)) (access.Who, problem.Code) {
 	f.t.Helper()
 	r := httptest.NewRequestWithContext(f.t.Context(), http.MethodGet, "/", nil)
 	change(r)
@@ -172,7 +173,7 @@ func TestNameIsLockedAfterFailures(t *testing.T) {
 				t.Fatalf("the right password while locked: %v", err)
 			}
 			f.clock.pass(15*time.Minute + time.Second)
-			want := "ok"
+			want := problem.Code("ok")
 			if user == "ghost" {
 				want = access.CodeWrong
 			}
@@ -180,7 +181,7 @@ func TestNameIsLockedAfterFailures(t *testing.T) {
 				t.Fatalf("after the lock: %s", code)
 			}
 			lines, err := f.st.Audits(t.Context(), 10)
-			if err != nil || len(lines) != 7 || lines[1].Result != access.CodeLocked || lines[6].Result != access.CodeWrong || lines[6].Actor != user {
+			if err != nil || len(lines) != 7 || lines[1].Result != string(access.CodeLocked) || lines[6].Result != string(access.CodeWrong) || lines[6].Actor != user {
 				t.Fatalf("audit %+v, %v", lines, err)
 			}
 		})
@@ -243,7 +244,7 @@ func TestBearerToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for header, want := range map[string]string{
+	for header, want := range map[string]problem.Code{
 		"Bearer 0123456789abcdef": "ok", "bearer 0123456789abcdef": "ok", "Bearer 0123456789abcdeF": access.CodeSignIn, "Bearer ": access.CodeSignIn,
 		"Bearer": access.CodeSignIn, "Basic 0123456789abcdef": access.CodeSignIn, "0123456789abcdef": access.CodeSignIn,
 	} {

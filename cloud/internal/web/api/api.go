@@ -192,7 +192,7 @@ func (a *API) refusal(w http.ResponseWriter, e *access.Refusal) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="hall-cloud"`)
 	}
 	minutes := strconv.Itoa(int(e.RetryAfter.Minutes()) + 1)
-	a.refuse(w, status, problem.Code(e.Code), "minutes", minutes)
+	a.refuse(w, status, e.Code, "minutes", minutes)
 }
 
 // problem makes a problem; args are pairs of name and value.

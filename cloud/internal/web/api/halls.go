@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"halledge/agent/kit/health"
 	"halledge/cloud/internal/halls"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -184,26 +185,27 @@ func (a *API) when(t time.Time) *time.Time {
 
 // The findings of the cloud itself about a hall. Their texts stand in the messages file under the same code.
 const (
-	findEpochStale = "epoch_stale"
-	findGone       = "facts_gone"
-	findRefused    = "facts_refused"
-	findShared     = "identity_shared"
+	factsGone      health.Code = "facts_gone"
+	factsRefused   health.Code = "facts_refused"
+	identityShared health.Code = "identity_shared"
 )
 
 // health is what the hall reports of itself, and what the cloud finds in the hall's log.
 func (a *API) health(s halls.Status) []hallsync.Condition {
 	list := []hallsync.Condition{}
-	add := func(found bool, code, severity string, since time.Time) {
+	add := func(found bool, code health.Code, severity health.Severity, since time.Time) {
 		if !found {
 			return
 		}
-		text, _ := a.Catalog.Text(code, nil)
-		list = append(list, hallsync.Condition{Code: code, Severity: severity, Title: text.Title, Advice: text.Advice, Since: since.In(a.Zone)})
+		text, _ := a.Catalog.Text(string(code), nil)
+		list = append(list, hallsync.Condition{
+			Code: string(code), Severity: string(severity), Title: text.Title, Advice: text.Advice, Since: since.In(a.Zone),
+		})
 	}
-	add(s.Shared, findShared, "error", s.Seen)
-	add(s.Cursor.Stale, findEpochStale, "error", s.Cursor.Created)
-	add(s.Gone > 0, findGone, "error", s.Cursor.Created)
-	add(s.Refused > 0, findRefused, "warning", s.Cursor.Created)
+	add(s.Shared, identityShared, health.Error, s.Seen)
+	add(s.Cursor.Stale, health.EpochStale, health.Error, s.Cursor.Created)
+	add(s.Gone > 0, factsGone, health.Error, s.Cursor.Created)
+	add(s.Refused > 0, factsRefused, health.Warning, s.Cursor.Created)
 	if s.Report != nil {
 		list = append(list, s.Report.Health...)
 	}
