@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"halledge/drivers/escpos"
+	"halledge/drivers/ledpanel"
 	"halledge/drivers/linescanner"
 	"halledge/drivers/registry"
 	"halledge/drivers/sdtreader"
@@ -13,6 +14,7 @@ func All() *registry.Registry {
 	return registry.New(map[string]registry.Driver{
 		"escpos":      {New: escpos.New},
 		"linescanner": {New: linescanner.New},
+		"ledpanel":    {New: ledpanel.New},
 		"sdtreader":   {New: sdtreader.New},
 	})
 }
