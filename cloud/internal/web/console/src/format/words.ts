@@ -64,6 +64,26 @@ const cameraStates: Record<string, Word> = {
   '': { text: '未上报', tone: 'off' },
 }
 
+// Why a hall's relay does not, or not well, deliver a camera.
+const cameraReasons: Record<string, string> = {
+  camera_unreachable: '摄像头没有应答',
+  camera_login: '用户名或密码不对',
+  camera_busy: '摄像头连接数已满',
+  camera_no_stream: '摄像头上没有这个地址',
+  camera_no_video: '视频格式不支持',
+  camera_not_allowed: '地址不在允许的网段内',
+  camera_bad_answer: '摄像头应答不规范',
+  camera_silent: '已连接但没有画面',
+  camera_closed: '摄像头断开了连接',
+  node_unreachable: '大厅连不上汇聚节点',
+  node_refused: '汇聚节点拒绝接入',
+  node_busy: '汇聚节点已满或重复推送',
+  node_closed: '汇聚节点断开了连接',
+  uplink_slow: '上行带宽不足',
+  no_key_frame: '超过 10 秒没有关键帧',
+  relay_off: '大厅没有配置汇聚节点',
+}
+
 const deviceClasses: Record<string, string> = {
   printer: '打印机',
   scanner: '扫码器',
@@ -106,6 +126,7 @@ const unknown = (name: string): Word => ({ text: name, tone: 'off' })
 export const deviceState = (name: string): Word => deviceStates[name] ?? unknown(name)
 export const deviceClass = (name: string): string => deviceClasses[name] ?? name
 export const cameraState = (name: string): Word => cameraStates[name] ?? unknown(name)
+export const cameraReason = (name: string): string => cameraReasons[name] ?? name
 export const cameraStateNames = ['relaying', 'idle', 'connecting', 'degraded', 'offline', 'auth_failed']
 export const scene = (n: number): string => scenes[n] ?? ''
 export const ticketClass = (name: string): string => classes[name] ?? name
