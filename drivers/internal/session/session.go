@@ -203,7 +203,7 @@ func (s *Session) Health() device.Health { return s.health.get() }
 // Good says that the device answered, delivered, or can do no more than be open. A session is not OK before its driver says so.
 func (s *Session) Good() {
 	if s.health.good() {
-		s.cfg.Log.Info("device_ok")
+		s.cfg.Log.Info("device ok")
 	}
 }
 
@@ -211,7 +211,7 @@ func (s *Session) Good() {
 // logs and the ops page and holds no personal data. Good ends it.
 func (s *Session) Degraded(code device.Code, detail string) {
 	if s.health.set(device.Degraded, code, detail) {
-		s.cfg.Log.Warn("device_degraded", "code", string(code), "detail", detail)
+		s.cfg.Log.Warn("device degraded", "code", string(code), "detail", detail)
 	}
 }
 
@@ -226,7 +226,7 @@ func (s *Session) lost(state device.State, err error) {
 	code := codeOf(err)
 	s.health.count(device.Counters{Failures: 1})
 	if s.health.set(state, code, err.Error()) {
-		s.cfg.Log.Warn("device_lost", "state", string(state), "code", string(code), "error", err)
+		s.cfg.Log.Warn("device lost", "state", string(state), "code", string(code), "error", err)
 	}
 }
 
