@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"halledge/drivers/device"
 	"halledge/drivers/internal/transport"
@@ -50,16 +49,6 @@ type Registry struct {
 
 // New makes a registry of the drivers given by name.
 func New(drivers map[string]Driver) *Registry { return &Registry{drivers: drivers} }
-
-// Names lists the drivers in order.
-func (r *Registry) Names() []string {
-	names := make([]string, 0, len(r.drivers))
-	for name := range r.drivers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
 
 // Shares reports whether several devices of model m may stand on one line.
 func (r *Registry) Shares(m Model) bool { return r.drivers[m.Driver].Bus }
