@@ -247,7 +247,7 @@ func TestDeviceThatGaveUpIsLeftAlone(t *testing.T) {
 	})
 	cancel()
 	<-ended
-	if n := strings.Count(log.String(), "device_unusable"); n != 1 || strings.Contains(log.String(), "part_failed") {
+	if n := strings.Count(log.String(), "device unusable"); n != 1 || strings.Contains(log.String(), "part failed") {
 		t.Errorf("it was run again:\n%s", &log)
 	}
 }

@@ -42,7 +42,7 @@ func (s *slot) make() {
 
 // refuse leaves the slot empty for good.
 func (s *slot) refuse(err error) {
-	s.log.Error("device_unusable", "error", err)
+	s.log.Error("device unusable", "error", err)
 	s.empty(device.Health{State: device.Unusable, Code: device.CodeBadConfig, Detail: err.Error()})
 }
 
@@ -84,7 +84,7 @@ func (s *slot) run(ctx context.Context) error {
 	err := s.serve(ctx, d)
 	panicked = false
 	if ctx.Err() == nil {
-		s.log.Error("device_unusable", "error", err)
+		s.log.Error("device unusable", "error", err)
 		<-ctx.Done()
 	}
 	return ctx.Err()
