@@ -136,7 +136,7 @@ func (p *part) fail(err error, pause time.Duration) {
 	if errors.As(err, &panicked) {
 		attrs = append(attrs, "stack", string(panicked.Stack))
 	}
-	p.log.Error("part_failed", attrs...)
+	p.log.Error("part failed", attrs...)
 }
 
 func (p *part) get() State {

@@ -55,7 +55,7 @@ func (g *Group) Run(ctx context.Context) error {
 	var stuck []error
 	for _, p := range slices.Backward(g.parts) {
 		if !p.stop() {
-			g.log.Error("part_does_not_stop", "part", p.Name, "waited", p.StopWithin)
+			g.log.Error("part does not stop", "part", p.Name, "waited", p.StopWithin)
 			stuck = append(stuck, fmt.Errorf("%s did not stop within %v", p.Name, p.StopWithin))
 		}
 	}

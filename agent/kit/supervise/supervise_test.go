@@ -101,7 +101,7 @@ func TestPanicIsLoggedWithItsStack(t *testing.T) {
 		if err := g.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		for _, part := range []string{"part_failed", "part=printer", "panic: nonsense", "supervise_test.go"} {
+		for _, part := range []string{"part failed", "part=printer", "panic: nonsense", "supervise_test.go"} {
 			if !strings.Contains(log.String(), part) {
 				t.Errorf("the log does not speak of %q:\n%s", part, &log)
 			}

@@ -65,9 +65,9 @@ func (w *Watch) Run(ctx context.Context, period time.Duration, alive func() erro
 	defer tick.Stop()
 	for {
 		if late := w.Late(); len(late) > 0 {
-			log.Error("part_hangs", "parts", late)
+			log.Error("part hangs", "parts", late)
 		} else if err := alive(); err != nil {
-			log.Warn("watchdog_not_fed", "error", err)
+			log.Warn("watchdog not fed", "error", err)
 		}
 		select {
 		case <-ctx.Done():
