@@ -39,7 +39,7 @@ describe('LiveStream', () => {
     answers = [end]
     const ready = vi.fn()
     const seen: number[] = []
-    stream.onReady(ready)
+    stream.onRefresh(ready)
     const stop = stream.onChange((c) => seen.push(c.hall.waiting))
     stream.start()
     expect(stream.state.value).toBe('connecting')
@@ -58,7 +58,7 @@ describe('LiveStream', () => {
     const [first, second] = [new StreamEnd(), new StreamEnd()]
     answers = [first, new TypeError('network down'), second]
     const ready = vi.fn()
-    stream.onReady(ready)
+    stream.onRefresh(ready)
     stream.start()
     first.ready()
     await settle()
@@ -75,6 +75,17 @@ describe('LiveStream', () => {
     expect(stream.attempt.value).toBe(0)
     expect(stream.heardAt.value).toBeGreaterThan(heard ?? Infinity)
     expect(ready).toHaveBeenCalledTimes(2)
+  })
+
+  it('lets pages fill when there is no stream to be had', async () => {
+    const refresh = vi.fn()
+    stream.onRefresh(refresh)
+    answers = [json({ code: 'too_many_streams', detail: '订阅太多。' }, 503)]
+    stream.start()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(asked).toBeGreaterThan(3)
+    expect(refresh).toHaveBeenCalledTimes(1)
+    expect(stream.stale.value).toBe(true)
   })
 
   it('gives up on a silent line; heartbeats keep it', async () => {

@@ -24,8 +24,8 @@ export class HallBook {
   /** What went wrong with the latest reading of the list; null when nothing did. */
   readonly error: Readonly<Ref<unknown>> = readonly(this.errorRef)
 
-  constructor(private readonly api: Pick<Api, 'halls'>, stream: Pick<LiveStream, 'onReady' | 'onChange'>) {
-    stream.onReady(() => void this.load())
+  constructor(private readonly api: Pick<Api, 'halls'>, stream: Pick<LiveStream, 'onRefresh' | 'onChange'>) {
+    stream.onRefresh(() => void this.load())
     stream.onChange((change) => this.take(change.hall))
   }
 

@@ -17,8 +17,9 @@ export interface StreamSource {
 }
 
 /**
- * The cloud's event stream, reopened for as long as it is wanted. `ready` handlers run after every (re)connection and must
- * fetch what they show; `change` handlers get each change. One stream serves the whole console.
+ * The cloud's event stream, reopened for as long as it is wanted. Refresh handlers fetch what their page shows: they run
+ * after every (re)connection, and once when the very first one fails, so that pages fill even without a stream. Change
+ * handlers get each change. One stream serves the whole console.
  *
  * It is read with fetch, not EventSource: a 401 is seen as what it is, and heartbeat comments count as signs of life.
  */
@@ -26,7 +27,7 @@ export class LiveStream {
   private readonly stateRef = shallowRef<StreamState>('off')
   private readonly heardRef = shallowRef<number | null>(null)
   private readonly attemptRef = shallowRef(0)
-  private readonly readyHandlers = new Set<() => void>()
+  private readonly refreshHandlers = new Set<() => void>()
   private readonly changeHandlers = new Set<(c: Change) => void>()
   private stopping: AbortController | null = null
 
@@ -39,9 +40,9 @@ export class LiveStream {
 
   constructor(private readonly source: StreamSource) {}
 
-  onReady(handler: () => void): () => void {
-    this.readyHandlers.add(handler)
-    return () => this.readyHandlers.delete(handler)
+  onRefresh(handler: () => void): () => void {
+    this.refreshHandlers.add(handler)
+    return () => this.refreshHandlers.delete(handler)
   }
 
   onChange(handler: (c: Change) => void): () => void {
@@ -75,6 +76,7 @@ export class LiveStream {
       if (stopped.aborted) return
       this.stateRef.value = 'broken'
       this.attemptRef.value++
+      if (this.heardRef.value === null && this.attemptRef.value === 1) this.refresh()
       await sleep(backoffMS(this.attemptRef.value, firstDelayMS, maxDelayMS, Math.random()), stopped)
     }
   }
@@ -104,11 +106,15 @@ export class LiveStream {
     }
   }
 
+  private refresh(): void {
+    for (const handler of this.refreshHandlers) handler()
+  }
+
   private deliver(event: string, data: string): void {
     if (event === 'ready') {
       this.stateRef.value = 'live'
       this.attemptRef.value = 0
-      for (const handler of this.readyHandlers) handler()
+      this.refresh()
     } else if (event === 'change') {
       const change = JSON.parse(data) as Change
       for (const handler of this.changeHandlers) handler(change)

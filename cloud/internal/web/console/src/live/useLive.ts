@@ -30,6 +30,7 @@ export function useLive<T>(
   const loading = shallowRef(true)
   let asking: AbortController | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
+  let changed = false // since the question was asked
 
   async function reload(): Promise<void> {
     clearTimeout(timer)
@@ -37,6 +38,7 @@ export function useLive<T>(
     asking?.abort()
     const mine = new AbortController()
     asking = mine
+    changed = false
     try {
       const answer = await ask(mine.signal)
       if (asking !== mine) return
@@ -48,21 +50,24 @@ export function useLive<T>(
     }
     loading.value = false
     asking = null
+    if (changed) soon()
   }
 
+  // An answer under way is waited for: under many changes a slow server would never get to give one.
   function soon(): void {
-    timer ??= setTimeout(() => void reload(), pauseMS)
+    if (asking !== null) changed = true
+    else timer ??= setTimeout(() => void reload(), pauseMS)
   }
 
   const stops = [
-    stream.onReady(() => void reload()),
+    stream.onRefresh(() => void reload()),
     stream.onChange((change) => { if (concerns(change)) soon() }),
   ]
   watch(on, () => {
     loading.value = true
     void reload()
   })
-  // A stream that is only now being opened says `ready` in a moment, and that asks.
+  // A stream that is only now being opened refreshes everything in a moment.
   onMounted(() => { if (stream.state.value !== 'connecting') void reload() })
   onBeforeUnmount(() => {
     for (const stop of stops) stop()
