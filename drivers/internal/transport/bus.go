@@ -43,7 +43,6 @@ func (p *Ports) Open(ctx context.Context, s Spec) (Bus, error) {
 	defer release()
 	if sh.bus.conn == nil {
 		if sh.bus.conn, err = Open(ctx, s); err != nil {
-			sh.bus.conn = nil
 			p.leave(sh)
 			return nil, err
 		}
