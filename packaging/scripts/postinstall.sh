@@ -18,7 +18,7 @@ fi
 systemctl daemon-reload
 systemctl enable --quiet hall-agent.service
 if [ ! -e "$config" ]; then
-  echo "hall-agent: 请先写 $config（样例在 /usr/share/doc/hall-agent），然后运行 systemctl start hall-agent"
+  echo "hall-agent: 请先写 $config（样例在 /usr/share/hall-agent），然后运行 systemctl start hall-agent"
   exit 0
 fi
 if runuser -u hall-agent -- /usr/bin/hall-agent check --config "$config"; then
