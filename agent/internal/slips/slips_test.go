@@ -158,3 +158,19 @@ func TestLoadNamesTheFile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestThePaperChoosesTheTemplate(t *testing.T) {
+	set, err := slips.LoadSet(configs.FS(), "ticket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for columns, want := range map[int]bool{16: false, 32: false, 42: false, 48: true, 64: true} { // only the wide one cuts
+		job, err := set.For(columns).Render(full())
+		if err != nil || job.Cut != want {
+			t.Errorf("%d columns: cut %v, %v", columns, job.Cut, err)
+		}
+	}
+	if _, err := slips.LoadSet(configs.FS(), "receipt"); err == nil {
+		t.Error("a kind without templates was loaded")
+	}
+}

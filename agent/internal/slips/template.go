@@ -3,8 +3,10 @@
 package slips
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,6 +75,37 @@ func Load(fsys fs.FS, name string) (*Template, error) {
 		return nil, fmt.Errorf("load slip template: %w", err)
 	}
 	return t, nil
+}
+
+// Set is the templates of one slip for papers of different widths.
+type Set []*Template // widest first
+
+// LoadSet reads every template slips/<kind>-*.yaml, for example all of kind "ticket".
+func LoadSet(fsys fs.FS, kind string) (Set, error) {
+	files, err := fs.Glob(fsys, "slips/"+kind+"-*.yaml")
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("load slip templates: no slips/%s-*.yaml: %w", kind, errors.Join(err, fs.ErrNotExist))
+	}
+	var set Set
+	for _, file := range files {
+		t, err := Load(fsys, strings.TrimSuffix(path.Base(file), ".yaml"))
+		if err != nil {
+			return nil, err
+		}
+		set = append(set, t)
+	}
+	slices.SortFunc(set, func(a, b *Template) int { return b.t.Columns - a.t.Columns })
+	return set, nil
+}
+
+// For gives the widest template that fits a printer of so many columns, or the narrowest when none does.
+func (s Set) For(columns int) *Template {
+	for _, t := range s {
+		if t.t.Columns <= columns {
+			return t
+		}
+	}
+	return s[len(s)-1]
 }
 
 // Parse reads a template and checks it. The template is good when the problems hold no error.
