@@ -11,7 +11,7 @@ const (
 	LogBacklog       Code = "log_backlog"
 	DiskSlow         Code = "disk_slow"
 	DiskFull         Code = "disk_full"
-	StorageFailed    Code = "storage_failed"
+	StorageReset     Code = "storage_reset" // the database was damaged and put aside; a new one was begun
 	ClockUnset       Code = "clock_unset"
 	ClockOffset      Code = "clock_offset"
 	ConfigLastGood   Code = "config_last_good"
@@ -36,25 +36,25 @@ const (
 
 // Table is the catalogue of all conditions of a hall.
 func Table() []Condition {
-	const short, long = 10 * time.Second, time.Minute
+	const short, long = 2 * time.Second, time.Minute
 	return []Condition{
 		{Code: UplinkRefused, Severity: Error, Delay: short},
-		{Code: UplinkDown, Severity: Warning, Delay: 30 * time.Second, Causes: []Code{UplinkRefused}},
+		{Code: UplinkDown, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{UplinkRefused}},
 		{Code: UplinkRejected, Severity: Warning},
 		{Code: EpochStale, Severity: Warning},
 		{Code: LogBacklog, Severity: Warning, Delay: long, Causes: []Code{UplinkDown, UplinkRefused}},
 		{Code: DiskFull, Severity: Error},
-		{Code: StorageFailed, Severity: Error, Causes: []Code{DiskFull}},
-		{Code: DiskSlow, Severity: Warning, Delay: long, Causes: []Code{StorageFailed, DiskFull}},
+		{Code: StorageReset, Severity: Error},
+		{Code: DiskSlow, Severity: Warning, Delay: long, Causes: []Code{DiskFull}},
 		{Code: ClockUnset, Severity: Error},
 		{Code: ClockOffset, Severity: Warning, Delay: long, Causes: []Code{ClockUnset}},
 		{Code: ConfigLastGood, Severity: Error},
 		{Code: SlipFailed, Severity: Warning, Causes: []Code{
 			DeviceOffline, DeviceTimeout, DevicePaperOut, DeviceCoverOpen, DeviceCutter, DeviceBusy, DevicePermission,
 			DeviceBadReply, DeviceBadConfig, DeviceUnsupported}},
-		{Code: RelayDown, Severity: Warning, Delay: 30 * time.Second},
+		{Code: RelayDown, Severity: Warning, Delay: 10 * time.Second},
 		{Code: CameraAuthFailed, Severity: Error},
-		{Code: CameraOffline, Severity: Warning, Delay: 30 * time.Second, Causes: []Code{CameraAuthFailed}},
+		{Code: CameraOffline, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{CameraAuthFailed}},
 		{Code: CameraDegraded, Severity: Info, Delay: long, Causes: []Code{CameraOffline, CameraAuthFailed, RelayDown}},
 
 		{Code: DeviceOffline, Severity: Error, Delay: short},
