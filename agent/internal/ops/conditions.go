@@ -105,7 +105,7 @@ func (w *Watcher) look(now time.Time) {
 func (w *Watcher) box(now time.Time) {
 	w.tracker.Set(health.ClockUnset, "", now.Year() < firstSane, "")
 	w.tracker.Set(health.ConfigLastGood, "", w.src.LastGood, "")
-	w.tracker.Set(health.StorageFailed, "", w.src.Reset != "", w.src.Reset)
+	w.tracker.Set(health.StorageReset, "", w.src.Reset != "", w.src.Reset)
 	if w.src.DiskSync != nil {
 		d := w.src.DiskSync()
 		w.tracker.Set(health.DiskSlow, "", d > slowSync, d.String())

@@ -73,7 +73,7 @@ func (r *Report) add(c Check) {
 }
 
 // askLimit bounds each question to the running agent.
-const askLimit = 5 * time.Second
+const askLimit = 20 * time.Second
 
 // Examine checks a box: the files, the disk, the clock, and through the running agent its devices, cameras and uplink. path is
 // agent.yaml.
@@ -125,10 +125,10 @@ func (r *Report) askAgent(ctx context.Context, cfg *config.Config) {
 	var devices struct{ Devices []hallsync.DeviceStatus }
 	var hall struct{ Health []hallsync.Condition }
 	if err == nil {
-		err = door.ask(ctx, "/api/v1/devices", &devices)
+		err = door.ask(ctx, http.MethodGet, "/api/v1/devices", &devices)
 	}
 	if err == nil {
-		err = door.ask(ctx, "/api/v1/hall", &hall)
+		err = door.ask(ctx, http.MethodGet, "/api/v1/hall", &hall)
 	}
 	if err != nil {
 		r.add(Check{Name: "代理服务", Verdict: Bad, Code: "agent_down", Detail: err.Error(),
@@ -214,26 +214,6 @@ func findDoor(data string) (Door, error) {
 	}
 	d.HTTP = reachable(d.HTTP)
 	return d, nil
-}
-
-// ask puts a question to the running agent.
-func (d Door) ask(ctx context.Context, path string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.HTTP+path, nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+d.Token)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("代理没有应答：%w", err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("代理应答 %d", res.StatusCode)
-	}
-	return json.NewDecoder(io.LimitReader(res.Body, 4<<20)).Decode(into)
 }
 
 // Text writes the report for a person's shell.

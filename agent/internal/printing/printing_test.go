@@ -72,7 +72,9 @@ func open(t *testing.T, dir string, printers map[string]*paper) *rig {
 			p := printers[place]
 			return place + ".printer", p, p != nil
 		},
-		Render: func(_ *queue.State, tk queue.Ticket) (device.PrintJob, error) { return device.PrintJob{ID: tk.Number}, nil },
+		Render: func(_ *queue.State, tk queue.Ticket) (device.PrintJob, error) {
+			return device.PrintJob{ID: tk.Number}, nil
+		},
 	})
 	storeCtx, storeCancel := context.WithCancel(context.Background())
 	roomCtx, roomCancel := context.WithCancel(context.Background())

@@ -132,6 +132,35 @@ func Open(dir string, opts Options) (*Store, error) {
 	return s, nil
 }
 
+// OpenReadOnly opens the database of an agent that does not run, to look at it. Only Read, First, Load, Verify, Cursor and Close
+// may be used.
+func OpenReadOnly(dir string, opts Options) (*Store, error) {
+	s := &Store{opts: opts, path: filepath.Join(dir, FileName)}
+	if _, err := os.Stat(s.path); err != nil {
+		return nil, &Error{Op: "open", Code: Failed, Err: err}
+	}
+	db, err := bbolt.Open(s.path, 0o640, &bbolt.Options{Timeout: time.Second, ReadOnly: true})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, &Error{Op: "open", Code: Locked, Err: err}
+	case err != nil:
+		return nil, &Error{Op: "open", Code: Failed, Err: err}
+	}
+	s.db = db
+	err = db.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if meta == nil {
+			return errors.New("no hall's database")
+		}
+		s.epoch, s.next = string(meta.Get(keyEpoch)), hallsync.Seq(number(meta.Get(keyNext)))
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(&Error{Op: "open", Code: Failed, Err: err}, db.Close())
+	}
+	return s, nil
+}
+
 func (s *Store) open() error {
 	db, err := s.openFile()
 	if isCorrupt(err) {

@@ -32,9 +32,9 @@ type station struct {
 
 // devices are the names of the demo's devices and their class and model.
 var devices = [...]struct{ name, class, model string }{
-	{"kiosk-1.printer", "printer", "generic-80"},
+	{"kiosk-1.printer", "printer", "escpos-80"},
 	{"kiosk-1.idcard", "idcard", "generic-sdt"},
-	{"kiosk-1.scanner", "scanner", "generic-serial"},
+	{"kiosk-1.scanner", "scanner", "serial-scanner"},
 	{"hall.led", "screen", "onbon-k"},
 	{"window-1.pad", "callpad", "halledge-pad"},
 }
@@ -148,7 +148,8 @@ var people = [...]sdt.Card{
 func person(name string, sex sdt.Sex, number string) sdt.Card {
 	return sdt.Card{
 		Kind: sdt.Resident, Name: sdt.NewPrivate(name), Sex: sex, EthnicCode: "01", Birth: sdt.NewPrivate(number[6:14]),
-		Address: sdt.NewPrivate("测试省测试市测试路1号"), Number: sdt.NewPrivate(number),
+		Address: sdt.NewPrivate("测试省测试市测试路1号"), Number: sdt.NewPrivate(number), Issuer: "测试市公安局",
+		ValidFrom: "20200101", ValidTo: "20400101",
 	}
 }
 
