@@ -2,6 +2,7 @@
 package builtin
 
 import (
+	"halledge/drivers/callpad"
 	"halledge/drivers/escpos"
 	"halledge/drivers/ledpanel"
 	"halledge/drivers/linescanner"
@@ -12,6 +13,7 @@ import (
 // All gives the drivers by the name that model files use.
 func All() *registry.Registry {
 	return registry.New(map[string]registry.Driver{
+		"callpad":     {New: callpad.New, Bus: true},
 		"escpos":      {New: escpos.New},
 		"linescanner": {New: linescanner.New},
 		"ledpanel":    {New: ledpanel.New},

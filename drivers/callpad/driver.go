@@ -1,0 +1,207 @@
+// Package callpad drives window call pads that speak Modbus RTU with HallEdge's register map, several on one RS-485 pair or one on
+// a line of its own. It polls the pad's event counter, hands each key out once and shows the ticket to the staff.
+package callpad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"halledge/drivers/device"
+	"halledge/drivers/internal/session"
+	"halledge/drivers/internal/transport"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/modbus"
+)
+
+const (
+	maxMisses = 3           // polls in a row without an answer before the pad counts as lost
+	refresh   = time.Minute // the display is written again this often: a pad that lost its power forgets it
+	testBeep  = 30          // of the self-test, in units of 10 ms
+)
+
+// Pad is one call pad. It implements device.CallPad and device.SelfTester.
+type Pad struct {
+	cfg     registry.Config
+	session *session.Session
+	unit    byte
+	poll    time.Duration
+	within  time.Duration // an answer must come
+	gap     time.Duration // silence before a question
+	keys    chan device.Key
+
+	mu   sync.Mutex
+	want []uint16 // newest display
+	seq  uint64   // counts displays; 0 while there is none
+
+	// Of the open connection; used in the session's turns only.
+	answers modbus.ResponseDecoder
+	owed    bool // an answer is still to come
+	misses  int
+	presses counter
+	shown   uint64
+	written time.Time
+}
+
+// New makes a pad; see sample.yaml for its options.
+func New(cfg registry.Config) (device.Device, error) {
+	o := registry.NewOptions(cfg)
+	p := &Pad{
+		cfg:     cfg,
+		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
+		unit:    byte(o.Int("unit", 1, 1, modbus.MaxUnit)),
+		poll:    o.Duration("poll", 100*time.Millisecond, 20*time.Millisecond, 2*time.Second),
+		within:  o.Duration("reply_within", 100*time.Millisecond, 20*time.Millisecond, 2*time.Second),
+		gap:     max(5*time.Millisecond, modbus.Gap(cfg.Connect.Baud)),
+		keys:    make(chan device.Key, 8),
+	}
+	if err := o.Err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Run implements device.Device.
+func (p *Pad) Run(ctx context.Context) error {
+	defer close(p.keys)
+	return p.session.Run(ctx, p.cfg.Open, p.serve)
+}
+
+// Health implements device.Device.
+func (p *Pad) Health() device.Health { return p.session.Health() }
+
+// Keys implements device.CallPad.
+func (p *Pad) Keys() <-chan device.Key { return p.keys }
+
+// Display implements device.CallPad. It returns when the pad took this display or a newer one. A display that could not be
+// written is not forgotten: it appears when the pad is back, unless a newer one came.
+func (p *Pad) Display(ctx context.Context, f device.PadFrame) error {
+	r, err := registers(f)
+	if err != nil {
+		return &device.Error{Op: p.cfg.Name + " display", Code: device.CodeUnsupported, Err: err}
+	}
+	p.mu.Lock()
+	p.want = r
+	p.seq++
+	p.mu.Unlock()
+	return p.session.Do(ctx, "display", func(ctx context.Context, conn transport.Conn) error {
+		if _, seq := p.newest(); p.shown == seq {
+			return nil // the call before took this display along
+		}
+		return p.write(ctx, conn)
+	})
+}
+
+// SelfTest makes the pad beep.
+func (p *Pad) SelfTest(ctx context.Context) error {
+	return p.session.Do(ctx, "self-test", func(ctx context.Context, conn transport.Conn) error {
+		return p.insist(ctx, conn, p.set(modbus.PadBeepAt, testBeep))
+	})
+}
+
+// serve is one life of the connection.
+func (p *Pad) serve(ctx context.Context, _ transport.Conn) error {
+	if err := p.session.Do(ctx, "start", p.start); err != nil {
+		return err
+	}
+	return p.session.Every(ctx, p.poll, "poll", p.look)
+}
+
+// start makes sure that the pad is one of ours. Keys pressed before are past: their counter is only remembered.
+func (p *Pad) start(ctx context.Context, conn transport.Conn) error {
+	p.answers.Expect(modbus.Request{})
+	p.owed, p.misses, p.presses, p.shown = false, 0, counter{}, 0
+	a, err := p.ask(ctx, conn, modbus.Request{Unit: p.unit, Function: modbus.ReadInput, Count: modbus.PadInputs})
+	if err != nil {
+		return err
+	}
+	in, err := modbus.ParsePadInput(a.Values)
+	if err == nil && in.Map != modbus.PadMapVersion {
+		err = fmt.Errorf("register map version %d, this driver knows %d", in.Map, modbus.PadMapVersion)
+	}
+	if err != nil {
+		return &device.Error{Op: "read the pad's map", Code: device.CodeBadReply, Retry: true, Err: err}
+	}
+	p.presses.count(in.Counter)
+	p.cfg.Log.Info("pad_found", "unit", p.unit, "firmware", in.Firmware)
+	p.session.Good()
+	return p.write(ctx, conn)
+}
+
+// look asks for the last key and hands it out if it is new.
+func (p *Pad) look(ctx context.Context, conn transport.Conn) error {
+	a, err := p.ask(ctx, conn, modbus.Request{Unit: p.unit, Function: modbus.ReadInput, Count: 2})
+	if err != nil {
+		p.misses++
+		if p.misses < maxMisses && ctx.Err() == nil && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, modbus.DeviceBusy)) {
+			return nil
+		}
+		return err
+	}
+	p.misses = 0
+	p.session.Good()
+	if err := p.take(ctx, conn, a.Values[0], modbus.PadKey(a.Values[1])); err != nil {
+		return err
+	}
+	if _, seq := p.newest(); p.shown != seq || time.Since(p.written) >= refresh {
+		return p.write(ctx, conn)
+	}
+	return nil
+}
+
+// take hands a new key out and acknowledges it.
+func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key modbus.PadKey) error {
+	n, restarted := p.presses.count(count)
+	if restarted {
+		p.cfg.Log.Warn("pad_restarted", "count", count)
+		p.shown = 0
+	}
+	if n == 0 {
+		return nil
+	}
+	k, known := toDevice(key)
+	if !known {
+		p.session.Garbage(1)
+		p.cfg.Log.Warn("pad_key_unknown", "key", uint16(key))
+		return nil
+	}
+	k.Count, k.Lost, k.At = count, n-1, time.Now()
+	if k.Lost > 0 {
+		p.cfg.Log.Warn("pad_keys_lost", "lost", k.Lost)
+	}
+	if p.presses.bounces(k) {
+		p.cfg.Log.Info("pad_key_repeated", "key", string(k.Code))
+		return nil
+	}
+	select {
+	case p.keys <- k:
+	default: // nobody listens; the lamp stays dark
+		p.session.Garbage(1)
+		p.cfg.Log.Warn("pad_key_dropped", "key", string(k.Code))
+		return nil
+	}
+	p.session.Job()
+	return p.insist(ctx, conn, p.set(modbus.PadAckAt, count))
+}
+
+// newest gives the newest display and its number, which is 0 when there is none.
+func (p *Pad) newest() ([]uint16, uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.want, p.seq
+}
+
+// write shows the newest display, if there is one.
+func (p *Pad) write(ctx context.Context, conn transport.Conn) error {
+	want, seq := p.newest()
+	if seq > 0 {
+		if err := p.insist(ctx, conn, p.set(modbus.PadNumberAt, want...)); err != nil {
+			return err
+		}
+	}
+	p.shown, p.written = seq, time.Now()
+	return nil
+}

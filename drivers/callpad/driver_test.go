@@ -1,0 +1,359 @@
+package callpad
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
+	"halledge/drivers/internal/transport"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/modbus"
+)
+
+// words is every key in both languages.
+func words() map[modbus.PadKey]device.Key {
+	all := map[modbus.PadKey]device.Key{
+		modbus.PadNext: {Code: device.KeyNext}, modbus.PadRecall: {Code: device.KeyRecall}, modbus.PadPass: {Code: device.KeyPass},
+		modbus.PadTransfer: {Code: device.KeyTransfer}, modbus.PadPause: {Code: device.KeyPause}, modbus.PadResume: {Code: device.KeyResume},
+		modbus.PadLogin: {Code: device.KeyLogin}, modbus.PadLogout: {Code: device.KeyLogout}, modbus.PadFinish: {Code: device.KeyFinish},
+		modbus.PadRate: {Code: device.KeyRate},
+	}
+	for d := range 10 {
+		all[modbus.PadDigit0+modbus.PadKey(d)] = device.Key{Code: device.KeyDigit, Digit: d}
+	}
+	return all
+}
+
+func TestConformance(t *testing.T) {
+	for name, tcp := range map[string]bool{"serial": false, "tcp": true} {
+		t.Run(name, func(t *testing.T) {
+			drivertest.CallPad(t, func(t *testing.T) drivertest.CallPadHarness {
+				far := newLine(1)
+				return drivertest.CallPadHarness{
+					Harness: drivertest.Harness{New: New, Options: options(nil), TCP: tcp, Far: far.serve},
+					Press: func(code device.KeyCode) {
+						for k, word := range words() {
+							if word.Code == code {
+								far.press(1, k)
+								return
+							}
+						}
+					},
+					Shown: func() string { return far.display(1).Number },
+					Blank: func() { far.with(func(l *line) { l.pads[1] = modbus.NewPad(1) }) },
+				}
+			})
+		})
+	}
+}
+
+func TestEveryKeyArrivesAndIsAcknowledged(t *testing.T) {
+	t.Parallel()
+	far := newLine(1)
+	p := one(t, far)
+	n := uint16(0)
+	for k, want := range words() {
+		n++
+		far.press(1, k)
+		got := key(t, p)
+		if got.Code != want.Code || got.Digit != want.Digit || got.Count != n || got.Lost != 0 || got.At.IsZero() {
+			t.Errorf("key %d arrives as %+v", k, got)
+		}
+		until(t, "the acknowledgement", func() bool { return far.acknowledged(1) == n })
+	}
+	if jobs := p.Health().Counters.Jobs; jobs != uint64(n) {
+		t.Errorf("%d keys count as %d", n, jobs)
+	}
+}
+
+func TestKeysBetweenTwoPollsAreLostButCounted(t *testing.T) {
+	t.Parallel()
+	far := newLine(1)
+	p := one(t, far)
+	far.press(1, modbus.PadPass, modbus.PadRecall, modbus.PadTransfer)
+	if k := key(t, p); k.Code != device.KeyTransfer || k.Lost != 2 || k.Count != 3 {
+		t.Errorf("got %+v", k)
+	}
+}
+
+func TestTremblingFingerCallsOnePerson(t *testing.T) {
+	t.Parallel()
+	far := newLine(1)
+	p := one(t, far)
+	far.press(1, modbus.PadNext)
+	first := key(t, p)
+	far.press(1, modbus.PadNext)
+	until(t, "the second press to be seen", func() bool { return p.saw(t) == 2 })
+	far.press(1, modbus.PadRecall)
+	if k := key(t, p); k.Code != device.KeyRecall && k.At.Sub(first.At) < repeatAfter {
+		t.Errorf("after the first next came %+v", k)
+	}
+}
+
+// saw is the counter as the driver knows it.
+func (p *Pad) saw(t *testing.T) uint16 {
+	t.Helper()
+	var n uint16
+	err := p.session.Do(t.Context(), "test", func(context.Context, transport.Conn) error {
+		n = p.presses.last
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestPadThatLostItsPower(t *testing.T) {
+	t.Parallel()
+	far := newLine(1)
+	p := one(t, far)
+	for range 3 {
+		far.press(1, modbus.PadPass)
+		key(t, p)
+	}
+	if err := p.Display(t.Context(), device.PadFrame{Number: "A001", Waiting: 12, State: "serving"}); err != nil {
+		t.Fatal(err)
+	}
+	far.with(func(l *line) { l.pads[1] = modbus.NewPad(1) })
+	until(t, "the display to come back", func() bool {
+		return far.display(1) == modbus.PadDisplay{Number: "A001", Waiting: 12, State: modbus.PadServing}
+	})
+	far.press(1, modbus.PadRecall)
+	if k := key(t, p); k.Code != device.KeyRecall || k.Lost != 0 {
+		t.Errorf("got %+v", k)
+	}
+}
+
+func TestKeysThatAreNotHandled(t *testing.T) {
+	t.Parallel()
+	far := newLine(1)
+	p := one(t, far)
+	far.press(1, 0x77)
+	until(t, "the unknown key", func() bool { return p.Health().Counters.Garbage == 1 })
+	for i := range cap(p.keys) + 1 {
+		far.press(1, modbus.PadPass)
+		until(t, "the key", func() bool {
+			c := p.Health().Counters
+			return c.Jobs == uint64(i+1) || c.Garbage == 2
+		})
+	}
+	c := p.Health().Counters
+	if c.Jobs != uint64(cap(p.keys)) || c.Garbage != 2 {
+		t.Errorf("with nobody listening: %+v", c)
+	}
+	if got, want := far.acknowledged(1), uint16(1+cap(p.keys)); got != want {
+		t.Errorf("key %d is acknowledged, the last one handed out was %d", got, want)
+	}
+}
+
+func TestExceptions(t *testing.T) {
+	t.Parallel()
+	t.Run("busy now and then", func(t *testing.T) {
+		t.Parallel()
+		far := newLine(1)
+		p := one(t, far)
+		far.with(func(l *line) { l.says[1] = []modbus.Exception{modbus.DeviceBusy, modbus.DeviceBusy} })
+		if err := p.Display(t.Context(), device.PadFrame{Number: "A002", State: "called"}); err != nil {
+			t.Fatal(err)
+		}
+		if far.display(1).Number != "A002" || p.Health().Counters.Failures != 0 {
+			t.Errorf("shows %+v, health %+v", far.display(1), p.Health())
+		}
+	})
+	t.Run("not our pad", func(t *testing.T) {
+		t.Parallel()
+		far := newLine(1)
+		far.says[1] = []modbus.Exception{modbus.IllegalFunction}
+		p := start(t, far, map[string]string{"unit": "1"})[0]
+		reaches(t, p, device.Offline, device.CodeBadReply)
+		if detail := p.Health().Detail; !strings.Contains(detail, "illegal function") {
+			t.Errorf("the detail is %q", detail)
+		}
+		reaches(t, p, device.OK, "")
+	})
+	t.Run("another map", func(t *testing.T) {
+		t.Parallel()
+		far := newLine(1)
+		far.odd = 7
+		p := start(t, far, map[string]string{"unit": "1"})[0]
+		reaches(t, p, device.Offline, device.CodeBadReply)
+		if detail := p.Health().Detail; !strings.Contains(detail, "version 7") {
+			t.Errorf("the detail is %q", detail)
+		}
+	})
+}
+
+func TestNoiseOnTheLine(t *testing.T) {
+	t.Parallel()
+	far := newLine(1)
+	far.noise = []byte{0xFF, 1, 4, 0xF0, 0}
+	p := one(t, far)
+	far.press(1, modbus.PadPass)
+	if k := key(t, p); k.Code != device.KeyPass || p.Health().Counters.Garbage == 0 {
+		t.Errorf("got %+v, %+v", k, p.Health().Counters)
+	}
+}
+
+func TestPadsShareALine(t *testing.T) {
+	t.Parallel()
+	far := newLine(1, 2, 3)
+	var each []map[string]string
+	for u := range 3 {
+		each = append(each, map[string]string{"unit": strconv.Itoa(u + 1), "reply_within": "100ms"})
+	}
+	pads := start(t, far, each...)
+	for _, p := range pads {
+		reaches(t, p, device.OK, "")
+	}
+	far.with(func(l *line) { l.off[2] = true })
+	reaches(t, pads[1], device.Offline, device.CodeTimeout)
+	for i, unit := range []byte{1, 3} {
+		p := pads[2*i]
+		number := "A00" + strconv.Itoa(int(unit))
+		if err := p.Display(t.Context(), device.PadFrame{Number: number, State: "called"}); err != nil {
+			t.Fatal(err)
+		}
+		far.press(unit, modbus.PadRecall)
+		if k := key(t, p); k.Code != device.KeyRecall || far.display(unit).Number != number {
+			t.Errorf("pad %d: key %+v, display %+v", unit, k, far.display(unit))
+		}
+	}
+	far.with(func(l *line) { l.off[2] = false })
+	reaches(t, pads[1], device.OK, "")
+}
+
+func TestNewestDisplayWins(t *testing.T) {
+	t.Parallel()
+	far := newLine(1)
+	p := one(t, far)
+	calls := make(chan error, 10)
+	for i := range cap(calls) {
+		go func() {
+			calls <- p.Display(t.Context(), device.PadFrame{Number: "B" + strconv.Itoa(i), Waiting: -1, State: "idle"})
+		}()
+	}
+	for range cap(calls) {
+		if err := <-calls; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := p.Display(t.Context(), device.PadFrame{Number: "A1000", Waiting: 70000, State: "paused"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := far.display(1), (modbus.PadDisplay{Number: "A1000", Waiting: 65535, State: modbus.PadPaused}); got != want {
+		t.Errorf("shows %+v, want %+v", got, want)
+	}
+}
+
+func TestSelfTestBeeps(t *testing.T) {
+	t.Parallel()
+	far := newLine(1)
+	p := one(t, far)
+	if err := p.SelfTest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	far.with(func(l *line) {
+		a, _ := l.pads[1].Handle(modbus.Request{Unit: 1, Function: modbus.ReadHolding, Address: modbus.PadBeepAt, Count: 1})
+		if len(a.Values) != 1 || a.Values[0] != testBeep {
+			t.Errorf("beeps %+v", a)
+		}
+	})
+}
+
+func TestDisplaysThatNoPadHas(t *testing.T) {
+	p, err := New(registry.Config{Name: "window-1.pad", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]device.PadFrame{
+		"long number": {Number: "A100000", State: "called"}, "Chinese number": {Number: "甲1", State: "called"}, "no state": {Number: "A001"},
+	} {
+		var de *device.Error
+		if err := p.(*Pad).Display(t.Context(), f); !errors.As(err, &de) || de.Code != device.CodeUnsupported || de.Retry {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for state, want := range map[string]modbus.PadState{"closed": 0, "idle": 1, "called": 2, "serving": 3, "paused": 4} {
+		if r, err := registers(device.PadFrame{State: state}); err != nil || modbus.PadState(r[modbus.PadStateAt]) != want {
+			t.Errorf("%s: %v, %v", state, r, err)
+		}
+	}
+}
+
+func TestCounter(t *testing.T) {
+	var c counter
+	for i, step := range []struct {
+		now       uint16
+		presses   int
+		restarted bool
+	}{
+		{65530, 0, false}, // the first count only remembers
+		{65530, 0, false}, {65531, 1, false}, {65535, 4, false}, {0, 1, false}, {1000, 1000, false}, {2001, 0, true}, {2002, 1, false}, {3, 0, true}, {5, 2, false},
+	} {
+		if presses, restarted := c.count(step.now); presses != step.presses || restarted != step.restarted {
+			t.Errorf("step %d, counter %d: %d presses, restarted %v", i, step.now, presses, restarted)
+		}
+	}
+}
+
+func TestBounces(t *testing.T) {
+	var c counter
+	now := time.Unix(1000, 0)
+	for i, step := range []struct {
+		after time.Duration
+		code  device.KeyCode
+		want  bool
+	}{
+		{0, device.KeyNext, false},
+		{repeatAfter - 1, device.KeyNext, true},
+		{repeatAfter - 1, device.KeyNext, true}, // still the same trembling finger
+		{repeatAfter, device.KeyNext, false},
+		{1, device.KeyRecall, false},
+		{1, device.KeyRecall, false},
+		{1, device.KeyNext, true},
+	} {
+		now = now.Add(step.after)
+		if got := c.bounces(device.Key{Code: step.code, At: now}); got != step.want {
+			t.Errorf("step %d: bounces %v, want %v", i, got, step.want)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for key, value := range map[string]string{"unit": "248", "poll": "1ms", "reply_within": "10s", "address": "3"} {
+		_, err := New(registry.Config{Name: "window-1.pad", Options: map[string]string{key: value}, Log: slog.New(slog.DiscardHandler)})
+		var de *device.Error
+		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s %s: %v", key, value, err)
+		}
+	}
+}
+
+func TestSampleIsRight(t *testing.T) {
+	file, err := os.ReadFile("sample.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var site struct {
+		Name, Model string
+		Connect     struct{ Serial string }
+		Options     map[string]string
+	}
+	if err := yaml.UnmarshalWithOptions(file, &site, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(registry.Config{Name: site.Name, Connect: registry.Connect{Serial: site.Connect.Serial}, Options: site.Options, Log: slog.New(slog.DiscardHandler)})
+	if err != nil || !registry.Is(d, device.ClassCallPad) {
+		t.Errorf("the sample makes %T, %v", d, err)
+	}
+}

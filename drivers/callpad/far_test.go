@@ -1,0 +1,198 @@
+package callpad
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/modbus"
+)
+
+const patience = 20 * time.Second // for what must happen, however slow the machine
+
+// line is an RS-485 pair with pads on it, seen from its far end.
+type line struct {
+	mu    sync.Mutex
+	pads  map[byte]*modbus.Pad
+	off   map[byte]bool               // pads without power
+	says  map[byte][]modbus.Exception // given before the true answer
+	odd   uint16                      // map version the pads claim instead of theirs
+	noise []byte                      // sent before each answer
+}
+
+// newLine makes a line with a pad for each unit.
+func newLine(units ...byte) *line {
+	l := &line{pads: map[byte]*modbus.Pad{}, off: map[byte]bool{}, says: map[byte][]modbus.Exception{}}
+	for _, u := range units {
+		l.pads[u] = modbus.NewPad(u)
+	}
+	return l
+}
+
+func (l *line) with(change func(l *line)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change(l)
+}
+
+func (l *line) press(unit byte, keys ...modbus.PadKey) {
+	l.with(func(l *line) {
+		for _, k := range keys {
+			l.pads[unit].Press(k)
+		}
+	})
+}
+
+func (l *line) display(unit byte) modbus.PadDisplay {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pads[unit].Display()
+}
+
+func (l *line) acknowledged(unit byte) uint16 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pads[unit].Acknowledged()
+}
+
+func (l *line) serve(rw io.ReadWriter) {
+	units := map[byte]*modbus.RequestDecoder{}
+	l.with(func(l *line) {
+		for u := range l.pads {
+			units[u] = modbus.NewRequestDecoder(u)
+		}
+	})
+	buf := make([]byte, 256)
+	for {
+		n, err := rw.Read(buf)
+		if err != nil {
+			return
+		}
+		for u, d := range units {
+			d.Push(buf[:n])
+			for q, ok := d.Next(); ok; q, ok = d.Next() {
+				if out := l.answer(u, q); out != nil {
+					if _, err := rw.Write(out); err != nil {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+func (l *line) answer(unit byte, q modbus.Request) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.off[unit] {
+		return nil
+	}
+	a, ok := l.pads[unit].Handle(q)
+	if !ok {
+		return nil
+	}
+	if says := l.says[unit]; len(says) > 0 {
+		a.Exception, l.says[unit] = says[0], says[1:]
+	} else if l.odd != 0 && len(a.Values) == modbus.PadInputs {
+		a.Values[modbus.PadInputs-1] = l.odd
+	}
+	out, err := a.Append(append([]byte(nil), l.noise...))
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// reg knows the driver as the program does.
+func reg() *registry.Registry {
+	return registry.New(map[string]registry.Driver{"callpad": {New: New, Bus: true}})
+}
+
+func options(more map[string]string) map[string]string {
+	o := map[string]string{"poll": "20ms", "reply_within": "500ms"}
+	for k, v := range more {
+		o[k] = v
+	}
+	return o
+}
+
+// start runs a driver for each of the options on one line that is plugged in.
+func start(t *testing.T, far *line, each ...map[string]string) []*Pad {
+	t.Helper()
+	cable := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far.serve)
+	if err := cable.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	model := registry.Model{Name: "halledge-pad", Class: device.ClassCallPad, Driver: "callpad", Connect: registry.Line{Baud: 9600}}
+	r := reg()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		if err := cable.Unplug(); err != nil {
+			t.Error(err)
+		}
+	})
+	var pads []*Pad
+	for _, more := range each {
+		site := registry.Site{Name: "window-" + more["unit"] + ".pad", Connect: registry.Connect{Serial: cable.Path()}, Options: options(more)}
+		d, err := r.Build(model, site, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		running.Go(func() { _ = d.Run(ctx) })
+		pads = append(pads, d.(*Pad))
+	}
+	return pads
+}
+
+// one runs the driver of unit 1 and waits until it is well.
+func one(t *testing.T, far *line) *Pad {
+	t.Helper()
+	p := start(t, far, map[string]string{"unit": "1"})[0]
+	reaches(t, p, device.OK, "")
+	return p
+}
+
+func reaches(t *testing.T, p *Pad, state device.State, code device.Code) {
+	t.Helper()
+	until(t, "state "+string(state)+" "+string(code), func() bool {
+		h := p.Health()
+		return h.State == state && h.Code == code
+	})
+}
+
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// key waits for the next key.
+func key(t *testing.T, p *Pad) device.Key {
+	t.Helper()
+	select {
+	case k := <-p.Keys():
+		return k
+	case <-time.After(patience):
+		t.Fatalf("no key came: %+v", p.Health())
+		return device.Key{}
+	}
+}
