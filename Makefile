@@ -12,6 +12,7 @@ FUZZTIME ?= 5s
 GO ?= go
 TOOL = $(GO) tool -modfile=test/tools/go.mod
 CONSOLE = cloud/internal/web/console
+PAGES = agent/internal/web
 
 # A Node that prepare.sh fetched comes before an old one of the system.
 export PATH := $(CURDIR)/bin/node/node_modules/node/bin:$(PATH)
@@ -19,7 +20,7 @@ export PATH := $(CURDIR)/bin/node/node_modules/node/bin:$(PATH)
 PROGRAMS = ./agent/cmd/hall-agent ./cloud/cmd/hall-cloud ./test/cmd/hall-sim
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build test check unit bench lint fuzz arch packages sim console console-test clean
+.PHONY: help run build test check unit bench lint fuzz arch packages sim console console-test ui ui-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +36,7 @@ build: console ## build the three programs into bin/
 
 test: ## run everything that must be green
 	@packaging/scripts/prepare.sh test
-	@$(MAKE) --no-print-directory check arch console console-test unit
+	@$(MAKE) --no-print-directory check arch ui-check console console-test unit
 
 check: # form and suspicious code
 	@echo "== gofmt, go vet"
@@ -88,5 +89,14 @@ console-test: $(CONSOLE)/node_modules # types and tests of the console
 	@echo "== console"
 	cd $(CONSOLE) && npm run check && npm test
 
+ui: ## build the hall's pages into agent/internal/web/dist, which is committed
+	$(GO) run ./$(PAGES)/ui/build
+
+ui-check: # the committed pages are built from the committed sources
+	@echo "== pages"
+	@built() { find $(PAGES)/dist -type f -exec sha256sum {} + | sort -k 2; }; before=$$(built); \
+	  $(MAKE) --no-print-directory ui; \
+	  [ "$$before" = "$$(built)" ] || { echo "$(PAGES)/dist was not built from its sources; it is now: commit it"; exit 1; }
+
 clean: ## remove everything that was built
-	rm -rf bin dist var $(CONSOLE)/dist/www $(CONSOLE)/node_modules
+	rm -rf bin dist var $(CONSOLE)/dist/www $(CONSOLE)/node_modules $(PAGES)/ui/node_modules
