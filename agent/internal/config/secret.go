@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,23 +20,26 @@ const secretPrefix = "file:"
 // Secret is a password or token. In YAML it is written as file:<path>, relative to the file it stands in; Load reads it.
 // It cannot be printed: only Reveal gives the text.
 type Secret struct {
-	Ref  string // as written
-	text string
+	Ref  string  // as written
+	text *string // a pointer, because fmt prints unexported fields of other structs without asking them
 }
 
 // NewSecret wraps a text that comes from elsewhere than a file.
-func NewSecret(text string) Secret { return Secret{text: text} }
+func NewSecret(text string) Secret { return Secret{text: &text} }
 
 // Reveal gives the secret itself.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // Empty reports whether no secret is set.
-func (s Secret) Empty() bool { return s.text == "" }
+func (s Secret) Empty() bool { return s.Reveal() == "" }
 
-func (s Secret) String() string { return "***" }
-
-// GoString implements fmt.GoStringer.
-func (s Secret) GoString() string { return "***" }
+// Format implements fmt.Formatter for every verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "***") } // a State takes what it is given
 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue("***") }
@@ -71,7 +75,7 @@ func (c *checker) readSecret(path string, s *Secret, shortest int) {
 	if mode.Perm()&0o077 != 0 {
 		c.doc.Warn(path, SecretOpen, map[string]string{"file": file, "mode": fmt.Sprintf("%04o", mode.Perm())})
 	}
-	s.text = text
+	s.text = &text
 }
 
 func readSecretFile(file string) (string, os.FileMode, error) {

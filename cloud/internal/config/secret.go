@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,22 +20,25 @@ const (
 // printed: only Reveal gives the text.
 type Secret struct {
 	ref  string
-	text string
+	text *string // a pointer, because fmt prints unexported fields of other structs without asking them
 }
 
 // NewSecret wraps a text that does not come from a file.
-func NewSecret(text string) Secret { return Secret{text: text} }
+func NewSecret(text string) Secret { return Secret{text: &text} }
 
 // Reveal gives the secret itself.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // Empty reports whether no secret is set.
-func (s Secret) Empty() bool { return s.text == "" }
+func (s Secret) Empty() bool { return s.Reveal() == "" }
 
-func (s Secret) String() string { return "***" }
-
-// GoString implements fmt.GoStringer.
-func (s Secret) GoString() string { return "***" }
+// Format implements fmt.Formatter for every verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "***") } // a State takes what it is given
 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue("***") }
@@ -68,8 +72,9 @@ func (c *checker) readSecret(path string, s *Secret, shortest int) {
 		c.at(path, SecretMissing, "file", file)
 		return
 	}
-	s.text = strings.TrimSpace(string(data))
-	if len(s.text) < shortest {
+	text := strings.TrimSpace(string(data))
+	s.text = &text
+	if len(text) < shortest {
 		c.at(path, SecretShort, "file", file, "low", fmt.Sprint(shortest))
 	}
 	if info.Mode().Perm()&0o077 != 0 {
