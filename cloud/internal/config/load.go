@@ -166,10 +166,10 @@ func (c *checker) tokens(tokens []Token) {
 			continue
 		}
 		c.readSecret(path+".secret", &t.Secret, minToken)
-		if secrets[t.Secret.text] {
+		if secrets[t.Secret.Reveal()] {
 			c.at(path+".secret", TokenShared)
 		}
-		secrets[t.Secret.text] = !t.Secret.Empty()
+		secrets[t.Secret.Reveal()] = !t.Secret.Empty()
 	}
 }
 
