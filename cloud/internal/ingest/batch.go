@@ -29,7 +29,15 @@ type BatchError struct {
 
 func (e *BatchError) Error() string { return "batch of hall " + string(e.Hall) + ": " + e.Reason }
 
+// unreadable wraps an error of the decoder, which may quote what it read: only its beginning is kept.
+func unreadable(hall hallsync.HallID, err error) *BatchError {
+	text := err.Error()
+	return &BatchError{Hall: hall, Reason: text[:min(len(text), maxReason)]}
+}
+
 const (
+	maxReason = 120 // bytes of a BatchError's reason
+
 	maxEpoch = 64 // characters of an epoch
 	maxKind  = 64 // characters of a kind
 	maxID    = 64 // characters of a ticket or window id
@@ -66,7 +74,7 @@ func isWord(s string, limit int) bool {
 func parseBatch(hall hallsync.HallID, payload []byte, now time.Time) (batch, error) {
 	var wire hallsync.Batch
 	if err := json.Unmarshal(payload, &wire); err != nil {
-		return batch{}, &BatchError{Hall: hall, Reason: err.Error()}
+		return batch{}, unreadable(hall, err)
 	}
 	b := batch{hall: hall}
 	for _, raw := range wire.Events {

@@ -226,7 +226,7 @@ func advance(tx *store.Tx, out *outcome) error {
 func ParseHello(hall hallsync.HallID, payload []byte) (hallsync.Hello, error) {
 	var h hallsync.Hello
 	if err := json.Unmarshal(payload, &h); err != nil {
-		return h, &BatchError{Hall: hall, Reason: "hello: " + err.Error()}
+		return h, unreadable(hall, err)
 	}
 	next := position{h.Epoch, h.Next}
 	if h.Hall != hall || !next.valid() || h.First == 0 || h.First > h.Next {

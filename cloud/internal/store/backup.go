@@ -90,12 +90,11 @@ func checkBackup(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	version, err := p.GetDBVersion(ctx)
+	version, newest, err := versions(ctx, p)
 	if err != nil {
 		return fmt.Errorf("restore: check %s: %w", path, err)
 	}
-	sources := p.ListSources()
-	if newest := sources[len(sources)-1].Version; version == 0 || version > newest {
+	if version == 0 || version > newest {
 		return fmt.Errorf("restore: %s has schema %d, this program knows 1 to %d", path, version, newest)
 	}
 	return nil

@@ -38,8 +38,8 @@ var ErrClosed = errors.New("store is closed")
 
 // Options says how to open a database.
 type Options struct {
-	// Shared opens it beside a running service, for small changes such as adding a user. Without it the opener is the only
-	// one, and opening fails with *LockedError while another is.
+	// Shared lets it be opened beside a running service, for small changes such as adding a user. Without it opening fails
+	// with *LockedError while another process has the database.
 	Shared bool
 	// Committed, if set, is told of each commit: how many writes it carried and how long it took.
 	Committed func(writes int, took time.Duration)
@@ -77,12 +77,12 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, shared bool) error {
-	if !shared {
-		lock, err := lockFile(s.path)
-		if err != nil {
-			return err
-		}
-		s.lock = lock
+	var err error
+	s.lock, err = lockFile(s.path)
+	var locked *LockedError
+	beside := shared && errors.As(err, &locked)
+	if err != nil && !beside {
+		return err
 	}
 	// SQLite would make the file readable by all; its journal files take over the mode of the database.
 	file, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -92,11 +92,11 @@ func (s *Store) open(ctx context.Context, shared bool) error {
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
-	if s.writeDB, err = sql.Open("sqlite", dsn(s.path, "synchronous(FULL)", "foreign_keys(1)")); err != nil {
+	if s.writeDB, err = sql.Open("sqlite", dsn(s.path, "synchronous(FULL)")); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
 	s.writeDB.SetMaxOpenConns(1)
-	if err := migrate(ctx, s.writeDB); err != nil {
+	if err := migrate(ctx, s.writeDB, beside); err != nil {
 		return err
 	}
 	conn, err := s.writeDB.Conn(ctx)
@@ -123,15 +123,32 @@ func address(path string, q url.Values) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
+// migrate brings the tables up to date. Beside a running service it changes nothing: what that service made must do.
+func migrate(ctx context.Context, db *sql.DB, beside bool) error {
 	p, err := migrator(db)
 	if err != nil {
 		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate database: %w", err)
+	if !beside {
+		if _, err := p.Up(ctx); err != nil {
+			return fmt.Errorf("migrate database: %w", err)
+		}
+	}
+	version, newest, err := versions(ctx, p)
+	if err == nil && version != newest {
+		err = fmt.Errorf("it has schema %d, this program uses %d", version, newest)
+	}
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
 	}
 	return nil
+}
+
+// versions gives the schema version of a database and the newest one this program knows.
+func versions(ctx context.Context, p *goose.Provider) (version, newest int64, err error) {
+	version, err = p.GetDBVersion(ctx)
+	sources := p.ListSources()
+	return version, sources[len(sources)-1].Version, err
 }
 
 func migrator(db *sql.DB) (*goose.Provider, error) {

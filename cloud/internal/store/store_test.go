@@ -210,6 +210,9 @@ func TestRestoreRefusesWhatIsNoBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	execute(t, newer, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)`)
+	if _, err := store.Open(t.Context(), newer, store.Options{}); err == nil {
+		t.Error("a database of a later program was opened")
+	}
 	empty := filepath.Join(dir, "empty.db")
 	execute(t, empty, `CREATE TABLE other (x INTEGER)`)
 	garbage := filepath.Join(dir, "garbage.db")
@@ -244,7 +247,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 	execute(t, path, `UPDATE events SET body = x'7b7d' WHERE seq = 2`)
 	execute(t, path, `DELETE FROM events WHERE seq IN (3, 6)`)
 	v, err = st.Verify(t.Context())
-	want := fmt.Sprint([]store.Fault{{hall, "e", 2, "hash"}, {hall, "e", 3, "hole"}, {hall, "e", 6, "hole"}})
+	want := fmt.Sprint([]store.Fault{{hall, "e", 2, store.FaultHash}, {hall, "e", 3, store.FaultHole}, {hall, "e", 6, store.FaultHole}})
 	if err != nil || fmt.Sprint(v.Faults) != want {
 		t.Fatalf("faults %+v, want %s, %v", v.Faults, want, err)
 	}

@@ -16,8 +16,13 @@ type Verification struct {
 	Faults  []Fault
 }
 
-// Fault is one thing that is wrong with the stored log. What is hash (the bytes are not those that came) or hole (a fact below
-// the cursor is missing and not known to be gone).
+// What can be wrong with the stored log.
+const (
+	FaultHash = "hash" // the bytes are not those that came
+	FaultHole = "hole" // a fact below the cursor is missing and not known to be gone
+)
+
+// Fault is one thing that is wrong: What is FaultHash or FaultHole.
 type Fault struct {
 	Hall  hallsync.HallID
 	Epoch string
@@ -63,7 +68,7 @@ func (s *Store) verifyEpoch(ctx context.Context, c Cursor, v *Verification) erro
 				next = end + 1
 				continue
 			}
-			fault(next, "hole")
+			fault(next, FaultHole)
 			next++
 		}
 	}
@@ -78,7 +83,7 @@ func (s *Store) verifyEpoch(ctx context.Context, c Cursor, v *Verification) erro
 			v.Refused++
 		}
 		if HashOf(e.Body) != e.Hash {
-			fault(e.Seq, "hash")
+			fault(e.Seq, FaultHash)
 		}
 		if e.Seq <= c.Contiguous {
 			reach(e.Seq)
