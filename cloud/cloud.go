@@ -1,0 +1,227 @@
+// Package cloud gives the central service: it wires the parts together and runs them.
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"halledge/agent/kit/phc"
+	"halledge/agent/kit/problem"
+	"halledge/cloud/internal/access"
+	"halledge/cloud/internal/broker"
+	"halledge/cloud/internal/config"
+	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/ingest"
+	"halledge/cloud/internal/store"
+	"halledge/cloud/internal/web"
+	"halledge/cloud/internal/web/api"
+	"halledge/cloud/internal/web/console"
+	"halledge/configs"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// openTimeout bounds what New reads from the database.
+const openTimeout = time.Minute
+
+// Options are what a Cloud is made of.
+type Options struct {
+	Config  config.Config
+	Version string
+	Log     *slog.Logger
+	Ready   func(Addresses) // told once, when everything can be used; may be nil
+}
+
+// Addresses are those bound, with the ports the system chose.
+type Addresses struct {
+	HTTP string `json:"http"`
+	MQTT string `json:"mqtt"`
+}
+
+// Cloud is the central service. Run it once.
+type Cloud struct {
+	o      Options
+	store  *store.Store
+	board  *halls.Board
+	broker *broker.Broker
+	http   net.Listener
+	pages  http.Handler
+	ending context.CancelFunc // ends event streams
+}
+
+// New opens the database and binds all addresses. What it opened is closed again when it fails.
+func New(o Options) (*Cloud, error) {
+	c := &Cloud{o: o}
+	if err := c.open(); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+func (c *Cloud) open() error {
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := c.openStore(ctx, registry); err != nil {
+		return err
+	}
+	var err error
+	c.board, err = halls.New(ctx, halls.Options{Halls: c.halls(), Store: c.store, Log: c.o.Log})
+	if err != nil {
+		return err
+	}
+	if err := c.openBroker(registry); err != nil {
+		return err
+	}
+	return c.openPages(registry)
+}
+
+func (c *Cloud) openStore(ctx context.Context, registry *prometheus.Registry) error {
+	commits := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "hall_cloud_commit_seconds", Help: "Time of one commit.", Buckets: []float64{.001, .003, .01, .03, .1, .3, 1, 3},
+	})
+	writes := prometheus.NewCounter(prometheus.CounterOpts{Name: "hall_cloud_writes_total", Help: "Writes carried by all commits."})
+	registry.MustRegister(commits, writes)
+	var err error
+	c.store, err = store.Open(ctx, c.o.Config.Database, store.Options{Committed: func(n int, took time.Duration) {
+		commits.Observe(took.Seconds())
+		writes.Add(float64(n))
+	}})
+	if err != nil {
+		return err
+	}
+	var users []store.User
+	for _, u := range c.o.Config.Users {
+		users = append(users, store.User{Name: u.Name, FullName: u.FullName, Password: u.Password.String(), Created: time.Now()})
+	}
+	if err := c.store.Write(ctx, func(tx *store.Tx) error { return tx.ReplaceConfigUsers(users) }); err != nil {
+		return fmt.Errorf("store the users of the configuration: %w", err)
+	}
+	return nil
+}
+
+func (c *Cloud) halls() []halls.Hall {
+	var list []halls.Hall
+	for _, h := range c.o.Config.Halls {
+		list = append(list, halls.Hall{ID: h.Code, Name: h.Name, Region: h.Region})
+	}
+	return list
+}
+
+func (c *Cloud) openBroker(registry *prometheus.Registry) error {
+	passwords := map[hallsync.HallID]phc.Hash{}
+	for _, h := range c.o.Config.Halls {
+		passwords[h.Code] = h.Password.Hash
+	}
+	up := &uplink{board: c.board, log: c.o.Log}
+	up.ingest = ingest.New(ingest.Options{Store: c.store, Changed: up.changed, Metrics: registry, Log: c.o.Log})
+	var err error
+	c.broker, err = broker.Listen(broker.Options{
+		Listen: c.o.Config.MQTT.Listen, Authenticate: access.NewHalls(passwords).Authenticate, Handler: up, Metrics: registry, Log: c.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	up.publish = c.broker.Publish
+	return nil
+}
+
+func (c *Cloud) openPages(registry *prometheus.Registry) error {
+	catalog, err := problem.ParseCatalog(configs.Messages())
+	if err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation(c.o.Config.Zone)
+	if err != nil {
+		return fmt.Errorf("load time zone: %w", err)
+	}
+	var tokens []access.Token
+	for _, t := range c.o.Config.Tokens {
+		tokens = append(tokens, access.Token{Name: t.Name, Secret: t.Secret.Reveal()})
+	}
+	desk := access.New(access.Options{Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Secure, Log: c.o.Log})
+	closing, end := context.WithCancel(context.Background())
+	c.ending = end
+	a, err := api.New(api.Options{
+		Store: c.store, Board: c.board, Desk: desk, Catalog: catalog, Cameras: c.cameras(), Zone: zone, Version: c.o.Version,
+		Closing: closing, Log: c.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	c.pages = web.Handler(web.Options{
+		API: a, Desk: desk, Console: console.Handler(), Ready: c.store.Ping, Registry: registry, Log: c.o.Log,
+	})
+	if c.http, err = net.Listen("tcp", c.o.Config.HTTP.Listen); err != nil {
+		return fmt.Errorf("listen for HTTP: %w", err)
+	}
+	return nil
+}
+
+func (c *Cloud) cameras() []api.KnownCamera {
+	var list []api.KnownCamera
+	for _, h := range c.o.Config.Halls {
+		hall := halls.Hall{ID: h.Code, Name: h.Name, Region: h.Region}
+		for _, cam := range h.Cameras {
+			list = append(list, api.KnownCamera{Code: cam.Code, Name: cam.Name, Scene: cam.Scene, Hall: hall})
+		}
+	}
+	slices.SortFunc(list, func(a, b api.KnownCamera) int { return strings.Compare(a.Code, b.Code) })
+	return list
+}
+
+// Run serves until ctx ends or a part fails. What comes in stops first, then what it is shown on, then the database.
+func (c *Cloud) Run(ctx context.Context) error {
+	defer c.ending()
+	boardCtx, stopBoard := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBoard()
+	boardDone := make(chan error, 1)
+	go func() { boardDone <- c.board.Run(boardCtx) }()
+
+	doors, doorsCtx := errgroup.WithContext(ctx)
+	context.AfterFunc(doorsCtx, c.ending)
+	doors.Go(func() error { return c.broker.Run(doorsCtx) })
+	doors.Go(func() error { return web.Serve(doorsCtx, c.http, c.pages, c.o.Log) })
+	c.announce()
+	err := doors.Wait()
+
+	stopBoard()
+	return errors.Join(err, <-boardDone, c.store.Close())
+}
+
+func (c *Cloud) announce() {
+	a := Addresses{HTTP: c.http.Addr().String(), MQTT: c.broker.Addr().String()}
+	c.o.Log.Info("cloud serves", "http", a.HTTP, "mqtt", a.MQTT, "halls", len(c.o.Config.Halls), "database", c.o.Config.Database)
+	if c.o.Ready != nil {
+		c.o.Ready(a)
+	}
+}
+
+// close gives back what open took before it failed.
+func (c *Cloud) close() error {
+	var errs []error
+	if c.ending != nil {
+		c.ending()
+	}
+	if c.http != nil {
+		errs = append(errs, c.http.Close())
+	}
+	if c.broker != nil {
+		errs = append(errs, c.broker.Close())
+	}
+	if c.store != nil {
+		errs = append(errs, c.store.Close())
+	}
+	return errors.Join(errs...)
+}

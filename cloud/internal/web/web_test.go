@@ -1,0 +1,185 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"halledge/agent/kit/problem"
+	"halledge/cloud/internal/access"
+	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/store"
+	"halledge/cloud/internal/web"
+	"halledge/cloud/internal/web/api"
+	"halledge/configs"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const token = "0123456789abcdef"
+
+type fixture struct {
+	t       *testing.T
+	handler http.Handler
+	st      *store.Store
+	sick    error // what readiness says
+}
+
+func begin(t *testing.T) *fixture {
+	t.Helper()
+	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
+	must(t, err)
+	t.Cleanup(func() { _ = st.Close() })
+	log := slog.New(slog.DiscardHandler)
+	board, err := halls.New(t.Context(), halls.Options{Store: st, Log: log})
+	must(t, err)
+	catalog, err := problem.ParseCatalog(configs.Messages())
+	must(t, err)
+	desk := access.New(access.Options{Store: st, Tokens: []access.Token{{Name: "demo", Secret: token}}, Log: log})
+	a, err := api.New(api.Options{Store: st, Board: board, Desk: desk, Catalog: catalog, Zone: time.UTC, Closing: t.Context(), Log: log})
+	must(t, err)
+	f := &fixture{t: t, st: st}
+	f.handler = web.Handler(web.Options{
+		API: a, Desk: desk, Ready: func(context.Context) error { return f.sick }, Registry: prometheus.NewRegistry(), Log: log,
+		Console: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/panic" {
+				panic("broken")
+			}
+			_, _ = io.WriteString(w, "console")
+		}),
+		WHEP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "missing") {
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+			w.WriteHeader(http.StatusCreated)
+		}),
+	})
+	return f
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *fixture) do(method, path string, change ...func(*http.Request)) *httptest.ResponseRecorder {
+	f.t.Helper()
+	r := httptest.NewRequestWithContext(f.t.Context(), method, path, nil)
+	for _, c := range change {
+		c(r)
+	}
+	rec := httptest.NewRecorder()
+	f.handler.ServeHTTP(rec, r)
+	return rec
+}
+
+func signed(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+
+func TestRoutes(t *testing.T) {
+	f := begin(t)
+	for path, want := range map[string]struct {
+		status int
+		body   string
+	}{
+		"/healthz": {200, "ok\n"}, "/readyz": {200, "ready\n"}, "/": {200, "console"}, "/halls/440900000000001": {200, "console"},
+		"/api/v1/session": {401, "sign_in"}, "/api/v2": {404, "not_found"}, "/metrics": {200, "hall_cloud_http_request_seconds_count"},
+	} {
+		rec := f.do(http.MethodGet, path)
+		if rec.Code != want.status || !strings.Contains(rec.Body.String(), want.body) {
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+		}
+		h := rec.Header()
+		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("X-Frame-Options") != "DENY" || h.Get("Referrer-Policy") == "" {
+			t.Errorf("%s: headers %v", path, h)
+		}
+	}
+	if rec := f.do(http.MethodHead, "/healthz"); rec.Code != http.StatusOK {
+		t.Errorf("HEAD /healthz: %d", rec.Code)
+	}
+	f.sick = errors.New("no disk")
+	if rec := f.do(http.MethodGet, "/readyz"); rec.Code != http.StatusServiceUnavailable || strings.Contains(rec.Body.String(), "disk") {
+		t.Errorf("not ready: %d %s", rec.Code, rec.Body)
+	}
+	if rec := f.do(http.MethodGet, "/healthz"); rec.Code != http.StatusOK {
+		t.Errorf("alive but not ready: %d", rec.Code)
+	}
+}
+
+func TestWatchingIsForTheSignedInAndAudited(t *testing.T) {
+	f := begin(t)
+	if rec := f.do(http.MethodPost, "/whep/440900000000001-CM001"); rec.Code != http.StatusUnauthorized {
+		t.Fatalf("a stranger watches: %d", rec.Code)
+	}
+	for path, status := range map[string]int{"/whep/440900000000001-CM001": 201, "/whep/missing": 404} {
+		if rec := f.do(http.MethodPost, path, signed); rec.Code != status {
+			t.Errorf("%s: %d", path, rec.Code)
+		}
+	}
+	f.do(http.MethodDelete, "/whep/440900000000001-CM001/1", signed)
+	lines, err := f.st.Audits(t.Context(), 10)
+	must(t, err)
+	results := map[string]string{}
+	for _, l := range lines {
+		results[l.Subject] = l.Actor + " " + l.Action + " " + l.Result
+	}
+	if len(lines) != 2 || results["440900000000001-CM001"] != "demo watch ok" || results["missing"] != "demo watch 404" {
+		t.Errorf("audit %v", results)
+	}
+}
+
+func TestPanicCostsOneConnection(t *testing.T) {
+	f := begin(t)
+	server := httptest.NewServer(f.handler)
+	defer server.Close()
+	get := func(path string) (*http.Response, error) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+		must(t, err)
+		return http.DefaultClient.Do(r)
+	}
+	if resp, err := get("/panic"); err == nil {
+		_ = resp.Body.Close()
+		t.Fatalf("answered %d", resp.StatusCode)
+	}
+	resp, err := get("/healthz")
+	must(t, err)
+	_ = resp.Body.Close()
+}
+
+func TestServeLetsRequestsFinish(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- web.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			stop() // the program ends while the request runs
+			select {
+			case <-r.Context().Done():
+			default:
+				_, _ = io.WriteString(w, "finished")
+			}
+		}), slog.New(slog.DiscardHandler))
+	}()
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+l.Addr().String(), nil)
+	must(t, err)
+	resp, err := http.DefaultClient.Do(r)
+	must(t, err)
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "finished" {
+		t.Errorf("%q, %v", body, err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

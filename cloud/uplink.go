@@ -1,0 +1,118 @@
+package cloud
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/ingest"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// maxResult bounds the body of up/results: three short words.
+const maxResult = 4 << 10
+
+// uplink is what the broker does with the halls' messages: facts and hellos to ingest, whose acknowledgement goes back to the
+// hall, and signs of life to the board.
+type uplink struct {
+	board   *halls.Board
+	ingest  *ingest.Ingester
+	publish func(hall hallsync.HallID, leaf string, payload []byte) error
+	log     *slog.Logger
+}
+
+// Connected implements broker.Handler.
+func (u *uplink) Connected(hall hallsync.HallID) {
+	u.log.Info("hall connected", "hall", hall)
+	u.board.Connected(hall)
+}
+
+// Disconnected implements broker.Handler.
+func (u *uplink) Disconnected(hall hallsync.HallID) {
+	u.log.Info("hall disconnected", "hall", hall)
+	u.board.Disconnected(hall)
+}
+
+// Message implements broker.Handler. A message that can never be taken gets its PUBACK and no acknowledgement: sending it again
+// would not help, and the facts stay with the hall.
+func (u *uplink) Message(ctx context.Context, hall hallsync.HallID, leaf string, payload []byte) error {
+	if leaf != hallsync.UpState { // a will is state too, and no sign of life
+		u.board.Heard(hall)
+	}
+	var err error
+	switch leaf {
+	case hallsync.UpEvents:
+		err = u.events(ctx, hall, payload)
+	case hallsync.UpHello:
+		err = u.hello(ctx, hall, payload)
+	case hallsync.UpState:
+		if err := u.board.Report(hall, payload); err != nil {
+			u.log.Warn("report not understood", "hall", hall, "error", err)
+		}
+	case hallsync.UpResults:
+		u.result(hall, payload)
+	}
+	var never *ingest.BatchError
+	if errors.As(err, &never) {
+		u.log.Warn("message can not be taken", "hall", hall, "topic", leaf, "error", err)
+		return nil
+	}
+	return err
+}
+
+func (u *uplink) events(ctx context.Context, hall hallsync.HallID, payload []byte) error {
+	ack, err := u.ingest.Ingest(ctx, hall, payload)
+	if err != nil {
+		return err
+	}
+	return u.answer(hall, hallsync.DownAcks, ack)
+}
+
+func (u *uplink) hello(ctx context.Context, hall hallsync.HallID, payload []byte) error {
+	h, err := ingest.ParseHello(hall, payload)
+	if err != nil {
+		return err
+	}
+	u.board.Boot(hall, h.Boot)
+	ack, err := u.ingest.Hello(ctx, h)
+	if err != nil {
+		return err
+	}
+	if err := u.answer(hall, hallsync.DownAcks, ack); err != nil {
+		return err
+	}
+	return u.answer(hall, hallsync.DownTime, hallsync.TimeReply{AskedMS: h.ClockMS, ServerMS: time.Now().UnixMilli()})
+}
+
+// result notes how a central command ended.
+func (u *uplink) result(hall hallsync.HallID, payload []byte) {
+	var r hallsync.Result
+	if len(payload) > maxResult || json.Unmarshal(payload, &r) != nil {
+		u.log.Warn("result not understood", "hall", hall, "bytes", len(payload))
+		return
+	}
+	u.log.Info("command result", "hall", hall, "command", r.ID, "state", r.State, "code", r.Code)
+}
+
+func (u *uplink) answer(hall hallsync.HallID, leaf string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return u.publish(hall, leaf, body)
+}
+
+// changed shows on the board what ingest has stored.
+func (u *uplink) changed(hall hallsync.HallID, touched ingest.Touched) {
+	var parts halls.Parts
+	if touched&ingest.Tickets != 0 {
+		parts |= halls.Tickets
+	}
+	if touched&ingest.Windows != 0 {
+		parts |= halls.Windows
+	}
+	u.board.Touch(hall, parts)
+}
