@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/problem"
@@ -80,8 +83,16 @@ func TestSamplesLoad(t *testing.T) {
 	if c.Plan.Windows[1].Name != "2号窗口" || c.Plan.Staff[0].Role != "clerk" {
 		t.Errorf("plan %+v", c.Plan)
 	}
-	if got := fmt.Sprintf("%v %+v %#v", c.Site, c.Site, c.Site.Cloud.Password); strings.Contains(got, "secret of") {
-		t.Error("a secret can be printed:", got)
+	hidden := struct{ site config.Site }{c.Site}
+	got := fmt.Sprintf("%v %+v %#v %v %+v %#v", c.Site, c.Site, c.Site, hidden, hidden, &hidden)
+	logged := new(bytes.Buffer)
+	slog.New(slog.NewJSONHandler(logged, nil)).Info("site", "password", c.Site.Cloud.Password, "site", c.Site)
+	written, err := yaml.Marshal(c.Site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := got + logged.String() + string(written); strings.Contains(text, "secret of") {
+		t.Error("a secret can be printed:", text)
 	}
 }
 
