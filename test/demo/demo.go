@@ -95,12 +95,18 @@ func Root() (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// Start runs a demo until the test ends.
+// Start runs a demo with fresh data until the test ends.
 func Start(t testing.TB) *Demo {
 	t.Helper()
-	d := &Demo{Dir: t.TempDir(), Bin: Programs(t), done: make(chan struct{})}
+	return StartIn(t, t.TempDir())
+}
+
+// StartIn runs a demo on the data that are in dir.
+func StartIn(t testing.TB, dir string) *Demo {
+	t.Helper()
+	d := &Demo{Dir: dir, Bin: Programs(t), done: make(chan struct{})}
 	d.cmd = exec.Command(filepath.Join(d.Bin, "hall-sim"), "demo", "--dir", d.Dir)
-	d.cmd.Env = append(os.Environ(), "DEMO_BASE_PORT=0", "DEMO_KEEP=")
+	d.cmd.Env = append(os.Environ(), "DEMO_BASE_PORT=0", "DEMO_KEEP=1")
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := os.Create(filepath.Join(d.Dir, "hall-sim.log"))
 	if err != nil {

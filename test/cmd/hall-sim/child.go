@@ -26,9 +26,9 @@ const (
 	stopWait  = 15 * time.Second
 )
 
-// start runs a program with its output in logs/<name>.log, and waits until it has written its ready file.
+// start runs a program with its output at the end of logs/<name>.log, and waits until it has written its ready file.
 func start(ctx context.Context, dir, name string, ready any, bin string, args ...string) (*child, error) {
-	logFile, err := os.Create(filepath.Join(dir, "logs", name+".log"))
+	logFile, err := os.OpenFile(filepath.Join(dir, "logs", name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}

@@ -137,15 +137,17 @@ func (h *demoHall) serve(ctx context.Context, out io.Writer) error {
 // freshDir empties the demo's directory unless the data are kept.
 func freshDir(o demoOptions) error {
 	if !o.keep {
-		for _, name := range []string{"agent", "cloud", "slips", "logs", "dev", "demo.json"} {
+		for _, name := range []string{"agent", "cloud", "slips", "demo.json"} {
 			if err := os.RemoveAll(filepath.Join(o.dir, name)); err != nil {
 				return err
 			}
 		}
 	}
-	// Links of devices that a killed demo left behind would block the new ones.
-	if err := os.RemoveAll(filepath.Join(o.dir, "dev")); err != nil {
-		return err
+	// Links of devices that a killed demo left behind would block the new ones; logs are of one demo.
+	for _, name := range []string{"dev", "logs"} {
+		if err := os.RemoveAll(filepath.Join(o.dir, name)); err != nil {
+			return err
+		}
 	}
 	for _, name := range []string{"agent", "cloud", "logs"} {
 		if err := os.MkdirAll(filepath.Join(o.dir, name), 0o700); err != nil {
