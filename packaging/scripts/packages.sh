@@ -5,8 +5,8 @@ cd "$(dirname "$0")/../.."
 
 given=${VERSION:?the version to build}
 case "${given#v}" in
-  [0-9]*) VERSION=${given#v} ;;
-  *) VERSION=0.0.0+$given ;; # a Debian version begins with a digit
+  [0-9]*.[0-9]*) VERSION=${given#v} ;;
+  *) VERSION=0.0.0+$given ;; # a bare commit is no version
 esac
 VERSION=${VERSION//-/.} # and a dash would begin the packager's revision
 export VERSION
