@@ -1,0 +1,75 @@
+// Package chrome gives tests a real Chromium. What a test acts on is found by role and name, as assistive technology finds it, is
+// clicked where it is drawn, and every fault that a page reports (exceptions, refused scripts, failed loads) fails the test.
+package chrome
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"halledge/test/demo"
+)
+
+// Times on a slow machine.
+const (
+	patience = 30 * time.Second // for anything a page shall show
+	step     = 20 * time.Second // for one command of the browser
+)
+
+// install is what a machine without the browser is told.
+const install = "apt-get install -y --no-install-recommends chromium fonts-noto-cjk"
+
+// Browser is one running Chromium; its pages share cookies, as the tabs of one machine do.
+type Browser struct {
+	ctx context.Context
+}
+
+// Start runs a browser without a window until the test ends.
+func Start(t testing.TB) *Browser {
+	t.Helper()
+	program, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("the browser tests need chromium: %s (%v)", install, err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
+		chromedp.Flag("lang", "zh-CN"), chromedp.Flag("disable-gpu", true), chromedp.Flag("no-proxy-server", true))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // Chromium refuses to sandbox for root
+	}
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start chromium: %v", err)
+	}
+	return &Browser{ctx: ctx}
+}
+
+// Open shows an address in a new tab with a screen of a size, until the test ends. The faults of the page are then the test's.
+func (b *Browser) Open(t testing.TB, width, height int, address string) *Page {
+	t.Helper()
+	p := &Page{t: t, width: width, height: height}
+	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithListener(p.note))
+	p.ctx = ctx
+	t.Cleanup(func() {
+		p.report()
+		cancel()
+	})
+	if err := chromedp.Do(ctx); err != nil { // makes the tab, which lives as long as ctx
+		t.Fatalf("open a tab: %v", err)
+	}
+	p.do(chromedp.EmulateViewport(int64(width), int64(height)))
+	p.Go(address)
+	return p
+}
+
+// until waits until check gives nil, or fails the test with its last error.
+func until(t testing.TB, what string, check func() error) {
+	t.Helper()
+	demo.Until(t, patience, what, check)
+}
