@@ -144,38 +144,3 @@ func TestASlowReaderIsCutOff(t *testing.T) {
 		t.Fatal("the slow reader is still served")
 	}
 }
-
-func TestHub(t *testing.T) {
-	h := sse.NewHub(2)
-	fast, cancelFast := h.Listen()
-	slow, cancelSlow := h.Listen()
-	for id := range uint64(3) {
-		h.Publish(sse.Event{ID: id + 1})
-		if e := <-fast; e.ID != id+1 {
-			t.Errorf("event %d, want %d", e.ID, id+1)
-		}
-	}
-	var got []uint64
-	for e := range slow { // ends: it was cut off
-		got = append(got, e.ID)
-	}
-	if len(got) != 2 || got[0] != 1 || got[1] != 2 {
-		t.Errorf("the slow one got %v", got)
-	}
-	cancelSlow()
-	cancelFast()
-	cancelFast()
-	if _, open := <-fast; open {
-		t.Error("still open after cancel")
-	}
-	last, _ := h.Listen()
-	h.Close()
-	late, cancel := h.Listen()
-	cancel()
-	for _, c := range []<-chan sse.Event{last, late} {
-		if _, open := <-c; open {
-			t.Error("open after Close")
-		}
-	}
-	h.Publish(sse.Event{})
-}

@@ -1,6 +1,6 @@
-// Package sse gives server-sent events (WHATWG HTML, section 9.2): a stream to one reader with heartbeats and resumption,
-// and a hub that gives the same events to many. A reader that does not keep up is cut off and comes back by itself with
-// Last-Event-ID; it never holds up anybody else.
+// Package sse gives server-sent events (WHATWG HTML, section 9.2): a stream to one reader with heartbeats and resumption. Who
+// serves many gives each reader a signal that something changed and lets it read on from its own place; a reader that does not
+// keep up is cut off and comes back by itself with Last-Event-ID. It never holds up anybody else.
 package sse
 
 import (
