@@ -44,8 +44,10 @@ type Options struct {
 
 // Addresses are those bound, with the ports the system chose.
 type Addresses struct {
-	HTTP string `json:"http"`
-	MQTT string `json:"mqtt"`
+	HTTP   string `json:"http"`
+	MQTT   string `json:"mqtt"`
+	RTSP   string `json:"rtsp"`
+	WebRTC string `json:"webrtc"`
 }
 
 // Cloud is the central service. Run it once.
@@ -54,6 +56,7 @@ type Cloud struct {
 	store  *store.Store
 	board  *halls.Board
 	broker *broker.Broker
+	video  *video
 	http   net.Listener
 	pages  http.Handler
 	ending context.CancelFunc // ends event streams
@@ -84,7 +87,14 @@ func (c *Cloud) open() error {
 	if err := c.openBroker(registry); err != nil {
 		return err
 	}
-	return c.openPages(registry)
+	catalog, err := problem.ParseCatalog(configs.Messages())
+	if err != nil {
+		return err
+	}
+	if c.video, err = openVideo(c.o, catalog, c.board); err != nil {
+		return err
+	}
+	return c.openPages(registry, catalog)
 }
 
 func (c *Cloud) openStore(ctx context.Context, registry *prometheus.Registry) error {
@@ -137,11 +147,7 @@ func (c *Cloud) openBroker(registry *prometheus.Registry) error {
 	return nil
 }
 
-func (c *Cloud) openPages(registry *prometheus.Registry) error {
-	catalog, err := problem.ParseCatalog(configs.Messages())
-	if err != nil {
-		return err
-	}
+func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalog) error {
 	zone, err := time.LoadLocation(c.o.Config.Zone)
 	if err != nil {
 		return fmt.Errorf("load time zone: %w", err)
@@ -154,14 +160,14 @@ func (c *Cloud) openPages(registry *prometheus.Registry) error {
 	closing, end := context.WithCancel(context.Background())
 	c.ending = end
 	a, err := api.New(api.Options{
-		Store: c.store, Board: c.board, Desk: desk, Catalog: catalog, Cameras: c.cameras(), Zone: zone, Version: c.o.Version,
-		Closing: closing, Log: c.o.Log,
+		Store: c.store, Board: c.board, Desk: desk, Catalog: catalog, Cameras: c.cameras(), Live: c.video.live, Zone: zone,
+		Version: c.o.Version, Closing: closing, Log: c.o.Log,
 	})
 	if err != nil {
 		return err
 	}
 	c.pages = web.Handler(web.Options{
-		API: a, Desk: desk, Console: console.Handler(), Ready: c.store.Ping, Registry: registry, Log: c.o.Log,
+		API: a, Desk: desk, Console: console.Handler(), WHEP: c.video.node.Handler(), Ready: c.store.Ping, Registry: registry, Log: c.o.Log,
 	})
 	if c.http, err = net.Listen("tcp", c.o.Config.HTTP.Listen); err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
@@ -192,6 +198,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 	doors, doorsCtx := errgroup.WithContext(ctx)
 	context.AfterFunc(doorsCtx, c.ending)
 	doors.Go(func() error { return c.broker.Run(doorsCtx) })
+	doors.Go(func() error { return ended(doorsCtx, c.video.node.Run(doorsCtx)) })
 	doors.Go(func() error { return web.Serve(doorsCtx, c.http, c.pages, c.o.Log) })
 	c.announce()
 	err := doors.Wait()
@@ -200,9 +207,20 @@ func (c *Cloud) Run(ctx context.Context) error {
 	return errors.Join(err, <-boardDone, c.store.Close())
 }
 
+// ended takes the word that ctx has ended for no error.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
 func (c *Cloud) announce() {
-	a := Addresses{HTTP: c.http.Addr().String(), MQTT: c.broker.Addr().String()}
-	c.o.Log.Info("cloud serves", "http", a.HTTP, "mqtt", a.MQTT, "halls", len(c.o.Config.Halls), "database", c.o.Config.Database)
+	a := Addresses{
+		HTTP: c.http.Addr().String(), MQTT: c.broker.Addr().String(), RTSP: c.video.node.RTSPAddr().String(),
+		WebRTC: c.video.node.WebRTCAddr().String(),
+	}
+	c.o.Log.Info("cloud serves", "http", a.HTTP, "mqtt", a.MQTT, "rtsp", a.RTSP, "webrtc", a.WebRTC, "halls", len(c.o.Config.Halls), "database", c.o.Config.Database)
 	if c.o.Ready != nil {
 		c.o.Ready(a)
 	}
@@ -216,6 +234,9 @@ func (c *Cloud) close() error {
 	}
 	if c.http != nil {
 		errs = append(errs, c.http.Close())
+	}
+	if c.video != nil && c.video.node != nil {
+		errs = append(errs, c.video.node.Close())
 	}
 	if c.broker != nil {
 		errs = append(errs, c.broker.Close())

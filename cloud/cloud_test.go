@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -253,6 +254,43 @@ func TestAHallReportsItsDay(t *testing.T) {
 	s.until("stale", func(d api.HallDetail) bool { return d.Log.Stale && d.Severity == "error" })
 	b.client.Disconnect(50)
 	s.until("offline", func(d api.HallDetail) bool { return d.State == api.HallOffline })
+}
+
+// ffmpeg plays the hall's relay: it publishes a camera, which then shows as live, and can be read with an API token.
+func TestAPublishedCameraIsShown(t *testing.T) {
+	s := start(t, filepath.Join(t.TempDir(), "cloud.db"))
+	camera := func() api.Camera {
+		var page api.Page[api.Camera]
+		s.get("/api/v1/cameras", &page)
+		return page.Items[0]
+	}
+	if c := camera(); c.Live || c.Whep != "/whep/440900000000001-CM001" {
+		t.Fatalf("before: %+v", c)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	push := exec.CommandContext(ctx, "ffmpeg", "-v", "quiet", "-re", "-f", "h264", "-stream_loop", "-1", "-i", "../test/fakes/clip/clip.h264",
+		"-c", "copy", "-f", "rtsp", "-rtsp_transport", "tcp", "rtsp://440900000000001:publish-me@"+s.addr.RTSP+"/440900000000001-CM001")
+	if err := push.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.until("live", func(d api.HallDetail) bool { return d.CamerasLive == 1 && d.CameraList[0].Live })
+	read := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-rtsp_transport", "tcp",
+		"-i", "rtsp://test:"+token+"@"+s.addr.RTSP+"/440900000000001-CM001", "-frames:v", "3", "-c", "copy", "-f", "null", "-")
+	if out, err := read.CombinedOutput(); err != nil {
+		t.Errorf("reading with a token: %v\n%s", err, out)
+	}
+	cancel()
+	_ = push.Wait()
+	s.until("no longer live", func(d api.HallDetail) bool { return d.CamerasLive == 0 })
+	resp, err := http.Post("http://"+s.addr.HTTP+camera().Whep, "application/sdp", strings.NewReader("v=0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a stranger's offer: %d", resp.StatusCode)
+	}
 }
 
 func TestMessagesThatCannotBeTakenDoNotStopAHall(t *testing.T) {

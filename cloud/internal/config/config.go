@@ -46,7 +46,8 @@ type User struct {
 	Password Hash   `yaml:"password"`
 }
 
-// Token lets another program read the API with Authorization: Bearer.
+// Token lets another program read the API with Authorization: Bearer, and the cameras over RTSP with the name as user and the
+// secret as password.
 type Token struct {
 	Name   string `yaml:"name"`
 	Secret Secret `yaml:"secret"`

@@ -1,0 +1,96 @@
+package cloud
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"halledge/agent/kit/problem"
+	"halledge/cloud/internal/config"
+	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/media"
+	"halledge/cloud/internal/web/api"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// video is the video node together with what the board and the API want to know of it.
+type video struct {
+	node  *media.Media
+	stale atomic.Bool // a camera changed since index was made
+
+	mu    sync.Mutex
+	index map[string]api.Live
+}
+
+func openVideo(o Options, catalog *problem.Catalog, board *halls.Board) (*video, error) {
+	v := &video{}
+	v.stale.Store(true)
+	register := newRegister(o.Config)
+	var err error
+	v.node, err = media.New(media.Config{
+		RTSP: o.Config.Media.RTSP, WebRTC: o.Config.Media.WebRTC, Addresses: o.Config.Media.Addresses, Registry: register, Messages: catalog,
+		// The web server in front of the endpoint lets only those through who are signed in, and everybody may see every camera.
+		Authorize: func(*http.Request, string) error { return nil },
+		Changed: func(camera string) {
+			v.stale.Store(true)
+			if hall, ok := register.Hall(camera); ok {
+				board.CameraChanged(hallsync.HallID(hall))
+			}
+		},
+	}, o.Log)
+	return v, err
+}
+
+// live says what arrives of a camera. The list of all is read again only after something changed.
+func (v *video) live(camera string) api.Live {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.stale.Swap(false) {
+		v.index = map[string]api.Live{}
+		for _, c := range v.node.Cameras() {
+			v.index[c.Camera] = api.Live{Arriving: c.Live, Viewers: c.Viewers}
+		}
+	}
+	return v.index[camera]
+}
+
+// register is what the node asks about logins and cameras. It never changes.
+type register struct {
+	publishers map[string]string // hall → password
+	halls      map[string]string // camera → hall
+	readers    map[string]string // API token's name → its secret
+}
+
+func newRegister(c config.Config) *register {
+	r := &register{publishers: map[string]string{}, halls: map[string]string{}, readers: map[string]string{}}
+	for _, h := range c.Halls {
+		if !h.Publish.Empty() {
+			r.publishers[string(h.Code)] = h.Publish.Reveal()
+		}
+		for _, cam := range h.Cameras {
+			r.halls[cam.Code] = string(h.Code)
+		}
+	}
+	for _, t := range c.Tokens {
+		r.readers[t.Name] = t.Secret.Reveal()
+	}
+	return r
+}
+
+// Publisher implements the node's registry.
+func (r *register) Publisher(hall string) (password string, ok bool) {
+	password, ok = r.publishers[hall]
+	return password, ok
+}
+
+// Hall implements the node's registry.
+func (r *register) Hall(camera string) (hall string, ok bool) {
+	hall, ok = r.halls[camera]
+	return hall, ok
+}
+
+// Reader implements the node's registry: another platform reads with an API token, its name as user and its secret as password.
+func (r *register) Reader(user, _ string) (password string, ok bool) {
+	password, ok = r.readers[user]
+	return password, ok
+}
