@@ -3,21 +3,18 @@ package media
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
 	"halledge/agent/kit/problem"
+	"halledge/test/fakes/viewer"
 )
 
 const (
@@ -76,8 +73,11 @@ func TestMedia_fromRTSPToWebRTC(t *testing.T) {
 	}
 	until(t, "pictures arrive", func() bool { c := m.Cameras(); return len(c) == 1 && c[0].Frames > 5 })
 
-	packets, leave := watch(t, web)
-	until(t, "the browser sees it", func() bool { return packets.Load() > 50 })
+	v, err := viewer.Open(t.Context(), viewer.Options{URL: web.URL + "/whep/" + cam})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the browser sees it", func() bool { return v.Pictures() > 20 })
 	if c := m.Cameras()[0]; c.Viewers != 1 || !c.Live || c.Width != 640 {
 		t.Errorf("camera %+v", c)
 	}
@@ -93,62 +93,15 @@ func TestMedia_fromRTSPToWebRTC(t *testing.T) {
 	case <-time.After(15 * time.Second):
 		t.Fatal("Run did not return")
 	}
-	leave()
+	if err := v.Close(); err != nil {
+		t.Error(err)
+	}
+	http.DefaultClient.CloseIdleConnections()
 	web.Close()
 	if changes.Load() < 4 { // live, viewer, no viewer, offline
 		t.Errorf("%d changes", changes.Load())
 	}
 	until(t, "all goroutines are gone", func() bool { return runtime.NumGoroutine() <= before })
-}
-
-// watch opens the camera as a page does and counts packets.
-func watch(t *testing.T, web *httptest.Server) (packets *atomic.Int32, leave func()) {
-	t.Helper()
-	var se webrtc.SettingEngine
-	se.SetIncludeLoopbackCandidate(true)
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(se)).NewPeerConnection(webrtc.Configuration{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	packets = &atomic.Int32{}
-	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		for {
-			if _, _, err := track.ReadRTP(); err != nil {
-				return
-			}
-			packets.Add(1)
-		}
-	})
-	direction := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
-	if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, direction); err != nil {
-		t.Fatal(err)
-	}
-	offer, err := pc.CreateOffer(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gathered := webrtc.GatheringCompletePromise(pc)
-	if err := pc.SetLocalDescription(offer); err != nil {
-		t.Fatal(err)
-	}
-	<-gathered
-	res, err := web.Client().Post(web.URL+"/whep/"+cam, "application/sdp", strings.NewReader(pc.LocalDescription().SDP))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusCreated {
-		t.Fatalf("%s: %s, %v", res.Status, answer, err)
-	}
-	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}); err != nil {
-		t.Fatal(err)
-	}
-	return packets, func() {
-		if err := pc.GracefulClose(); err != nil {
-			t.Error(err)
-		}
-	}
 }
 
 func TestNew_portsThatAreTaken(t *testing.T) {
