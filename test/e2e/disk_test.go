@@ -17,7 +17,7 @@ import (
 func smallDisk(t *testing.T, dir string, size string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("mounting a small disk needs root, as CI has it")
+		t.Fatal("mounting a small disk needs root: run make test as root")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
