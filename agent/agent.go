@@ -1,0 +1,210 @@
+// Package agent gives the program of one hall: it wires the parts together and runs them. What the parts do is theirs; the order
+// in which they start and stop is decided here.
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"halledge/agent/internal/codes"
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/devices"
+	"halledge/agent/internal/hall"
+	"halledge/agent/internal/ops"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/relay"
+	"halledge/agent/internal/slips"
+	"halledge/agent/internal/store"
+	"halledge/agent/internal/uplink"
+	"halledge/agent/internal/web"
+	"halledge/agent/kit/logs"
+	"halledge/agent/kit/problem"
+	"halledge/agent/kit/supervise"
+	"halledge/configs"
+	"halledge/drivers/builtin"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Options of New.
+type Options struct {
+	Config  *config.Config
+	Version string
+	Log     *slog.Logger
+	Lines   *logs.Ring        // last log lines, for the ops page
+	Ready   func(addr string) // called once when the hall can be used; addr is the HTTP server's host:port
+}
+
+// Agent is one hall's program. Make it with New, run it once, and close nothing: Run does.
+type Agent struct {
+	opts  Options
+	cfg   *config.Config
+	log   *slog.Logger
+	texts *problem.Catalog
+
+	sync    store.DiskSync
+	store   *store.Store
+	hall    *hall.Hall
+	devices *devices.Set
+	uplink  *uplink.Uplink // nil: the hall works alone
+	relay   *relay.Relay   // nil: no cameras
+	watcher *ops.Watcher
+	signer  *codes.Signer
+	web     *web.Server
+	models  registry.Models
+	slips   slips.Set
+}
+
+// New opens the hall's database and builds its parts. It touches no device; the HTTP port is opened, so that a
+// second agent is noticed at once.
+func New(o Options) (a *Agent, err error) {
+	a = &Agent{opts: o, cfg: o.Config, log: o.Log}
+	if a.texts, err = problem.ParseCatalog(configs.Messages()); err != nil {
+		return nil, fmt.Errorf("messages: %w", err)
+	}
+	if err := a.openHall(); err != nil {
+		return nil, err
+	}
+	if err := a.build(); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	return a, nil
+}
+
+// openHall opens the log and folds it into the hall's state.
+func (a *Agent) openHall() (err error) {
+	site := &a.cfg.Site
+	a.store, err = store.Open(site.Data, store.Options{
+		Hall: hallsync.HallID(site.Hall.Code), MaxBytes: int64(site.Journal.MaxMiB) << 20,
+		Retain: time.Duration(site.Journal.RetainDays) * 24 * time.Hour, Delivered: uplink.CursorName, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	plan, err := planOf(&a.cfg.Plan)
+	if err == nil {
+		a.hall, err = hall.New(a.store, plan, a.log, time.Now)
+	}
+	if err == nil {
+		a.sync, err = store.MeasureSync(site.Data)
+	}
+	if err != nil {
+		return errors.Join(err, a.store.Close())
+	}
+	return nil
+}
+
+// build makes the parts around the hall.
+func (a *Agent) build() (err error) {
+	site := &a.cfg.Site
+	if a.models, err = registry.LoadModels(configs.FS()); err != nil {
+		return fmt.Errorf("device models: %w", err)
+	}
+	a.devices = devices.New(devices.Options{
+		Site: site.Devices, Models: a.models, Registry: builtin.All(), Texts: a.texts, Log: a.log,
+	})
+	if a.signer, err = codes.NewSigner(site.Data, hallsync.HallID(site.Hall.Code), codes.PublicBase(site.Web)); err != nil {
+		return err
+	}
+	if a.slips, err = slips.LoadSet(configs.FS(), "ticket"); err != nil {
+		return err
+	}
+	if len(site.Cameras) > 0 {
+		if a.relay, err = relay.New(site.Relay, site.Hall.Code, site.Cameras, a.log.With("part", "relay")); err != nil {
+			return err
+		}
+	}
+	if err := a.buildUplink(); err != nil {
+		return err
+	}
+	a.watcher = ops.NewWatcher(a.sources(), a.texts)
+	return a.buildWeb()
+}
+
+// buildWeb opens the hall's HTTP server, with a token of this run for the doctor.
+func (a *Agent) buildWeb() error {
+	rules, resolver, err := codes.FromConfig(a.cfg.Site.Codes)
+	if err != nil {
+		return err
+	}
+	door := rand.Text()
+	site := a.cfg.Site
+	site.Web.Tokens = append(slices.Clone(site.Web.Tokens), config.Token{Role: "ops", Secret: config.NewSecret(door)})
+	a.web, err = web.New(web.Deps{
+		Site: &site, Plan: &a.cfg.Plan, Hall: a.hall, Facts: a.store, Signer: a.signer,
+		Codes:   codes.New(codes.Options{Signer: a.signer, Rules: rules, Resolver: resolver, Log: a.log.With("part", "codes")}),
+		Devices: a.devices, Health: a.watcher.Conditions, Ring: a.opts.Lines, Catalog: a.texts,
+		Metrics: prometheus.NewRegistry(), Log: a.log.With("part", "web"), Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	return ops.LeaveDoor(site.Data, ops.Door{HTTP: a.web.Addr().String(), Token: door})
+}
+
+func (a *Agent) buildUplink() (err error) {
+	site := &a.cfg.Site
+	if site.Cloud.MQTT == "" {
+		return nil
+	}
+	a.uplink, err = uplink.New(uplink.Options{
+		Hall: hallsync.HallID(site.Hall.Code), Broker: site.Cloud.MQTT, Password: site.Cloud.Password.Reveal(), CA: site.Cloud.CA,
+		Version: a.opts.Version, Revision: a.cfg.Plan.Revision, Store: a.store, Dirty: a.hall.Watch,
+		Report: a.report, FsyncP99: a.fsyncP99, Log: a.log.With("part", "uplink"),
+	})
+	return err
+}
+
+func (a *Agent) fsyncP99() time.Duration { return a.sync.P99 }
+
+// sources are what conditions are read from.
+func (a *Agent) sources() ops.Sources {
+	s := ops.Sources{
+		Devices: a.devices.Statuses, Hall: a.hall.Read, DiskSync: a.fsyncP99, Data: a.cfg.Site.Data,
+		LastGood: a.cfg.LastGood, Reset: a.store.PutAside(),
+	}
+	if a.uplink != nil {
+		s.Uplink = a.uplink.Status
+	}
+	if a.relay != nil {
+		s.Cameras = a.relay.Status
+	}
+	return s
+}
+
+// Run runs the hall until ctx ends, then stops the parts in the opposite order of their start: first nobody can order any more,
+// then what was ordered is finished, at last the database is closed.
+func (a *Agent) Run(ctx context.Context) error {
+	err := supervise.New(a.log, a.parts()...).Run(ctx)
+	return errors.Join(err, a.store.Close())
+}
+
+// planOf gives the rules their part of hall.yaml.
+func planOf(p *config.Plan) (*queue.Plan, error) {
+	zone, err := time.LoadLocation(p.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("time zone: %w", err)
+	}
+	out := &queue.Plan{
+		Location: zone, CallGap: time.Duration(p.Rules.CallGapS) * time.Second, ArrivalPressed: p.Rules.Arrival == "pressed",
+		PassRecall: time.Duration(p.Rules.PassRecallS) * time.Second, WaitSamples: p.Rules.WaitMinCount,
+	}
+	for _, q := range p.Queues {
+		out.Queues = append(out.Queues, queue.QueuePlan{ID: hallsync.QueueID(q.ID), Name: q.Name})
+	}
+	for _, w := range p.Windows {
+		wp := queue.WindowPlan{ID: hallsync.WindowID(w.ID), Name: w.Name}
+		for _, q := range w.Queues {
+			wp.Queues = append(wp.Queues, hallsync.QueueID(q))
+		}
+		out.Windows = append(out.Windows, wp)
+	}
+	return out, nil
+}

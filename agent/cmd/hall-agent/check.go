@@ -1,0 +1,52 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/ops"
+)
+
+func checkCommand(path *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "check", Short: "检查配置，一次列出全部问题", Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, problems := config.Load(*path)
+			if err := printProblems(cmd.ErrOrStderr(), problems); err != nil {
+				return err
+			}
+			if problems.Err() != nil {
+				return &codeError{code: exitUsage}
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "配置正确：", *path)
+			return nil
+		},
+	}
+}
+
+func doctorCommand(path *string) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "体检：哪里有问题，怎么办", Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report := ops.Examine(cmd.Context(), *path)
+			var err error
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				err = enc.Encode(report)
+			} else {
+				err = report.Text(cmd.OutOrStdout())
+			}
+			if err == nil && !report.OK {
+				err = &codeError{code: exitFailure}
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "机器可读的 JSON")
+	return cmd
+}

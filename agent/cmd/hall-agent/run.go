@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"halledge/agent"
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/store"
+	"halledge/agent/kit/logs"
+	"halledge/agent/kit/problem"
+	"halledge/agent/kit/strictyaml"
+	"halledge/configs"
+)
+
+func runCommand(path *string) *cobra.Command {
+	var ready string
+	cmd := &cobra.Command{
+		Use: "run", Short: "运行大厅代理", Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), *path, ready, cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&ready, "ready-file", "", "file to write the HTTP address to when the hall can be used")
+	return cmd
+}
+
+// serve runs the agent until ctx ends.
+func serve(ctx context.Context, path, ready string, stderr io.Writer) error {
+	cfg, problems, err := config.LoadOrLastGood(path, "")
+	if len(problems) > 0 {
+		if err := printProblems(stderr, problems); err != nil {
+			return err
+		}
+	}
+	if cfg == nil {
+		return &codeError{code: exitUsage, err: err}
+	}
+	lines := logs.New(stderr, logs.Options{Level: level(cfg.Site.Log.Level), Keep: 1000})
+	defer lines.Flush()
+	log := lines.Logger
+	if err != nil {
+		log.Warn("last good configuration not kept", "error", err)
+	}
+	limitMemory(cfg.Site.Hall.Profile)
+	a, err := agent.New(agent.Options{
+		Config: cfg, Version: version, Log: log, Lines: lines.Ring,
+		Ready: func(addr string) { announce(ready, addr, log) },
+	})
+	if err != nil {
+		return explain(err)
+	}
+	log.Info("hall agent starts", "version", version, "hall", cfg.Site.Hall.Code, "profile", cfg.Site.Hall.Profile)
+	err = a.Run(ctx)
+	log.Info("hall agent ends")
+	return err
+}
+
+// announce tells systemd and whoever asked for a ready file that the hall can be used.
+func announce(file, addr string, log *slog.Logger) {
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		log.Warn("service manager not told", "error", err)
+	}
+	if file == "" {
+		return
+	}
+	raw, err := json.Marshal(map[string]string{"http": addr})
+	if err == nil {
+		if err = os.WriteFile(file+".tmp", raw, 0o600); err == nil {
+			err = os.Rename(file+".tmp", file)
+		}
+	}
+	if err != nil {
+		log.Error("ready file not written", "error", err)
+	}
+}
+
+// limitMemory keeps a small box small: the collector works harder near the profile's size.
+func limitMemory(profile string) {
+	limits := map[string]int64{"full": 112 << 20, "town": 72 << 20, "village": 40 << 20}
+	if n, ok := limits[profile]; ok && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(n)
+	}
+}
+
+func level(name string) slog.Level {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(name)); err != nil {
+		return slog.LevelInfo
+	}
+	return l
+}
+
+// explain puts the people's sentence of a store error before the technical one.
+func explain(err error) error {
+	var e *store.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	texts, terr := problem.ParseCatalog(configs.Messages())
+	if terr != nil {
+		return err
+	}
+	return fmt.Errorf("%s（%w）", texts.Say(string(e.Code), nil), err)
+}
+
+func printProblems(w io.Writer, problems strictyaml.Problems) error {
+	texts, err := problem.ParseCatalog(configs.Messages())
+	if err != nil {
+		return err
+	}
+	return problems.Print(w, texts.Say)
+}

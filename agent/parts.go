@@ -1,0 +1,153 @@
+package agent
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/pads"
+	"halledge/agent/internal/present"
+	"halledge/agent/internal/printing"
+	"halledge/agent/internal/queue"
+	"halledge/agent/kit/supervise"
+	"halledge/drivers/device"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// parts lists what runs, in the order of starting. They stop the other way round.
+func (a *Agent) parts() []supervise.Part {
+	printers := printing.New(printing.Options{
+		Hall: a.hall, Printer: a.printerAt, Render: a.renderSlip, Log: a.log.With("part", "printing"),
+	})
+	out := []supervise.Part{
+		{Name: "store", Run: a.store.Run},
+		{Name: "hall", Run: a.hall.Run},
+		{Name: "devices", Run: a.devices.Run},
+		{Name: "watchdog", Run: a.watchdog},
+		{Name: "conditions", Run: a.watcher.Run},
+		{Name: "device-facts", Run: a.noteDevices},
+	}
+	if a.uplink != nil {
+		out = append(out, supervise.Part{Name: "uplink", Run: a.uplink.Run})
+	}
+	if a.relay != nil {
+		out = append(out, supervise.Part{Name: "relay", Run: a.relay.Run})
+	}
+	out = append(out,
+		supervise.Part{Name: "printing", Run: printers.Run, StopWithin: 40 * time.Second},
+		supervise.Part{Name: "panels", Run: present.New(a.hall, a.panels(), "欢迎光临", a.log.With("part", "panels")).Run},
+		supervise.Part{Name: "pads", Run: pads.New(a.hall, a.pads(), a.log.With("part", "pads")).Run},
+		supervise.Part{Name: "inputs", Run: a.inputs},
+		supervise.Part{Name: "web", Run: a.web.Run},
+		supervise.Part{Name: "ready", Run: a.ready},
+	)
+	return out
+}
+
+// inputs passes what citizens show to the pages of the places where they show it.
+func (a *Agent) inputs(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case c := <-a.devices.Cards():
+			a.web.CardShown(c.Place.String())
+		case s := <-a.devices.Scans():
+			a.web.Scanned(ctx, s.Place.String(), s.Payload)
+		}
+	}
+}
+
+// ready tells the outside once that the hall can be used: its business day is open and its server answers.
+func (a *Agent) ready(ctx context.Context) error {
+	dirty, cancel := a.hall.Watch()
+	defer cancel()
+	for {
+		open := false
+		a.hall.Read(func(s *queue.State, _ hallsync.Seq) { open = s.Day() != "" })
+		if open {
+			a.opts.Ready(a.web.Addr().String())
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-dirty:
+		}
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// printerName is the printer of a place such as kiosk-1.
+func (a *Agent) printerName(place string) string {
+	if id, isKiosk := strings.CutPrefix(place, "kiosk-"); isKiosk {
+		for _, k := range a.cfg.Plan.Kiosks {
+			if k.ID == id {
+				return k.PrinterName()
+			}
+		}
+	}
+	return place + ".printer"
+}
+
+func (a *Agent) printerAt(place string) (string, device.Printer, bool) {
+	name := a.printerName(place)
+	p, ok := a.devices.Printer(name)
+	return name, p, ok
+}
+
+// windowOf is the window a device stands at, or empty for one of the whole hall.
+func windowOf(p config.Place) hallsync.WindowID {
+	if p.Kind == "window" {
+		return hallsync.WindowID(p.ID)
+	}
+	return ""
+}
+
+func (a *Agent) panels() (out []present.Panel) {
+	for _, d := range a.devices.Screens() {
+		out = append(out, present.Panel{Name: d.Name, Screen: d.Device, Window: windowOf(d.Place)})
+	}
+	return out
+}
+
+func (a *Agent) pads() (out []pads.Pad) {
+	for _, d := range a.devices.Pads() {
+		out = append(out, pads.Pad{Name: d.Name, Device: d.Device, Window: windowOf(d.Place)})
+	}
+	return out
+}
+
+// settled is how long a device's state must last before it becomes a fact: a cable that is moved is no news.
+const settled = 10 * time.Second
+
+// noteDevices writes lasting changes of devices into the log.
+func (a *Agent) noteDevices(ctx context.Context) error {
+	noted := map[string]hallsync.DeviceChanged{}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		for _, d := range a.devices.Statuses() {
+			now := hallsync.DeviceChanged{Device: d.Name, Class: d.Class, State: d.State, Code: d.Code}
+			if noted[d.Name] == now || d.State == string(device.Starting) || time.Since(d.Since) < settled {
+				continue
+			}
+			if err := a.note(ctx, now); err != nil {
+				return err
+			}
+			noted[d.Name] = now
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *Agent) note(ctx context.Context, f hallsync.DeviceChanged) error {
+	_, err := a.hall.Do(ctx, queue.Note{Fact: f})
+	return err
+}

@@ -1,0 +1,71 @@
+package agent
+
+import (
+	"strconv"
+
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/slips"
+	"halledge/drivers/device"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// report is what the cloud sees of the hall beside its facts.
+func (a *Agent) report() hallsync.Report {
+	r := hallsync.Report{
+		Name: a.cfg.Site.Hall.Name, Profile: a.cfg.Site.Hall.Profile,
+		Health: a.watcher.Conditions(), Devices: a.devices.Statuses(),
+	}
+	if a.relay != nil {
+		r.Cameras = a.relay.Status()
+	}
+	a.hall.Read(func(s *queue.State, _ hallsync.Seq) {
+		for _, q := range s.Plan().Queues {
+			r.Queues = append(r.Queues, hallsync.QueueStatus{ID: q.ID, Name: q.Name, Waiting: s.Waiting(q.ID)})
+		}
+	})
+	return r
+}
+
+// renderSlip fills the slip of one ticket.
+func (a *Agent) renderSlip(s *queue.State, t queue.Ticket) (device.PrintJob, error) {
+	d := slips.Data{
+		Hall: a.cfg.Site.Hall.Name, Number: t.Number, Class: t.Class, Ahead: s.Ahead(t.ID), TakenAt: t.TakenAt.In(s.Plan().Location),
+		Serial: t.FlowNo, Link: a.signer.TicketURL(t.ID), Copy: t.Reprints,
+	}
+	d.Wait = s.Wait(t.Queue, d.Ahead)
+	for _, q := range a.cfg.Plan.Queues {
+		if q.ID == string(t.Queue) {
+			d.Queue, d.Dept = q.Name, q.Dept
+		}
+	}
+	for _, w := range a.cfg.Plan.Windows {
+		for _, q := range w.Queues {
+			if q == string(t.Queue) {
+				d.Windows = append(d.Windows, w.ID)
+			}
+		}
+	}
+	return a.slips.For(a.columns(t.Printer)).Render(d)
+}
+
+// widePaper is how many columns a printer has that says nothing about it.
+const widePaper = 48
+
+// columns is the width of the paper at a place, as the site or the printer's model says.
+func (a *Agent) columns(place string) int {
+	name := a.printerName(place)
+	for _, d := range a.cfg.Site.Devices {
+		if d.Name != name {
+			continue
+		}
+		text, said := d.Options["columns"]
+		if !said {
+			text = a.models[registry.Key{Class: device.ClassPrinter, Name: d.Model}].Options["columns"]
+		}
+		if n, err := strconv.Atoi(text); err == nil {
+			return n
+		}
+	}
+	return widePaper
+}
