@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"halledge/agent/kit/phc"
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/store"
@@ -38,6 +40,8 @@ const (
 	CodeSignIn problem.Code = "sign_in"        // nobody is signed in, or no longer
 	CodeWrong  problem.Code = "sign_in_wrong"  // user or password
 	CodeLocked problem.Code = "sign_in_locked" // too many failures; RetryAfter says how long
+
+	CodeTooOften problem.Code = "rate_limited" // too many attempts from one address
 )
 
 // How somebody came in.
@@ -80,13 +84,14 @@ type Options struct {
 
 // Desk lets people and programs in.
 type Desk struct {
-	store  *store.Store
-	tokens []tokenHash
-	secure bool
-	now    func() time.Time
-	log    *slog.Logger
-	hashes chan struct{}
-	decoy  phc.Hash // so that an unknown name takes as long as a known one
+	store    *store.Store
+	tokens   []tokenHash
+	secure   bool
+	now      func() time.Time
+	log      *slog.Logger
+	hashes   chan struct{}
+	attempts *attempts
+	decoy    phc.Hash // so that an unknown name takes as long as a known one
 }
 
 type tokenHash struct {
@@ -98,7 +103,7 @@ type tokenHash struct {
 func New(o Options) *Desk {
 	d := &Desk{
 		store: o.Store, secure: o.Secure, now: o.Now, log: o.Log, hashes: make(chan struct{}, hashesAtOnce),
-		decoy: phc.New([]byte(rand.Text())),
+		attempts: &attempts{from: map[string]*rate.Limiter{}}, decoy: phc.New([]byte(rand.Text())),
 	}
 	if d.now == nil {
 		d.now = time.Now
@@ -110,10 +115,13 @@ func New(o Options) *Desk {
 }
 
 // SignIn checks a password. On success it gives the cookie to set; a *Refusal says why not. After five failures in a row the name
-// is locked for a quarter of an hour, whether there is such a user or not.
+// is locked for a quarter of an hour, whether there is such a user or not. The audit has every password that was judged.
 func (d *Desk) SignIn(ctx context.Context, user, password, remote string) (*http.Cookie, Who, error) {
+	if !d.attempts.allow(remote) {
+		return nil, Who{}, &Refusal{Code: CodeTooOften, RetryAfter: attemptPause}
+	}
 	if len(user) > maxUser || len(password) > maxPassword || user == "" {
-		return nil, Who{}, d.refused(ctx, "", remote, &Refusal{Code: CodeWrong})
+		return nil, Who{}, &Refusal{Code: CodeWrong}
 	}
 	select {
 	case d.hashes <- struct{}{}:
@@ -126,7 +134,7 @@ func (d *Desk) SignIn(ctx context.Context, user, password, remote string) (*http
 		return nil, Who{}, fmt.Errorf("sign in: %w", err)
 	}
 	if wait := failures.Locked.Sub(d.now()); wait > 0 {
-		return nil, Who{}, d.refused(ctx, user, remote, &Refusal{Code: CodeLocked, RetryAfter: wait})
+		return nil, Who{}, &Refusal{Code: CodeLocked, RetryAfter: wait}
 	}
 	u, known, err := d.store.User(ctx, user)
 	if err != nil {
@@ -184,20 +192,15 @@ func (d *Desk) failed(ctx context.Context, user, remote string) error {
 			f.Locked = now.Add(lockFor)
 			refusal = &Refusal{Code: CodeLocked, RetryAfter: lockFor}
 		}
-		return tx.PutFailures(f, now.Add(-lockFor))
+		if err := tx.PutFailures(f, now.Add(-lockFor)); err != nil {
+			return err
+		}
+		return tx.AddAudit(store.Audit{At: now, Actor: user, Action: "sign_in", Result: string(refusal.Code), Remote: remote})
 	})
 	if err != nil {
 		return fmt.Errorf("sign in: %w", err)
 	}
-	return d.refused(ctx, user, remote, refusal)
-}
-
-// refused writes a refusal to the audit and gives it back.
-func (d *Desk) refused(ctx context.Context, user, remote string, refusal *Refusal) error {
 	d.log.Warn("sign-in refused", "code", refusal.Code, "remote", remote)
-	if err := d.Note(ctx, store.Audit{Actor: user, Action: "sign_in", Result: string(refusal.Code), Remote: remote}); err != nil {
-		return err
-	}
 	return refusal
 }
 

@@ -181,7 +181,7 @@ func TestNameIsLockedAfterFailures(t *testing.T) {
 				t.Fatalf("after the lock: %s", code)
 			}
 			lines, err := f.st.Audits(t.Context(), 10)
-			if err != nil || len(lines) != 7 || lines[1].Result != string(access.CodeLocked) || lines[6].Result != string(access.CodeWrong) || lines[6].Actor != user {
+			if err != nil || len(lines) != 6 || lines[1].Result != string(access.CodeLocked) || lines[5].Result != string(access.CodeWrong) || lines[5].Actor != user {
 				t.Fatalf("audit %+v, %v", lines, err)
 			}
 		})
@@ -226,6 +226,22 @@ func TestParallelGuessesAreLockedToo(t *testing.T) {
 	wg.Wait()
 	if wrong != 4 {
 		t.Errorf("%d guesses were judged before the lock, want 4", wrong)
+	}
+}
+
+func TestOneAddressCannotTryForEver(t *testing.T) {
+	f := start(t)
+	for range 30 {
+		f.attempt("", "no name costs nothing")
+	}
+	if code := f.attempt("li", right); code != access.CodeTooOften {
+		t.Errorf("the 31st attempt: %s", code)
+	}
+	if _, _, err := f.SignIn(t.Context(), "li", right, "127.0.0.2"); err != nil {
+		t.Errorf("another address: %v", err)
+	}
+	if lines, err := f.st.Audits(t.Context(), 10); err != nil || len(lines) != 1 {
+		t.Errorf("audit %+v, %v", lines, err)
 	}
 }
 

@@ -184,7 +184,7 @@ func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 
 func (a *API) refusal(w http.ResponseWriter, e *access.Refusal) {
 	status := http.StatusUnauthorized
-	if e.Code == access.CodeLocked {
+	if e.RetryAfter > 0 {
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds())+1))
 	}
