@@ -84,6 +84,7 @@ func (c *Cloud) open() error {
 	if err != nil {
 		return err
 	}
+	c.countHalls(registry)
 	if err := c.openBroker(registry); err != nil {
 		return err
 	}
@@ -127,6 +128,23 @@ func (c *Cloud) halls() []halls.Hall {
 		list = append(list, halls.Hall{ID: h.Code, Name: h.Name, Region: h.Region})
 	}
 	return list
+}
+
+// countHalls shows how many halls are in each state.
+func (c *Cloud) countHalls(registry *prometheus.Registry) {
+	for _, state := range []halls.State{halls.Online, halls.Stale, halls.Offline, halls.Never} {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "hall_cloud_halls", Help: "Halls by state.", ConstLabels: prometheus.Labels{"state": string(state)},
+		}, func() float64 {
+			count := 0
+			for _, s := range c.board.All() {
+				if s.State == state {
+					count++
+				}
+			}
+			return float64(count)
+		}))
+	}
 }
 
 func (c *Cloud) openBroker(registry *prometheus.Registry) error {
