@@ -10,8 +10,8 @@ import (
 	"halledge/agent/internal/relay/wire"
 )
 
-// Reason says in one word why a camera is not relayed, or not well; messages/zh-CN.yaml has a sentence for each as
-// relay_<reason>.
+// Reason says in one word why a camera is not relayed, or not well. It travels in CameraStatus.Reason; the console has a sentence
+// for each.
 type Reason string
 
 // The reasons.
