@@ -115,10 +115,8 @@ func decodeSite(file string, data []byte, dir string) (Site, *strictyaml.Documen
 	site := defaultSite()
 	doc := decode(file, data, &site, siteSteps())
 	site.fill(dir)
-	if doc.Problems.Err() == nil {
-		check := &checker{doc: doc, dir: dir}
-		check.site(&site)
-	}
+	check := &checker{doc: doc, dir: dir}
+	check.site(&site)
 	return site, doc
 }
 
@@ -126,9 +124,7 @@ func decodePlan(file string, data []byte) (Plan, *strictyaml.Document) {
 	plan := defaultPlan()
 	doc := decode(file, data, &plan, planSteps())
 	plan.fill()
-	if doc.Problems.Err() == nil {
-		check := &checker{doc: doc}
-		check.plan(&plan)
-	}
+	check := &checker{doc: doc}
+	check.plan(&plan)
 	return plan, doc
 }

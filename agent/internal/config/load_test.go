@@ -280,3 +280,23 @@ func TestDeviceNames(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A slip of the pen in one place hides no wrong value in another.
+func TestShapeAndValuesAreReportedTogether(t *testing.T) {
+	path := site(t)
+	edit(t, path, "profile: full", "profile: palace")
+	edit(t, path, "listen: \":8080\"", "listn: \":8080\"")
+	edit(t, path, "max_mib: 2048", "max_mib: much")
+	_, problems := config.Load(path)
+	got := map[string]strictyaml.Code{}
+	for _, p := range problems {
+		got[p.Path] = p.Code
+	}
+	for path, want := range map[string]strictyaml.Code{
+		"$.hall.profile": strictyaml.NotAllowed, "$.web.listn": strictyaml.UnknownKey, "$.journal.max_mib": strictyaml.WantInteger,
+	} {
+		if got[path] != want {
+			t.Errorf("%s: %q, want %s", path, got[path], want)
+		}
+	}
+}

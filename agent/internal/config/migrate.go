@@ -35,12 +35,14 @@ func decode(file string, data []byte, into any, steps []step) *strictyaml.Docume
 	case head.Schema > known:
 		headDoc.Problems = nil // keys of a later time are no faults
 		headDoc.At("$.schema", SchemaNew, map[string]string{"value": strconv.Itoa(head.Schema), "known": strconv.Itoa(known)})
+		headDoc.GiveUp()
 		return headDoc
 	case head.Schema >= 1 && head.Schema < known:
 		newest, err := migrate(data, steps[head.Schema-1:], known)
 		if err != nil {
 			headDoc.Problems = nil
 			headDoc.At("$.schema", Migration, map[string]string{"value": strconv.Itoa(head.Schema), "reason": err.Error()})
+			headDoc.GiveUp()
 			return headDoc
 		}
 		return strictyaml.Decode(file, newest, into)

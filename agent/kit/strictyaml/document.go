@@ -41,6 +41,7 @@ type Document struct {
 
 	lines  []string
 	places map[string]place
+	broken []string // paths whose values could not be read
 }
 
 type place struct{ line, col int }
@@ -51,27 +52,49 @@ func Decode(file string, data []byte, into any) *Document {
 	d := &Document{File: file, places: map[string]place{}}
 	if len(data) > MaxBytes {
 		d.add("$", place{1, 1}, TooLarge, nil)
+		d.GiveUp()
 		return d
 	}
 	text := strings.TrimPrefix(strings.ReplaceAll(string(data), "\r\n", "\n"), "\ufeff")
 	d.lines = strings.Split(text, "\n")
 	if at, deep := tooDeep(d.lines); deep {
 		d.add("$", at, TooDeep, map[string]string{"limit": strconv.Itoa(maxDepth)})
+		d.GiveUp()
 		return d
 	}
 	tokens := lexer.Tokenize(text)
 	if len(tokens) > maxTokens {
 		d.add("$", place{1, 1}, TooLarge, nil)
+		d.GiveUp()
 		return d
 	}
 	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		d.syntax(err)
+		d.GiveUp()
 		return d
 	}
 	d.walk(tree, reflect.ValueOf(into).Elem())
 	d.sort()
+	for _, p := range d.Problems {
+		if p.Code != UnknownKey {
+			d.broken = append(d.broken, p.Path)
+		}
+	}
 	return d
+}
+
+// GiveUp says that nothing more can be found out about the file: At and Warn do nothing from here on.
+func (d *Document) GiveUp() { d.broken = append(d.broken, "$") }
+
+// unread reports whether the value at a path, or one around or inside it, could not be read. A check of values there would
+// complain about what is only a consequence.
+func (d *Document) unread(path string) bool {
+	inside := func(path, outer string) bool {
+		rest, found := strings.CutPrefix(path, outer)
+		return found && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	}
+	return slices.ContainsFunc(d.broken, func(b string) bool { return inside(path, b) || inside(b, path) })
 }
 
 func (d *Document) walk(f *ast.File, into reflect.Value) {
@@ -106,14 +129,20 @@ func (d *Document) syntax(err error) {
 }
 
 // At adds a problem at a path such as $.devices[1].name. A path that is not in the file is placed at its nearest parent
-// that is; then the excerpt shows where the missing thing belongs.
+// that is; then the excerpt shows where the missing thing belongs. A path whose value could not be read has its problem already.
 func (d *Document) At(path string, code Code, args map[string]string) {
+	if d.unread(path) {
+		return
+	}
 	d.add(path, d.nearest(path), code, args)
 	d.sort()
 }
 
 // Warn adds a warning in the same way.
 func (d *Document) Warn(path string, code Code, args map[string]string) {
+	if d.unread(path) {
+		return
+	}
 	before := len(d.Problems)
 	d.add(path, d.nearest(path), code, args)
 	for i := range d.Problems[before:] {

@@ -71,10 +71,8 @@ func Load(path string) (Config, strictyaml.Problems) {
 		}}
 	}
 	doc := strictyaml.Decode(full, data, &c)
-	if doc.Problems.Err() == nil {
-		check := &checker{doc: doc, dir: filepath.Dir(full)}
-		check.config(&c)
-	}
+	check := &checker{doc: doc, dir: filepath.Dir(full)}
+	check.config(&c)
 	return c, doc.Problems
 }
 
