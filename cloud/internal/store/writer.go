@@ -140,19 +140,6 @@ func (t *Tx) exec(text string, args ...any) error {
 	return err
 }
 
-// affected runs a change and returns how many rows it changed.
-func (t *Tx) affected(text string, args ...any) (int64, error) {
-	stmt, err := t.statement(text)
-	if err != nil {
-		return 0, err
-	}
-	res, err := stmt.ExecContext(context.Background(), args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
-}
-
 func (t *Tx) query(text string, scan func(*sql.Rows) error, args ...any) error {
 	stmt, err := t.statement(text)
 	if err != nil {
