@@ -76,7 +76,7 @@ func TestFullDiskRefusesAndLosesNothing(t *testing.T) {
 	}
 	var p problem
 	last.Into(t, &p)
-	if last.Status != http.StatusInsufficientStorage || p.Code != "storage_full" || !chinese(p.Detail) {
+	if last.Status != http.StatusServiceUnavailable || p.Code != "storage_full" || !chinese(p.Detail) {
 		t.Fatalf("the full disk was answered with %d %s", last.Status, last.Body)
 	}
 	if err := os.Remove(hog); err != nil {

@@ -218,7 +218,7 @@ func cloudFacts(t *testing.T, d *demo.Demo) (all []fact) {
 		if len(all) > 0 {
 			after = all[len(all)-1].Seq
 		}
-		d.GetCloud(t, fmt.Sprintf("/api/v1/facts?hall=%s&after=%d&size=500", d.Agent.Hall, after)).Into(t, &page)
+		d.GetCloud(t, fmt.Sprintf("/api/v1/facts?hall=%s&after=%d&size=200", d.Agent.Hall, after)).Into(t, &page)
 		if len(page.Items) == 0 {
 			return all
 		}
