@@ -58,6 +58,7 @@ const (
 	startWithin = 3 * time.Minute
 	stopWithin  = time.Minute
 	Patience    = 60 * time.Second // for anything a test waits for
+	pollEvery   = 30 * time.Millisecond
 )
 
 // Programs builds the three programs once per test process and gives their directory. HALLEDGE_BIN names a directory where
@@ -104,49 +105,82 @@ func Start(t testing.TB) *Demo {
 // StartIn runs a demo on the data that are in dir.
 func StartIn(t testing.TB, dir string) *Demo {
 	t.Helper()
-	d := &Demo{Dir: dir, Bin: Programs(t), done: make(chan struct{})}
+	d, err := Launch(context.Background(), dir, Programs(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.stop(t) })
+	return d
+}
+
+// Launch runs a demo on the data that are in dir, with the programs in bin, until Stop. It returns when all is up.
+func Launch(ctx context.Context, dir, bin string) (*Demo, error) {
+	d := &Demo{Dir: dir, Bin: bin, done: make(chan struct{})}
+	if err := os.Remove(d.file()); err != nil && !errors.Is(err, os.ErrNotExist) { // of an earlier demo here
+		return nil, err
+	}
 	d.cmd = exec.Command(filepath.Join(d.Bin, "hall-sim"), "demo", "--dir", d.Dir)
 	d.cmd.Env = append(os.Environ(), "DEMO_BASE_PORT=0", "DEMO_KEEP=1")
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := os.Create(filepath.Join(d.Dir, "hall-sim.log"))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer out.Close()
 	d.cmd.Stdout, d.cmd.Stderr = out, out
 	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	go func() {
-		_ = d.cmd.Wait() // its exit is checked by stop
+		_ = d.cmd.Wait() // its exit is checked by Stop
 		close(d.done)
 	}()
-	t.Cleanup(func() { d.stop(t) })
-	Until(t, startWithin, "the demo is up", func() error {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	for {
+		err := d.Reload()
+		if err == nil {
+			return d, nil
+		}
 		select {
+		case <-time.After(pollEvery):
 		case <-d.done:
-			t.Fatalf("the demo ended: %s", d.logs())
-		default:
+			return nil, fmt.Errorf("the demo ended: %s", d.logs())
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("the demo is not up: %w: %w\n%s", ctx.Err(), err, d.logs()), d.Stop())
 		}
-		raw, err := os.ReadFile(filepath.Join(d.Dir, "demo.json"))
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(raw, &d.Info)
-	})
-	return d
+	}
 }
 
-func (d *Demo) stop(t testing.TB) {
+func (d *Demo) file() string { return filepath.Join(d.Dir, "demo.json") }
+
+// Reload reads demo.json again, which changes when a program was started again.
+func (d *Demo) Reload() error {
+	raw, err := os.ReadFile(d.file())
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, &d.Info)
+}
+
+// Stop ends the demo and waits until it is gone.
+func (d *Demo) Stop() error {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		t.Error(err)
+		return err
 	}
 	select {
 	case <-d.done:
+		return nil
 	case <-time.After(stopWithin):
-		t.Errorf("the demo did not stop in %s", stopWithin)
-		_ = d.cmd.Process.Kill()
+		err := d.cmd.Process.Kill()
 		<-d.done
+		return errors.Join(fmt.Errorf("the demo did not stop in %s", stopWithin), err)
+	}
+}
+
+func (d *Demo) stop(t testing.TB) {
+	if err := d.Stop(); err != nil {
+		t.Error(err)
 	}
 	logs := d.logs()
 	for _, bad := range []string{"WARNING: DATA RACE", "panic:", "goroutine 1 ["} {
@@ -194,7 +228,7 @@ func (d *Demo) Run(program string, args ...string) (string, error) {
 func Until(t testing.TB, within time.Duration, what string, check func() error) {
 	t.Helper()
 	deadline := time.After(within)
-	tick := time.NewTicker(30 * time.Millisecond)
+	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		err := check()

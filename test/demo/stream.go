@@ -3,6 +3,8 @@ package demo
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,44 +16,60 @@ type Event struct{ Name, ID, Data string }
 // Stream reads the agent's event stream as a role until the test ends. The channel is closed when the server ends it.
 func (d *Demo) Stream(t testing.TB, role string) <-chan Event {
 	t.Helper()
+	events, stop, err := d.Follow(role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return events
+}
+
+// Follow is Stream for who has no test; stop ends it and waits for that.
+func (d *Demo) Follow(role string) (_ <-chan Event, stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.Agent.URL+"/api/v1/stream", nil)
 	if err != nil {
-		t.Fatal(err)
+		cancel()
+		return nil, nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+d.Agent.Tokens[role])
 	res, err := (&http.Client{}).Do(req)
-	if err != nil {
-		t.Fatal(err)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = errors.Join(fmt.Errorf("stream: %d", res.StatusCode), res.Body.Close())
 	}
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("stream: %d", res.StatusCode)
+	if err != nil {
+		cancel()
+		return nil, nil, err
 	}
 	events, done := make(chan Event, 1024), make(chan struct{})
 	go func() {
 		defer close(done)
 		defer close(events)
 		defer res.Body.Close()
-		var e Event
-		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-			field, value, _ := strings.Cut(lines.Text(), ": ")
-			switch field {
-			case "event":
-				e.Name = value
-			case "id":
-				e.ID = value
-			case "data":
-				e.Data = value
-			case "":
-				select {
-				case events <- e:
-				case <-ctx.Done():
-					return
-				}
-				e = Event{}
-			}
-		}
+		pass(ctx, bufio.NewScanner(res.Body), events)
 	}()
-	t.Cleanup(func() { cancel(); <-done })
-	return events
+	return events, func() { cancel(); <-done }, nil
+}
+
+// pass reads events from lines and hands them on.
+func pass(ctx context.Context, lines *bufio.Scanner, events chan<- Event) {
+	var e Event
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch field {
+		case "event":
+			e.Name = value
+		case "id":
+			e.ID = value
+		case "data":
+			e.Data = value
+		case "":
+			select {
+			case events <- e:
+			case <-ctx.Done():
+				return
+			}
+			e = Event{}
+		}
+	}
 }

@@ -31,11 +31,15 @@ func actCommands() []*cobra.Command {
 	})
 	scan.Args = cobra.MaximumNArgs(1)
 	press := act("press [next|recall|pass|pause|resume|login|logout|finish]", "Staff press a key of window 1's pad",
-		func(*cobra.Command) func([]string) (string, any) {
+		func(cmd *cobra.Command) func([]string) (string, any) {
+			timed := cmd.Flags().Bool("timed", false, "wait until the LED panel changes and say when what happened")
 			return func(args []string) (string, any) {
 				key := "next"
 				if len(args) > 0 {
 					key = args[0]
+				}
+				if *timed {
+					return "/timed-press", pressRequest{Key: key}
 				}
 				return "/press", pressRequest{Key: key}
 			}

@@ -48,6 +48,7 @@ func (h *demoHall) control(ctx context.Context) error {
 		return "scanned", err
 	})
 	handle(mux, "/press", func(r pressRequest) (string, error) { return "pressed", s.press(r.Key) })
+	handle(mux, "/timed-press", func(r pressRequest) (string, error) { return s.timedPress(ctx, r.Key) })
 	handle(mux, "/unplug", func(r plugRequest) (string, error) { return r.Device + " unplugged", s.unplug(r.Device) })
 	handle(mux, "/plug", func(r plugRequest) (string, error) { return r.Device + " plugged in", s.plug(r.Device) })
 	handle(mux, "/paper", func(r paperRequest) (string, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,7 @@ type station struct {
 	scanner *hardware.Scanner
 	panel   *hardware.Panel
 	pad     *hardware.Pad
+	moments moments
 
 	mu    sync.Mutex
 	lines map[string]*farend.PTY
@@ -45,12 +47,14 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 	}
 	s := &station{
 		dir: dir, printer: hardware.NewPrinter(out), reader: &hardware.CardReader{}, scanner: &hardware.Scanner{},
-		panel: hardware.NewPanel(1, nil), pad: hardware.NewPad(1),
+		pad:   hardware.NewPad(1),
 		lines: map[string]*farend.PTY{}, in: map[string]bool{},
 	}
+	s.panel = hardware.NewPanel(1, s.moments.changed)
+	pad := func(rw io.ReadWriter) { s.pad.Serve(listening{rw, s.moments.asked}) }
 	serve := map[string]farend.Serve{
 		"kiosk-1.printer": s.printer.Serve, "kiosk-1.idcard": s.reader.Serve, "kiosk-1.scanner": s.scanner.Serve,
-		"hall.led": s.panel.Serve, "window-1.pad": s.pad.Serve,
+		"hall.led": s.panel.Serve, "window-1.pad": pad,
 	}
 	for _, d := range devices {
 		s.lines[d.name] = farend.NewPTY(s.path(d.name), serve[d.name])
