@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/bin/node/node_modules/node/bin:$(PATH)
 PROGRAMS = ./agent/cmd/hall-agent ./cloud/cmd/hall-cloud ./test/cmd/hall-sim
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build test check unit bench lint fuzz arch packages sim console console-test ui ui-check clean
+.PHONY: help run build test check unit journeys bench lint fuzz arch packages sim console console-test ui ui-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,16 +36,25 @@ build: console ## build the three programs into bin/
 
 test: ## run everything that must be green
 	@packaging/scripts/prepare.sh test
-	@$(MAKE) --no-print-directory check arch ui-check console console-test unit
+	@$(MAKE) --no-print-directory check arch ui-check console console-test unit journeys
 
 check: # form and suspicious code
 	@echo "== gofmt, go vet"
 	@files=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); [ -z "$$files" ] || { echo "not formatted:"; echo "$$files"; exit 1; }
 	@$(GO) vet ./...
 
-unit: # every Go test, with the race detector, in random order
+# The journeys start whole halls: they run one package after the other, after the rest.
+JOURNEYS = ./test/e2e/... ./test/browser/... ./test/crash/...
+
+unit: # the Go tests of the packages, with the race detector, in random order
 	@echo "== go test"
-	$(GO) test -race -shuffle=on -timeout 20m ./...
+	$(GO) test -race -shuffle=on -timeout 15m $$($(GO) list ./... | grep -v -E '/test/(e2e|browser|crash)(/|$$)')
+
+journeys: # the Go tests that run the real programs, built with the race detector
+	@echo "== journeys"
+	@mkdir -p bin/race
+	$(GO) build -race -o bin/race/ $(PROGRAMS)
+	HALLEDGE_BIN=$(CURDIR)/bin/race $(GO) test -race -shuffle=on -p 1 -timeout 20m $(JOURNEYS)
 
 arch: ## check who imports whom, sizes, and the words for people
 	@echo "== architecture"
