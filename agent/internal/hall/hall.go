@@ -71,6 +71,7 @@ func clone(plan *queue.Plan, s *queue.State) (*queue.State, error) {
 // Committed implements store.Committed: the facts are on disk and may be seen.
 func (h *Hall) Committed(facts []store.Fact) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	for _, f := range facts {
 		h.state.Apply(f.Value, f.At)
 	}
@@ -81,7 +82,6 @@ func (h *Hall) Committed(facts []store.Fact) {
 		default: // it is dirty already
 		}
 	}
-	h.mu.Unlock()
 }
 
 // RolledBack implements store.Committed: the writer's state forgets what did not reach the disk.

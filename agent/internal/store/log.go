@@ -10,11 +10,12 @@ import (
 )
 
 // Read gives the stored bytes of facts behind after, oldest first, at most limit of them and at most maxBytes together (but at
-// least one). The slices are copies.
+// least one). The slices are copies. Facts of a commit that is not settled are not given.
 func (s *Store) Read(after hallsync.Seq, limit, maxBytes int) (raws [][]byte, err error) {
+	next := uint64(s.Next())
 	err = s.view(func(tx *bbolt.Tx) error {
 		c, size := tx.Bucket(bucketLog).Cursor(), 0
-		for k, v := c.Seek(bytes8(uint64(after) + 1)); k != nil && len(raws) < limit; k, v = c.Next() {
+		for k, v := c.Seek(bytes8(uint64(after) + 1)); k != nil && number(k) < next && len(raws) < limit; k, v = c.Next() {
 			if size += len(v); size > maxBytes && len(raws) > 0 {
 				return nil
 			}

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -88,14 +89,20 @@ type Store struct {
 	next  hallsync.Seq
 	reset string // where a corrupt file was put aside at Open
 
+	trouble error // why the last commit failed
+
 	requests chan *request
 	closing  chan struct{}
 	closed   chan struct{}
 	watch    Committed
+
+	doubt *pendingCommit        // writer's goroutine only: a commit that failed and may be stored
+	end   func(*bbolt.Tx) error // commits; tests let it fail
 }
 
-// Committed is told about each group of facts after its commit, and about a commit that failed, both on the writer's
-// goroutine and before the callers get their answers.
+// Committed is told about each group of facts after its commit, and about a commit that left nothing, both on the writer's
+// goroutine and before the callers get their answers. A commit that failed so late that nobody knows is told about when that is
+// settled, and nothing else happens before; its callers have an error by then.
 type Committed interface {
 	Committed(facts []Fact)
 	RolledBack()
@@ -125,6 +132,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	s := &Store{
 		opts: opts, path: filepath.Join(dir, FileName),
 		requests: make(chan *request, maxGroup), closing: make(chan struct{}), closed: make(chan struct{}),
+		end: (*bbolt.Tx).Commit,
 	}
 	if err := s.open(); err != nil {
 		return nil, err
@@ -185,8 +193,12 @@ func (s *Store) open() error {
 	return nil
 }
 
-// openFile opens the file and its buckets. Panics of bbolt on damaged pages come back as corruption.
+// openFile opens the file and its buckets. What bbolt and the disk do about damaged pages comes back as corruption.
 func (s *Store) openFile() (db *bbolt.DB, err error) {
+	if err := s.inspect(); err != nil {
+		return nil, err
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
 			if db != nil {
@@ -280,6 +292,7 @@ func (s *Store) Close() error { return s.db.Close() }
 // Run is the writer; it returns when ctx ends, after the requests it has taken are committed.
 func (s *Store) Run(ctx context.Context) error {
 	defer close(s.closed)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a page that the disk cannot read is a fault of memory
 	for {
 		select {
 		case first := <-s.requests:

@@ -1,12 +1,14 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -201,7 +203,7 @@ func TestSnapshotCoversWhatIsBeforeIt(t *testing.T) {
 		err := s.Update(context.Background(), func(tx *store.Tx) error {
 			_, err := tx.Append(note(n), noon)
 			if n == 2 {
-				tx.SetSnapshot([]byte("state"))
+				tx.SetSnapshot([]byte(`{"state":1}`))
 			}
 			return err
 		})
@@ -216,7 +218,7 @@ func TestSnapshotCoversWhatIsBeforeIt(t *testing.T) {
 	err := s.Load(
 		func(b []byte) error { snapshot = string(b); return nil },
 		func(e hallsync.Event, _ hallsync.Payload) error { got = append(got, e.Seq); return nil })
-	if err != nil || snapshot != "state" || len(got) != 2 || got[0] != 4 {
+	if err != nil || snapshot != `{"state":1}` || len(got) != 2 || got[0] != 4 {
 		t.Errorf("snapshot %q, facts %v, %v", snapshot, got, err)
 	}
 }
@@ -247,31 +249,48 @@ func TestAnswersAreKeptForADay(t *testing.T) {
 }
 
 func TestCorruptFileIsPutAside(t *testing.T) {
-	dir := t.TempDir()
-	s, stop := running(t, dir, options())
-	if err := appendOne(s, 1); err != nil {
-		t.Fatal(err)
+	page, made := os.Getpagesize(), t.TempDir()
+	s, stop := running(t, made, options())
+	for n := range 300 {
+		if err := appendOne(s, n); err != nil {
+			t.Fatal(err)
+		}
 	}
 	epoch := s.Epoch()
 	stop()
-	file := filepath.Join(dir, store.FileName)
-	raw, err := os.ReadFile(file)
+	good, err := os.ReadFile(filepath.Join(made, store.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	copy(raw, make([]byte, 3*os.Getpagesize()))
-	if err := os.WriteFile(file, raw, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	s, _ = running(t, dir, options())
-	if s.Epoch() == epoch || s.Next() != 1 {
-		t.Errorf("epoch %s, next %d after corruption", s.Epoch(), s.Next())
-	}
-	if _, err := os.Stat(s.PutAside()); err != nil {
-		t.Errorf("corrupt file is gone: %v", err)
-	}
-	if err := appendOne(s, 2); err != nil {
-		t.Error(err)
+	for name, damage := range map[string]func(raw []byte) []byte{
+		"roots":        func(raw []byte) []byte { clear(raw[:3*page]); return raw },
+		"other pages":  func(raw []byte) []byte { clear(raw[2*page:]); return raw },
+		"shuffled":     func(raw []byte) []byte { copy(raw[2*page:], slices.Clone(raw[5*page:])); return raw },
+		"cut short":    func(raw []byte) []byte { return raw[:3*page] },
+		"one page":     func(raw []byte) []byte { return raw[:page] },
+		"noise":        func(raw []byte) []byte { return bytes.Repeat([]byte("noise"), len(raw)/5) },
+		"a torn fact":  func(raw []byte) []byte { return bytes.ReplaceAll(raw, []byte(`"device"`), []byte(`"devi\x00e"`)) },
+		"a lost fact":  func(raw []byte) []byte { return bytes.ReplaceAll(raw, []byte(`"seq":50,`), []byte(`"seq":51,`)) },
+		"no content":   func(raw []byte) []byte { return raw[:1] },
+		"only zeroes":  func(raw []byte) []byte { clear(raw); return raw },
+		"a bad number": func(raw []byte) []byte { return bytes.ReplaceAll(raw, []byte(`"v":1,`), []byte(`"v":x,`)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, store.FileName), damage(slices.Clone(good)), 0o640); err != nil {
+				t.Fatal(err)
+			}
+			s, _ = running(t, dir, options())
+			if s.Epoch() == epoch || s.Next() != 1 {
+				t.Errorf("epoch %s, next %d after corruption", s.Epoch(), s.Next())
+			}
+			if _, err := os.Stat(s.PutAside()); err != nil {
+				t.Errorf("corrupt file is gone: %v", err)
+			}
+			if err := appendOne(s, 2); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

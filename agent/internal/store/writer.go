@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"go.etcd.io/bbolt"
 
@@ -21,7 +22,8 @@ type request struct {
 }
 
 // Update runs do on the writer's goroutine and commits what it wrote. do must be quick and must not call Update. If do returns
-// an error or panics, none of its writes is kept and Update returns that error; if the commit fails, an *Error.
+// an error, none of its writes is kept and Update returns that error. If the commit fails, Update returns an *Error, and so do
+// all others of the group; a panic in do fails the group too, because nobody knows what do had changed by then.
 //
 // ctx bounds the wait to be taken, not the commit: a request that was taken is always answered.
 func (s *Store) Update(ctx context.Context, do func(*Tx) error) error {
@@ -73,24 +75,18 @@ func (s *Store) refuseRest() {
 
 // commit runs a group in one transaction and answers everybody in it.
 func (s *Store) commit(group []*request) {
-	facts, err := s.transact(group)
-	switch {
-	case err != nil:
+	_, err := s.settle()
+	if err == nil {
+		err = s.transact(group)
+	} else {
+		keepAll(group)
+	}
+	if err != nil {
 		s.opts.Log.Error("commit failed", "error", err)
 		for _, r := range group {
 			if r.kept {
 				r.err = err
 			}
-		}
-		if s.watch != nil {
-			s.watch.RolledBack()
-		}
-	case len(facts) > 0:
-		s.mu.Lock()
-		s.next = facts[len(facts)-1].Seq + 1
-		s.mu.Unlock()
-		if s.watch != nil {
-			s.watch.Committed(facts)
 		}
 	}
 	for _, r := range group {
@@ -98,44 +94,148 @@ func (s *Store) commit(group []*request) {
 	}
 }
 
-// transact gives the facts it committed. A group that wrote nothing costs no disk sync.
-func (s *Store) transact(group []*request) (facts []Fact, err error) {
+// transact runs and commits a group. A group that wrote nothing costs no disk sync.
+func (s *Store) transact(group []*request) error {
+	facts, wrote, err := s.write(group)
+	if err != nil {
+		keepAll(group)
+		err = wrap("commit", err)
+		if s.doubt == nil {
+			s.rolledBack()
+		} else if stored, serr := s.settle(); serr == nil && stored {
+			return nil // what failed was only the word about it
+		}
+		s.setTrouble(err)
+		return err
+	}
+	s.doubt = nil
+	if wrote {
+		s.publish(facts)
+		s.setTrouble(nil)
+	}
+	return nil
+}
+
+// write gives the facts that the group's transaction stored. It fails with s.doubt set when the transaction may be stored
+// nevertheless. bbolt panics on damaged pages; here that is one more failure.
+func (s *Store) write(group []*request) (facts []Fact, wrote bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.opts.Log.Error("transaction panicked", "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("%w: %v", errCorrupt, r)
+		}
+	}()
 	btx, err := s.db.Begin(true)
 	if err != nil {
-		for _, r := range group {
-			r.kept = true
-		}
-		return nil, wrap("begin", err)
+		return nil, false, err
 	}
 	defer func() { _ = btx.Rollback() }() // no effect after Commit
 	btx.Bucket(bucketLog).FillPercent = 0.95
 	tx := &Tx{store: s, tx: btx, next: s.next}
-	wrote := false
+	if wrote, err = tx.run(group); err != nil || !wrote {
+		return nil, wrote, err
+	}
+	if err := errors.Join(btx.Bucket(bucketMeta).Put(keyNext, bytes8(uint64(tx.next))), tx.prune()); err != nil {
+		return nil, wrote, err
+	}
+	s.doubt = &pendingCommit{id: btx.ID(), facts: tx.facts}
+	return tx.facts, wrote, s.end(btx)
+}
+
+// run runs the requests of a group one after the other, each on top of what the ones before it wrote.
+func (t *Tx) run(group []*request) (wrote bool, err error) {
 	for _, r := range group {
-		tx.begin()
-		if r.err = guard(r.do, tx); r.err != nil {
+		t.begin()
+		r.err = guard(r.do, t)
+		var panicked *panicError
+		switch {
+		case errors.As(r.err, &panicked):
+			return wrote, panicked
+		case r.err != nil:
 			continue
 		}
 		r.kept = true
-		if !tx.wrote() {
+		if !t.wrote() {
 			continue
 		}
-		if err := tx.flush(); err != nil {
-			keepAll(group)
-			return nil, wrap("write", err)
+		if err := t.flush(); err != nil {
+			return wrote, err
 		}
 		wrote = true
 	}
-	if !wrote {
-		return nil, nil
+	return wrote, nil
+}
+
+// pendingCommit is a commit that bbolt said failed, though it may have happened.
+type pendingCommit struct {
+	id    int // bbolt's number of the transaction
+	facts []Fact
+}
+
+// settle finds out what became of a commit in doubt. bbolt writes its root last and syncs it: when only that sync fails, the
+// root is there for every later transaction, though a power cut may still take it away. Then nothing may be numbered anew; one
+// more commit on top of it makes it last.
+func (s *Store) settle() (stored bool, err error) {
+	if s.doubt == nil {
+		return false, nil
 	}
-	if err := errors.Join(btx.Bucket(bucketMeta).Put(keyNext, bytes8(uint64(tx.next))), tx.prune()); err != nil {
-		return nil, wrap("write", err)
+	newest := 0
+	if err := s.view(func(tx *bbolt.Tx) error { newest = tx.ID(); return nil }); err != nil {
+		return false, err
 	}
-	if err := btx.Commit(); err != nil {
-		return nil, wrap("commit", err)
+	if newest < s.doubt.id {
+		s.doubt = nil
+		s.rolledBack()
+		return false, nil
 	}
-	return tx.facts, nil
+	btx, err := s.db.Begin(true)
+	if err != nil {
+		return false, wrap("settle", err)
+	}
+	defer func() { _ = btx.Rollback() }() // no effect after Commit
+	if err := btx.Bucket(bucketMeta).Put(keySchema, bytes8(schema)); err != nil {
+		return false, wrap("settle", err)
+	}
+	if err := s.end(btx); err != nil {
+		return false, wrap("settle", err)
+	}
+	facts := s.doubt.facts
+	s.doubt = nil
+	s.publish(facts)
+	s.setTrouble(nil)
+	return true, nil
+}
+
+// publish lets readers see facts that are stored.
+func (s *Store) publish(facts []Fact) {
+	if len(facts) == 0 {
+		return
+	}
+	s.mu.Lock()
+	s.next = facts[len(facts)-1].Seq + 1
+	s.mu.Unlock()
+	if s.watch != nil {
+		s.watch.Committed(facts)
+	}
+}
+
+func (s *Store) rolledBack() {
+	if s.watch != nil {
+		s.watch.RolledBack()
+	}
+}
+
+func (s *Store) setTrouble(err error) {
+	s.mu.Lock()
+	s.trouble = err
+	s.mu.Unlock()
+}
+
+// Trouble is why the last commit failed, nil if it did not.
+func (s *Store) Trouble() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.trouble
 }
 
 // keepAll marks every request of a failed group that had no error of its own.
@@ -147,18 +247,32 @@ func keepAll(group []*request) {
 	}
 }
 
-// guard runs a request's function; a panic in it fails that request alone.
+// panicError is a request's function that panicked.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("request panicked: %v", e.value) }
+
+// guard runs a request's function.
 func guard(do func(*Tx) error, tx *Tx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("store: request panicked: %v", r)
+			tx.store.opts.Log.Error("request panicked", "panic", r, "stack", string(debug.Stack()))
+			err = &panicError{r}
 		}
 	}()
 	return do(tx)
 }
 
-// View reads the database as it was committed last. do must not keep the bytes it is given.
-func (s *Store) view(do func(*bbolt.Tx) error) error { return wrap("read", s.db.View(do)) }
+// view reads the database as it was committed last. do must not keep the bytes it is given. A damaged page is an error.
+func (s *Store) view(do func(*bbolt.Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a page that the disk cannot read is a fault of memory
+	defer func() {
+		if r := recover(); r != nil {
+			err = wrap("read", fmt.Errorf("%w: %v", errCorrupt, r))
+		}
+	}()
+	return wrap("read", s.db.View(do))
+}
 
 // Cursor gives the last sequence a reader has dealt with; 0 for a reader that never set it.
 func (s *Store) Cursor(name string) (seq hallsync.Seq, err error) {
