@@ -18,7 +18,9 @@ type Config struct {
 	Users    []User  `yaml:"users"`
 	Tokens   []Token `yaml:"tokens"`
 	Halls    []Hall  `yaml:"halls"`
-	Log      Log     `yaml:"log"`
+	// HallFiles name further files with nothing but halls: a province is too long for one file. Load adds theirs to Halls.
+	HallFiles []string `yaml:"hall_files"`
+	Log       Log      `yaml:"log"`
 }
 
 // HTTP is the console and the API.

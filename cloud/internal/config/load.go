@@ -57,7 +57,7 @@ var (
 // ValidUserName reports whether a user may have this name: small letters, digits, dot, dash and underscore, at most 32.
 func ValidUserName(name string) bool { return userName.MatchString(name) }
 
-// Load reads cloud.yaml. When Problems.Err is not nil the configuration must not be used.
+// Load reads cloud.yaml and the files of halls it names. When Problems.Err is not nil the configuration must not be used.
 func Load(path string) (Config, strictyaml.Problems) {
 	c := defaults()
 	full, err := filepath.Abs(path)
@@ -71,9 +71,36 @@ func Load(path string) (Config, strictyaml.Problems) {
 		}}
 	}
 	doc := strictyaml.Decode(full, data, &c)
-	check := &checker{doc: doc, dir: filepath.Dir(full)}
+	if doc.Problems.Err() != nil {
+		return c, doc.Problems
+	}
+	check := &checker{doc: doc, dir: filepath.Dir(full), codes: map[string]bool{}, cameras: map[string]bool{}}
 	check.config(&c)
-	return c, doc.Problems
+	var further strictyaml.Problems
+	for i, name := range c.HallFiles {
+		halls, found := check.hallFile(i, absolute(check.dir, name))
+		c.Halls = append(c.Halls, halls...)
+		further = append(further, found...)
+	}
+	return c, append(doc.Problems, further...)
+}
+
+// hallFile reads one further file of halls and gives its problems. That it cannot be read is one of the line that names it.
+func (c *checker) hallFile(i int, path string) ([]Hall, strictyaml.Problems) {
+	data, err := readFile(path)
+	if err != nil {
+		c.at(fmt.Sprintf("$.hall_files[%d]", i), Unreadable, "reason", path+": "+err.Error())
+		return nil, nil
+	}
+	var file struct {
+		Halls []Hall `yaml:"halls"`
+	}
+	own := *c
+	own.doc = strictyaml.Decode(path, data, &file)
+	if own.doc.Problems.Err() == nil {
+		own.halls(file.Halls)
+	}
+	return file.Halls, own.doc.Problems
 }
 
 // readFile reads at most what Decode takes, so that a wrong path cannot fill the memory.
@@ -92,8 +119,9 @@ func readFile(path string) ([]byte, error) {
 }
 
 type checker struct {
-	doc *strictyaml.Document
-	dir string
+	doc            *strictyaml.Document
+	dir            string          // of cloud.yaml; all paths go from there
+	codes, cameras map[string]bool // seen in any file
 }
 
 // at notes a problem; args are pairs of name and value.
@@ -172,14 +200,13 @@ func (c *checker) tokens(tokens []Token) {
 }
 
 func (c *checker) halls(halls []Hall) {
-	codes, cameras := map[string]bool{}, map[string]bool{}
 	for i := range halls {
 		h := &halls[i]
 		path := fmt.Sprintf("$.halls[%d]", i)
 		if !h.Code.Valid() {
 			c.at(path+".code", HallCode, "value", string(h.Code))
 		}
-		c.once(codes, path+".code", string(h.Code))
+		c.once(c.codes, path+".code", string(h.Code))
 		if h.Name == "" {
 			c.at(path+".name", Missing, "key", "name")
 		}
@@ -191,7 +218,7 @@ func (c *checker) halls(halls []Hall) {
 		c.readSecret(path+".publish", &h.Publish, minPublish)
 		for j, cam := range h.Cameras {
 			c.camera(fmt.Sprintf("%s.cameras[%d]", path, j), cam, h.Code)
-			c.once(cameras, fmt.Sprintf("%s.cameras[%d].code", path, j), cam.Code)
+			c.once(c.cameras, fmt.Sprintf("%s.cameras[%d].code", path, j), cam.Code)
 		}
 	}
 }

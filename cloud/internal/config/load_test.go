@@ -129,6 +129,36 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	}
 }
 
+func TestHallsInFurtherFiles(t *testing.T) {
+	dir, sample := sampleDir(t)
+	_, halls, _ := strings.Cut(sample, "halls:")
+	halls, _, _ = strings.Cut(halls, "\nhall_files:")
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("second.yaml", "halls:"+strings.ReplaceAll(strings.ReplaceAll(halls, "440900000000001", "440900000000002"), "000002.publish", "000001.publish"))
+	c, problems := load(t, dir, strings.Replace(sample, "hall_files: []", "hall_files: [second.yaml]", 1))
+	if len(problems) != 0 || len(c.Halls) != 2 || c.Halls[1].Code != "440900000000002" || c.Halls[1].Publish.Reveal() != "publish-me" {
+		t.Fatalf("%v, halls %+v", problems, c.Halls)
+	}
+	write("twice.yaml", "halls:"+halls)
+	write("wrong.yaml", "users: []\n")
+	_, problems = load(t, dir, strings.Replace(sample, "hall_files: []", "hall_files: [twice.yaml, wrong.yaml, none.yaml]", 1))
+	var got []string
+	for _, p := range problems {
+		got = append(got, fmt.Sprintf("%s %s %s", filepath.Base(p.File), p.Path, p.Code))
+	}
+	want := []string{
+		"cloud.yaml $.hall_files[2] config_unreadable", "twice.yaml $.halls[0].code config_twice",
+		"twice.yaml $.halls[0].cameras[0].code config_twice", "wrong.yaml $.users config_unknown_key",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("problems %q, want %q", got, want)
+	}
+}
+
 func TestOpenSecretIsAWarning(t *testing.T) {
 	dir, sample := sampleDir(t)
 	secret(t, dir, "open.token", "0123456789abcdef", 0o600)
