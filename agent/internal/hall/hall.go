@@ -170,7 +170,7 @@ var ErrKeyReused = errors.New("idempotency key was used with another body")
 // Requests with the same key wait for each other.
 func (h *Hall) Answer(ctx context.Context, r Request) (a store.Answer, replayed bool, err error) {
 	err = h.update(ctx, func(tx *store.Tx, now time.Time) error {
-		if first, ok := tx.Answer(r.Key, now); ok {
+		if first, ok := tx.Answer(r.Key); ok {
 			if first.Asked != r.Asked {
 				return ErrKeyReused
 			}
@@ -185,7 +185,7 @@ func (h *Hall) Answer(ctx context.Context, r Request) (a store.Answer, replayed 
 		if err != nil {
 			return err
 		}
-		a = store.Answer{Asked: r.Asked, At: now}
+		a = store.Answer{Asked: r.Asked}
 		a.Status, a.Body = h.render(r, res)
 		tx.PutAnswer(r.Key, a)
 		return nil

@@ -42,7 +42,7 @@ func open(t *testing.T, dir string, maxBytes int64) *rig {
 	r.clock.Store(time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC).Unix())
 	now := func() time.Time { return time.Unix(r.clock.Load(), 0) }
 	st, err := store.Open(dir, store.Options{
-		Hall: "440900000000001", Delivered: "cloud", Log: quiet, MaxBytes: maxBytes, Now: now,
+		Hall: "440900000000001", Delivered: "cloud", Log: quiet, MaxBytes: maxBytes,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -131,6 +131,22 @@ func TestSameKeyGetsOneTicketAndOneAnswer(t *testing.T) {
 	}
 	if _, _, err := r.Answer(context.Background(), request("k", `{"other":1}`, &runs)); !errors.Is(err, hall.ErrKeyReused) {
 		t.Errorf("another body under the same key: %v", err)
+	}
+}
+
+// A box whose battery is dead starts in the past and learns the time in the middle of a request and its repetition.
+func TestSettingTheClockDoesNotGiveASecondTicket(t *testing.T) {
+	r := open(t, t.TempDir(), 0)
+	r.clock.Store(time.Date(2010, 1, 1, 1, 0, 0, 0, time.UTC).Unix())
+	var runs atomic.Int32
+	first, _, err := r.Answer(context.Background(), request("k", "{}", &runs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Store(time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC).Unix())
+	again, replayed, err := r.Answer(context.Background(), request("k", "{}", &runs))
+	if err != nil || !replayed || string(again.Body) != string(first.Body) || runs.Load() != 1 {
+		t.Errorf("got %q after %q, replayed %v, %d runs, %v", again.Body, first.Body, replayed, runs.Load(), err)
 	}
 }
 

@@ -19,7 +19,7 @@ func KeyOf(credential, method, path, key string) AnswerKey {
 	return AnswerKey(h.Sum(nil))
 }
 
-// Answer is what was said to a request, byte for byte. Asked is the digest of the request's body.
+// Answer is what was said to a request, byte for byte. Asked is the digest of the request's body, At when it was stored.
 type Answer struct {
 	Status int       `json:"status"`
 	Body   []byte    `json:"body"`

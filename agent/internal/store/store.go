@@ -74,7 +74,7 @@ type Options struct {
 	MaxBytes  int64         // quota of the file; 0: 2 GiB
 	Retain    time.Duration // how long delivered facts are kept; 0: 7 days
 	Log       *slog.Logger
-	Now       func() time.Time // wall clock, by which answers and delivered facts grow old; nil: time.Now
+	Now       func() time.Time // by which answers and delivered facts grow old; nil: steady
 	Delivered string           // name of the cursor that says which facts the cloud has
 }
 
@@ -124,7 +124,7 @@ func Open(dir string, opts Options) (*Store, error) {
 		opts.Retain = 7 * 24 * time.Hour
 	}
 	if opts.Now == nil {
-		opts.Now = time.Now
+		opts.Now = steady()
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, &Error{Op: "make directory", Code: Failed, Err: err}
@@ -155,7 +155,7 @@ func OpenReadOnly(dir string, opts Options) (*Store, error) {
 		return nil, &Error{Op: "open", Code: Failed, Err: err}
 	}
 	s.db = db
-	err = db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil {
 			return errors.New("no hall's database")
@@ -164,9 +164,16 @@ func OpenReadOnly(dir string, opts Options) (*Store, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, errors.Join(&Error{Op: "open", Code: Failed, Err: err}, db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// steady gives a clock that starts with the wall clock and does not follow when that is set: a box whose battery is dead comes up
+// in the past, and the moment it learns the time is not the end of all that was just answered.
+func steady() func() time.Time {
+	start := time.Now()
+	return func() time.Time { return start.Add(time.Since(start)) }
 }
 
 func (s *Store) open() error {

@@ -224,24 +224,42 @@ func TestSnapshotCoversWhatIsBeforeIt(t *testing.T) {
 }
 
 func TestAnswersAreKeptForADay(t *testing.T) {
-	s, _ := running(t, t.TempDir(), options())
+	opts := options()
+	now := noon
+	opts.Now = func() time.Time { return now }
+	s, _ := running(t, t.TempDir(), opts)
 	key := store.KeyOf("kiosk", "POST", "/api/v1/tickets", "k1")
-	now := time.Now()
-	err := s.Update(context.Background(), func(tx *store.Tx) error {
-		tx.PutAnswer(key, store.Answer{Status: 201, Body: []byte("x"), At: now})
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ask := func(at time.Time) (ok bool) {
-		if err := s.Update(context.Background(), func(tx *store.Tx) error { _, ok = tx.Answer(key, at); return nil }); err != nil {
+	put := func(body string) {
+		t.Helper()
+		err := s.Update(context.Background(), func(tx *store.Tx) error {
+			tx.PutAnswer(key, store.Answer{Status: 201, Body: []byte(body)})
+			return nil
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
-		return ok
 	}
-	if !ask(now.Add(23*time.Hour)) || ask(now.Add(25*time.Hour)) {
+	ask := func(after time.Duration) (body string) {
+		t.Helper()
+		err := s.Update(context.Background(), func(tx *store.Tx) error {
+			now = noon.Add(after)
+			if a, ok := tx.Answer(key); ok {
+				body = string(a.Body)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	put("first")
+	if ask(23*time.Hour) != "first" || ask(25*time.Hour) != "" {
 		t.Error("the answer is not kept for exactly a day")
+	}
+	put("second") // what is left of the first answer goes with this commit, and must not take the second one along
+	if got := ask(26 * time.Hour); got != "second" {
+		t.Errorf("the answer under a key that is used again is %q", got)
 	}
 	if store.KeyOf("kio", "skPOST", "/api/v1/tickets", "k1") == key {
 		t.Error("keys of different requests are equal")

@@ -79,17 +79,21 @@ func (t *Tx) SetSnapshot(state []byte) {
 }
 
 // Answer gives the answer stored under a key, if it is not older than 24 hours.
-func (t *Tx) Answer(key AnswerKey, now time.Time) (Answer, bool) {
-	raw := t.tx.Bucket(bucketAnswers).Get(key[:])
-	var a Answer
-	if raw == nil || json.Unmarshal(raw, &a) != nil || now.Sub(a.At) > answersKept {
-		return Answer{}, false
-	}
-	return a, true
+func (t *Tx) Answer(key AnswerKey) (Answer, bool) {
+	a, ok := t.stored(key)
+	return a, ok && t.store.opts.Now().Sub(a.At) <= answersKept
 }
 
-// PutAnswer remembers the answer to a request together with its facts.
-func (t *Tx) PutAnswer(key AnswerKey, a Answer) { t.answers = append(t.answers, pendingAnswer{key, a}) }
+func (t *Tx) stored(key AnswerKey) (a Answer, ok bool) {
+	raw := t.tx.Bucket(bucketAnswers).Get(key[:])
+	return a, raw != nil && json.Unmarshal(raw, &a) == nil
+}
+
+// PutAnswer remembers the answer to a request, of now, together with its facts.
+func (t *Tx) PutAnswer(key AnswerKey, a Answer) {
+	a.At = t.store.opts.Now()
+	t.answers = append(t.answers, pendingAnswer{key, a})
+}
 
 func (t *Tx) flush() error {
 	log := t.tx.Bucket(bucketLog)
@@ -158,7 +162,7 @@ func (t *Tx) pruneAnswers(before time.Time) error {
 		} else {
 			k, _ = c.Next()
 		}
-		if len(k) < 8 || int64(number(k[:8])) >= before.UnixMilli() {
+		if len(k) != 8+len(AnswerKey{}) || int64(number(k[:8])) >= before.UnixMilli() {
 			break
 		}
 		old = append(old, append([]byte(nil), k...))
@@ -167,7 +171,11 @@ func (t *Tx) pruneAnswers(before time.Time) error {
 		if err := times.Delete(k); err != nil {
 			return err
 		}
-		if err := t.tx.Bucket(bucketAnswers).Delete(k[8:]); err != nil {
+		key := AnswerKey(k[8:])
+		if a, ok := t.stored(key); ok && uint64(a.At.UnixMilli()) != number(k[:8]) {
+			continue // the key was used again since
+		}
+		if err := t.tx.Bucket(bucketAnswers).Delete(key[:]); err != nil {
 			return err
 		}
 	}
