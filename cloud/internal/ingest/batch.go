@@ -140,23 +140,21 @@ func refusal(hall hallsync.HallID, e hallsync.Event, size int) string {
 	return ""
 }
 
-// subjectNamed reports whether a fact says which ticket, window or day it is about.
+// subjectNamed reports whether a fact says which ticket, window or day it is about. A kind that is about none of them is good.
 func subjectNamed(p hallsync.Payload) bool {
-	ticket, window := subject(p)
 	switch f := p.(type) {
 	case hallsync.DayOpened:
 		return isDay(f.BusinessDay)
 	case hallsync.DayClosed:
 		return isDay(f.BusinessDay)
-	case hallsync.DeviceChanged:
-		return f.Device != ""
 	case hallsync.TicketTaken:
-		return isID(string(ticket)) && isDay(f.BusinessDay)
-	}
-	if ticket == "" {
+		return isID(string(f.Ticket)) && isDay(f.BusinessDay)
+	case hallsync.WindowWasOpened, hallsync.WindowWasClosed, hallsync.WindowWasPaused, hallsync.WindowWasUnpaused:
+		_, window, _ := subject(p)
 		return isID(string(window))
 	}
-	return isID(string(ticket)) && len(window) <= maxID
+	ticket, window, known := subject(p)
+	return !known || isID(string(ticket)) && len(window) <= maxID
 }
 
 func isID(s string) bool { return s != "" && len(s) <= maxID }
@@ -166,51 +164,51 @@ func isDay(s string) bool {
 	return err == nil
 }
 
-// subject gives the ticket and the window a fact is about.
-func subject(p hallsync.Payload) (hallsync.TicketID, hallsync.WindowID) {
+// subject gives the ticket and the window a fact is about; known is false for a kind that is about neither.
+func subject(p hallsync.Payload) (ticket hallsync.TicketID, window hallsync.WindowID, known bool) {
 	switch f := p.(type) {
 	case hallsync.TicketTaken:
-		return f.Ticket, ""
+		return f.Ticket, "", true
 	case hallsync.TicketCalled:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.TicketRecalled:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.TicketStarted:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.TicketFinished:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.TicketPassed:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.TicketRequeued:
-		return f.Ticket, ""
+		return f.Ticket, "", true
 	case hallsync.TicketTransferred:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.TicketHeld:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.TicketResumed:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.TicketAbandoned:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.TicketWithdrawn:
-		return f.Ticket, ""
+		return f.Ticket, "", true
 	case hallsync.TicketReopened:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.TicketClosed:
-		return f.Ticket, ""
+		return f.Ticket, "", true
 	case hallsync.TicketRated:
-		return f.Ticket, f.Window
+		return f.Ticket, f.Window, true
 	case hallsync.SlipAsked:
-		return f.Ticket, ""
+		return f.Ticket, "", true
 	case hallsync.SlipChanged:
-		return f.Ticket, ""
+		return f.Ticket, "", true
 	case hallsync.WindowWasOpened:
-		return "", f.Window
+		return "", f.Window, true
 	case hallsync.WindowWasClosed:
-		return "", f.Window
+		return "", f.Window, true
 	case hallsync.WindowWasPaused:
-		return "", f.Window
+		return "", f.Window, true
 	case hallsync.WindowWasUnpaused:
-		return "", f.Window
+		return "", f.Window, true
 	}
-	return "", ""
+	return "", "", false
 }

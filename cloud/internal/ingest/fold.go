@@ -18,14 +18,15 @@ const (
 )
 
 // fold brings one fact into the projections. Facts come in order of epoch and sequence. A fact about a ticket that is not known
-// (its beginning is in a gap) changes no ticket; a fact that was refused, or whose kind is not known, changes nothing.
+// (its beginning is in a gap) changes no ticket; a fact that was refused, whose kind is not known, or that is about a device (the
+// live report says how devices are) changes nothing.
 func fold(tx *store.Tx, e store.Event) (Touched, error) {
 	if e.Refused != "" {
 		return 0, nil
 	}
 	var event hallsync.Event
 	if err := json.Unmarshal(e.Body, &event); err != nil {
-		return 0, nil //nolint:nilerr // only facts stored by a later program and read by this older one
+		return 0, nil //nolint:nilerr // what was stored as readable by another version of this program
 	}
 	p, err := event.Decode()
 	if err != nil {
@@ -51,14 +52,15 @@ func foldPayload(tx *store.Tx, e store.Event, p hallsync.Payload) (Touched, erro
 		return Tickets, tx.PutTicket(taken(e, f))
 	case hallsync.WindowWasOpened, hallsync.WindowWasClosed, hallsync.WindowWasPaused, hallsync.WindowWasUnpaused:
 		return Windows, foldWindow(tx, e, p)
-	case hallsync.DeviceChanged:
-		return 0, nil // the live report says how devices are; this fact is history
 	}
 	return foldTicket(tx, e, p)
 }
 
 func foldTicket(tx *store.Tx, e store.Event, p hallsync.Payload) (Touched, error) {
-	id, _ := subject(p)
+	id, _, about := subject(p)
+	if !about {
+		return 0, nil
+	}
 	k, known, err := tx.Ticket(e.Hall, id)
 	if err != nil || !known {
 		return 0, err
@@ -109,7 +111,7 @@ func window(tx *store.Tx, hall hallsync.HallID, id hallsync.WindowID) (store.Win
 }
 
 func foldWindow(tx *store.Tx, e store.Event, p hallsync.Payload) error {
-	_, id := subject(p)
+	_, id, _ := subject(p)
 	w, err := window(tx, e.Hall, id)
 	if err != nil {
 		return err
