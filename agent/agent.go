@@ -92,11 +92,11 @@ func (a *Agent) openHall() (err error) {
 	if err == nil {
 		a.hall, err = hall.New(a.store, plan, a.log, time.Now)
 	}
-	if err == nil {
-		a.sync, err = store.MeasureSync(site.Data)
-	}
 	if err != nil {
 		return errors.Join(err, a.store.Close())
+	}
+	if a.sync, err = store.MeasureSync(site.Data); err != nil { // a disk that is full is no reason not to call who waits
+		a.log.Warn("disk not measured", "error", err)
 	}
 	return nil
 }
@@ -146,7 +146,10 @@ func (a *Agent) buildWeb() error {
 	if err != nil {
 		return err
 	}
-	return ops.LeaveDoor(site.Data, ops.Door{HTTP: a.web.Addr().String(), Token: door})
+	if err := ops.LeaveDoor(site.Data, ops.Door{HTTP: a.web.Addr().String(), Token: door}); err != nil {
+		a.log.Warn("doctor cannot reach this agent", "error", err)
+	}
+	return nil
 }
 
 func (a *Agent) buildUplink() (err error) {

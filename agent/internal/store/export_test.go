@@ -2,5 +2,8 @@ package store
 
 import "go.etcd.io/bbolt"
 
-// InsteadOfCommit lets a test stand between the writer and bbolt. It must be called before Run.
-func (s *Store) InsteadOfCommit(end func(*bbolt.Tx) error) { s.end = end }
+// Committing lets a test stand between the store and bbolt.
+func (o Options) Committing(commit func(*bbolt.Tx) error) Options {
+	o.commit = commit
+	return o
+}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"halledge/agent/internal/store"
 	"halledge/firmware-protocols/hallsync"
@@ -57,13 +58,13 @@ func (f *faulty) RolledBack() {
 
 func newFaulty(t *testing.T, dir string) *faulty {
 	t.Helper()
-	st, err := store.Open(dir, options())
+	f := &faulty{}
+	st, err := store.Open(dir, options().Committing(f.commit))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &faulty{Store: st}
+	f.Store = st
 	st.Watch(f)
-	st.InsteadOfCommit(f.commit)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- st.Run(ctx) }()
@@ -184,5 +185,40 @@ func TestUnreadablePageIsAnErrorAndThenPutAside(t *testing.T) {
 	}
 	if err := appendOne(s, 1); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFullDiskDoesNotKeepAHallFromStarting(t *testing.T) {
+	full := options().Committing(func(*bbolt.Tx) error { return syscall.ENOSPC })
+	dir := t.TempDir()
+	var refused *store.Error
+	if _, err := store.Open(dir, full); !errors.As(err, &refused) || refused.Code != store.Full {
+		t.Fatalf("a new file on a full disk: %v", err)
+	}
+	s, stop := running(t, dir, options())
+	if err := appendOne(s, 1); err != nil {
+		t.Fatal(err)
+	}
+	epoch := s.Epoch()
+	stop()
+	s, _ = running(t, dir, full)
+	raws, err := s.Read(0, 10, 1<<20)
+	if err != nil || len(raws) != 1 || s.Epoch() != epoch || s.Next() != 2 {
+		t.Errorf("%d facts, epoch %s, next %d, %v", len(raws), s.Epoch(), s.Next(), err)
+	}
+	if err := appendOne(s, 2); !errors.As(err, &refused) || refused.Code != store.Full {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDiskSpaceIsSetAside(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := running(t, dir, options())
+	var fi unix.Stat_t
+	if err := unix.Stat(filepath.Join(dir, store.FileName), &fi); err != nil {
+		t.Fatal(err)
+	}
+	if got := fi.Blocks * 512; got < 16<<20 || s.Size() > 17<<20 {
+		t.Errorf("%d bytes are set aside in a file of %d", got, s.Size())
 	}
 }

@@ -8,9 +8,7 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -76,6 +74,8 @@ type Options struct {
 	Log       *slog.Logger
 	Now       func() time.Time // by which answers and delivered facts grow old; nil: steady
 	Delivered string           // name of the cursor that says which facts the cloud has
+
+	commit func(*bbolt.Tx) error // ends a transaction; tests let it fail
 }
 
 // Store is an open database. All methods are safe for concurrent use.
@@ -96,8 +96,7 @@ type Store struct {
 	closed   chan struct{}
 	watch    Committed
 
-	doubt *pendingCommit        // writer's goroutine only: a commit that failed and may be stored
-	end   func(*bbolt.Tx) error // commits; tests let it fail
+	doubt *pendingCommit // writer's goroutine only: a commit that failed and may be stored
 }
 
 // Committed is told about each group of facts after its commit, and about a commit that left nothing, both on the writer's
@@ -126,13 +125,15 @@ func Open(dir string, opts Options) (*Store, error) {
 	if opts.Now == nil {
 		opts.Now = steady()
 	}
+	if opts.commit == nil {
+		opts.commit = (*bbolt.Tx).Commit
+	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, &Error{Op: "make directory", Code: Failed, Err: err}
 	}
 	s := &Store{
 		opts: opts, path: filepath.Join(dir, FileName),
 		requests: make(chan *request, maxGroup), closing: make(chan struct{}), closed: make(chan struct{}),
-		end: (*bbolt.Tx).Commit,
 	}
 	if err := s.open(); err != nil {
 		return nil, err
@@ -155,14 +156,7 @@ func OpenReadOnly(dir string, opts Options) (*Store, error) {
 		return nil, &Error{Op: "open", Code: Failed, Err: err}
 	}
 	s.db = db
-	err = s.view(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket(bucketMeta)
-		if meta == nil {
-			return errors.New("no hall's database")
-		}
-		s.epoch, s.next = string(meta.Get(keyEpoch)), hallsync.Seq(number(meta.Get(keyNext)))
-		return nil
-	})
+	err = s.view(s.count)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -174,98 +168,6 @@ func OpenReadOnly(dir string, opts Options) (*Store, error) {
 func steady() func() time.Time {
 	start := time.Now()
 	return func() time.Time { return start.Add(time.Since(start)) }
-}
-
-func (s *Store) open() error {
-	db, err := s.openFile()
-	if isCorrupt(err) {
-		s.reset = s.path + ".corrupt-" + s.opts.Now().UTC().Format("20060102T150405.000000000")
-		s.opts.Log.Error("database unreadable, put aside", "file", s.path, "aside", s.reset, "error", err)
-		if err := os.Rename(s.path, s.reset); err != nil {
-			return &Error{Op: "put corrupt file aside", Code: Failed, Err: err}
-		}
-		db, err = s.openFile()
-	}
-	if err != nil {
-		if errors.Is(err, bolterrors.ErrTimeout) {
-			return &Error{Op: "open", Code: Locked, Err: err}
-		}
-		var own *Error
-		if errors.As(err, &own) {
-			return err
-		}
-		return &Error{Op: "open", Code: Failed, Err: err}
-	}
-	s.db = db
-	return nil
-}
-
-// openFile opens the file and its buckets. What bbolt and the disk do about damaged pages comes back as corruption.
-func (s *Store) openFile() (db *bbolt.DB, err error) {
-	if err := s.inspect(); err != nil {
-		return nil, err
-	}
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if r := recover(); r != nil {
-			if db != nil {
-				_ = db.Close()
-			}
-			db, err = nil, fmt.Errorf("%w: %v", errCorrupt, r)
-		}
-	}()
-	db, err = bbolt.Open(s.path, 0o640, &bbolt.Options{
-		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, MaxSize: int(s.opts.MaxBytes),
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Update(s.prepare); err != nil {
-		_ = db.Close()
-		return nil, err
-	}
-	return db, nil
-}
-
-var errCorrupt = errors.New("damaged page")
-
-func isCorrupt(err error) bool {
-	return errors.Is(err, errCorrupt) || errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) ||
-		errors.Is(err, bolterrors.ErrVersionMismatch)
-}
-
-// prepare makes the buckets of a new file and reads the counters of an old one.
-func (s *Store) prepare(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{bucketMeta, bucketLog, bucketCursors, bucketAnswers, bucketExpiry} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return err
-		}
-	}
-	meta := tx.Bucket(bucketMeta)
-	if have := meta.Get(keySchema); have != nil && number(have) > schema {
-		return &Error{Op: "open", Code: Newer, Err: fmt.Errorf("schema %d, this program knows %d", number(have), schema)}
-	}
-	if meta.Get(keyEpoch) == nil {
-		epoch, err := newEpoch()
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(meta.Put(keyEpoch, []byte(epoch)), meta.Put(keyNext, bytes8(1))); err != nil {
-			return err
-		}
-	}
-	s.epoch, s.next = string(meta.Get(keyEpoch)), hallsync.Seq(number(meta.Get(keyNext)))
-	return meta.Put(keySchema, bytes8(schema))
-}
-
-// newEpoch draws the identity of a database file: 52 bits of milliseconds and 12 random bits, in hex.
-func newEpoch() (string, error) {
-	var r [2]byte
-	if _, err := rand.Read(r[:]); err != nil {
-		return "", err
-	}
-	v := uint64(time.Now().UnixMilli())<<12 | uint64(binary.BigEndian.Uint16(r[:])&0xfff)
-	return hex.EncodeToString(bytes8(v)), nil
 }
 
 // Watch sets who is told about commits. It must be called before Run.

@@ -139,7 +139,7 @@ func (s *Store) write(group []*request) (facts []Fact, wrote bool, err error) {
 		return nil, wrote, err
 	}
 	s.doubt = &pendingCommit{id: btx.ID(), facts: tx.facts}
-	return tx.facts, wrote, s.end(btx)
+	return tx.facts, wrote, s.opts.commit(btx)
 }
 
 // run runs the requests of a group one after the other, each on top of what the ones before it wrote.
@@ -188,15 +188,8 @@ func (s *Store) settle() (stored bool, err error) {
 		s.rolledBack()
 		return false, nil
 	}
-	btx, err := s.db.Begin(true)
+	err = s.change(s.db, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keySchema, bytes8(schema)) })
 	if err != nil {
-		return false, wrap("settle", err)
-	}
-	defer func() { _ = btx.Rollback() }() // no effect after Commit
-	if err := btx.Bucket(bucketMeta).Put(keySchema, bytes8(schema)); err != nil {
-		return false, wrap("settle", err)
-	}
-	if err := s.end(btx); err != nil {
 		return false, wrap("settle", err)
 	}
 	facts := s.doubt.facts
@@ -204,6 +197,19 @@ func (s *Store) settle() (stored bool, err error) {
 	s.publish(facts)
 	s.setTrouble(nil)
 	return true, nil
+}
+
+// change commits what do writes, outside of the writer's groups.
+func (s *Store) change(db *bbolt.DB, do func(*bbolt.Tx) error) error {
+	tx, err := db.Begin(true)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // no effect after Commit
+	if err := do(tx); err != nil {
+		return err
+	}
+	return s.opts.commit(tx)
 }
 
 // publish lets readers see facts that are stored.
