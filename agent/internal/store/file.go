@@ -1,0 +1,147 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
+
+	"halledge/firmware-protocols/hallsync"
+)
+
+func (s *Store) open() error {
+	db, err := s.openFile()
+	if isCorrupt(err) {
+		s.reset = s.path + ".corrupt-" + s.opts.Now().UTC().Format("20060102T150405.000000000")
+		s.opts.Log.Error("database unreadable, put aside", "file", s.path, "aside", s.reset, "error", err)
+		if err := os.Rename(s.path, s.reset); err != nil {
+			return &Error{Op: "put corrupt file aside", Code: Failed, Err: err}
+		}
+		db, err = s.openFile()
+	}
+	if err != nil {
+		if errors.Is(err, bolterrors.ErrTimeout) {
+			return &Error{Op: "open", Code: Locked, Err: err}
+		}
+		return wrap("open", err)
+	}
+	s.db = db
+	return nil
+}
+
+// openFile opens the file and its buckets. What bbolt and the disk do about damaged pages comes back as corruption.
+func (s *Store) openFile() (db *bbolt.DB, err error) {
+	if err := s.inspect(); err != nil {
+		return nil, err
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			if db != nil {
+				_ = db.Close()
+			}
+			db, err = nil, fmt.Errorf("%w: %v", errCorrupt, r)
+		}
+	}()
+	db, err = bbolt.Open(s.path, 0o640, &bbolt.Options{
+		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, MaxSize: int(s.opts.MaxBytes),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(db); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// start makes the file ready for the writer. A full disk does not keep a hall from starting with what it has.
+func (s *Store) start(db *bbolt.DB) error {
+	if err := s.reserve(db); err != nil {
+		s.opts.Log.Warn("disk space not set aside", "error", err)
+	}
+	err := s.change(db, s.prepare)
+	var full *Error
+	if errors.As(wrap("open", err), &full) && full.Code == Full && db.View(s.count) == nil {
+		s.opts.Log.Error("disk is full", "error", err)
+		return nil
+	}
+	return err
+}
+
+// reserved is the disk space kept for facts to come, enough for days of the busiest hall.
+const reserved = 16 << 20
+
+// reserve sets disk space aside, so that somebody else's files on a disk that runs full do not stop the hall at once.
+func (s *Store) reserve(db *bbolt.DB) (err error) {
+	used := int64(0)
+	if err := db.View(func(tx *bbolt.Tx) error { used = tx.Size(); return nil }); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return unix.Fallocate(int(f.Fd()), 0, 0, min(used+reserved, s.opts.MaxBytes))
+}
+
+var errCorrupt = errors.New("damaged page")
+
+func isCorrupt(err error) bool {
+	return errors.Is(err, errCorrupt) || errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) ||
+		errors.Is(err, bolterrors.ErrVersionMismatch)
+}
+
+// prepare makes the buckets of a new file and reads the counters of an old one. Its commit also makes last what a program that
+// died in the middle of a commit left behind.
+func (s *Store) prepare(tx *bbolt.Tx) error {
+	for _, name := range [][]byte{bucketMeta, bucketLog, bucketCursors, bucketAnswers, bucketExpiry} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket(bucketMeta)
+	if have := meta.Get(keySchema); have != nil && number(have) > schema {
+		return &Error{Op: "open", Code: Newer, Err: fmt.Errorf("schema %d, this program knows %d", number(have), schema)}
+	}
+	if meta.Get(keyEpoch) == nil {
+		epoch, err := newEpoch()
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(meta.Put(keyEpoch, []byte(epoch)), meta.Put(keyNext, bytes8(1))); err != nil {
+			return err
+		}
+	}
+	return errors.Join(s.count(tx), meta.Put(keySchema, bytes8(schema)))
+}
+
+// count reads the counters of a file that was prepared before.
+func (s *Store) count(tx *bbolt.Tx) error {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil || meta.Get(keyEpoch) == nil {
+		return errors.New("no hall's database")
+	}
+	s.epoch, s.next = string(meta.Get(keyEpoch)), hallsync.Seq(number(meta.Get(keyNext)))
+	return nil
+}
+
+// newEpoch draws the identity of a database file: 52 bits of milliseconds and 12 random bits, in hex.
+func newEpoch() (string, error) {
+	var r [2]byte
+	if _, err := rand.Read(r[:]); err != nil {
+		return "", err
+	}
+	v := uint64(time.Now().UnixMilli())<<12 | uint64(binary.BigEndian.Uint16(r[:])&0xfff)
+	return hex.EncodeToString(bytes8(v)), nil
+}
