@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/kit/phc"
 	"halledge/agent/kit/problem"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -27,8 +28,8 @@ const (
 	ManagerOnly      problem.Code = "manager_only"       // 403
 	HostNotAllowed   problem.Code = "host_not_allowed"   // 421
 	CrossOrigin      problem.Code = "cross_origin"       // 403: another site's page sent it
-	TooManyTakes     problem.Code = "too_many_takes"     // 429
-	BadJSON          problem.Code = "bad_json"           // 400
+	TakeLimited      problem.Code = "take_limited"       // 429: takes come too fast
+	BodyInvalid      problem.Code = "body_invalid"       // 400
 )
 
 // Tickets checks the token on a slip, which lets its holder see, withdraw and rate that ticket.
@@ -52,13 +53,20 @@ type Door struct {
 	tokens   []token
 	hosts    map[string]bool
 	origin   *http.CrossOriginProtection
-	staff    map[hallsync.StaffID]config.Staff
+	staff    map[hallsync.StaffID]person
+	nobody   phc.Hash // compared when the person is unknown, so that time tells nothing
 	sessions sessions
 	failures failures
 	hashing  chan struct{} // bounds the memory that PINs cost
 
 	mu     sync.Mutex
 	limits map[string]*rate.Limiter // by credential
+}
+
+// person is a member of staff who can sign in.
+type person struct {
+	config.Staff
+	pin phc.Hash
 }
 
 // minToken is the length below which a token could be guessed.
@@ -70,7 +78,7 @@ func New(o Options) (*Door, error) {
 		o.TakesPerS = 5
 	}
 	d := &Door{
-		opts: o, staff: map[hallsync.StaffID]config.Staff{}, limits: map[string]*rate.Limiter{},
+		opts: o, staff: map[hallsync.StaffID]person{}, nobody: phc.New(nil), limits: map[string]*rate.Limiter{},
 		hashing: make(chan struct{}, 2),
 	}
 	d.sessions.byID = map[string]*session{}
@@ -90,10 +98,11 @@ func New(o Options) (*Door, error) {
 		}
 	}
 	for _, s := range o.Staff {
-		if _, err := parsePHC(s.PIN); err != nil {
+		pin, err := phc.Parse(s.PIN)
+		if err != nil {
 			return nil, fmt.Errorf("access: PIN of %s: %w", s.ID, err)
 		}
-		d.staff[hallsync.StaffID(s.ID)] = s
+		d.staff[hallsync.StaffID(s.ID)] = person{Staff: s, pin: pin}
 	}
 	return d, d.allowHosts()
 }

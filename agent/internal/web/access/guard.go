@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net"
 	"net/http"
@@ -73,8 +74,9 @@ func (d *Door) recovered(w http.ResponseWriter, r *http.Request) {
 	case p == http.ErrAbortHandler:
 		panic(p) // the server's own way to cut a connection
 	default:
-		d.opts.Log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
-		d.problem(w, http.StatusInternalServerError, "internal", nil)
+		id := rand.Text()[:8]
+		d.opts.Log.Error("request panicked", "id", id, "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+		d.problem(w, http.StatusInternalServerError, "internal", map[string]string{"id": id})
 	}
 }
 

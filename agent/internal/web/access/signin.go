@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/kit/phc"
 	"halledge/agent/kit/problem"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -34,35 +35,32 @@ func (d *Door) SignIn(w http.ResponseWriter, r *http.Request) {
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10))
 	dec.DisallowUnknownFields()
 	if dec.Decode(&in) != nil || len(in.User) > 64 || len(in.PIN) > maxPIN || !ValidPage(in.Page) {
-		d.problem(w, http.StatusBadRequest, BadJSON, nil)
+		d.problem(w, http.StatusBadRequest, BodyInvalid, map[string]string{"reason": "user, pin, page"})
 		return
 	}
 	if rest := d.failures.lockedFor(in.User); rest > 0 {
 		d.locked(w, rest)
 		return
 	}
-	person, known := d.staff[hallsync.StaffID(in.User)]
-	ok, err := d.checkPIN(r.Context(), person, in.PIN)
+	somebody, known := d.staff[hallsync.StaffID(in.User)]
+	if !known {
+		somebody.pin = d.nobody
+	}
+	ok, err := d.checkPIN(r.Context(), somebody.pin, in.PIN)
 	if err != nil { // the client has gone
 		return
 	}
 	if !ok || !known {
-		rest := d.failures.add(in.User)
-		d.opts.Log.Warn("sign-in refused", "page", in.Page, "from", r.RemoteAddr, "locked", rest > 0)
-		if rest > 0 {
-			d.locked(w, rest)
-			return
-		}
-		d.problem(w, http.StatusUnauthorized, PINWrong, nil)
+		d.wrongPIN(w, r, in)
 		return
 	}
 	d.failures.clear(in.User)
-	who, code := staffAt(person, in.Page)
+	who, code := staffAt(somebody.Staff, in.Page)
 	if code != "" {
 		d.problem(w, http.StatusForbidden, code, map[string]string{"window": string(who.Window)})
 		return
 	}
-	d.opts.Log.Info("signed in", "staff", person.ID, "page", in.Page)
+	d.opts.Log.Info("signed in", "staff", somebody.ID, "page", in.Page)
 	setCookie(w, in.Page, sessionCookie+"."+d.sessions.begin(who), 0)
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -84,19 +82,26 @@ func (d *Door) locked(w http.ResponseWriter, rest time.Duration) {
 	d.problem(w, http.StatusTooManyRequests, PINLocked, map[string]string{"minutes": strconv.Itoa((s + 59) / 60)})
 }
 
-// checkPIN compares a PIN, a few at a time. Somebody unknown costs as much time as somebody known.
-func (d *Door) checkPIN(ctx context.Context, person config.Staff, pin string) (bool, error) {
+// wrongPIN counts a wrong PIN and answers it.
+func (d *Door) wrongPIN(w http.ResponseWriter, r *http.Request, in signIn) {
+	rest := d.failures.add(in.User)
+	d.opts.Log.Warn("sign-in refused", "page", in.Page, "from", r.RemoteAddr, "locked", rest > 0)
+	if rest > 0 {
+		d.locked(w, rest)
+		return
+	}
+	d.problem(w, http.StatusUnauthorized, PINWrong, nil)
+}
+
+// checkPIN compares a PIN, a few at a time.
+func (d *Door) checkPIN(ctx context.Context, hash phc.Hash, pin string) (bool, error) {
 	select {
 	case d.hashing <- struct{}{}:
 		defer func() { <-d.hashing }()
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	p, err := parsePHC(person.PIN)
-	if err != nil {
-		p = phc{memoryKiB: pinMemoryKiB, passes: pinPasses, threads: pinThreads, salt: make([]byte, pinSalt), hash: make([]byte, pinHash)}
-	}
-	return p.matches(pin) && err == nil, nil
+	return hash.Matches([]byte(pin)), nil
 }
 
 // staffAt gives a person at a page, or the code of why not there.
