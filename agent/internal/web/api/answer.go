@@ -1,0 +1,244 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"halledge/agent/internal/hall"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/store"
+	"halledge/agent/internal/web/access"
+	"halledge/agent/kit/problem"
+)
+
+// Bounds of a request.
+const (
+	maxBody     = 64 << 10
+	maxPicture  = 8 << 20
+	maxKey      = 255
+	commandTime = 10 * time.Second // to be taken by the store's writer
+)
+
+// post is a POST whose sender, key and body are in order.
+type post struct {
+	*http.Request
+	who   access.Who
+	body  []byte
+	key   store.AnswerKey
+	asked string
+}
+
+// allowed says whether somebody may send a request at all.
+type allowed func(who access.Who, r *http.Request) bool
+
+func needs(right access.Right) allowed {
+	return func(who access.Who, _ *http.Request) bool { return who.May(right) }
+}
+
+// ownOr lets citizens act on the ticket whose token they hold, and others by right.
+func ownOr(right access.Right) allowed {
+	return func(who access.Who, r *http.Request) bool {
+		return who.May(right) || who.Role == access.Citizen && string(who.Ticket) == r.PathValue("id")
+	}
+}
+
+// post lets in who is allowed, with a key and a body of bounded size. The order is the contract's: 401, 403, then 400.
+func (a *API) post(may allowed, h func(w http.ResponseWriter, p post)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, err := a.opts.Door.Identify(r)
+		if err != nil {
+			a.notSignedIn(w)
+			return
+		}
+		if !may(who, r) {
+			a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
+			return
+		}
+		key := r.Header.Get("Idempotency-Key")
+		if key == "" {
+			a.problem(w, http.StatusBadRequest, keyMissing, nil)
+			return
+		}
+		if len(key) > maxKey {
+			a.problem(w, http.StatusBadRequest, keyInvalid, map[string]string{"limit": strconv.Itoa(maxKey)})
+			return
+		}
+		limit := int64(maxBody)
+		if r.URL.Path == "/api/v1/scans" {
+			limit = maxPicture
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			a.problem(w, http.StatusRequestEntityTooLarge, bodyTooLarge, map[string]string{"limit": strconv.FormatInt(limit, 10)})
+			return
+		}
+		if err != nil { // the client went away half-way
+			a.problem(w, http.StatusBadRequest, jsonSyntax, map[string]string{"offset": strconv.Itoa(len(body))})
+			return
+		}
+		// The body is here: what follows may take longer than reading it may.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		digest := a.opts.Signer.Digest(body) // keyed: a body may hold an identity number, which a plain digest would give away
+		h(w, post{
+			Request: r, who: who, body: body,
+			key: store.KeyOf(who.Credential, r.Method, r.URL.Path, key), asked: hex.EncodeToString(digest[:]),
+		})
+	}
+}
+
+// command runs a queue command once under the request's key and sends its answer. done is true if this call, not an earlier
+// one, was answered, with that status.
+func (a *API) command(w http.ResponseWriter, p post, cmd func() (queue.Command, error), body func(hall.Result) (int, any)) (status int, done bool) {
+	ctx, cancel := context.WithTimeout(p.Context(), commandTime)
+	defer cancel()
+	answer, replayed, err := a.opts.Hall.Answer(ctx, hall.Request{
+		Key: p.key, Asked: p.asked, Command: cmd,
+		Render: func(res hall.Result) (int, []byte) {
+			if res.Refusal != nil {
+				refused := a.refusal(res.Refusal)
+				return refused.Status, refused.Body()
+			}
+			status, shape := body(res)
+			raw, err := json.Marshal(shape)
+			if err != nil { // the effect stands; only its description failed
+				a.opts.Log.Error("answer not written", "path", p.URL.Path, "error", err)
+				broken := a.opts.Catalog.Problem(http.StatusInternalServerError, internal, nil)
+				return broken.Status, broken.Body()
+			}
+			return status, raw
+		},
+	})
+	if err != nil {
+		a.fail(w, p.Request, err)
+		return 0, false
+	}
+	a.give(w, answer, replayed)
+	return answer.Status, !replayed
+}
+
+// give sends an answer of the store.
+func (a *API) give(w http.ResponseWriter, answer store.Answer, replayed bool) {
+	if replayed {
+		w.Header().Set("Idempotency-Replayed", "true")
+	}
+	write(w, answer.Status, answer.Body)
+}
+
+// errNotAnswered says that a request was not answered before.
+var errNotAnswered = errors.New("not answered before")
+
+// outside runs something that is no queue command, such as a device's test, once under the request's key. It runs outside the
+// store's writer, which must never wait for the outside world; twins wait here, and the answer is stored afterwards.
+func (a *API) outside(w http.ResponseWriter, p post, do func() (status int, body []byte)) {
+	if !a.takeOff(p.Context(), p.key) {
+		return
+	}
+	defer a.land(p.key)
+	ctx, cancel := context.WithTimeout(p.Context(), commandTime)
+	defer cancel()
+	first, _, err := a.opts.Hall.Answer(ctx, hall.Request{
+		Key: p.key, Asked: p.asked, Command: func() (queue.Command, error) { return nil, errNotAnswered },
+	})
+	if err == nil {
+		a.give(w, first, true)
+		return
+	}
+	if !errors.Is(err, errNotAnswered) {
+		a.fail(w, p.Request, err)
+		return
+	}
+	status, body := do()
+	if !remembered(status) {
+		write(w, status, body)
+		return
+	}
+	// The effect is done, whoever still listens. TurnDay is the command that does nothing while the day lasts.
+	keep, cancel := context.WithTimeout(context.WithoutCancel(p.Context()), commandTime)
+	defer cancel()
+	answer, replayed, err := a.opts.Hall.Answer(keep, hall.Request{
+		Key: p.key, Asked: p.asked, Command: func() (queue.Command, error) { return queue.TurnDay{}, nil },
+		Render: func(hall.Result) (int, []byte) { return status, body },
+	})
+	if err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	a.give(w, answer, replayed)
+}
+
+// remembered reports whether an answer is given again to the same request: what would come out differently once the asker, the
+// load or the machine has changed is not.
+func remembered(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return false
+	}
+	return status < http.StatusInternalServerError
+}
+
+// takeOff waits until no request with the key is under way, and puts this one under way. It gives false if ctx ended first.
+func (a *API) takeOff(ctx context.Context, key store.AnswerKey) bool {
+	for {
+		a.mu.Lock()
+		other := a.flight[key]
+		if other == nil {
+			a.flight[key] = make(chan struct{})
+			a.mu.Unlock()
+			return true
+		}
+		a.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (a *API) land(key store.AnswerKey) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	close(a.flight[key])
+	delete(a.flight, key)
+}
+
+// refusal says why the queue refused, in the contract's form.
+func (a *API) refusal(r *queue.Refusal) problem.Problem {
+	state, _ := a.opts.Catalog.Text("state_"+string(r.State), nil)
+	p := a.opts.Catalog.Problem(statusOf(r.Code), problem.Code(r.Code), map[string]string{
+		"window": string(r.Window), "state": state.Title,
+	})
+	if r.State != "" {
+		p = p.With("state", r.State)
+	}
+	if r.Ticket != "" {
+		p = p.With("ticket", r.Ticket)
+	}
+	if r.Window != "" {
+		p = p.With("window", r.Window)
+	}
+	return p
+}
+
+func statusOf(c queue.Code) int {
+	switch c {
+	case queue.UnknownQueue, queue.UnknownWindow, queue.UnknownTicket:
+		return http.StatusNotFound
+	case queue.ClassInvalid, queue.ChannelInvalid, queue.GradeInvalid, queue.TargetRequired, queue.ReasonRequired:
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusConflict
+}
+
+// object reports whether a body is meant to be JSON: no picture begins with a brace.
+func object(body []byte) bool {
+	trimmed := bytes.TrimLeft(body, " \t\r\n")
+	return len(trimmed) > 0 && trimmed[0] == '{'
+}

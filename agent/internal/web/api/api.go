@@ -1,0 +1,261 @@
+// Package api gives the hall's HTTP interface under /api/v1: tickets, windows, scans, ratings, devices, the hall and its stream
+// of changes. Each POST has one effect and one answer however often it is sent; errors are RFC 9457 problem documents.
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"halledge/agent/internal/codes"
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/hall"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/store"
+	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/inputs"
+	"halledge/agent/internal/web/view"
+	"halledge/agent/kit/logs"
+	"halledge/agent/kit/problem"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Devices is the hall's hardware as this interface needs it.
+type Devices interface {
+	Statuses() []hallsync.DeviceStatus
+	SelfTest(ctx context.Context, name string) error
+	Watch() (changed <-chan struct{}, cancel func())
+}
+
+// Facts is the log of the hall.
+type Facts interface {
+	Read(after hallsync.Seq, limit, maxBytes int) (raws [][]byte, err error)
+}
+
+// Options of New; all are required.
+type Options struct {
+	Hall    *hall.Hall
+	Facts   Facts
+	Site    *config.Site
+	Plan    *config.Plan
+	Door    *access.Door
+	Inputs  *inputs.Desk
+	Codes   *codes.Recogniser
+	Signer  *codes.Signer
+	Devices Devices
+	Health  func() []hallsync.Condition
+	Ring    *logs.Ring
+	Catalog *problem.Catalog
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// API answers the requests. It is safe for concurrent use.
+type API struct {
+	opts    Options
+	hall    hallsync.HallID
+	zone    *time.Location
+	looking chan struct{} // bounds the pictures looked at together
+	streams chan struct{} // bounds the readers of the stream
+
+	mu     sync.Mutex
+	flight map[store.AnswerKey]chan struct{} // requests under way outside the store's writer
+}
+
+// Bounds of what is served together.
+const (
+	maxStreams = 256
+	maxLooking = 2
+)
+
+// New gives the interface.
+func New(o Options) *API {
+	var zone *time.Location
+	o.Hall.Read(func(s *queue.State, _ hallsync.Seq) { zone = s.Plan().Location })
+	return &API{
+		opts: o, hall: hallsync.HallID(o.Site.Hall.Code), zone: zone,
+		looking: make(chan struct{}, maxLooking), streams: make(chan struct{}, maxStreams),
+		flight: map[store.AnswerKey]chan struct{}{},
+	}
+}
+
+// Register puts the routes on a mux.
+func (a *API) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/v1/hall", a.get(access.SeeHall, a.getHall))
+	mux.HandleFunc("GET /api/v1/stream", a.get(access.SeeHall, a.stream))
+	mux.HandleFunc("GET /api/v1/board", a.get(access.SeeStaff, a.getBoard))
+	mux.HandleFunc("GET /api/v1/log", a.get(access.SeeLog, a.getLog))
+
+	mux.HandleFunc("GET /api/v1/tickets", a.get(access.SeeTickets, a.findTickets))
+	mux.HandleFunc("GET /api/v1/tickets/{id}", a.getTicket)
+	mux.HandleFunc("GET /api/v1/tickets/{id}/qr", a.get(access.SeeTickets, a.getTicketQR))
+	mux.HandleFunc("POST /api/v1/tickets", a.post(needs(access.Take), a.take))
+	mux.HandleFunc("POST /api/v1/tickets/{id}/withdraw", a.post(ownOr(access.Mend), a.withdraw))
+	mux.HandleFunc("POST /api/v1/tickets/{id}/requeue", a.post(needs(access.Mend), a.requeue))
+	mux.HandleFunc("POST /api/v1/tickets/{id}/reprint", a.post(needs(access.Mend), a.reprint))
+
+	mux.HandleFunc("POST /api/v1/windows/{w}/{verb}", a.post(atWindow, a.windowVerb))
+	mux.HandleFunc("GET /api/v1/windows/{w}/rating", a.get(access.Rate, a.getRating))
+	mux.HandleFunc("POST /api/v1/scans", a.post(needs(access.Scan), a.scan))
+	mux.HandleFunc("POST /api/v1/ratings", a.post(mayRate, a.rate))
+
+	mux.HandleFunc("GET /api/v1/devices", a.get(access.SeeDevices, a.getDevices))
+	mux.HandleFunc("POST /api/v1/devices/{name}/test", a.post(needs(access.TestDevices), a.testDevice))
+}
+
+// The problems of this interface, beside those of the queue, the codes, the store and the door.
+const (
+	keyMissing      problem.Code = "idempotency_key_missing"
+	keyReused       problem.Code = "idempotency_key_reused"
+	keyInvalid      problem.Code = "idempotency_key_invalid"
+	bodyTooLarge    problem.Code = "body_too_large"
+	jsonSyntax      problem.Code = "json_syntax"
+	fieldUnknown    problem.Code = "field_unknown"
+	fieldType       problem.Code = "field_type"
+	fieldTooLong    problem.Code = "field_too_long"
+	fieldMissing    problem.Code = "field_missing"
+	identityNeeded  problem.Code = "identity_required"
+	identityUnknown problem.Code = "identity_unknown"
+	printerMissing  problem.Code = "printer_missing"
+	unknownDevice   problem.Code = "unknown_device"
+	unknownTicket   problem.Code = "unknown_ticket"
+	unknownWindow   problem.Code = "unknown_window"
+	notFound        problem.Code = "not_found"
+	overloaded      problem.Code = "overloaded"
+	internal        problem.Code = "internal"
+)
+
+// handler answers a request of somebody the door let in.
+type handler func(w http.ResponseWriter, r *http.Request, who access.Who)
+
+// get lets in whoever has a right.
+func (a *API) get(right access.Right, h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, err := a.opts.Door.Identify(r)
+		switch {
+		case err != nil:
+			a.notSignedIn(w)
+		case !who.May(right):
+			a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
+		default:
+			h(w, r, who)
+		}
+	}
+}
+
+func (a *API) notSignedIn(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="hall"`)
+	a.problem(w, http.StatusUnauthorized, access.SignIn, nil)
+}
+
+func (a *API) problem(w http.ResponseWriter, status int, code problem.Code, args map[string]string) {
+	problem.Write(w, a.opts.Catalog.Problem(status, code, args))
+}
+
+// fail answers an error. Only what nobody foresaw is an internal error, and only that is logged.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var known problem.Problem
+	var disk *store.Error
+	switch {
+	case errors.As(err, &known):
+		problem.Write(w, known)
+	case errors.Is(err, hall.ErrKeyReused):
+		a.problem(w, http.StatusUnprocessableEntity, keyReused, nil)
+	case errors.As(err, &disk):
+		a.problem(w, http.StatusServiceUnavailable, problem.Code(disk.Code), nil)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		w.Header().Set("Retry-After", "1")
+		a.problem(w, http.StatusServiceUnavailable, overloaded, nil)
+	default:
+		id := rand.Text()[:8]
+		a.opts.Log.Error("request failed", "id", id, "method", r.Method, "path", r.URL.Path, "error", err)
+		a.problem(w, http.StatusInternalServerError, internal, map[string]string{"id": id})
+	}
+}
+
+// send answers with JSON.
+func (a *API) send(w http.ResponseWriter, r *http.Request, status int, body any) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	write(w, status, raw)
+}
+
+// write sends an answer that is JSON already: a problem document from 400 on.
+func write(w http.ResponseWriter, status int, raw []byte) {
+	h := w.Header()
+	if status >= http.StatusBadRequest {
+		h.Set("Content-Type", problem.ContentType)
+		h.Set("Content-Language", "zh-CN")
+	} else {
+		h.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(raw) // a client that has gone away cannot be told anything
+}
+
+// reader says what somebody may see of the hall.
+func (a *API) reader(who access.Who, console hallsync.WindowID) view.Reader {
+	r := view.Reader{Staff: who.May(access.SeeStaff)}
+	if r.Staff {
+		r.Console = console
+	}
+	if who.Role == access.Screen {
+		i := slices.IndexFunc(a.opts.Plan.Screens, func(s config.Screen) bool { return s.ID == who.ID })
+		if i >= 0 {
+			for _, w := range a.opts.Plan.Screens[i].Windows {
+				r.Windows = append(r.Windows, hallsync.WindowID(w))
+			}
+		}
+	}
+	return r
+}
+
+// place is where somebody stands. A token that serves all kiosks stands at the first.
+func (a *API) place(who access.Who) string {
+	place := who.Place()
+	if place == string(access.Kiosk) && len(a.opts.Plan.Kiosks) > 0 {
+		place = "kiosk-" + a.opts.Plan.Kiosks[0].ID
+	}
+	return place
+}
+
+// printerAt gives the place whose printer makes the slip for a channel, or "" for no paper: a kiosk always wants one, a desk or
+// window if it, or else any desk, has a printer.
+func (a *API) printerAt(who access.Who, channel hallsync.Channel) string {
+	place := a.place(who)
+	switch channel {
+	case hallsync.AtKiosk:
+		if strings.HasPrefix(place, "kiosk-") {
+			return place
+		}
+		if len(a.opts.Plan.Kiosks) > 0 {
+			return "kiosk-" + a.opts.Plan.Kiosks[0].ID
+		}
+	case hallsync.AtDesk, hallsync.AtWindow:
+		desk := ""
+		for _, d := range a.opts.Site.Devices {
+			where, role, ok := d.Split()
+			if !ok || role != "printer" {
+				continue
+			}
+			if where.String() == place {
+				return place
+			}
+			if where.Kind == "desk" && desk == "" {
+				desk = where.String()
+			}
+		}
+		return desk
+	}
+	return ""
+}

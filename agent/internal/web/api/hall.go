@@ -1,0 +1,208 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/inputs"
+	"halledge/agent/internal/web/view"
+	"halledge/agent/kit/logs"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Long polling: maxWait bounds what a reader may ask for, healthEvery is how soon it sees a change of health.
+const (
+	maxWait     = 30 * time.Second
+	healthEvery = 5 * time.Second
+)
+
+// show shows the hall to a reader now.
+func (a *API) show(who access.Who, r view.Reader) view.Hall {
+	var v view.Hall
+	a.opts.Hall.Read(func(s *queue.State, seq hallsync.Seq) { v = view.HallOf(s, seq, a.hall, r) })
+	v.Health = a.health(who)
+	return v
+}
+
+// health gives the findings somebody should see: staff all of them, a kiosk those of its own devices, a screen only whether the
+// centre is reached.
+func (a *API) health(who access.Who) []hallsync.Condition {
+	out := []hallsync.Condition{}
+	switch {
+	case who.May(access.SeeStaff):
+		out = append(out, a.opts.Health()...)
+	case who.Role == access.Kiosk:
+		out = append(out, a.kioskHealth(who)...)
+	case who.Role == access.Screen:
+		for _, c := range a.opts.Health() {
+			if c.Code == "uplink_down" {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// kioskHealth tells a kiosk about its own devices at once: people must know before they press, not when it has lasted.
+func (a *API) kioskHealth(who access.Who) []hallsync.Condition {
+	place := a.place(who)
+	printer := place + ".printer"
+	if i := slices.IndexFunc(a.opts.Plan.Kiosks, func(k config.Kiosk) bool { return "kiosk-"+k.ID == place }); i >= 0 {
+		printer = a.opts.Plan.Kiosks[i].PrinterName()
+	}
+	var out []hallsync.Condition
+	for _, d := range a.opts.Devices.Statuses() {
+		if d.Code == "" || d.Name != printer && !strings.HasPrefix(d.Name, place+".") {
+			continue
+		}
+		text, _ := a.opts.Catalog.Text("device_"+d.Code, map[string]string{"subject": d.Name})
+		severity := "error"
+		if d.State == "degraded" {
+			severity = "warning"
+		}
+		out = append(out, hallsync.Condition{
+			Code: "device_" + d.Code, Subject: d.Name, Severity: severity, Title: text.Title, Since: d.Since.In(a.zone),
+		})
+	}
+	return out
+}
+
+// polled is the answer of getHall: the hall, and for who asked what was shown at its place meanwhile. InputN counts what was shown;
+// it goes into the next request.
+type polled struct {
+	view.Hall
+	Input  *inputs.Event `json:"input,omitempty"`
+	InputN uint64        `json:"input_n,omitempty"`
+}
+
+// getHall answers GET /api/v1/hall. With after=seq it waits up to wait seconds (25 unless told, 30 at most) until the hall is
+// past that sequence, for readers without server-sent events; input=n then also waits for what is shown at the reader's place
+// after event n, an empty n meaning from now on.
+func (a *API) getHall(w http.ResponseWriter, r *http.Request, who access.Who) {
+	q := r.URL.Query()
+	p := poller{api: a, who: who, reader: a.reader(who, hallsync.WindowID(q.Get("window")))}
+	if q.Has("input") && who.May(access.Scan) {
+		n, err := strconv.ParseUint(q.Get("input"), 10, 64)
+		if err != nil {
+			n = a.opts.Inputs.Now()
+		}
+		p.input = &n
+	}
+	after, err := strconv.ParseUint(q.Get("after"), 10, 64)
+	body := p.look()
+	if err == nil && uint64(body.Seq) == after && body.Input == nil {
+		ctx, cancel := context.WithTimeout(r.Context(), waitOf(q.Get("wait")))
+		defer cancel()
+		body = p.wait(ctx, body)
+	}
+	if r.Context().Err() == nil {
+		a.send(w, r, http.StatusOK, body)
+	}
+}
+
+// poller is one long poll.
+type poller struct {
+	api    *API
+	who    access.Who
+	reader view.Reader
+	input  *uint64 // the event seen last; nil: not asked for
+}
+
+func (p *poller) look() polled {
+	body := polled{Hall: p.api.show(p.who, p.reader)}
+	if p.input == nil {
+		return body
+	}
+	body.InputN = *p.input
+	if e, ok := p.api.opts.Inputs.Latest(p.api.place(p.who), *p.input); ok {
+		body.Input, body.InputN = &e, e.N
+	}
+	return body
+}
+
+// wait looks until something is not as before, or ctx ends.
+func (p *poller) wait(ctx context.Context, before polled) polled {
+	wake, stop := p.api.wake(ctx, p.api.place(p.who))
+	defer stop()
+	for {
+		now := p.look()
+		if now.Seq != before.Seq || now.Input != nil || !slices.Equal(now.Health, before.Health) {
+			return now
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return now
+		}
+	}
+}
+
+func waitOf(text string) time.Duration {
+	s, err := strconv.Atoi(text)
+	if err != nil || s < 0 {
+		s = 25
+	}
+	return min(time.Duration(s)*time.Second, maxWait)
+}
+
+// wake gives a channel that has a value when a reader at a place should look again: after a change of the hall, of a device, of
+// what is shown at the place, and now and then for its health. stop ends it and waits for that.
+func (a *API) wake(ctx context.Context, place string) (wake <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	out, done := make(chan struct{}, 1), make(chan struct{})
+	hallDirty, endHall := a.opts.Hall.Watch()
+	shown, endShown := a.opts.Inputs.Watch(place)
+	devices, endDevices := a.opts.Devices.Watch()
+	go func() {
+		defer close(done)
+		defer endHall()
+		defer endShown()
+		defer endDevices()
+		tick := time.NewTicker(healthEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hallDirty:
+			case <-shown:
+			case <-devices:
+			case <-tick.C:
+			}
+			select {
+			case out <- struct{}{}:
+			default: // it will look anyway
+			}
+		}
+	}()
+	return out, func() {
+		cancel()
+		<-done
+	}
+}
+
+// getBoard answers GET /api/v1/board.
+func (a *API) getBoard(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	var b view.Board
+	a.opts.Hall.Read(func(s *queue.State, seq hallsync.Seq) { b = view.BoardOf(s, seq, a.opts.Now()) })
+	a.send(w, r, http.StatusOK, b)
+}
+
+// getLog answers GET /api/v1/log?after=seq with the log's last lines.
+func (a *API) getLog(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	after, _ := strconv.ParseUint(r.URL.Query().Get("after"), 10, 64) // none: all that are kept
+	lines := a.opts.Ring.After(after)
+	if lines == nil {
+		lines = []logs.Line{}
+	}
+	a.send(w, r, http.StatusOK, struct {
+		Lines []logs.Line `json:"lines"`
+	}{lines})
+}

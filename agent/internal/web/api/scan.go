@@ -1,0 +1,182 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"halledge/agent/internal/codes"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/inputs"
+	"halledge/agent/internal/web/view"
+	"halledge/agent/kit/problem"
+	"halledge/drivers/device"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// scanBody is the answer of POST /api/v1/scans. Identity lets the same place take one ticket.
+type scanBody struct {
+	Kind     codes.Kind   `json:"kind"`
+	Ticket   *view.Ticket `json:"ticket,omitempty"`
+	Identity string       `json:"identity,omitempty"`
+	Actions  []string     `json:"actions"`
+}
+
+// symbologyUnknown is said of a payload that came without its picture.
+const symbologyUnknown = "unknown"
+
+// scan answers POST /api/v1/scans: {"payload"} or the bytes of a picture.
+func (a *API) scan(w http.ResponseWriter, p post) {
+	var in struct {
+		Payload string `json:"payload"`
+	}
+	isJSON := object(p.body)
+	if isJSON {
+		err := a.decode(p.body, &in)
+		if err == nil && in.Payload == "" {
+			err = a.bad(fieldMissing, "field", "payload")
+		}
+		if err != nil {
+			a.fail(w, p.Request, err)
+			return
+		}
+	}
+	if len(p.body) == 0 {
+		a.fail(w, p.Request, a.bad(fieldMissing, "field", "payload"))
+		return
+	}
+	a.outside(w, p, func() (int, []byte) {
+		payload, symbology := device.NewSecret(in.Payload), symbologyUnknown
+		if !isJSON {
+			var err error
+			if payload, symbology, err = a.look(p.Context(), p.body); err != nil {
+				return a.scanProblem(err, "")
+			}
+		}
+		body, err := a.recognise(p.Context(), a.place(p.who), payload)
+		if err != nil {
+			return a.scanProblem(err, symbology)
+		}
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return a.scanProblem(err, symbology)
+		}
+		return http.StatusOK, raw
+	})
+}
+
+// look finds the code in a picture; few pictures are looked at together, because each costs memory and time.
+func (a *API) look(ctx context.Context, picture []byte) (device.Secret, string, error) {
+	select {
+	case a.looking <- struct{}{}:
+		defer func() { <-a.looking }()
+	case <-ctx.Done():
+		return device.Secret{}, "", ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	return codes.ReadImage(ctx, picture)
+}
+
+// recognise tells what a payload is, with what can be done about it at a place.
+func (a *API) recognise(ctx context.Context, place string, payload device.Secret) (scanBody, error) {
+	res, err := a.opts.Codes.Recognise(ctx, place, payload)
+	if err != nil {
+		return scanBody{}, err
+	}
+	body := scanBody{Kind: res.Kind, Actions: []string{}}
+	switch res.Kind {
+	case codes.KindTicket:
+		a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
+			if t, ok := s.Ticket(res.Ticket); ok {
+				v := view.TicketOf(s, t)
+				body.Ticket, body.Actions = &v, actionsFor(t)
+			}
+		})
+		if body.Ticket == nil {
+			return scanBody{}, a.opts.Catalog.Problem(http.StatusNotFound, unknownTicket, nil)
+		}
+	case codes.KindIDNumber:
+		body.Actions = append(body.Actions, "show_card")
+	default:
+		body.Identity = a.opts.Inputs.Recognised(place, res.Proof)
+		body.Actions = append(body.Actions, "take")
+	}
+	return body, nil
+}
+
+// actionsFor lists what a citizen can have done with a ticket.
+func actionsFor(t queue.Ticket) []string {
+	switch t.State {
+	case hallsync.Waiting:
+		return []string{"reprint", "withdraw"}
+	case hallsync.Passed:
+		return []string{"requeue", "reprint", "withdraw"}
+	case hallsync.Called, hallsync.Serving, hallsync.Held:
+		return []string{"reprint"}
+	case hallsync.Done:
+		if t.Rated == "" {
+			return []string{"rate"}
+		}
+	}
+	return []string{}
+}
+
+// scanProblem gives the answer to a scan that led nowhere.
+func (a *API) scanProblem(err error, symbology string) (int, []byte) {
+	p := a.problemOfScan(err)
+	var failed *codes.Error
+	if errors.As(err, &failed) && failed.Code == codes.Unknown {
+		p = p.With("length", failed.Length).With("symbology", symbology)
+	}
+	return p.Status, p.Body()
+}
+
+func (a *API) problemOfScan(err error) problem.Problem {
+	var known problem.Problem
+	if errors.As(err, &known) {
+		return known
+	}
+	var failed *codes.Error
+	if !errors.As(err, &failed) {
+		return a.opts.Catalog.Problem(http.StatusServiceUnavailable, overloaded, nil)
+	}
+	status := http.StatusUnprocessableEntity
+	switch failed.Code {
+	case codes.Used:
+		status = http.StatusConflict
+	case codes.Offline, codes.Slow:
+		status = http.StatusServiceUnavailable
+	}
+	return a.opts.Catalog.Problem(status, problem.Code(failed.Code), nil)
+}
+
+// Scanned is for a scanner of the hall: the page at its place learns what was shown.
+func (a *API) Scanned(ctx context.Context, place string, payload device.Secret) {
+	body, err := a.recognise(ctx, place, payload)
+	if err != nil {
+		p := a.problemOfScan(err)
+		a.opts.Inputs.Publish(place, inputs.Event{Kind: "refused", Actions: []string{}, Code: string(p.Code), Detail: p.Detail + p.Advice})
+		return
+	}
+	e := inputs.Event{Kind: string(body.Kind), Identity: body.Identity, Actions: body.Actions}
+	if body.Ticket != nil {
+		e.Ticket = body.Ticket.ID
+	}
+	a.opts.Inputs.Publish(place, e)
+}
+
+// CardShown is for a card reader of the hall. Nothing of the card itself is needed: that it was read proves who stands there.
+func (a *API) CardShown(place string) {
+	a.opts.Inputs.Publish(place, inputs.Event{
+		Kind: "idcard", Identity: a.opts.Inputs.Recognised(place, hallsync.ProofIDCard), Actions: []string{"take"},
+	})
+}
+
+// mayRate lets devices and programs rate any finished ticket, and citizens their own; the ticket is in the body and checked
+// there. People of the staff never rate.
+func mayRate(who access.Who, _ *http.Request) bool {
+	return who.May(access.Rate) || who.Role == access.Citizen
+}

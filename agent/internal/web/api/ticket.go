@@ -1,0 +1,242 @@
+package api
+
+import (
+	"crypto/rand"
+	"image/png"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"halledge/agent/internal/codes"
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/hall"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/view"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// ticketBody is the answer about one ticket.
+type ticketBody struct {
+	Ticket *view.Ticket `json:"ticket"`
+}
+
+// takeBody is the body of POST /api/v1/tickets.
+type takeBody struct {
+	Queue    hallsync.QueueID `json:"queue"`
+	Class    hallsync.Class   `json:"class"`
+	Identity string           `json:"identity"`
+	Channel  hallsync.Channel `json:"channel"`
+}
+
+// take answers POST /api/v1/tickets: 201 {"ticket": T}.
+func (a *API) take(w http.ResponseWriter, p post) {
+	var in takeBody
+	if err := a.decode(p.body, &in); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	if !a.opts.Door.AllowTake(p.who) {
+		w.Header().Set("Retry-After", "1")
+		a.problem(w, http.StatusTooManyRequests, access.TakeLimited, nil)
+		return
+	}
+	id, err := ulid.New(ulid.Now(), rand.Reader)
+	if err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	place := a.place(p.who)
+	reserved := false
+	status, done := a.command(w, p, func() (queue.Command, error) {
+		c := queue.Take{
+			Ticket: hallsync.TicketID(id.String()), Queue: in.Queue, Class: in.Class, Channel: in.Channel, Place: place,
+			Printer: a.printerAt(p.who, in.Channel), By: p.who.By(),
+		}
+		q, known := a.queue(in.Queue)
+		switch {
+		case !known: // the queue refuses it
+		case in.Identity != "":
+			proof, ok := a.opts.Inputs.Reserve(in.Identity, place)
+			if !ok {
+				return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, identityUnknown, nil)
+			}
+			c.Proof, reserved = proof, true
+		case q.Identity == "required" && in.Channel == hallsync.AtKiosk:
+			return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, identityNeeded, nil)
+		}
+		return c, nil
+	}, func(res hall.Result) (int, any) {
+		return http.StatusCreated, ticketBody{view.TicketByID(res.State, hallsync.TicketID(id.String()))}
+	})
+	switch {
+	case reserved && done && status == http.StatusCreated:
+		a.opts.Inputs.Spend(in.Identity)
+	case reserved:
+		a.opts.Inputs.Release(in.Identity)
+	}
+}
+
+func (a *API) queue(id hallsync.QueueID) (config.Queue, bool) {
+	i := slices.IndexFunc(a.opts.Plan.Queues, func(q config.Queue) bool { return q.ID == string(id) })
+	if i < 0 {
+		return config.Queue{}, false
+	}
+	return a.opts.Plan.Queues[i], true
+}
+
+// citizenBody is what the holder of a ticket's token sees of it.
+type citizenBody struct {
+	Ticket     *view.Ticket `json:"ticket"`
+	QueueName  string       `json:"queue_name"`
+	WindowName string       `json:"window_name"`
+	Rated      bool         `json:"rated"`
+}
+
+// getTicket answers GET /api/v1/tickets/{id}; citizens see their own.
+func (a *API) getTicket(w http.ResponseWriter, r *http.Request) {
+	who, err := a.opts.Door.Identify(r)
+	id := hallsync.TicketID(r.PathValue("id"))
+	switch {
+	case err != nil:
+		a.notSignedIn(w)
+		return
+	case !who.May(access.SeeTickets) && (who.Role != access.Citizen || who.Ticket != id):
+		a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
+		return
+	}
+	var body citizenBody
+	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
+		if body.Ticket = view.TicketByID(s, id); body.Ticket == nil {
+			return
+		}
+		t, _ := s.Ticket(id)
+		body.Rated = t.Rated != ""
+		q, _ := a.queue(t.Queue)
+		body.QueueName = q.Name
+		if body.Ticket.Window != nil {
+			at, _ := view.WindowOf(s, *body.Ticket.Window, false)
+			body.WindowName = at.Name
+		}
+	})
+	switch {
+	case body.Ticket == nil:
+		a.problem(w, http.StatusNotFound, unknownTicket, nil)
+	case who.Role == access.Citizen:
+		a.send(w, r, http.StatusOK, body)
+	default:
+		a.send(w, r, http.StatusOK, ticketBody{body.Ticket})
+	}
+}
+
+// qrSide is the side of the code on a kiosk's screen, in pixels.
+const qrSide = 360
+
+// getTicketQR answers GET /api/v1/tickets/{id}/qr with the code of the slip as a picture, for a kiosk whose printer failed.
+func (a *API) getTicketQR(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	id := hallsync.TicketID(r.PathValue("id"))
+	known := false
+	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) { _, known = s.Ticket(id) })
+	if !known {
+		a.problem(w, http.StatusNotFound, unknownTicket, nil)
+		return
+	}
+	m, err := codes.QR(a.opts.Signer.TicketURL(id), qrSide)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "image/png")
+	_ = png.Encode(w, m) // a client that has gone away cannot be told anything
+}
+
+// foundBody is the answer of findTickets.
+type foundBody struct {
+	Items []view.Ticket `json:"items"`
+	Total int           `json:"total"`
+}
+
+// maxFound bounds the tickets of one answer.
+const maxFound = 100
+
+// findTickets answers GET /api/v1/tickets?number=A001&state=passed,held&limit=20 with the newest of the day's tickets.
+func (a *API) findTickets(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	q := r.URL.Query()
+	number := strings.ToUpper(strings.TrimSpace(q.Get("number")))
+	var states []string
+	if q.Get("state") != "" {
+		states = strings.Split(q.Get("state"), ",")
+	}
+	limit, err := strconv.Atoi(q.Get("limit"))
+	if err != nil || limit < 1 || limit > maxFound {
+		limit = maxFound
+	}
+	body := foundBody{Items: []view.Ticket{}}
+	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
+		all := s.Tickets()
+		slices.Reverse(all)
+		for _, t := range all {
+			if number != "" && t.Number != number || states != nil && !slices.Contains(states, string(t.State)) {
+				continue
+			}
+			if body.Total++; len(body.Items) < limit {
+				body.Items = append(body.Items, view.TicketOf(s, t))
+			}
+		}
+	})
+	a.send(w, r, http.StatusOK, body)
+}
+
+// onTicket runs a command about the ticket in the path and answers 200 {"ticket": T}.
+func (a *API) onTicket(w http.ResponseWriter, p post, cmd func(id hallsync.TicketID) (queue.Command, error)) {
+	if err := a.decode(p.body, &struct{}{}); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	id := hallsync.TicketID(p.PathValue("id"))
+	a.command(w, p, func() (queue.Command, error) { return cmd(id) }, func(res hall.Result) (int, any) {
+		return http.StatusOK, ticketBody{view.TicketByID(res.State, id)}
+	})
+}
+
+func (a *API) withdraw(w http.ResponseWriter, p post) {
+	a.onTicket(w, p, func(id hallsync.TicketID) (queue.Command, error) {
+		return queue.Withdraw{Ticket: id, By: p.who.By()}, nil
+	})
+}
+
+func (a *API) requeue(w http.ResponseWriter, p post) {
+	a.onTicket(w, p, func(id hallsync.TicketID) (queue.Command, error) {
+		return queue.Requeue{Ticket: id, By: p.who.By()}, nil
+	})
+}
+
+// reprint prints at the kiosk that asks; for staff where the slip was printed first, else at a desk, else at the first kiosk.
+func (a *API) reprint(w http.ResponseWriter, p post) {
+	a.onTicket(w, p, func(id hallsync.TicketID) (queue.Command, error) {
+		printer := ""
+		if p.who.Role == access.Kiosk {
+			printer = a.place(p.who)
+		}
+		known := false
+		a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
+			var t queue.Ticket
+			if t, known = s.Ticket(id); printer == "" {
+				printer = t.Printer
+			}
+		})
+		if printer == "" {
+			printer = a.printerAt(p.who, hallsync.AtDesk)
+		}
+		if printer == "" {
+			printer = a.printerAt(p.who, hallsync.AtKiosk)
+		}
+		if known && printer == "" {
+			return nil, a.opts.Catalog.Problem(http.StatusConflict, printerMissing, nil)
+		}
+		return queue.Reprint{Ticket: id, Printer: printer, By: p.who.By()}, nil
+	})
+}

@@ -1,0 +1,134 @@
+package api
+
+import (
+	"net/http"
+
+	"halledge/agent/internal/hall"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/view"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// verbBody is the body of POST /api/v1/windows/{w}/{verb}; each verb uses the members it needs.
+type verbBody struct {
+	Ticket hallsync.TicketID `json:"ticket"`
+	To     struct {
+		Queue    hallsync.QueueID  `json:"queue"`
+		Window   hallsync.WindowID `json:"window"`
+		Position hallsync.Position `json:"position"`
+	} `json:"to"`
+	Reason string `json:"reason"`
+}
+
+// windowBody is the answer of a window's verbs. Ticket is the one the verb dealt with; Why explains a call.
+type windowBody struct {
+	Window view.Window   `json:"window"`
+	Ticket *view.Ticket  `json:"ticket"`
+	Why    *hallsync.Why `json:"why"`
+}
+
+// atWindow lets people act at their own window, and a staff token at each.
+func atWindow(who access.Who, r *http.Request) bool {
+	return who.MayWorkAt(hallsync.WindowID(r.PathValue("w")))
+}
+
+// windowVerb answers POST /api/v1/windows/{w}/{verb}.
+func (a *API) windowVerb(w http.ResponseWriter, p post) {
+	var in verbBody
+	if err := a.decode(p.body, &in); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	if err := a.short("reason", in.Reason, maxReason); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	id := hallsync.WindowID(p.PathValue("w"))
+	c := commandOf(p.PathValue("verb"), id, in, p.who.By())
+	if c == nil {
+		a.problem(w, http.StatusNotFound, notFound, nil)
+		return
+	}
+	a.command(w, p, func() (queue.Command, error) { return c, nil }, func(res hall.Result) (int, any) {
+		var body windowBody
+		body.Window, _ = view.WindowOf(res.State, id, true)
+		var about hallsync.TicketID
+		about, body.Why = subject(res.Facts)
+		if _, next := c.(queue.CallNext); next && body.Why == nil {
+			about = "" // it finished one and found nobody to call
+		}
+		if about != "" {
+			body.Ticket = view.TicketByID(res.State, about)
+		}
+		return http.StatusOK, body
+	})
+}
+
+// commandOf gives the command of a verb, nil for an unknown one.
+func commandOf(verb string, w hallsync.WindowID, in verbBody, by hallsync.By) queue.Command {
+	switch verb {
+	case "open":
+		return queue.Open{Window: w, By: by}
+	case "close":
+		return queue.Close{Window: w, By: by}
+	case "pause":
+		return queue.Pause{Window: w, Reason: in.Reason, By: by}
+	case "unpause":
+		return queue.Unpause{Window: w, By: by}
+	case "call-next":
+		return queue.CallNext{Window: w, By: by}
+	case "call":
+		return queue.CallTicket{Window: w, Ticket: in.Ticket, Reason: in.Reason, By: by}
+	case "recall":
+		return queue.Recall{Window: w, Ticket: in.Ticket, By: by}
+	case "start":
+		return queue.Start{Window: w, Ticket: in.Ticket, By: by}
+	case "finish":
+		return queue.Finish{Window: w, Ticket: in.Ticket, By: by}
+	case "pass":
+		return queue.Pass{Window: w, Ticket: in.Ticket, By: by}
+	case "transfer":
+		return queue.Transfer{
+			Window: w, Ticket: in.Ticket, ToQueue: in.To.Queue, ToWindow: in.To.Window, Position: in.To.Position, Reason: in.Reason, By: by,
+		}
+	case "hold":
+		return queue.Hold{Window: w, Ticket: in.Ticket, Reason: in.Reason, By: by}
+	case "resume":
+		return queue.Resume{Window: w, Ticket: in.Ticket, By: by}
+	case "abandon":
+		return queue.Abandon{Window: w, Ticket: in.Ticket, Reason: in.Reason, By: by}
+	case "reopen":
+		return queue.Reopen{Window: w, Ticket: in.Ticket, Reason: in.Reason, By: by}
+	}
+	return nil
+}
+
+// subject gives the ticket that facts are about, the last one named, and why it was called if it was.
+func subject(facts []hallsync.Payload) (id hallsync.TicketID, why *hallsync.Why) {
+	for _, f := range facts {
+		switch f := f.(type) {
+		case hallsync.TicketCalled:
+			id, why = f.Ticket, &f.Why
+		case hallsync.TicketRecalled:
+			id = f.Ticket
+		case hallsync.TicketStarted:
+			id = f.Ticket
+		case hallsync.TicketFinished:
+			id = f.Ticket
+		case hallsync.TicketPassed:
+			id = f.Ticket
+		case hallsync.TicketTransferred:
+			id = f.Ticket
+		case hallsync.TicketHeld:
+			id = f.Ticket
+		case hallsync.TicketResumed:
+			id = f.Ticket
+		case hallsync.TicketAbandoned:
+			id = f.Ticket
+		case hallsync.TicketReopened:
+			id = f.Ticket
+		}
+	}
+	return id, why
+}

@@ -1,0 +1,166 @@
+// Package inputs gives what citizens show at a place, a card or a code, to the page that stands there, and remembers for a
+// short while that somebody was recognised. It holds no personal data: of a citizen only the way of recognition is kept.
+package inputs
+
+import (
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Event is what was shown last at a place. Identity is an opaque token that lets the place take one ticket.
+type Event struct {
+	N        uint64            `json:"n"`    // grows with every event of the hall
+	Kind     string            `json:"kind"` // idcard, ticket, yss_code, ysh_code, idcard_no or refused
+	Identity string            `json:"identity,omitempty"`
+	Ticket   hallsync.TicketID `json:"ticket,omitempty"`
+	Actions  []string          `json:"actions"`
+	Code     string            `json:"code,omitempty"`   // of refused: why
+	Detail   string            `json:"detail,omitempty"` // of refused: the sentence for people
+}
+
+// Term is how long an identity or an event counts.
+const Term = 2 * time.Minute
+
+// maxIdentities bounds the identities that wait to be used.
+const maxIdentities = 1024
+
+// Desk keeps the events and identities of all places. It is safe for concurrent use.
+type Desk struct {
+	mu         sync.Mutex
+	n          uint64
+	last       map[string]stamped
+	watchers   map[string]map[chan struct{}]struct{}
+	identities map[string]*identity
+}
+
+type stamped struct {
+	Event
+	at time.Time
+}
+
+type identity struct {
+	place    string
+	proof    hallsync.Proof
+	at       time.Time
+	reserved bool
+}
+
+// New gives an empty desk. Its counter starts at the time, so that a page from before a restart finds later events new.
+func New() *Desk {
+	return &Desk{
+		n: uint64(time.Now().UnixMilli()), last: map[string]stamped{}, watchers: map[string]map[chan struct{}]struct{}{},
+		identities: map[string]*identity{},
+	}
+}
+
+// Publish tells the page of a place about an event.
+func (d *Desk) Publish(place string, e Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.n++
+	e.N = d.n
+	d.last[place] = stamped{e, time.Now()}
+	for w := range d.watchers[place] {
+		select {
+		case w <- struct{}{}:
+		default: // it knows already
+		}
+	}
+}
+
+// Latest gives the last event of a place that is newer than n and still counts.
+func (d *Desk) Latest(place string, n uint64) (Event, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e, ok := d.last[place]
+	if !ok || e.N <= n || time.Since(e.at) >= Term {
+		return Event{}, false
+	}
+	return e.Event, true
+}
+
+// Now is the counter of the last event of the hall.
+func (d *Desk) Now() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.n
+}
+
+// Watch gives a channel that gets a value after an event at a place; cancel ends it.
+func (d *Desk) Watch(place string) (dirty <-chan struct{}, cancel func()) {
+	w := make(chan struct{}, 1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.watchers[place] == nil {
+		d.watchers[place] = map[chan struct{}]struct{}{}
+	}
+	d.watchers[place][w] = struct{}{}
+	return w, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.watchers[place], w)
+		if len(d.watchers[place]) == 0 {
+			delete(d.watchers, place)
+		}
+	}
+}
+
+// Recognised notes that somebody was recognised at a place and gives the token for it.
+func (d *Desk) Recognised(place string, proof hallsync.Proof) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.identities) >= maxIdentities {
+		d.sweep()
+	}
+	token := rand.Text()
+	d.identities[token] = &identity{place: place, proof: proof, at: time.Now()}
+	return token
+}
+
+// Reserve takes a token for one command. ok is false if it is not known, past its term, of another place, or reserved already.
+// Whoever reserved must Spend or Release it.
+func (d *Desk) Reserve(token, place string) (proof hallsync.Proof, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	id := d.identities[token]
+	if id == nil || id.reserved || id.place != place || time.Since(id.at) >= Term {
+		return "", false
+	}
+	id.reserved = true
+	return id.proof, true
+}
+
+// Spend ends a token: its command has led to a ticket.
+func (d *Desk) Spend(token string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.identities, token)
+}
+
+// Release gives a token back: its command came to nothing.
+func (d *Desk) Release(token string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if id := d.identities[token]; id != nil {
+		id.reserved = false
+	}
+}
+
+// sweep makes room: what is past its term goes, else the oldest that is not reserved.
+func (d *Desk) sweep() {
+	oldest, now := "", time.Now()
+	for token, id := range d.identities {
+		switch {
+		case now.Sub(id.at) >= Term:
+			delete(d.identities, token)
+		case !id.reserved && (oldest == "" || id.at.Before(d.identities[oldest].at)):
+			oldest = token
+		}
+	}
+	if len(d.identities) >= maxIdentities {
+		delete(d.identities, oldest)
+	}
+}

@@ -1,0 +1,122 @@
+package view
+
+import (
+	"slices"
+
+	"halledge/agent/internal/queue"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Hall is the whole hall at one moment of its log: the body of GET /api/v1/hall and of the stream's snapshot.
+type Hall struct {
+	Seq         hallsync.Seq         `json:"seq"`
+	Hall        hallsync.HallID      `json:"hall"`
+	BusinessDay string               `json:"business_day"`
+	Queues      []Queue              `json:"queues"`
+	Windows     []Window             `json:"windows"`
+	Calls       []Call               `json:"calls"`  // newest first
+	Missed      []string             `json:"missed"` // newest first
+	Health      []hallsync.Condition `json:"health"`
+	Console     *Console             `json:"console,omitempty"`
+}
+
+// Console is what a window's page shows beside the window itself.
+type Console struct {
+	Window  hallsync.WindowID `json:"window"`
+	Waiting int               `json:"waiting"` // people this window could call
+	Held    []Ticket          `json:"held"`    // held here, the latest last
+	Passed  []Ticket          `json:"passed"`  // of this window's queues, newest first
+}
+
+// Bounds of what is shown.
+const (
+	maxCalls  = 32
+	maxMissed = 30
+	maxPassed = 12
+)
+
+// Reader says who looks: what is left out depends on it.
+type Reader struct {
+	Staff   bool                // may know who works where
+	Windows []hallsync.WindowID // only these windows and their calls; empty: all
+	Console hallsync.WindowID   // the window whose console this is; empty: none
+}
+
+func (r Reader) sees(id hallsync.WindowID) bool {
+	return len(r.Windows) == 0 || slices.Contains(r.Windows, id)
+}
+
+// HallOf shows a state to a reader. Health is left empty: it is not part of the log.
+func HallOf(s *queue.State, seq hallsync.Seq, hall hallsync.HallID, r Reader) Hall {
+	v := Hall{
+		Seq: seq, Hall: hall, BusinessDay: s.Day(),
+		Queues: []Queue{}, Windows: []Window{}, Calls: []Call{}, Missed: []string{}, Health: []hallsync.Condition{},
+	}
+	for _, q := range s.Plan().Queues {
+		if r.seesQueue(s.Plan(), q.ID) {
+			v.Queues = append(v.Queues, QueueOf(s, q))
+		}
+	}
+	for i := range s.Plan().Windows {
+		id := s.Plan().Windows[i].ID
+		if w, ok := WindowOf(s, id, r.Staff); ok && r.sees(id) {
+			v.Windows = append(v.Windows, w)
+		}
+	}
+	for _, c := range s.Calls(maxCalls) {
+		if r.sees(c.Window) {
+			v.Calls = append(v.Calls, Call{Number: c.Number, Window: c.Window, At: stamp(s, c.At), Times: c.Times})
+		}
+	}
+	missed := s.Missed(maxMissed)
+	for _, t := range missed {
+		if r.sees(t.Window) {
+			v.Missed = append(v.Missed, t.Number)
+		}
+	}
+	if r.Console != "" {
+		v.Console = consoleOf(s, r.Console, missed)
+	}
+	return v
+}
+
+// seesQueue reports whether one of the reader's windows serves a queue.
+func (r Reader) seesQueue(p *queue.Plan, id hallsync.QueueID) bool {
+	if len(r.Windows) == 0 {
+		return true
+	}
+	for i := range p.Windows {
+		if r.sees(p.Windows[i].ID) && slices.Contains(p.Windows[i].Queues, id) {
+			return true
+		}
+	}
+	return false
+}
+
+func consoleOf(s *queue.State, id hallsync.WindowID, missed []queue.Ticket) *Console {
+	w, ok := s.Window(id)
+	if !ok {
+		return nil
+	}
+	c := &Console{Window: id, Held: []Ticket{}, Passed: []Ticket{}}
+	var queues []hallsync.QueueID
+	for i := range s.Plan().Windows {
+		if p := &s.Plan().Windows[i]; p.ID == id {
+			queues = p.Queues
+		}
+	}
+	for _, q := range queues {
+		c.Waiting += s.Waiting(q)
+	}
+	for _, held := range w.Held {
+		if t := TicketByID(s, held); t != nil {
+			c.Held = append(c.Held, *t)
+		}
+	}
+	for _, t := range missed {
+		if slices.Contains(queues, t.Queue) && len(c.Passed) < maxPassed {
+			c.Passed = append(c.Passed, TicketOf(s, t))
+		}
+	}
+	return c
+}
