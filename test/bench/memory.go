@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"halledge/test/demo"
+)
+
+// memory is what the kernel says a process holds, in KiB: now and at most.
+type memory struct{ now, most int }
+
+func memoryOf(pid int) (m memory, err error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return m, err
+	}
+	for line := range strings.Lines(string(raw)) {
+		key, value, _ := strings.Cut(line, ":")
+		into := map[string]*int{"VmRSS": &m.now, "VmHWM": &m.most}[key]
+		if into == nil {
+			continue
+		}
+		if *into, err = strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB"))); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// addMemory reports a profile's memory. Its limit is the program itself: what it must map to run at all.
+func (b *bench) addMemory(what string, m memory, program int64, targetMB int) {
+	mb := func(kib int) string { return fmt.Sprintf("%.1f MB", float64(kib)*1024/1e6) }
+	b.report.add(row{
+		what:   what,
+		figure: fmt.Sprintf("RSS %s, at most %s", mb(m.now), mb(m.most)),
+		limit:  fmt.Sprintf("program file %.1f MB", float64(program)/1e6),
+		ratio:  fmt.Sprintf("%.1f×", float64(m.now)*1024/float64(program)),
+		target: met(fmt.Sprintf("at most %d MB", targetMB), m.most*1024 <= targetMB*1_000_000),
+	})
+}
+
+func (b *bench) size() (int64, error) {
+	fi, err := os.Stat(b.program)
+	if err != nil {
+		return 0, err
+	}
+	return fi.Size(), nil
+}
+
+// fullMemory uses the demo's hall lightly: somebody takes a slip and is called and served every two seconds, a screen follows, a
+// page asks for the hall.
+func (b *bench) fullMemory(ctx context.Context) error {
+	size, err := b.size()
+	if err != nil {
+		return err
+	}
+	c := newCaller(b.demo, 1)
+	defer c.close()
+	events, stop, err := b.demo.Follow("screen")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	go func() {
+		for range events { // as a screen reads it
+		}
+	}()
+	if _, _, err := c.post(ctx, "staff", "/api/v1/windows/2/open", "{}", http.StatusOK); err != nil {
+		return err
+	}
+	for began := time.Now(); time.Since(began) < b.effort.use; {
+		for _, p := range []struct {
+			role, path, body string
+			want             int
+		}{
+			{"kiosk", "/api/v1/tickets", `{"queue":"C","channel":"kiosk"}`, http.StatusCreated},
+			{"staff", "/api/v1/windows/2/call-next", "{}", http.StatusOK},
+			{"staff", "/api/v1/windows/2/finish", "{}", http.StatusOK},
+		} {
+			if _, _, err := c.post(ctx, p.role, p.path, p.body, p.want); err != nil {
+				return err
+			}
+		}
+		if err := look(b.demo, b.demo.Agent.URL); err != nil {
+			return err
+		}
+		if err := pause(ctx, 2*time.Second); err != nil {
+			return err
+		}
+	}
+	m, err := memoryOf(b.demo.Agent.PID)
+	if err != nil {
+		return err
+	}
+	b.addMemory(fmt.Sprintf("memory, full hall, 2 cameras, after %s", b.effort.use), m, size, 128)
+	return nil
+}
+
+// look reads the hall as a page does.
+func look(d *demo.Demo, base string) error {
+	a, err := d.Do(base, d.Agent.Tokens["staff"], http.MethodGet, "/api/v1/hall", nil, nil)
+	if err == nil && a.Status != http.StatusOK {
+		err = fmt.Errorf("GET /api/v1/hall: %d %s", a.Status, a.Body)
+	}
+	return err
+}
+
+// villageMemory stops the demo's agent and runs one of a village in its place: one camera, one queue, one window, no device.
+func (b *bench) villageMemory(ctx context.Context) error {
+	size, err := b.size()
+	if err != nil {
+		return err
+	}
+	if _, err := b.sim("stop", "agent"); err != nil {
+		return err
+	}
+	path, err := b.villageConfig()
+	if err != nil {
+		return err
+	}
+	m, err := b.village(ctx, path)
+	if err != nil {
+		return err
+	}
+	b.addMemory(fmt.Sprintf("memory, village hall, 1 camera relayed, after %s", b.effort.use), m, size, 48)
+	return nil
+}
+
+// village runs the agent for a while.
+func (b *bench) village(ctx context.Context, config string) (m memory, err error) {
+	var out bytes.Buffer
+	ready := filepath.Join(b.demo.Dir, "village.ready.json")
+	cmd := exec.CommandContext(ctx, b.program, "run", "--config", config, "--ready-file", ready)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 20 * time.Second
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		return m, err
+	}
+	defer func() {
+		err = errors.Join(err, cmd.Cancel(), cmd.Wait())
+		if err != nil {
+			err = fmt.Errorf("%w\n%s", err, out.String())
+		}
+	}()
+	var at struct{ HTTP string }
+	for began := time.Now(); at.HTTP == ""; {
+		if raw, err := os.ReadFile(ready); err == nil {
+			if err := json.Unmarshal(raw, &at); err != nil {
+				return m, err
+			}
+			break
+		}
+		if time.Since(began) > demo.Patience {
+			return m, errors.New("the village's agent is not ready")
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return m, err
+		}
+	}
+	for began := time.Now(); time.Since(began) < b.effort.use; {
+		if err := look(b.demo, "http://"+at.HTTP); err != nil {
+			return m, err
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return m, err
+		}
+	}
+	return memoryOf(cmd.Process.Pid)
+}
+
+// villageConfig writes the demo's two files again with a village in them.
+func (b *bench) villageConfig() (path string, err error) {
+	dir := filepath.Dir(b.demo.Agent.Config)
+	site, err := readYAML(b.demo.Agent.Config)
+	if err != nil {
+		return "", err
+	}
+	plan, err := readYAML(filepath.Join(dir, "hall.yaml"))
+	if err != nil {
+		return "", err
+	}
+	hall, ok := site["hall"].(map[string]any)
+	cameras, ok2 := site["cameras"].([]any)
+	if !ok || !ok2 || len(cameras) == 0 {
+		return "", errors.New("the demo's agent.yaml has no hall or no camera")
+	}
+	hall["profile"] = "village"
+	site["cameras"] = cameras[:1]
+	site["data"], site["plan"] = filepath.Join(dir, "village"), "village-hall.yaml"
+	site["web"] = map[string]any{"listen": "127.0.0.1:0", "tokens": []any{map[string]any{"role": "staff", "secret": "file:secrets/staff.token"}}}
+	delete(site, "devices")
+	village := map[string]any{
+		"schema": plan["schema"], "revision": plan["revision"], "zone": plan["zone"],
+		"queues":  []any{map[string]any{"id": "A", "name": "综合受理"}},
+		"windows": []any{map[string]any{"id": "1", "queues": []any{"A"}}},
+	}
+	path = filepath.Join(dir, "village.yaml")
+	return path, errors.Join(writeYAML(path, site), writeYAML(filepath.Join(dir, "village-hall.yaml"), village))
+}
+
+func readYAML(path string) (m map[string]any, err error) {
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		err = yaml.Unmarshal(raw, &m)
+	}
+	return m, err
+}
+
+func writeYAML(path string, m map[string]any) error {
+	raw, err := yaml.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, raw, 0o600)
+}
