@@ -1,0 +1,229 @@
+// Package pages gives the hall's pages for people: kiosk, window, screen, rating, guide's desk, director's board, operations, and
+// a citizen's own ticket. A page is a shell with its setup; what it shows comes from the interface and its stream. Whoever is not
+// let in gets the same address with a way in.
+package pages
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+
+	"halledge/agent/internal/codes"
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/dist"
+	"halledge/agent/kit/problem"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// Options of New; all are required.
+type Options struct {
+	Site    *config.Site
+	Plan    *config.Plan
+	Door    *access.Door
+	Signer  *codes.Signer
+	Catalog *problem.Catalog
+	Log     *slog.Logger
+}
+
+// Pages answers for the pages. It is safe for concurrent use.
+type Pages struct {
+	opts    Options
+	shells  *template.Template
+	assets  map[string]asset
+	version string
+}
+
+type asset struct {
+	data []byte
+	kind string // media type
+	hash string
+}
+
+// New reads the built pages.
+func New(o Options) (*Pages, error) {
+	p := &Pages{opts: o, assets: map[string]asset{}}
+	all := sha256.New()
+	err := fs.WalkDir(dist.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(dist.FS(), name)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(data)
+		all.Write(sum[:])
+		p.assets[name] = asset{data: data, kind: mime.TypeByExtension(path.Ext(name)), hash: hex.EncodeToString(sum[:6])}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	p.shells, err = template.New("").Funcs(template.FuncMap{"asset": p.address}).ParseFS(templates, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	names, err := json.Marshal([]any{o.Site.Hall, o.Plan.Queues, o.Plan.Windows, o.Plan.Kiosks, o.Plan.Screens})
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	all.Write(names)
+	p.version = hex.EncodeToString(all.Sum(nil)[:6])
+	return p, nil
+}
+
+// Version changes with the pages and with what they were made from, so that a page that has been open for months can tell.
+func (p *Pages) Version() string { return p.version }
+
+// address gives the address of a page's script or style sheet, with its hash, so that it can be cached for ever.
+func (p *Pages) address(page, ending string) (string, error) {
+	name := page + "." + ending
+	a, ok := p.assets[name]
+	if !ok {
+		return "", fmt.Errorf("no asset %s", name)
+	}
+	return "/assets/" + name + "?v=" + a.hash, nil
+}
+
+// Register puts the pages on a mux.
+func (p *Pages) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", p.portal)
+	mux.HandleFunc("GET /kiosk/{id}", p.kiosk)
+	mux.HandleFunc("GET /window/{id}", p.window)
+	mux.HandleFunc("GET /screen/{id}", p.screen)
+	mux.HandleFunc("GET /rate/{id}", p.rate)
+	mux.HandleFunc("GET /desk", p.desk)
+	mux.HandleFunc("GET /board", p.board)
+	mux.HandleFunc("GET /ops", p.ops)
+	mux.HandleFunc("GET /t/{token}", p.ticket)
+	mux.HandleFunc("GET /assets/{file}", p.asset)
+}
+
+// shell is what a page's template is filled from.
+type shell struct {
+	Name    string // of the template, the script and the style sheet
+	Style   string // of another style sheet, for pages without a script
+	Title   string
+	Hall    string
+	Place   string // what the place is called
+	Setup   string // JSON for the script
+	Open    bool   // somebody is let in
+	Staffed bool   // people sign in here; else a device does
+	Refused string // why the token in the address opened nothing
+	Groups  []linkGroup
+}
+
+// show answers with a page. page is the name its cookie goes by, empty for pages without one.
+func (p *Pages) show(w http.ResponseWriter, r *http.Request, page string, s shell, setup map[string]any) {
+	var who access.Who
+	if page != "" {
+		done, refused := p.opts.Door.Enter(w, r, page)
+		if done {
+			return
+		}
+		if refused != "" {
+			s.Refused = p.opts.Catalog.Say(string(refused), nil)
+		}
+		var err error
+		who, err = p.opts.Door.AtPage(r, page)
+		s.Open = err == nil
+	}
+	setup["as"], setup["version"] = page, p.version
+	if s.Open {
+		setup["person"] = who.Name
+	}
+	raw, err := json.Marshal(setup)
+	if err != nil {
+		p.broken(w, s.Name, err)
+		return
+	}
+	s.Hall, s.Setup = p.opts.Site.Hall.Name, string(raw)
+	p.render(w, http.StatusOK, s)
+}
+
+func (p *Pages) render(w http.ResponseWriter, status int, s shell) {
+	var b bytes.Buffer
+	if err := p.shells.ExecuteTemplate(&b, s.Name+".html", s); err != nil {
+		p.broken(w, s.Name, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // a browser that has gone away cannot be told anything
+}
+
+func (p *Pages) broken(w http.ResponseWriter, name string, err error) {
+	p.opts.Log.Error("page not made", "page", name, "error", err)
+	problem.Write(w, p.opts.Catalog.Problem(http.StatusInternalServerError, "internal", nil))
+}
+
+// asset answers for scripts, style sheets and the icon.
+func (p *Pages) asset(w http.ResponseWriter, r *http.Request) {
+	a, ok := p.assets[r.PathValue("file")]
+	if !ok {
+		p.missing(w, r, http.StatusNotFound)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", a.kind)
+	if r.URL.Query().Get("v") == a.hash {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	} else {
+		h.Set("Cache-Control", "no-cache")
+	}
+	_, _ = w.Write(a.data)
+}
+
+// Missing answers for the addresses and methods a mux does not know, as problems, and to browsers as a page.
+func (p *Pages) Missing(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		plain := &discarding{header: http.Header{}, status: http.StatusOK}
+		h.ServeHTTP(plain, r) // the mux's own answer, for its status and Allow
+		if allow := plain.header.Get("Allow"); allow != "" {
+			w.Header().Set("Allow", allow)
+		}
+		p.missing(w, r, plain.status)
+	})
+}
+
+func (p *Pages) missing(w http.ResponseWriter, r *http.Request, status int) {
+	code := problem.Code("not_found")
+	if status == http.StatusMethodNotAllowed {
+		code = "method_not_allowed"
+	}
+	args := map[string]string{"method": r.Method}
+	if strings.HasPrefix(r.URL.Path, "/api/") || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		problem.Write(w, p.opts.Catalog.Problem(status, code, args))
+		return
+	}
+	text, _ := p.opts.Catalog.Text(string(code), args)
+	p.render(w, status, shell{Name: "missing", Style: "plain", Title: text.Title, Hall: p.opts.Site.Hall.Name, Place: text.Detail + text.Advice})
+}
+
+// discarding keeps an answer's status and header, not its text.
+type discarding struct {
+	header http.Header
+	status int
+}
+
+func (d *discarding) Header() http.Header         { return d.header }
+func (d *discarding) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discarding) WriteHeader(status int)      { d.status = status }

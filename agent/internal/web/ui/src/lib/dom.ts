@@ -1,0 +1,78 @@
+// Small helpers for the document. Everything a citizen or the server wrote goes in as text, never as markup.
+
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) {
+    throw new Error('no element #' + id);
+  }
+  return found as T;
+}
+
+/** Makes an element with a class and text, and appends children. */
+export function make(tag: string, className: string, text?: string, children?: HTMLElement[]): HTMLElement {
+  const made = document.createElement(tag);
+  if (className) {
+    made.className = className;
+  }
+  if (text !== undefined) {
+    made.textContent = text;
+  }
+  for (let i = 0; children && i < children.length; i++) {
+    made.appendChild(children[i]);
+  }
+  return made;
+}
+
+/** A button that says what it does; type button, so that it never sends a form. */
+export function button(className: string, text: string, onPress: () => void): HTMLButtonElement {
+  const made = make('button', className, text) as HTMLButtonElement;
+  made.type = 'button';
+  made.addEventListener('click', onPress);
+  return made;
+}
+
+export function text(target: HTMLElement, value: string): void {
+  if (target.textContent !== value) {
+    target.textContent = value;
+  }
+}
+
+export function empty(target: HTMLElement): void {
+  while (target.firstChild) {
+    target.removeChild(target.firstChild);
+  }
+}
+
+export function show(target: HTMLElement, visible: boolean): void {
+  target.hidden = !visible;
+}
+
+export function mark(target: HTMLElement, className: string, on: boolean): void {
+  if (on) {
+    target.classList.add(className);
+  } else {
+    target.classList.remove(className);
+  }
+}
+
+/** Starts an element's animation anew. */
+export function restart(target: HTMLElement, className: string): void {
+  target.classList.remove(className);
+  void target.offsetWidth; // the browser must see it without the class
+  target.classList.add(className);
+}
+
+/** What the server tells this page about itself. */
+export function setup<T>(): T {
+  return JSON.parse(document.body.getAttribute('data-setup') || '{}') as T;
+}
+
+/** A page for fingers: no selecting, no context menu, no dragging. */
+export function touchOnly(): void {
+  const stop = function (e: Event): void {
+    e.preventDefault();
+  };
+  document.addEventListener('contextmenu', stop);
+  document.addEventListener('selectstart', stop);
+  document.addEventListener('dragstart', stop);
+}

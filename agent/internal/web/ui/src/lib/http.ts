@@ -1,0 +1,122 @@
+// Requests to the hall's server. Old browsers have no fetch, so this is XMLHttpRequest.
+
+/** What the server says when it refuses; status 0 means that it was not reached. */
+export interface Problem {
+  status: number;
+  code: string;
+  title: string;
+  detail: string;
+  advice?: string;
+  state?: string;
+}
+
+export interface Request {
+  method: 'GET' | 'POST';
+  path: string;
+  as: string; // the page whose cookie counts
+  token?: string; // instead of a cookie: the token of a ticket
+  body?: unknown;
+  key?: string; // Idempotency-Key
+  timeoutMS?: number;
+}
+
+export type Done<T> = (problem: Problem | null, answer: T | null, sent: XMLHttpRequest) => void;
+
+const unreachable: Problem = {
+  status: 0, code: 'unreachable', title: '连接中断', detail: '暂时连不上大厅服务器。', advice: '正在重试，请稍候。'
+};
+
+export function request<T>(r: Request, done: Done<T>): XMLHttpRequest {
+  const xhr = new XMLHttpRequest();
+  let path = r.path;
+  if (!r.token) {
+    path += (path.indexOf('?') < 0 ? '?' : '&') + 'as=' + encodeURIComponent(r.as);
+  }
+  xhr.open(r.method, path, true);
+  xhr.timeout = r.timeoutMS || 12000;
+  if (r.token) {
+    xhr.setRequestHeader('Authorization', 'Bearer ' + r.token);
+  }
+  if (r.key) {
+    xhr.setRequestHeader('Idempotency-Key', r.key);
+  }
+  if (r.body !== undefined) {
+    xhr.setRequestHeader('Content-Type', 'application/json');
+  }
+  let over = false;
+  const finish = function (problem: Problem | null, answer: T | null): void {
+    if (!over) {
+      over = true;
+      done(problem, answer, xhr);
+    }
+  };
+  xhr.onload = function (): void {
+    const said = parse(xhr.responseText);
+    if (xhr.status >= 200 && xhr.status < 300) {
+      finish(null, said as T);
+      return;
+    }
+    const problem = said as Problem | null;
+    finish(problem && problem.code ? problem : { status: xhr.status, code: 'http_' + xhr.status, title: '出错了', detail: '服务器没有正常答复。' }, null);
+  };
+  xhr.onerror = xhr.ontimeout = function (): void {
+    finish(unreachable, null);
+  };
+  xhr.send(r.body === undefined ? null : JSON.stringify(r.body));
+  return xhr;
+}
+
+function parse(raw: string): unknown {
+  try {
+    return JSON.parse(raw);
+  } catch (_) {
+    return null;
+  }
+}
+
+/**
+ * Sends a command until it is answered: when the server is not reached, or has no time, the same command goes again under the
+ * same key, so that it happens once. It gives up after patienceMS.
+ */
+export function command<T>(r: Request, patienceMS: number, done: Done<T>): void {
+  const key = newKey();
+  const until = Date.now() + patienceMS;
+  const again = function (): void {
+    request<T>({ method: 'POST', path: r.path, as: r.as, token: r.token, body: r.body === undefined ? {} : r.body, key: key, timeoutMS: r.timeoutMS },
+      function (problem, answer, sent): void {
+        const passing = problem && (problem.status === 0 || problem.status === 429 || problem.status === 503 || problem.status === 502);
+        if (passing && Date.now() < until) {
+          window.setTimeout(again, 700);
+          return;
+        }
+        done(problem, answer, sent);
+      });
+  };
+  again();
+}
+
+/** A key that no other command has. */
+export function newKey(): string {
+  const bytes: number[] = [];
+  const c = window.crypto || (window as unknown as { msCrypto: Crypto }).msCrypto;
+  if (c && typeof Uint8Array !== 'undefined') {
+    const drawn = c.getRandomValues(new Uint8Array(16));
+    for (let i = 0; i < drawn.length; i++) {
+      bytes.push(drawn[i]);
+    }
+  } else {
+    for (let i = 0; i < 16; i++) {
+      bytes.push(Math.floor(Math.random() * 256));
+    }
+  }
+  let out = Date.now().toString(36) + '-';
+  for (let i = 0; i < bytes.length; i++) {
+    out += ('0' + bytes[i].toString(16)).slice(-2);
+  }
+  return out;
+}
+
+/** What to tell a person about a problem: the sentence and what to do. */
+export function sentence(p: Problem): string {
+  return (p.detail || p.title) + (p.advice || '');
+}

@@ -1,0 +1,116 @@
+// The hall as it is now: server-sent events where the browser has them, else long polling. Both tell the same.
+
+import { Condition, Hall, Input } from './hall';
+import { request } from './http';
+
+export interface Ears {
+  as: string;
+  query?: string; // further parameters, such as window=1
+  onHall: (hall: Hall) => void;
+  onInput?: (input: Input) => void;
+  onLive: (live: boolean) => void; // false: what is shown may be old
+  onSignedOut: () => void;
+}
+
+/** How long a break may last before what is shown counts as old. */
+const patience = 2500;
+
+export function listen(ears: Ears): void {
+  let hall: Hall | null = null;
+  let lastInput = 0;
+  let doubt: number | undefined;
+
+  const good = function (): void {
+    window.clearTimeout(doubt);
+    doubt = undefined;
+    ears.onLive(true);
+  };
+  const bad = function (): void {
+    if (doubt === undefined) {
+      doubt = window.setTimeout(function (): void {
+        ears.onLive(false);
+      }, patience);
+    }
+  };
+  const take = function (next: Hall): void {
+    hall = next;
+    good();
+    ears.onHall(next);
+  };
+  const takeInput = function (input: Input): void {
+    if (input.n > lastInput && ears.onInput) {
+      lastInput = input.n;
+      ears.onInput(input);
+    }
+  };
+  const query = ears.query ? '&' + ears.query : '';
+
+  const stream = function (): void {
+    const source = new EventSource('/api/v1/stream?as=' + encodeURIComponent(ears.as) + query);
+    const onHall = function (e: Event): void {
+      take(JSON.parse((e as MessageEvent).data as string) as Hall);
+    };
+    source.addEventListener('snapshot', onHall);
+    source.addEventListener('change', onHall);
+    source.addEventListener('health', function (e: Event): void {
+      if (hall) {
+        hall.health = (JSON.parse((e as MessageEvent).data as string) as { health: Condition[] }).health;
+        take(hall);
+      }
+    });
+    source.addEventListener('input', function (e: Event): void {
+      takeInput(JSON.parse((e as MessageEvent).data as string) as Input);
+    });
+    source.onopen = good;
+    source.onerror = function (): void {
+      bad();
+      if (source.readyState === 2) { // the server refused; the browser will not come back by itself
+        source.close();
+        check(stream);
+      }
+    };
+  };
+
+  /** Finds out why the stream was refused, then goes on. */
+  const check = function (next: () => void): void {
+    request<Hall>({ method: 'GET', path: '/api/v1/hall', as: ears.as }, function (problem): void {
+      if (problem && (problem.status === 401 || problem.status === 403)) {
+        ears.onSignedOut();
+        return;
+      }
+      window.setTimeout(next, 3000);
+    });
+  };
+
+  const poll = function (input: string): void {
+    const after = hall ? '&after=' + hall.seq + '&wait=25' : '';
+    request<Hall & { input?: Input; input_n?: number }>(
+      { method: 'GET', path: '/api/v1/hall?input=' + input + after + query, as: ears.as, timeoutMS: 40000 },
+      function (problem, answer): void {
+        if (problem || !answer) {
+          bad();
+          if (problem && (problem.status === 401 || problem.status === 403)) {
+            ears.onSignedOut();
+            return;
+          }
+          window.setTimeout(function (): void {
+            poll(input);
+          }, 3000);
+          return;
+        }
+        take(answer);
+        if (answer.input) {
+          takeInput(answer.input);
+        }
+        window.setTimeout(function (): void {
+          poll(answer.input_n ? '' + answer.input_n : '');
+        }, 100);
+      });
+  };
+
+  if (typeof EventSource === 'undefined') {
+    poll('');
+  } else {
+    stream();
+  }
+}

@@ -1,0 +1,62 @@
+// Questions over a page: a sheet with a title, choices and buttons.
+
+import { button, byId, empty, make, mark, show, text } from './dom';
+
+export interface Named { id: string; name: string; }
+
+/** Shows a question over the page, with its buttons and a way out. */
+export function sheet(title: string, body: HTMLElement[], foot: HTMLButtonElement[]): void {
+  text(byId('sheet-title'), title);
+  const box = byId('sheet-body');
+  empty(box);
+  for (let i = 0; i < body.length; i++) {
+    box.appendChild(body[i]);
+  }
+  const bottom = byId('sheet-foot');
+  empty(bottom);
+  bottom.appendChild(button('btn', '取消 Esc', closeSheet));
+  for (let i = 0; i < foot.length; i++) {
+    bottom.appendChild(foot[i]);
+  }
+  show(byId('cover'), true);
+  const first = (foot[0] || box.getElementsByTagName('button')[0]) as HTMLButtonElement | undefined;
+  if (first) {
+    first.focus();
+  }
+}
+
+export function closeSheet(): void {
+  show(byId('cover'), false);
+}
+
+export function sheetOpen(): boolean {
+  return !byId('cover').hidden;
+}
+
+/** Buttons of which one is chosen. */
+export function choices(list: Named[], chosen: string, onChoose: (id: string) => void): HTMLElement {
+  const box = make('div', 'choices');
+  for (let i = 0; i < list.length; i++) {
+    const b = button('btn' + (list[i].id === chosen ? ' btn-on' : ''), list[i].name, function (): void {
+      const all = box.getElementsByTagName('button');
+      for (let j = 0; j < all.length; j++) {
+        mark(all[j], 'btn-on', all[j] === b);
+      }
+      onChoose(list[i].id);
+    });
+    box.appendChild(b);
+  }
+  return box;
+}
+
+/** Asks for one of a few reasons. */
+export function askReason(title: string, reasons: string[], onReason: (reason: string) => void): void {
+  const list: Named[] = [];
+  for (let i = 0; i < reasons.length; i++) {
+    list.push({ id: reasons[i], name: reasons[i] });
+  }
+  sheet(title, [choices(list, '', function (reason: string): void {
+    closeSheet();
+    onReason(reason);
+  })], []);
+}
