@@ -7,9 +7,12 @@ type By struct {
 	Staff StaffID `json:"staff,omitempty"`
 }
 
-// DayOpened starts a business day (2006-01-02 in the hall's time zone): all number sequences begin at 1.
+// DayOpened starts a business day (2006-01-02 in the hall's time zone): all number sequences begin at 1. After is set on the
+// first day of a log that follows a lost one: that day's numbers begin behind it, and its running number behind a hundred times
+// of it, so that none is given again that may be on somebody's slip.
 type DayOpened struct {
 	BusinessDay string `json:"business_day"`
+	After       int    `json:"after,omitempty"`
 }
 
 // DayClosed ends a business day. The open tickets were closed by TicketClosed facts before it.

@@ -79,7 +79,7 @@ func (h *Hall) turn(ctx context.Context) error {
 		return nil
 	}
 	return h.store.Update(ctx, func(tx *store.Tx) error {
-		res, err := h.decide(tx, queue.TurnDay{}, h.clock())
+		res, err := h.decide(tx, queue.TurnDay{Lost: h.store.FollowsLost()}, h.clock())
 		if err != nil || len(res.Facts) == 0 {
 			return err
 		}

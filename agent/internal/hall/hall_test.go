@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -222,6 +224,42 @@ func TestDayTurnsByItselfAndWritesASnapshot(t *testing.T) {
 	r = open(t, dir, 0)
 	if got := r.dump(t); !bytes.Equal(got, want) {
 		t.Errorf("state after reopening differs\n got %s\nwant %s", got, want)
+	}
+}
+
+// The slips of a lost log are still in people's hands.
+func TestNumbersOfALostLogAreNotGivenAgain(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, 0)
+	if _, err := r.Do(context.Background(), take("before")); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	if err := os.WriteFile(filepath.Join(dir, store.FileName), make([]byte, 1<<16), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	r = open(t, dir, 0)
+	r.stop() // the new file remembers it over a restart
+	r = open(t, dir, 0)
+	for n, want := range []string{"A1001", "A1002"} {
+		facts, err := r.Do(context.Background(), take(fmt.Sprint("t", n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := facts[0].(hallsync.TicketTaken); got.Number != want || got.FlowNo != fmt.Sprint("20260302", 100001+n) {
+			t.Errorf("got %s, flow number %s", got.Number, got.FlowNo)
+		}
+	}
+	want := r.dump(t)
+	r.stop()
+	r = open(t, dir, 0)
+	if got := r.dump(t); !bytes.Equal(got, want) {
+		t.Errorf("state after reopening differs\n got %s\nwant %s", got, want)
+	}
+	r.clock.Add(24 * 3600)
+	facts, err := r.Do(context.Background(), take("next-day"))
+	if err != nil || facts[0].(hallsync.TicketTaken).Number != "A001" {
+		t.Errorf("the next day begins with %v, %v", facts, err)
 	}
 }
 

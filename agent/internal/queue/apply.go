@@ -11,7 +11,7 @@ import (
 func (s *State) Apply(p hallsync.Payload, at time.Time) {
 	switch f := p.(type) {
 	case hallsync.DayOpened:
-		s.openDay(f.BusinessDay)
+		s.openDay(f)
 	case hallsync.TicketTaken:
 		s.applyTaken(f, at)
 	case hallsync.TicketCalled:
@@ -95,8 +95,8 @@ func (s *State) setWindow(id hallsync.WindowID, st hallsync.WindowState, staff h
 	w.State, w.Staff, w.Reason, w.Since = st, staff, reason, at
 }
 
-func (s *State) openDay(day string) {
-	s.day, s.flow = day, 0
+func (s *State) openDay(f hallsync.DayOpened) {
+	s.day, s.after, s.flow = f.BusinessDay, f.After, 100*f.After
 	clear(s.ordinals)
 	clear(s.tickets)
 	clear(s.lines)

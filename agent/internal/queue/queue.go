@@ -66,6 +66,7 @@ func (w *WindowPlan) serves(q hallsync.QueueID) bool {
 type State struct {
 	plan     *Plan
 	day      string // business day, 2006-01-02; empty before the first one
+	after    int    // numbers of the day begin behind this
 	flow     int    // running number of the day
 	turns    uint64 // entries into lines since the log began
 	ordinals map[hallsync.QueueID]int

@@ -12,6 +12,7 @@ import (
 // snapshot is a state on disk. Lines are not stored: they are the waiting tickets in order.
 type snapshot struct {
 	Day      string                       `json:"day"`
+	After    int                          `json:"after,omitempty"`
 	Flow     int                          `json:"flow"`
 	Turns    uint64                       `json:"turns"`
 	Ordinals map[hallsync.QueueID]int     `json:"ordinals"`
@@ -23,7 +24,7 @@ type snapshot struct {
 
 // MarshalJSON writes the state so that Restore gives an equal one. Equal states give equal bytes.
 func (s *State) MarshalJSON() ([]byte, error) {
-	snap := snapshot{Day: s.day, Flow: s.flow, Turns: s.turns, Ordinals: s.ordinals, Calls: s.calls, Services: s.services}
+	snap := snapshot{Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Ordinals: s.ordinals, Calls: s.calls, Services: s.services}
 	for _, t := range s.tickets {
 		snap.Tickets = append(snap.Tickets, t)
 	}
@@ -42,7 +43,7 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
 	s := New(plan)
-	s.day, s.flow, s.turns, s.calls = snap.Day, snap.Flow, snap.Turns, snap.Calls
+	s.day, s.after, s.flow, s.turns, s.calls = snap.Day, snap.After, snap.Flow, snap.Turns, snap.Calls
 	for q, n := range snap.Ordinals {
 		s.ordinals[q] = n
 	}

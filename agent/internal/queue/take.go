@@ -38,7 +38,7 @@ func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	if s.DayOver(now) {
 		return nil, refuse(DayNotOpen)
 	}
-	ordinal := s.ordinals[c.Queue] + 1
+	ordinal := max(s.ordinals[c.Queue], s.after) + 1
 	ahead := s.lines[c.Queue].index(&Ticket{Class: c.Class, Turn: s.turns + 1})
 	return facts(hallsync.TicketTaken{
 		Ticket: c.Ticket, Number: Number(c.Queue, ordinal), Ordinal: ordinal, FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day,
@@ -158,12 +158,16 @@ type Note struct{ Fact hallsync.DeviceChanged }
 
 func (c Note) decide(*State, time.Time) ([]hallsync.Payload, error) { return facts(c.Fact), nil }
 
-// TurnDay closes the business day that is over and opens the new one; it does nothing while the day lasts.
-type TurnDay struct{}
+// TurnDay closes the business day that is over and opens the new one; it does nothing while the day lasts. Lost says that this
+// log follows one that was lost, whose numbers may still be on slips.
+type TurnDay struct{ Lost bool }
 
-func (TurnDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
-	return s.turnDay(now), nil
+func (c TurnDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	return s.turnDay(now, c.Lost), nil
 }
+
+// afterLost is more than a queue gives in a day.
+const afterLost = 1000
 
 // businessDay is the calendar day in the hall's time zone.
 func (s *State) businessDay(now time.Time) string {
@@ -175,9 +179,13 @@ func (s *State) DayOver(now time.Time) bool { return s.businessDay(now) > s.day 
 
 // turnDay gives the facts of a change of day: open tickets are closed, windows too. A clock that jumps back never reopens an
 // earlier day, so no number is given twice.
-func (s *State) turnDay(now time.Time) []hallsync.Payload {
+func (s *State) turnDay(now time.Time, lost bool) []hallsync.Payload {
 	if !s.DayOver(now) {
 		return nil
+	}
+	opened := hallsync.DayOpened{BusinessDay: s.businessDay(now)}
+	if lost && s.day == "" {
+		opened.After = afterLost
 	}
 	var out []hallsync.Payload
 	if s.day != "" {
@@ -193,7 +201,7 @@ func (s *State) turnDay(now time.Time) []hallsync.Payload {
 		}
 		out = append(out, hallsync.DayClosed{BusinessDay: s.day})
 	}
-	return append(out, hallsync.DayOpened{BusinessDay: s.businessDay(now)})
+	return append(out, opened)
 }
 
 func facts(p ...hallsync.Payload) []hallsync.Payload { return p }

@@ -122,6 +122,11 @@ func (s *Store) prepare(tx *bbolt.Tx) error {
 		if err := errors.Join(meta.Put(keyEpoch, []byte(epoch)), meta.Put(keyNext, bytes8(1))); err != nil {
 			return err
 		}
+		if s.reset != "" {
+			if err := meta.Put(keyLost, []byte(s.reset)); err != nil {
+				return err
+			}
+		}
 	}
 	return errors.Join(s.count(tx), meta.Put(keySchema, bytes8(schema)))
 }
@@ -133,6 +138,7 @@ func (s *Store) count(tx *bbolt.Tx) error {
 		return errors.New("no hall's database")
 	}
 	s.epoch, s.next = string(meta.Get(keyEpoch)), hallsync.Seq(number(meta.Get(keyNext)))
+	s.lost = meta.Get(keyLost) != nil
 	return nil
 }
 

@@ -42,6 +42,7 @@ var (
 	keyEpoch    = []byte("epoch")
 	keyNext     = []byte("next_seq")
 	keySnapshot = []byte("snapshot")
+	keyLost     = []byte("follows_lost")
 )
 
 // Code is the stable reason why the store cannot serve.
@@ -88,6 +89,7 @@ type Store struct {
 	epoch string
 	next  hallsync.Seq
 	reset string // where a corrupt file was put aside at Open
+	lost  bool   // this file follows one that was put aside
 
 	trouble error // why the last commit failed
 
@@ -185,6 +187,9 @@ func (s *Store) Next() hallsync.Seq {
 
 // PutAside is the path of the corrupt file Open found, or empty.
 func (s *Store) PutAside() string { return s.reset }
+
+// FollowsLost reports whether this file was begun because the one before it was damaged.
+func (s *Store) FollowsLost() bool { return s.lost }
 
 // Size is the length of the file in bytes.
 func (s *Store) Size() int64 {
