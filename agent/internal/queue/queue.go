@@ -155,11 +155,15 @@ type Call struct {
 	Times  int               `json:"times"`
 }
 
-// Calls gives the latest calls, at most n, newest first, each ticket and window once.
+// Calls gives the latest calls, at most n, newest first, each ticket once. A ticket that is waited for no longer (passed, given up,
+// back in line) is not among them: nobody should walk to a window for it.
 func (s *State) Calls(n int) []Call {
 	out := make([]Call, 0, n)
 	for i := len(s.calls) - 1; i >= 0 && len(out) < n; i-- {
-		out = append(out, s.calls[i])
+		t := s.tickets[s.calls[i].Ticket]
+		if t != nil && (t.State == hallsync.Called || t.State == hallsync.Serving || t.State == hallsync.Held || t.State == hallsync.Done) {
+			out = append(out, s.calls[i])
+		}
 	}
 	return out
 }

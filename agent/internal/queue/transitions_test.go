@@ -376,3 +376,18 @@ func TestWaitNeedsSamplesAndAnOpenWindow(t *testing.T) {
 		t.Errorf("with no window open the wait is %+v", got)
 	}
 }
+
+func TestCallsLeaveOutWhoIsNotWaitedFor(t *testing.T) {
+	b := into(t, hallsync.Called)
+	if got := b.s.Calls(5); len(got) != 1 || got[0].Number != "A001" {
+		t.Fatalf("calls %+v", got)
+	}
+	b.must(queue.Pass{Window: "1"})
+	if got := b.s.Calls(5); len(got) != 0 {
+		t.Errorf("a passed ticket is still called: %+v", got)
+	}
+	b.must(queue.CallTicket{Window: "1", Ticket: "t"})
+	if got := b.s.Calls(5); len(got) != 1 {
+		t.Errorf("a ticket called again is not shown: %+v", got)
+	}
+}

@@ -1,0 +1,88 @@
+package queue_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"halledge/agent/internal/queue"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// busyDay is a hall in the afternoon: 5,000 tickets were taken, 500 wait, every fiftieth was passed.
+func busyDay(b *testing.B) (*queue.State, time.Time) {
+	b.Helper()
+	s, now := queue.New(plan()), start
+	do := func(c queue.Command) {
+		facts, err := s.Decide(c, now)
+		if err != nil {
+			b.Fatalf("%T: %v", c, err)
+		}
+		for _, f := range facts {
+			s.Apply(f, now)
+		}
+	}
+	do(queue.TurnDay{})
+	do(queue.Open{Window: "1"})
+	for n := range 5000 {
+		now = now.Add(5 * time.Second)
+		do(queue.Take{Ticket: hallsync.TicketID(fmt.Sprintf("01J%023d", n)), Queue: "A", Channel: hallsync.AtKiosk})
+		switch {
+		case n < 500:
+		case n%50 == 0:
+			do(queue.CallNext{Window: "1"})
+			do(queue.Pass{Window: "1"})
+		default:
+			do(queue.CallNext{Window: "1"})
+		}
+	}
+	return s, now
+}
+
+func BenchmarkTakeOnABusyDay(b *testing.B) {
+	s, now := busyDay(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Decide(queue.Take{Ticket: "x", Queue: "A", Channel: hallsync.AtKiosk}, now); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCallNextOnABusyDay(b *testing.B) {
+	s, now := busyDay(b)
+	now = now.Add(time.Minute)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Decide(queue.CallNext{Window: "1"}, now); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkMissed is what each screen costs at each change.
+func BenchmarkMissed(b *testing.B) {
+	s, _ := busyDay(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(s.Missed(30)) != 30 {
+			b.Fatal("nobody was missed")
+		}
+	}
+}
+
+// BenchmarkCopy is what a failed commit costs.
+func BenchmarkCopy(b *testing.B) {
+	s, _ := busyDay(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		raw, err := json.Marshal(s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := queue.Restore(plan(), raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
