@@ -34,6 +34,7 @@ type cloud struct {
 	mu      sync.Mutex
 	facts   map[hallsync.Seq]string
 	copies  int  // facts received again
+	differ  bool // facts may come with other bytes
 	missed  int  // facts that came while deaf
 	deaf    bool // stores nothing and answers nothing
 	report  hallsync.Report
@@ -108,7 +109,7 @@ func (c *cloud) events(raw []byte) {
 		}
 		if have, twice := c.facts[e.Seq]; twice {
 			c.copies++
-			if have != string(raw) {
+			if have != string(raw) && !c.differ {
 				c.t.Errorf("fact %d came with other bytes", e.Seq)
 			}
 		}

@@ -76,14 +76,17 @@ func (s *sender) greet(ctx context.Context) error {
 	}
 }
 
-// begin takes over the cloud's cursor.
+// begin finds where to go on: behind what both sides know of. A cloud that lost its database has less than this log knows of. A
+// cloud that has more may have it from this log before the box was set back to an older copy: everything behind our own cursor
+// is sent again, and the cloud tells by its bytes whether it is the same.
 func (s *sender) begin(ctx context.Context, a hallsync.Ack, first hallsync.Seq) error {
 	if a.EpochStale {
 		s.u.update(func(st *Status) { st.Stale = true })
 		return errors.New("uplink: the cloud knows this log further than it is here")
 	}
-	have := min(a.UpTo, s.u.opts.Store.Next()-1)
-	if before := s.u.Status().Acked; have < before {
+	before := s.u.Status().Acked
+	have := min(a.UpTo, before)
+	if have < before {
 		s.u.opts.Log.Warn("cloud is behind, sending again", "cloud", have, "acked", before, "first_held", first)
 	}
 	s.sent = max(have, first-1)

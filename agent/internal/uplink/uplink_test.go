@@ -174,3 +174,15 @@ func TestHoleIsFilledOnRequest(t *testing.T) {
 	b.write(5)
 	c.until("the hole filled", func() bool { return c.contiguous() == 30 })
 }
+
+// A box that was set back to an older copy of its disk has written other facts under numbers the cloud knows.
+func TestFactsUnderKnownNumbersAreSentAgain(t *testing.T) {
+	c := newCloud(t)
+	for seq := hallsync.Seq(1); seq <= 8; seq++ {
+		c.facts[seq] = "of the life before"
+	}
+	c.differ = true
+	b := newBox(t, "tcp://"+c.addr)
+	b.write(10)
+	c.until("all facts again", func() bool { return c.copies >= 8 && c.contiguous() == 10 })
+}
