@@ -117,13 +117,19 @@ func (h *Hall) Watch() (dirty <-chan struct{}, cancel func()) {
 	}
 }
 
-// Run turns the business day when it is over, even if nobody comes. It returns when ctx ends.
+// Run brings the hall in line with its plan, and turns the business day when it is over, even if nobody comes. It returns when
+// ctx ends.
 func (h *Hall) Run(ctx context.Context) error {
 	tick := time.NewTicker(30 * time.Second)
 	defer tick.Stop()
-	for {
-		if err := h.turn(ctx); err != nil && ctx.Err() == nil {
-			h.log.Error("business day not turned", "error", err)
+	for fits := false; ; {
+		err := h.turn(ctx)
+		if err == nil && !fits {
+			_, err = h.Do(ctx, queue.FitPlan{})
+			fits = err == nil
+		}
+		if err != nil && ctx.Err() == nil {
+			h.log.Error("business day or plan not brought in line", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -39,6 +39,11 @@ func plan() *queue.Plan {
 
 func open(t *testing.T, dir string, maxBytes int64) *rig {
 	t.Helper()
+	return openUnder(t, dir, maxBytes, plan())
+}
+
+func openUnder(t *testing.T, dir string, maxBytes int64, plan *queue.Plan) *rig {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	r := &rig{clock: &atomic.Int64{}}
 	r.clock.Store(time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC).Unix())
@@ -50,7 +55,7 @@ func open(t *testing.T, dir string, maxBytes int64) *rig {
 		t.Fatal(err)
 	}
 	r.st = st
-	r.Hall, err = hall.New(st, plan(), quiet, now)
+	r.Hall, err = hall.New(st, plan, quiet, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,6 +266,33 @@ func TestNumbersOfALostLogAreNotGivenAgain(t *testing.T) {
 	if err != nil || facts[0].(hallsync.TicketTaken).Number != "A001" {
 		t.Errorf("the next day begins with %v, %v", facts, err)
 	}
+}
+
+func TestWindowThatIsGoneAfterARestartGivesItsTicketBack(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, 0)
+	for _, c := range []queue.Command{take("t"), queue.Open{Window: "1"}, queue.CallNext{Window: "1"}} {
+		if _, err := r.Do(context.Background(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.stop()
+	other := plan()
+	other.Windows[0].ID = "2"
+	r = openUnder(t, dir, 0, other)
+	dirty, cancel := r.Watch()
+	defer cancel()
+	ctx, end := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- r.Run(ctx) }()
+	<-dirty
+	end()
+	<-ran
+	r.Read(func(s *queue.State, _ hallsync.Seq) {
+		if tk, _ := s.Ticket("t"); tk.State != hallsync.Waiting || s.Waiting("A") != 1 {
+			t.Errorf("the ticket is %s, %d wait", tk.State, s.Waiting("A"))
+		}
+	})
 }
 
 func TestReadersSeeOnlyWhatIsStored(t *testing.T) {

@@ -29,9 +29,11 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.onTicket(f.Ticket, func(t *Ticket) {
 			s.leave(t, at)
 			t.State, t.PassedAt = hallsync.Passed, at
+			s.passed = append(s.passed, t)
 		})
 	case hallsync.TicketRequeued:
 		s.onTicket(f.Ticket, func(t *Ticket) {
+			s.leave(t, at)
 			s.turns++
 			t.Turn, t.Front = s.turns, false
 			s.enter(t)
@@ -102,7 +104,7 @@ func (s *State) openDay(f hallsync.DayOpened) {
 	clear(s.lines)
 	clear(s.slips)
 	clear(s.failed)
-	s.calls = nil
+	s.calls, s.passed = nil, nil
 	for _, w := range s.windows {
 		w.Ticket, w.Last, w.Held = "", "", nil
 	}
@@ -154,6 +156,7 @@ func (s *State) applyTransferred(t *Ticket, f hallsync.TicketTransferred, at tim
 }
 
 func (s *State) applyReopened(t *Ticket, f hallsync.TicketReopened, at time.Time) {
+	s.leave(t, at)
 	switch f.To {
 	case hallsync.Waiting:
 		s.enter(t)
@@ -201,7 +204,7 @@ func (s *State) enter(t *Ticket) {
 	s.lines[t.Queue] = s.lines[t.Queue].insert(t)
 }
 
-// leave takes a ticket out of wherever it is: line, window or the window's held tickets.
+// leave takes a ticket out of wherever it is: line, window, the window's held tickets or those that were passed.
 func (s *State) leave(t *Ticket, at time.Time) {
 	switch t.State {
 	case hallsync.Waiting:
@@ -215,6 +218,8 @@ func (s *State) leave(t *Ticket, at time.Time) {
 			w.Held = slices.DeleteFunc(w.Held, func(id hallsync.TicketID) bool { return id == t.ID })
 			w.Last = t.ID
 		}
+	case hallsync.Passed:
+		s.passed = slices.DeleteFunc(s.passed, func(p *Ticket) bool { return p == t })
 	}
 }
 

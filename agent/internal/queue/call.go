@@ -86,7 +86,7 @@ func (s *State) next(id hallsync.WindowID) (first, second *Ticket) {
 	p := s.plan.window(id)
 	for q, l := range s.lines {
 		for _, t := range l {
-			if !callable(p, q, t) {
+			if !s.callable(p, q, t) {
 				continue
 			}
 			switch {
@@ -104,12 +104,13 @@ func (s *State) next(id hallsync.WindowID) (first, second *Ticket) {
 	return first, second
 }
 
-// callable reports whether a window may call a ticket by call-next: it serves the queue, or the ticket was sent to it.
-func callable(p *WindowPlan, q hallsync.QueueID, t *Ticket) bool {
+// callable reports whether a window may call a ticket by call-next: it serves the queue, or the ticket was sent to it. People
+// in a queue that the plan no longer has are everybody's.
+func (s *State) callable(p *WindowPlan, q hallsync.QueueID, t *Ticket) bool {
 	if t.Target != "" {
 		return t.Target == p.ID
 	}
-	return p.serves(q)
+	return p.serves(q) || s.plan.queue(q) == nil
 }
 
 func explain(first, second *Ticket, now time.Time) hallsync.Why {
@@ -167,7 +168,7 @@ func (c CallTicket) decide(s *State, now time.Time) ([]hallsync.Payload, error) 
 			return nil, refuseTicket(ReasonRequired, t)
 		}
 	}
-	if !callable(s.plan.window(w.ID), t.Queue, t) {
+	if !s.callable(s.plan.window(w.ID), t.Queue, t) {
 		return nil, refuseTicket(WindowNotEntitled, t)
 	}
 	why := hallsync.Why{Rule: RuleDesignated, WaitedS: seconds(now.Sub(t.TakenAt))}

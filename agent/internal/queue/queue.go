@@ -76,6 +76,7 @@ type State struct {
 	calls    []Call                        // newest last
 	slips    map[hallsync.TicketID]*Ticket // tickets whose slip waits for a printer
 	failed   map[hallsync.TicketID]*Ticket // tickets whose last slip did not come out
+	passed   []*Ticket                     // newest last
 	services map[hallsync.QueueID][]int64  // seconds of the last services, newest last
 }
 
@@ -170,53 +171,24 @@ func (s *State) Calls(n int) []Call {
 
 // Missed gives the tickets that are passed now, at most n, newest first.
 func (s *State) Missed(n int) []Ticket {
-	return s.newest(n, func(t *Ticket) bool { return t.State == hallsync.Passed }, func(t *Ticket) time.Time { return t.PassedAt })
+	out := make([]Ticket, 0, min(n, len(s.passed)))
+	for i := len(s.passed) - 1; i >= 0 && len(out) < n; i-- {
+		out = append(out, *s.passed[i])
+	}
+	return out
 }
 
 // Tickets gives copies of all the day's tickets in the order they were taken.
 func (s *State) Tickets() []Ticket {
-	out := make([]Ticket, 0, len(s.tickets))
-	for _, t := range s.tickets {
-		out = append(out, *t)
-	}
-	sortTickets(out, func(a, b *Ticket) bool { return a.FlowNo < b.FlowNo })
-	return out
-}
-
-func (s *State) newest(n int, want func(*Ticket) bool, at func(*Ticket) time.Time) []Ticket {
-	var out []Ticket
-	for _, t := range s.tickets {
-		if want(t) {
-			out = append(out, *t)
-		}
-	}
-	sortTickets(out, func(a, b *Ticket) bool {
-		if ta, tb := at(a), at(b); !ta.Equal(tb) {
-			return ta.After(tb)
-		}
-		return a.FlowNo > b.FlowNo
-	})
-	return out[:min(n, len(out))]
+	return inOrder(s.tickets, func(*Ticket) bool { return true })
 }
 
 // FailedSlips gives the open tickets whose last slip did not come out, in the order they were taken.
 func (s *State) FailedSlips() []Ticket {
-	var out []Ticket
-	for _, t := range s.failed {
-		if t.State.Open() {
-			out = append(out, *t)
-		}
-	}
-	sortTickets(out, func(a, b *Ticket) bool { return a.FlowNo < b.FlowNo })
-	return out
+	return inOrder(s.failed, func(t *Ticket) bool { return t.State.Open() })
 }
 
 // Slips gives the tickets whose slip waits for a printer, in the order they were taken.
 func (s *State) Slips() []Ticket {
-	out := make([]Ticket, 0, len(s.slips))
-	for _, t := range s.slips {
-		out = append(out, *t)
-	}
-	sortTickets(out, func(a, b *Ticket) bool { return a.FlowNo < b.FlowNo })
-	return out
+	return inOrder(s.slips, func(*Ticket) bool { return true })
 }

@@ -9,7 +9,7 @@ import (
 // Code is the stable reason of a refusal; messages/zh-CN.yaml has a sentence for each.
 type Code string
 
-// The refusals, in the order in which they are checked.
+// The refusals: what is not there, what is wrong with the command itself, the window, and at last the ticket.
 const (
 	UnknownQueue      Code = "unknown_queue"
 	UnknownWindow     Code = "unknown_window"

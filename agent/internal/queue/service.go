@@ -71,6 +71,8 @@ func (c Transfer) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 		return nil, refuse(TargetRequired)
 	}
 	switch {
+	case s.plan.window(c.Window) == nil:
+		return nil, refuseWindow(UnknownWindow, c.Window)
 	case c.ToQueue == "" && c.ToWindow == "":
 		return nil, refuse(TargetRequired)
 	case c.ToQueue != "" && s.plan.queue(c.ToQueue) == nil:
@@ -114,18 +116,20 @@ type Resume struct {
 }
 
 func (c Resume) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
-	if w, ok := s.Window(c.Window); ok && c.Ticket == "" && w.State != hallsync.WindowClosed {
-		if len(w.Held) == 0 {
-			return nil, refuseWindow(NoTicket, w.ID)
-		}
+	w, err := s.known(c.Window, c.Ticket)
+	switch {
+	case err != nil:
+		return nil, err
+	case w.Ticket != "":
+		return nil, refuseWindow(WindowBusy, w.ID)
+	case c.Ticket == "" && len(w.Held) == 0:
+		return nil, refuseWindow(NoTicket, w.ID)
+	case c.Ticket == "":
 		c.Ticket = w.Held[len(w.Held)-1]
 	}
 	w, t, err := s.find(c.Window, c.Ticket, hallsync.Held)
 	if err != nil {
 		return nil, err
-	}
-	if w.Ticket != "" {
-		return nil, refuseWindow(WindowBusy, w.ID)
 	}
 	return append(w.wake(c.By), hallsync.TicketResumed{Ticket: t.ID, Window: w.ID, By: c.By}), nil
 }
@@ -158,11 +162,15 @@ type Reopen struct {
 }
 
 func (c Reopen) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
-	if w, ok := s.Window(c.Window); ok && c.Ticket == "" && w.State != hallsync.WindowClosed {
+	w, err := s.known(c.Window, c.Ticket)
+	if err != nil {
+		return nil, err
+	}
+	if c.Ticket == "" {
 		c.Ticket = w.Last
-		if c.Ticket == "" {
-			return nil, refuseWindow(NoTicket, w.ID)
-		}
+	}
+	if t := s.tickets[c.Ticket]; t != nil && w.Ticket != "" && (t.State == hallsync.Done || t.State == hallsync.Passed) {
+		return nil, refuseWindow(WindowBusy, w.ID)
 	}
 	w, t, err := s.find(c.Window, c.Ticket, hallsync.Done, hallsync.Abandoned, hallsync.Passed)
 	if err != nil {
@@ -180,9 +188,6 @@ func (c Reopen) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 		to = hallsync.Serving
 	case hallsync.Passed:
 		to = hallsync.Called
-	}
-	if to != hallsync.Waiting && w.Ticket != "" {
-		return nil, refuseWindow(WindowBusy, w.ID)
 	}
 	out := facts(hallsync.TicketReopened{Ticket: t.ID, Window: w.ID, From: t.State, To: to, Reason: c.Reason, By: c.By})
 	if to != hallsync.Waiting {

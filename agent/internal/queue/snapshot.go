@@ -60,10 +60,14 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 			continue
 		}
 		s.tickets[t.ID] = t
-		if t.State == hallsync.Waiting {
+		switch t.State {
+		case hallsync.Waiting:
 			s.enter(t)
+		case hallsync.Passed:
+			s.passed = append(s.passed, t)
 		}
 		s.setSlip(t, t.Print)
 	}
+	slices.SortStableFunc(s.passed, func(a, b *Ticket) int { return a.PassedAt.Compare(b.PassedAt) })
 	return s, nil
 }

@@ -7,7 +7,7 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-// Take gives a number. The caller draws Ticket (a ULID) so that the command can be repeated.
+// Take gives a number. The caller draws Ticket, a ULID; a second number under the same one is refused.
 type Take struct {
 	Ticket  hallsync.TicketID
 	Queue   hallsync.QueueID
@@ -34,6 +34,9 @@ func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	}
 	if c.Proof == "" {
 		c.Proof = hallsync.ProofNone
+	}
+	if t := s.tickets[c.Ticket]; t != nil {
+		return nil, refuseTicket(TicketState, t)
 	}
 	if s.DayOver(now) {
 		return nil, refuse(DayNotOpen)

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"halledge/firmware-protocols/hallsync"
@@ -39,16 +40,20 @@ type Ticket struct {
 	Reprints int                 `json:"reprints,omitempty"`
 }
 
-func sortTickets(ts []Ticket, less func(a, b *Ticket) bool) {
-	slices.SortFunc(ts, func(a, b Ticket) int {
-		switch {
-		case less(&a, &b):
-			return -1
-		case less(&b, &a):
-			return 1
+// inOrder gives copies of the tickets one wants, in the order they were taken.
+func inOrder(all map[hallsync.TicketID]*Ticket, want func(*Ticket) bool) []Ticket {
+	some := make([]*Ticket, 0, len(all))
+	for _, t := range all {
+		if want(t) {
+			some = append(some, t)
 		}
-		return 0
-	})
+	}
+	slices.SortFunc(some, func(a, b *Ticket) int { return strings.Compare(a.FlowNo, b.FlowNo) })
+	out := make([]Ticket, len(some))
+	for i, t := range some {
+		out[i] = *t
+	}
+	return out
 }
 
 // line is the waiting tickets of one queue in order of service.

@@ -118,15 +118,20 @@ func (s *State) subject(w Window, id hallsync.TicketID) (*Ticket, error) {
 	return t, nil
 }
 
-// find checks a window command in the order of the contract: unknown window, unknown ticket, closed window, then the ticket.
-func (s *State) find(window hallsync.WindowID, ticket hallsync.TicketID, states ...hallsync.TicketState) (Window, *Ticket, error) {
+// known checks what comes first in the contract: unknown window, unknown ticket, closed window.
+func (s *State) known(window hallsync.WindowID, ticket hallsync.TicketID) (Window, error) {
 	if _, ok := s.Window(window); !ok {
-		return Window{}, nil, refuseWindow(UnknownWindow, window)
+		return Window{}, refuseWindow(UnknownWindow, window)
 	}
 	if ticket != "" && s.tickets[ticket] == nil {
-		return Window{}, nil, refuse(UnknownTicket)
+		return Window{}, refuse(UnknownTicket)
 	}
-	w, err := s.openWindow(window)
+	return s.openWindow(window)
+}
+
+// find checks a window command in the order of the contract: what known checks, then the ticket.
+func (s *State) find(window hallsync.WindowID, ticket hallsync.TicketID, states ...hallsync.TicketState) (Window, *Ticket, error) {
+	w, err := s.known(window, ticket)
 	if err != nil {
 		return Window{}, nil, err
 	}
