@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/net/netutil"
 
 	"halledge/agent/internal/codes"
 	"halledge/agent/internal/config"
@@ -49,7 +50,6 @@ type Server struct {
 	api    *api.API
 	listen net.Listener
 	http   *http.Server
-	stop   context.CancelFunc // ends the streams
 }
 
 // Limits of a connection. Streams set their own, longer ones.
@@ -60,6 +60,7 @@ const (
 	idleTime   = 2 * time.Minute
 	stopTime   = 5 * time.Second
 	maxHeader  = 16 << 10
+	maxConns   = 1024
 )
 
 // New prepares the server and opens its port, so that Addr is known. Run serves.
@@ -95,12 +96,10 @@ func New(d Deps) (*Server, error) {
 	if s.listen, err = net.Listen("tcp", d.Site.Web.Listen); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stop = cancel
+	s.listen = netutil.LimitListener(s.listen, maxConns)
 	s.http = &http.Server{
 		Handler: deadlines(door.Wrap(measured)), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    slog.NewLogLogger(d.Log.With("part", "http").Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(d.Log.With("part", "http").Handler(), slog.LevelDebug),
 	}
 	return s, nil
 }
@@ -115,11 +114,11 @@ func (s *Server) Run(ctx context.Context) error {
 	s.deps.Log.Info("serving pages", "address", s.Addr().String())
 	select {
 	case err := <-served:
-		s.stop()
+		s.api.Close()
 		return fmt.Errorf("web: %w", err)
 	case <-ctx.Done():
 	}
-	s.stop()
+	s.api.Close()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	if err := s.http.Shutdown(grace); err != nil {

@@ -77,7 +77,7 @@ func (d *Door) SignOut(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Door) locked(w http.ResponseWriter, rest time.Duration) {
-	s := int(rest/time.Second) + 1
+	s := int((rest + time.Second - 1) / time.Second)
 	w.Header().Set("Retry-After", strconv.Itoa(s))
 	d.problem(w, http.StatusTooManyRequests, PINLocked, map[string]string{"minutes": strconv.Itoa((s + 59) / 60)})
 }

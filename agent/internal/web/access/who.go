@@ -126,7 +126,10 @@ func opens(r Role, id, page string) (as string, ok bool) {
 	case Staff:
 		return id, true
 	case Kiosk:
-		return at, kind == "kiosk" && (id == "" || id == at) || kind == "rate"
+		if kind == "rate" { // a tablet is no kiosk, but it is let in like one
+			return page, true
+		}
+		return at, kind == "kiosk" && (id == "" || id == at)
 	case Screen:
 		return at, kind == "screen" && (id == "" || id == at)
 	case Ops:

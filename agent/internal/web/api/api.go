@@ -64,6 +64,8 @@ type API struct {
 	zone    *time.Location
 	looking chan struct{} // bounds the pictures looked at together
 	streams chan struct{} // bounds the readers of the stream
+	closing chan struct{} // closed when readers that wait should go
+	close   sync.Once
 
 	mu     sync.Mutex
 	flight map[store.AnswerKey]chan struct{} // requests under way outside the store's writer
@@ -82,9 +84,12 @@ func New(o Options) *API {
 	return &API{
 		opts: o, hall: hallsync.HallID(o.Site.Hall.Code), zone: zone,
 		looking: make(chan struct{}, maxLooking), streams: make(chan struct{}, maxStreams),
-		flight: map[store.AnswerKey]chan struct{}{},
+		closing: make(chan struct{}), flight: map[store.AnswerKey]chan struct{}{},
 	}
 }
+
+// Close ends the streams and the polls that wait; other requests go on.
+func (a *API) Close() { a.close.Do(func() { close(a.closing) }) }
 
 // Register puts the routes on a mux.
 func (a *API) Register(mux *http.ServeMux) {

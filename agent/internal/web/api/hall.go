@@ -58,7 +58,9 @@ func (a *API) kioskHealth(who access.Who) []hallsync.Condition {
 		printer = a.opts.Plan.Kiosks[i].PrinterName()
 	}
 	var out []hallsync.Condition
+	found := false
 	for _, d := range a.opts.Devices.Statuses() {
+		found = found || d.Name == printer
 		if d.Code == "" || d.Name != printer && !strings.HasPrefix(d.Name, place+".") {
 			continue
 		}
@@ -70,6 +72,10 @@ func (a *API) kioskHealth(who access.Who) []hallsync.Condition {
 		out = append(out, hallsync.Condition{
 			Code: "device_" + d.Code, Subject: d.Name, Severity: severity, Title: text.Title, Since: d.Since.In(a.zone),
 		})
+	}
+	if !found {
+		text, _ := a.opts.Catalog.Text(string(printerMissing), nil)
+		out = append(out, hallsync.Condition{Code: string(printerMissing), Subject: printer, Severity: "error", Title: text.Title})
 	}
 	return out
 }
@@ -137,7 +143,10 @@ func (p *poller) wait(ctx context.Context, before polled) polled {
 			return now
 		}
 		select {
-		case <-wake:
+		case _, more := <-wake:
+			if !more {
+				return now
+			}
 		case <-ctx.Done():
 			return now
 		}
@@ -153,7 +162,8 @@ func waitOf(text string) time.Duration {
 }
 
 // wake gives a channel that has a value when a reader at a place should look again: after a change of the hall, of a device, of
-// what is shown at the place, and now and then for its health. stop ends it and waits for that.
+// what is shown at the place, and now and then for its health. It is closed when the interface closes. stop ends it and waits
+// for that.
 func (a *API) wake(ctx context.Context, place string) (wake <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	out, done := make(chan struct{}, 1), make(chan struct{})
@@ -170,6 +180,9 @@ func (a *API) wake(ctx context.Context, place string) (wake <-chan struct{}, sto
 		for {
 			select {
 			case <-ctx.Done():
+				return
+			case <-a.closing:
+				close(out)
 				return
 			case <-hallDirty:
 			case <-shown:
