@@ -96,10 +96,10 @@ const deviceClasses: Record<string, string> = {
 
 const scenes = ['', '入口', '取号区', '等候区', '窗口（群众侧）', '窗口（工作侧）', '自助区', '咨询导办台', '其他']
 
-const classes: Record<string, string> = { normal: '普通', appointment: '预约', elder: '照顾', priority: '法定优先' }
+const classes: Record<string, string> = { normal: '普通', appointment: '预约', elder: '老幼残孕', priority: '依法优先' }
 const channels: Record<string, string> = { kiosk: '取号机', desk: '导办台', window: '窗口', online: '线上' }
 const prints: Record<string, Word> = {
-  none: { text: '无纸', tone: 'off' },
+  none: { text: '不打印', tone: 'off' },
   pending: { text: '待打印', tone: 'info' },
   printing: { text: '打印中', tone: 'info' },
   printed: { text: '已出票', tone: 'ok' },
