@@ -78,7 +78,7 @@ func New(d Deps) (*Server, error) {
 		Devices: d.Devices, Health: d.Health, Ring: d.Ring, Catalog: d.Catalog, Log: d.Log.With("part", "api"), Now: d.Now,
 	})
 	site, err := pages.New(pages.Options{
-		Site: d.Site, Plan: d.Plan, Door: door, Signer: d.Signer, Catalog: d.Catalog, Log: d.Log.With("part", "pages"),
+		Site: d.Site, Plan: d.Plan, Door: door, Signer: d.Signer, Catalog: d.Catalog, Log: d.Log.With("part", "pages"), Now: d.Now,
 	})
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"halledge/agent/internal/codes"
 	"halledge/agent/internal/config"
@@ -36,6 +37,7 @@ type Options struct {
 	Signer  *codes.Signer
 	Catalog *problem.Catalog
 	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Pages answers for the pages. It is safe for concurrent use.
@@ -44,6 +46,7 @@ type Pages struct {
 	shells  *template.Template
 	assets  map[string]asset
 	version string
+	zone    *time.Location
 }
 
 type asset struct {
@@ -54,9 +57,13 @@ type asset struct {
 
 // New reads the built pages.
 func New(o Options) (*Pages, error) {
-	p := &Pages{opts: o, assets: map[string]asset{}}
+	zone, err := time.LoadLocation(o.Plan.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	p := &Pages{opts: o, assets: map[string]asset{}, zone: zone}
 	all := sha256.New()
-	err := fs.WalkDir(dist.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(dist.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -142,6 +149,8 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, page string, s shel
 		s.Open = err == nil
 	}
 	setup["as"], setup["version"] = page, p.version
+	_, east := p.opts.Now().In(p.zone).Zone()
+	setup["east"] = east / 60
 	if s.Open {
 		setup["person"] = who.Name
 	}

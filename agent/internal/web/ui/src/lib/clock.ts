@@ -1,8 +1,12 @@
 // The hall's time. A kiosk's own clock may be wrong by years, so pages follow the server's.
 
+import { setup } from './dom';
 import { request } from './http';
 
 let ahead = 0; // of this machine's clock, in milliseconds
+
+/** The hall's minutes east of Greenwich: the machine may think that it stands elsewhere. */
+const east = setup<{ east?: number }>().east || 0;
 
 export function now(): number {
   return Date.now() - ahead;
@@ -14,12 +18,19 @@ function two(n: number): string {
   return n < 10 ? '0' + n : '' + n;
 }
 
+/** An instant whose UTC members are the hall's wall clock. */
+function wall(at: Date): Date {
+  return new Date(at.getTime() + east * 60000);
+}
+
 export function timeText(at: Date): string {
-  return two(at.getHours()) + ':' + two(at.getMinutes());
+  const w = wall(at);
+  return two(w.getUTCHours()) + ':' + two(w.getUTCMinutes());
 }
 
 export function dateText(at: Date): string {
-  return at.getFullYear() + '年' + (at.getMonth() + 1) + '月' + at.getDate() + '日 ' + days[at.getDay()];
+  const w = wall(at);
+  return w.getUTCFullYear() + '年' + (w.getUTCMonth() + 1) + '月' + w.getUTCDate() + '日 ' + days[w.getUTCDay()];
 }
 
 /** The time of an instant as the server wrote it, in the hall's own offset. */
