@@ -15,6 +15,7 @@ const (
 	F2     = kb.F2
 	F3     = kb.F3
 	F4     = kb.F4
+	F5     = kb.F5
 	F6     = kb.F6
 	F7     = kb.F7
 	F8     = kb.F8
@@ -45,8 +46,19 @@ const locate = `function () {
 // Click clicks a thing with the mouse, once it is there, can be used, stands still and is not covered.
 func (p *Page) Click(role, name string) {
 	p.t.Helper()
-	until(p.t, fmt.Sprintf("click on %s %q", role, name), func() error {
-		f, err := p.one(role, name)
+	p.click(fmt.Sprintf("click on %s %q", role, name), func() (found, error) { return p.one(role, name) })
+}
+
+// ClickInLine is Click on the thing in the line of a list or table that contains a text.
+func (p *Page) ClickInLine(role, name, line string) {
+	p.t.Helper()
+	p.click(fmt.Sprintf("click on %s %q beside %q", role, name, line), func() (found, error) { return p.line(role, name, line) })
+}
+
+func (p *Page) click(what string, find func() (found, error)) {
+	p.t.Helper()
+	until(p.t, what, func() error {
+		f, err := find()
 		if err != nil {
 			return err
 		}

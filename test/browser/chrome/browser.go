@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"halledge/test/demo"
@@ -63,9 +65,15 @@ func (b *Browser) Open(t testing.TB, width, height int, address string) *Page {
 	if err := chromedp.Do(ctx); err != nil { // makes the tab, which lives as long as ctx
 		t.Fatalf("open a tab: %v", err)
 	}
-	p.do(chromedp.EmulateViewport(int64(width), int64(height)))
+	p.do(chromedp.EmulateViewport(int64(width), int64(height)), timeZone)
 	p.Go(address)
 	return p
+}
+
+// timeZone sets the clock of the machine to a zone that no hall is in, as on many a machine fresh from the factory.
+func timeZone(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
+	_, err = cdp.Call(ctx, t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "America/Los_Angeles"})
+	return none, err
 }
 
 // until waits until check gives nil, or fails the test with its last error.

@@ -58,12 +58,42 @@ func isDisabled(n *accessibility.Node) bool {
 	return false
 }
 
-// one finds the thing of a role and name: the one of exactly that name, else the one whose name begins with it, else the one
-// whose name contains it. It is an error if there is none, or if there are several that are equally good.
+// one finds the thing of a role and name. It is an error if there is none, or if there are several that fit equally well.
 func (p *Page) one(role, name string) (found, error) {
-	list, err := p.all(role)
+	hits, err := p.best(role, name)
+	switch {
+	case err != nil:
+		return found{}, err
+	case len(hits) > 1:
+		return found{}, fmt.Errorf("%d things of role %s are named %q", len(hits), role, name)
+	}
+	return hits[0], nil
+}
+
+// line finds the thing of a role and name in the line of a list or table that contains a text.
+func (p *Page) line(role, name, inLine string) (found, error) {
+	hits, err := p.best(role, name)
 	if err != nil {
 		return found{}, err
+	}
+	for _, f := range hits {
+		text, err := on[string](p, f, `function () { const line = this.closest('li, tr'); return line ? line.innerText : ''; }`)
+		if err != nil {
+			return found{}, err
+		}
+		if strings.Contains(squeeze(text), squeeze(inLine)) {
+			return f, nil
+		}
+	}
+	return found{}, fmt.Errorf("no %s %q is in a line with %q", role, name, inLine)
+}
+
+// best finds the things of a role that have exactly a name, else those whose name begins with it, else those whose name contains
+// it. There is at least one if there is no error.
+func (p *Page) best(role, name string) ([]found, error) {
+	list, err := p.all(role)
+	if err != nil {
+		return nil, err
 	}
 	want := squeeze(name)
 	for _, good := range []func(string) bool{
@@ -77,15 +107,11 @@ func (p *Page) one(role, name string) (found, error) {
 				hits = append(hits, f)
 			}
 		}
-		switch len(hits) {
-		case 0:
-		case 1:
-			return hits[0], nil
-		default:
-			return found{}, fmt.Errorf("%d things of role %s are named %q", len(hits), role, name)
+		if len(hits) > 0 {
+			return hits, nil
 		}
 	}
-	return found{}, fmt.Errorf("no %s is named %q, there are %q", role, name, names(list))
+	return nil, fmt.Errorf("no %s is named %q, there are %q", role, name, names(list))
 }
 
 func names(list []found) (out []string) {

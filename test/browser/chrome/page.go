@@ -49,18 +49,23 @@ func (p *Page) Resize(width, height int) {
 	p.do(chromedp.EmulateViewport(int64(width), int64(height)))
 }
 
-// Text is everything the page shows, without the spaces between words, which Chinese does not have.
+// Text is everything the page shows.
 func (p *Page) Text() string {
 	p.t.Helper()
-	text, err := p.text()
-	if err != nil {
-		p.t.Fatalf("read the page: %v", err)
-	}
-	return text
+	return Eval[string](p, everything)
 }
 
+// Said is what the page says aloud to those who do not see it: its status and alert lines.
+func (p *Page) Said() string {
+	p.t.Helper()
+	return Eval[string](p, `Array.from(document.querySelectorAll('[role=status], [role=alert]'), (e) => e.innerText).join('\n')`)
+}
+
+const everything = "document.body ? document.body.innerText : ''"
+
+// text is everything the page shows without white space, of which Chinese has none and pages have any.
 func (p *Page) text() (string, error) {
-	text, err := try(p, chromedp.Evaluate[string]("document.body ? document.body.innerText : ''"))
+	text, err := try(p, chromedp.Evaluate[string](everything))
 	return squeeze(text), err
 }
 
@@ -78,6 +83,23 @@ func (p *Page) Sees(texts ...string) {
 			}
 		}
 		return nil
+	})
+}
+
+// SeesAny waits until the page shows one of the texts.
+func (p *Page) SeesAny(texts ...string) {
+	p.t.Helper()
+	until(p.t, fmt.Sprintf("the page shows one of %q", texts), func() error {
+		shown, err := p.text()
+		if err != nil {
+			return err
+		}
+		for _, text := range texts {
+			if strings.Contains(shown, squeeze(text)) {
+				return nil
+			}
+		}
+		return fmt.Errorf("it shows:\n%s", shown)
 	})
 }
 

@@ -1,0 +1,92 @@
+// Package browser_test uses the system as people do: in a real browser, on the pages of a running hall and of the centre. All
+// tests share one hall and one browser, because both take seconds to start.
+package browser_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"halledge/test/browser/chrome"
+	"halledge/test/demo"
+)
+
+// site is the running hall, the centre and the browser.
+type site struct {
+	*demo.Demo
+	browser *chrome.Browser
+	screens string // where pictures are kept for eyes
+}
+
+func TestPages(t *testing.T) {
+	root, err := demo.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{Demo: demo.Start(t), browser: chrome.Start(t), screens: os.Getenv("HALLEDGE_SCREENS")}
+	if s.screens == "" {
+		s.screens = filepath.Join(root, "var", "screens")
+	}
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"kiosk", s.kiosk},
+		{"window", s.window},
+		{"citizen", s.citizen},
+		{"guide", s.guide},
+		{"operations", s.operations},
+		{"restart", s.restart},
+		{"console", s.console},
+		{"cameras", s.cameras},
+	} {
+		t.Run(part.name, part.run)
+	}
+}
+
+// device opens a page of a machine in the hall by its token, which must not stay in the address.
+func (s *site) device(t *testing.T, width, height int, path, role string) *chrome.Page {
+	t.Helper()
+	p := s.browser.Open(t, width, height, s.Agent.URL+path+"?token="+s.Agent.Tokens[role])
+	if at := p.Address(); strings.Contains(at, "token") {
+		t.Errorf("the token stays in the address %s", at)
+	}
+	return p
+}
+
+// shot keeps a picture of the page for eyes, and fails if something on it is drawn wrongly.
+func (s *site) shot(t *testing.T, p *chrome.Page, name string) {
+	t.Helper()
+	p.Save(filepath.Join(s.screens, name+".png"))
+	for _, flaw := range p.Flaws() {
+		t.Errorf("%s: %s", name, flaw)
+	}
+}
+
+// slip waits for the first slip of a number.
+func (s *site) slip(t *testing.T, number string) string {
+	t.Helper()
+	var text []byte
+	demo.Until(t, demo.Patience, "the slip of "+number, func() (err error) {
+		text, err = os.ReadFile(filepath.Join(s.Slips, number+"-1.txt"))
+		return err
+	})
+	return string(text)
+}
+
+// number waits for the number of a ticket of a queue in what somebody reads.
+func number(t *testing.T, read func() string, queue string) (found string) {
+	t.Helper()
+	pattern := regexp.MustCompile(`\b` + queue + `\d{3,}\b`)
+	demo.Until(t, demo.Patience, "a number of queue "+queue, func() error {
+		text := read()
+		if found = pattern.FindString(text); found == "" {
+			return fmt.Errorf("there is none in %s", text)
+		}
+		return nil
+	})
+	return found
+}

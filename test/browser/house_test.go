@@ -1,0 +1,81 @@
+package browser_test
+
+import (
+	"strings"
+	"testing"
+
+	"halledge/test/browser/chrome"
+)
+
+// guide is the desk at the door, where staff take numbers for people.
+func (s *site) guide(t *testing.T) {
+	p := s.browser.Open(t, clerkWidth, clerkHeight, s.Agent.URL+"/desk")
+	s.enter(p, 0, s.Agent.Staff[0].PIN)
+	p.Sees("帮群众取号", "测试一", "已连接")
+	s.shot(t, p, "desk")
+	p.Click("radio", "老幼残孕")
+	p.Click("button", "综合受理")
+	got := number(t, p.Said, "A")
+	p.Sees("请把号码写给群众") // this desk has no printer
+	p.Fill("号码", strings.ToLower(got))
+	p.Press(chrome.Enter)
+	p.Sees("等候中", "老幼残孕")
+	s.shot(t, p, "desk-found")
+	s.Verb(t, "1", "open", nil)
+	called := s.Verb(t, "1", "call-next", nil).Ticket
+	if called == nil || called.Number != got {
+		t.Fatalf("called %+v, the elderly person has %s", called, got)
+	}
+	s.Verb(t, "1", "pass", nil)
+	p.ClickInLine("button", "重新排队", got)
+	p.Sees("已重新排队")
+	p.Fill("号码", "Z999")
+	p.Click("button", "查找")
+	p.Sees("今天没有这个号")
+	p.Click("button", "退出")
+	p.Has("textbox", "PIN 码")
+}
+
+// operations are the pages of the fitter and of the hall's director.
+func (s *site) operations(t *testing.T) {
+	p := s.device(t, screenWidth, screenHeight, "/ops", "ops")
+	p.Sees("运行维护", s.Agent.Hall, "kiosk-1.printer", "身份证阅读器", "本机浏览器检查", "实时推送")
+	s.shot(t, p, "ops")
+	p.Click("button", "测试 kiosk-1.printer")
+	p.Sees("测试通过")
+	s.Sim(t, "unplug", "kiosk-1.scanner")
+	t.Cleanup(func() { s.Sim(t, "plug", "kiosk-1.scanner") })
+	p.Sees("件事", "kiosk-1.scanner", "未连上")
+	s.shot(t, p, "ops-scanner-missing")
+	board := s.device(t, screenWidth, screenHeight, "/board", "ops")
+	board.Sees("总览", "今日取号", "1号窗口", "综合受理", "kiosk-1.scanner")
+	s.shot(t, board, "board")
+	s.Sim(t, "plug", "kiosk-1.scanner")
+	p.Misses("未连上")
+	lost := s.browser.Open(t, clerkWidth, clerkHeight, s.Agent.URL+"/nowhere")
+	lost.Allow("404 (Not Found)")
+	s.shot(t, lost, "missing")
+	lost.Go(s.Agent.URL + "/")
+	s.shot(t, lost, "portal")
+}
+
+// restart stops the hall's program under open pages: they say so, and go on by themselves when it is back.
+func (s *site) restart(t *testing.T) {
+	kiosk := s.device(t, kioskWidth, kioskHeight, "/kiosk/1", "kiosk")
+	screen := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
+	kiosk.Allow("net::ERR_")
+	screen.Allow("net::ERR_")
+	kiosk.Sees("请选择要办理的业务")
+	screen.Sees("等候人数")
+	s.Sim(t, "stop", "agent")
+	kiosk.Sees("系统正在恢复，请稍候", "导办台")
+	screen.Sees("正在重连")
+	s.shot(t, kiosk, "kiosk-reconnecting")
+	s.shot(t, screen, "screen-reconnecting")
+	s.Sim(t, "start", "agent")
+	kiosk.Misses("系统正在恢复")
+	screen.Misses("正在重连")
+	kiosk.Click("button", "不动产登记")
+	taken := number(t, kiosk.Text, "C")
+	s.slip(t, taken)
+}
