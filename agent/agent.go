@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"time"
 
@@ -56,6 +57,7 @@ type Agent struct {
 	uplink  *uplink.Uplink // nil: the hall works alone
 	relay   *relay.Relay   // nil: no cameras
 	watcher *ops.Watcher
+	listen  net.Listener // of the pages
 	signer  *codes.Signer
 	web     *web.Server
 	models  registry.Models
@@ -73,6 +75,9 @@ func New(o Options) (a *Agent, err error) {
 		return nil, err
 	}
 	if err := a.build(); err != nil {
+		if a.listen != nil {
+			err = errors.Join(err, a.listen.Close())
+		}
 		return nil, errors.Join(err, a.store.Close())
 	}
 	return a, nil
@@ -104,13 +109,16 @@ func (a *Agent) openHall() (err error) {
 // build makes the parts around the hall.
 func (a *Agent) build() (err error) {
 	site := &a.cfg.Site
+	if a.listen, err = net.Listen("tcp", site.Web.Listen); err != nil {
+		return fmt.Errorf("open the pages' port: %w", err)
+	}
 	if a.models, err = registry.LoadModels(configs.FS()); err != nil {
 		return fmt.Errorf("device models: %w", err)
 	}
 	a.devices = devices.New(devices.Options{
 		Site: site.Devices, Models: a.models, Registry: builtin.All(), Texts: a.texts, Log: a.log,
 	})
-	if a.signer, err = codes.NewSigner(site.Data, hallsync.HallID(site.Hall.Code), codes.PublicBase(site.Web)); err != nil {
+	if a.signer, err = codes.NewSigner(site.Data, hallsync.HallID(site.Hall.Code), codes.PublicBase(a.webConfig())); err != nil {
 		return err
 	}
 	if a.slips, err = slips.LoadSet(configs.FS(), "ticket"); err != nil {
@@ -128,7 +136,18 @@ func (a *Agent) build() (err error) {
 	return a.buildWeb()
 }
 
-// buildWeb opens the hall's HTTP server, with a token of this run for the doctor.
+// webConfig is the configuration of the pages with the port that is really open: slips must lead there.
+func (a *Agent) webConfig() config.Web {
+	w := a.cfg.Site.Web
+	host, _, herr := net.SplitHostPort(w.Listen)
+	_, port, perr := net.SplitHostPort(a.listen.Addr().String())
+	if herr == nil && perr == nil {
+		w.Listen = net.JoinHostPort(host, port)
+	}
+	return w
+}
+
+// buildWeb makes the hall's HTTP server, with a token of this run for the doctor.
 func (a *Agent) buildWeb() error {
 	rules, resolver, err := codes.FromConfig(a.cfg.Site.Codes)
 	if err != nil {
@@ -136,9 +155,11 @@ func (a *Agent) buildWeb() error {
 	}
 	door := rand.Text()
 	site := a.cfg.Site
+	site.Web = a.webConfig()
 	site.Web.Tokens = append(slices.Clone(site.Web.Tokens), config.Token{Role: "ops", Secret: config.NewSecret(door)})
 	a.web, err = web.New(web.Deps{
-		Site: &site, Plan: &a.cfg.Plan, Hall: a.hall, Facts: a.store, Signer: a.signer,
+		Listener: a.listen,
+		Site:     &site, Plan: &a.cfg.Plan, Hall: a.hall, Facts: a.store, Signer: a.signer,
 		Codes:   codes.New(codes.Options{Signer: a.signer, Rules: rules, Resolver: resolver, Log: a.log.With("part", "codes")}),
 		Devices: a.devices, Health: a.watcher.Conditions, Ring: a.opts.Lines, Catalog: a.texts,
 		Metrics: prometheus.NewRegistry(), Log: a.log.With("part", "web"), Now: time.Now,

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -220,8 +221,11 @@ func (s *stage) start() {
 	must(s.t, err)
 	catalog, err := problem.ParseCatalog(configs.Messages())
 	must(s.t, err)
+	listener, err := net.Listen("tcp", s.site.Web.Listen)
+	must(s.t, err)
 	s.server, err = web.New(web.Deps{
-		Site: s.site, Plan: s.plan, Hall: s.hall, Facts: st, Signer: s.signer,
+		Listener: listener,
+		Site:     s.site, Plan: s.plan, Hall: s.hall, Facts: st, Signer: s.signer,
 		Codes:   codes.New(codes.Options{Signer: s.signer, Rules: codes.SimRules(), Resolver: codes.Sim{}, Log: log}),
 		Devices: s.devices, Health: s.conditions, Ring: logs.NewRing(100), Catalog: catalog, Metrics: prometheus.NewRegistry(), Log: log,
 		Now: s.now,

@@ -29,19 +29,20 @@ import (
 
 // Deps are what the server is built from; all are required.
 type Deps struct {
-	Site    *config.Site
-	Plan    *config.Plan
-	Hall    *hall.Hall
-	Facts   api.Facts // the store's log
-	Signer  *codes.Signer
-	Codes   *codes.Recogniser
-	Devices api.Devices
-	Health  func() []hallsync.Condition // findings that are visible now
-	Ring    *logs.Ring                  // the log's last lines
-	Catalog *problem.Catalog
-	Metrics *prometheus.Registry
-	Log     *slog.Logger
-	Now     func() time.Time // the wall clock
+	Listener net.Listener // the open port; the server closes it
+	Site     *config.Site
+	Plan     *config.Plan
+	Hall     *hall.Hall
+	Facts    api.Facts // the store's log
+	Signer   *codes.Signer
+	Codes    *codes.Recogniser
+	Devices  api.Devices
+	Health   func() []hallsync.Condition // findings that are visible now
+	Ring     *logs.Ring                  // the log's last lines
+	Catalog  *problem.Catalog
+	Metrics  *prometheus.Registry
+	Log      *slog.Logger
+	Now      func() time.Time // the wall clock
 }
 
 // Server is the hall's HTTP server.
@@ -63,7 +64,7 @@ const (
 	maxConns   = 1024
 )
 
-// New prepares the server and opens its port, so that Addr is known. Run serves.
+// New prepares the server. Run serves.
 func New(d Deps) (*Server, error) {
 	door, err := access.New(access.Options{
 		Web: d.Site.Web, Staff: d.Plan.Staff, TakesPerS: d.Plan.Rules.TakesPerS, Tickets: d.Signer, Catalog: d.Catalog,
@@ -93,10 +94,7 @@ func New(d Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.listen, err = net.Listen("tcp", d.Site.Web.Listen); err != nil {
-		return nil, fmt.Errorf("web: %w", err)
-	}
-	s.listen = netutil.LimitListener(s.listen, maxConns)
+	s.listen = netutil.LimitListener(d.Listener, maxConns)
 	s.http = &http.Server{
 		Handler: deadlines(door.Wrap(measured)), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(d.Log.With("part", "http").Handler(), slog.LevelDebug),
