@@ -149,7 +149,7 @@ function passed(): void {
       const t = answer.items[i];
       box.appendChild(make('li', '', undefined, [
         make('b', 'num', t.number), make('span', '', t.window ? t.window + ' 号窗口' : ''),
-        button('btn', '重新排队', function (): void { shown = t; mend(t, 'requeue', '已重新排队'); })
+        button('btn', '重新排队', function (): void { shown = t; mend(t, 'requeue', '已重新排队'); }, '重新排队 ' + t.number)
       ]));
     }
     if (answer.items.length === 0) {

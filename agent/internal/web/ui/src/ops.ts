@@ -126,7 +126,7 @@ function readLog(): void {
       const l = answer.lines[i];
       lastLine = l.seq;
       const level = /level"?[=:]"?ERROR/.test(l.text) ? 'log-error' : /level"?[=:]"?WARN/.test(l.text) ? 'log-warn' : '';
-      box.appendChild(make('div', level, l.text));
+      box.appendChild(make('div', level, readable(l.text)));
     }
     while (box.children.length > maxLines) {
       box.removeChild(box.children[0]);
@@ -136,6 +136,24 @@ function readLog(): void {
     }
     window.setTimeout(readLog, 2000);
   });
+}
+
+/** A line of the log as people read it: the hall's time, the level, the message, and what else it says. */
+function readable(raw: string): string {
+  let line: { [key: string]: unknown };
+  try {
+    line = JSON.parse(raw) as { [key: string]: unknown };
+  } catch (_) {
+    return raw; // too long, and cut
+  }
+  const time = String(line.time);
+  let out = clockOf(time) + time.slice(16, 19) + ' ' + line.level + ' ' + line.msg;
+  for (const key in line) {
+    if (key !== 'time' && key !== 'level' && key !== 'msg') {
+      out += '  ' + key + '=' + (typeof line[key] === 'string' ? line[key] : JSON.stringify(line[key]));
+    }
+  }
+  return out;
 }
 
 function checks(): Check[] {

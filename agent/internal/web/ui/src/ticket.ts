@@ -16,9 +16,9 @@ function words(a: Answer): string {
   const at = t.window ? t.window + ' 号窗口' : '';
   switch (t.state) {
     case 'waiting': return t.ahead === 0 ? '您是下一位，请在窗口附近等候' : '请留意屏幕和广播';
-    case 'called': return '请马上到 ' + at + ' 办理';
-    case 'serving': return '正在 ' + at + ' 办理';
-    case 'held': return at + ' 正在等您回来';
+    case 'called': return '请马上到 ' + at + '办理';
+    case 'serving': return '正在 ' + at + '办理';
+    case 'held': return at + '正在等您回来';
     case 'passed': return '叫号时您不在。请到导办台或取号机扫小票，重新排队';
     case 'done': return a.rated ? '感谢您的评价' : '业务已办结';
     default: return '这个号已经不能使用';

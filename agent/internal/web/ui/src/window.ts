@@ -121,7 +121,7 @@ function said(verb: string, a: Answer, before: Ticket | null): void {
   const t = a.ticket;
   if (a.why && t) {
     whyFor = t.id;
-    why = '叫号依据：' + (rules[a.why.rule] || a.why.rule) + '，等了 ' + minutes(a.why.waited_s) +
+    why = '叫号依据：' + (rules[a.why.rule] || a.why.rule) + '，等了' + (a.why.waited_s < 60 ? '' : ' ') + minutes(a.why.waited_s) +
       (a.why.next ? '；再下一位 ' + a.why.next : '');
   }
   switch (verb) {
@@ -285,7 +285,7 @@ function drawNow(): void {
   mark(byId('now'), 'now-none', !t);
   byId('now-state').className = 'now-state now-state-' + (t ? t.state : 'none');
   text(byId('now-state'), t ? stateName(t.state) : windowIs('closed') ? '窗口未开' : windowIs('paused') ? '暂停服务' : '空闲');
-  text(byId('now-number'), t ? t.number : '—');
+  text(byId('now-number'), t ? t.number : '');
   const q = t ? find(page.queues, function (x) { return x.id === t.queue; }) : null;
   text(byId('now-queue'), q ? q.name : hint());
   const tags = byId('now-tags');
@@ -333,18 +333,18 @@ function drawSide(): void {
     }
   }
   tickets('held', c ? c.held : [], '没有挂起的号', function (t: Ticket): HTMLElement[] {
-    return [small('恢复', !ticket(), function (): void { send('hold', 'resume', { ticket: t.id }); })];
+    return [small('恢复', t, !ticket(), function (): void { send('hold', 'resume', { ticket: t.id }); })];
   });
   tickets('passed', c ? c.passed : [], '没有过号', function (t: Ticket): HTMLElement[] {
     return [
-      small('重呼', !ticket() && !windowIs('closed'), function (): void { send('recall-passed', 'call', { ticket: t.id }); }),
-      small('重排', true, function (): void { requeue(t); })
+      small('重呼', t, !ticket() && !windowIs('closed'), function (): void { send('recall-passed', 'call', { ticket: t.id }); }),
+      small('重排', t, true, function (): void { requeue(t); })
     ];
   });
 }
 
-function small(label: string, may: boolean, press: () => void): HTMLButtonElement {
-  const b = button('btn', label, press);
+function small(label: string, t: Ticket, may: boolean, press: () => void): HTMLButtonElement {
+  const b = button('btn', label, press, label + ' ' + t.number);
   b.disabled = busy !== '' || !may;
   return b;
 }

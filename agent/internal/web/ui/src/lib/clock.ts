@@ -33,9 +33,9 @@ export function dateText(at: Date): string {
   return w.getUTCFullYear() + '年' + (w.getUTCMonth() + 1) + '月' + w.getUTCDate() + '日 ' + days[w.getUTCDay()];
 }
 
-/** The time of an instant as the server wrote it, in the hall's own offset. */
+/** The hall's time of an instant as the server wrote it. Old browsers cannot read parts of a second. */
 export function clockOf(stamp: string): string {
-  return stamp.slice(11, 16);
+  return timeText(new Date(Date.parse(stamp.replace(/\.\d+/, ''))));
 }
 
 /**

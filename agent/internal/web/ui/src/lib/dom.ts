@@ -23,10 +23,13 @@ export function make(tag: string, className: string, text?: string, children?: H
   return made;
 }
 
-/** A button that says what it does; type button, so that it never sends a form. */
-export function button(className: string, text: string, onPress: () => void): HTMLButtonElement {
+/** A button that says what it does; type button, so that it never sends a form. Its name tells it from others of the same text. */
+export function button(className: string, text: string, onPress: () => void, name?: string): HTMLButtonElement {
   const made = make('button', className, text) as HTMLButtonElement;
   made.type = 'button';
+  if (name) {
+    made.setAttribute('aria-label', name);
+  }
   made.addEventListener('click', onPress);
   return made;
 }
