@@ -27,7 +27,7 @@ func (s *site) guide(t *testing.T) {
 		t.Fatalf("called %+v, the elderly person has %s", called, got)
 	}
 	s.Verb(t, "1", "pass", nil)
-	p.ClickInLine("button", "重新排队", got)
+	p.Click("button", "重新排队 "+got)
 	p.Sees("已重新排队")
 	p.Fill("号码", "Z999")
 	p.Click("button", "查找")
@@ -46,6 +46,7 @@ func (s *site) operations(t *testing.T) {
 	s.Sim(t, "unplug", "kiosk-1.scanner")
 	t.Cleanup(func() { s.Sim(t, "plug", "kiosk-1.scanner") })
 	p.Sees("件事", "kiosk-1.scanner", "未连上")
+	seesTime(t, p, "15:04 起")
 	s.shot(t, p, "ops-scanner-missing")
 	board := s.device(t, screenWidth, screenHeight, "/board", "ops")
 	board.Sees("总览", "今日取号", "1号窗口", "综合受理", "kiosk-1.scanner")

@@ -33,19 +33,23 @@ func (s *site) kiosk(t *testing.T) {
 
 // hallTime wants the hall's own date and time, whatever zone the machine is set to.
 func (s *site) hallTime(t *testing.T) {
+	p := s.device(t, kioskWidth, kioskHeight, "/kiosk/1", "kiosk")
+	seesTime(t, p, "15:04\n2006年1月2日")
+}
+
+// seesTime waits until a page shows the time of the hall in a layout, give or take a minute.
+func seesTime(t *testing.T, p *chrome.Page, layout string) {
+	t.Helper()
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := s.device(t, kioskWidth, kioskHeight, "/kiosk/1", "kiosk")
 	demo.Until(t, demo.Patience, "the time in Guangdong", func() error {
-		text := p.Text()
-		for _, now := range []time.Time{time.Now(), time.Now().Add(-time.Minute)} {
-			if now = now.In(zone); strings.Contains(text, now.Format("15:04")) && strings.Contains(text, now.Format("2006年1月2日")) {
-				return nil
-			}
+		now, text := time.Now().In(zone), p.Text()
+		if !strings.Contains(text, now.Format(layout)) && !strings.Contains(text, now.Add(-time.Minute).Format(layout)) {
+			return fmt.Errorf("it is %s, the page says %s", now, text)
 		}
-		return fmt.Errorf("it is %s, the page says %s", time.Now().In(zone), text)
+		return nil
 	})
 }
 

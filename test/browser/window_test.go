@@ -100,7 +100,7 @@ func (s *site) callReachesAll(t *testing.T) {
 	p.Press(chrome.F6)
 	p.Sees("已过号 " + second)
 	screen.Sees("请到导办台" + second)
-	p.ClickInLine("button", "重排", second)
+	p.Click("button", "重排 "+second)
 	p.Sees(second + " 已重新排队")
 
 	s.Take(t, "A")
@@ -158,7 +158,7 @@ func (s *site) otherVerbs(t *testing.T) {
 	held := number(t, p.Text, "[AB]")
 	p.Press(chrome.F8)
 	p.Sees("已挂起 "+held, "空闲")
-	p.ClickInLine("button", "恢复", held)
+	p.Click("button", "恢复 "+held)
 	p.Sees("办理中" + held)
 	p.Click("button", "转移")
 	p.Has("dialog", "转移 "+held)

@@ -46,19 +46,8 @@ const locate = `function () {
 // Click clicks a thing with the mouse, once it is there, can be used, stands still and is not covered.
 func (p *Page) Click(role, name string) {
 	p.t.Helper()
-	p.click(fmt.Sprintf("click on %s %q", role, name), func() (found, error) { return p.one(role, name) })
-}
-
-// ClickInLine is Click on the thing in the line of a list or table that contains a text.
-func (p *Page) ClickInLine(role, name, line string) {
-	p.t.Helper()
-	p.click(fmt.Sprintf("click on %s %q beside %q", role, name, line), func() (found, error) { return p.line(role, name, line) })
-}
-
-func (p *Page) click(what string, find func() (found, error)) {
-	p.t.Helper()
-	until(p.t, what, func() error {
-		f, err := find()
+	until(p.t, fmt.Sprintf("click on %s %q", role, name), func() error {
+		f, err := p.one(role, name)
 		if err != nil {
 			return err
 		}

@@ -64,32 +64,16 @@ func (p *Page) one(role, name string) (found, error) {
 	switch {
 	case err != nil:
 		return found{}, err
+	case len(hits) == 0:
+		return found{}, fmt.Errorf("no %s is named %q", role, name)
 	case len(hits) > 1:
 		return found{}, fmt.Errorf("%d things of role %s are named %q", len(hits), role, name)
 	}
 	return hits[0], nil
 }
 
-// line finds the thing of a role and name in the line of a list or table that contains a text.
-func (p *Page) line(role, name, inLine string) (found, error) {
-	hits, err := p.best(role, name)
-	if err != nil {
-		return found{}, err
-	}
-	for _, f := range hits {
-		text, err := on[string](p, f, `function () { const line = this.closest('li, tr'); return line ? line.innerText : ''; }`)
-		if err != nil {
-			return found{}, err
-		}
-		if strings.Contains(squeeze(text), squeeze(inLine)) {
-			return f, nil
-		}
-	}
-	return found{}, fmt.Errorf("no %s %q is in a line with %q", role, name, inLine)
-}
-
 // best finds the things of a role that have exactly a name, else those whose name begins with it, else those whose name contains
-// it. There is at least one if there is no error.
+// it; there may be none.
 func (p *Page) best(role, name string) ([]found, error) {
 	list, err := p.all(role)
 	if err != nil {
@@ -111,7 +95,7 @@ func (p *Page) best(role, name string) ([]found, error) {
 			return hits, nil
 		}
 	}
-	return nil, fmt.Errorf("no %s is named %q, there are %q", role, name, names(list))
+	return nil, nil
 }
 
 func names(list []found) (out []string) {
@@ -168,10 +152,11 @@ func (p *Page) Has(role, name string) {
 func (p *Page) Lacks(role, name string) {
 	p.t.Helper()
 	until(p.t, fmt.Sprintf("no %s %q", role, name), func() error {
-		if f, err := p.one(role, name); err == nil {
-			return fmt.Errorf("there is %q", f.name)
+		hits, err := p.best(role, name)
+		if err != nil || len(hits) == 0 {
+			return err
 		}
-		return nil
+		return fmt.Errorf("there is %q", names(hits))
 	})
 }
 
