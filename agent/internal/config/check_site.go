@@ -66,7 +66,7 @@ func (c *checker) web(w *Web) {
 			c.at(path+".secret", strictyaml.Missing, "key", "secret")
 			continue
 		}
-		c.readSecret(path+".secret", &t.Secret, minToken)
+		c.doc.ReadSecret(path+".secret", &t.Secret, c.dir, minToken)
 		if secrets[t.Secret.Reveal()] {
 			c.at(path+".secret", TokenShared)
 		}
@@ -88,7 +88,7 @@ func (c *checker) cloud(cl *Cloud) {
 	if cl.Password.Ref == "" {
 		c.at("$.cloud.password", strictyaml.Missing, "key", "password")
 	}
-	c.readSecret("$.cloud.password", &cl.Password, minPassword)
+	c.doc.ReadSecret("$.cloud.password", &cl.Password, c.dir, minPassword)
 	if cl.CA != "" {
 		if _, err := os.Stat(cl.CA); err != nil {
 			c.at("$.cloud.ca", Unreadable, "reason", reasonOf(err))
@@ -144,7 +144,7 @@ func (c *checker) camera(path string, cam *Camera, hall string) {
 	if cam.User == "" && cam.Password.Ref != "" {
 		c.at(path+".user", strictyaml.Missing, "key", "user")
 	}
-	c.readSecret(path+".password", &cam.Password, minPassword)
+	c.doc.ReadSecret(path+".password", &cam.Password, c.dir, minPassword)
 }
 
 // rtsp checks an address that must not hold credentials; its sentences never show the address.
@@ -166,7 +166,7 @@ func (c *checker) relay(r *Relay) {
 	if r.Node != "" && r.Password.Ref == "" {
 		c.at("$.relay.password", strictyaml.Missing, "key", "password")
 	}
-	c.readSecret("$.relay.password", &r.Password, minPassword)
+	c.doc.ReadSecret("$.relay.password", &r.Password, c.dir, minPassword)
 	for i, s := range r.Subnets {
 		if _, err := netip.ParsePrefix(s); err != nil {
 			c.at(fmt.Sprintf("$.relay.subnets[%d]", i), Subnet, "value", s)

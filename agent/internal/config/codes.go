@@ -32,9 +32,5 @@ const (
 	Subnet         strictyaml.Code = "config_subnet"      // value
 	Zone           strictyaml.Code = "config_zone"        // value
 	PIN            strictyaml.Code = "config_pin"
-	SecretRef      strictyaml.Code = "config_secret_ref"
-	SecretMissing  strictyaml.Code = "config_secret_missing" // file
-	SecretShort    strictyaml.Code = "config_secret_short"   // file, low
-	SecretOpen     strictyaml.Code = "config_secret_open"    // file, mode (a warning)
 	TokenShared    strictyaml.Code = "config_token_shared"
 )

@@ -27,7 +27,7 @@ var faults = []struct {
 	{"agent.yaml", "id: \"1\"  ", "id: \"9\"  ", config.UnknownKiosk, "$.web.tokens[0].id", "9"},
 	{"agent.yaml", "role: screen\n      id: \"1\"", "role: screen\n      id: \"9\"", config.UnknownScreen, "$.web.tokens[1].id", "9"},
 	{"agent.yaml", "secret: file:secrets/screen-1.token", "", strictyaml.Missing, "$.web.tokens[1].secret", "role: screen"},
-	{"agent.yaml", "secret: file:secrets/screen-1.token", "secret: hunter2", config.SecretRef, "$.web.tokens[1].secret", "hunter2"},
+	{"agent.yaml", "secret: file:secrets/screen-1.token", "secret: hunter2", strictyaml.SecretRef, "$.web.tokens[1].secret", "hunter2"},
 	{"agent.yaml", "mqtt: ssl://", "mqtt: http://", config.MQTTAddress, "$.cloud.mqtt", "http"},
 	{"agent.yaml", "ssl://cloud.example.cn:8883", "ssl://u:p@cloud:1", config.MQTTAddress, "$.cloud.mqtt", "mqtt"},
 	{"agent.yaml", "ssl://cloud.example.cn:8883", "tcp://10.0.0.1:1883", config.MQTTLoopback, "$.cloud.mqtt", "10.0.0.1"},

@@ -154,8 +154,8 @@ func TestFaultsAreFoundWhereTheyAre(t *testing.T) {
 
 func TestEveryCodeOfConfigHasAFault(t *testing.T) {
 	tested := map[strictyaml.Code]bool{
-		config.Unreadable: true, config.Migration: true, config.SecretOpen: true, config.SecretMissing: true, // tests of their own
-		config.SecretShort: true, config.TokenShared: true,
+		config.Unreadable: true, config.Migration: true, strictyaml.SecretOpen: true, strictyaml.SecretMissing: true, // tests of their own
+		strictyaml.SecretShort: true, config.TokenShared: true,
 	}
 	for _, f := range faults {
 		tested[f.code] = true
@@ -215,7 +215,7 @@ func TestSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, problems := config.Load(path)
-	if len(problems) != 1 || problems[0].Code != config.SecretOpen || !problems[0].Warning || problems.Err() != nil {
+	if len(problems) != 1 || problems[0].Code != strictyaml.SecretOpen || !problems[0].Warning || problems.Err() != nil {
 		t.Error("open file:", problems)
 	}
 	write(t, filepath.Join(secrets, "relay.password"), "p")
@@ -224,9 +224,9 @@ func TestSecrets(t *testing.T) {
 		code       strictyaml.Code
 		path       string
 	}{
-		{"kiosk-1.token", "short", config.SecretShort, "$.web.tokens[0].secret"},
+		{"kiosk-1.token", "short", strictyaml.SecretShort, "$.web.tokens[0].secret"},
 		{"kiosk-1.token", "secret of screen-1.token", config.TokenShared, "$.web.tokens[1].secret"},
-		{"cloud.password", strings.Repeat("x", 5000), config.SecretMissing, "$.cloud.password"},
+		{"cloud.password", strings.Repeat("x", 5000), strictyaml.SecretMissing, "$.cloud.password"},
 	} {
 		path := site(t)
 		write(t, filepath.Join(filepath.Dir(path), "secrets", c.file), c.text)
@@ -242,7 +242,7 @@ func TestSecrets(t *testing.T) {
 	}
 	_, problems = config.Load(path)
 	if !slices.ContainsFunc(problems, func(p strictyaml.Problem) bool {
-		return p.Code == config.SecretMissing && p.Path == "$.cameras[0].password"
+		return p.Code == strictyaml.SecretMissing && p.Path == "$.cameras[0].password"
 	}) {
 		t.Error("missing file:", problems)
 	}

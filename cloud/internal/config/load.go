@@ -23,25 +23,21 @@ type valueError = strictyaml.ValueError
 
 // What Load finds wrong beyond the shape of the file. The arguments of the sentences are named in the comments.
 const (
-	Unreadable    strictyaml.Code = "config_unreadable"  // reason
-	SchemaNew     strictyaml.Code = "config_schema_new"  // value, known
-	Missing       strictyaml.Code = "config_missing"     // key
-	TooLong       strictyaml.Code = "config_too_long"    // limit
-	NotAllowed    strictyaml.Code = "config_not_allowed" // value, allowed
-	Twice         strictyaml.Code = "config_twice"       // value
-	HallCode      strictyaml.Code = "config_hall_code"   // value
-	Address       strictyaml.Code = "config_address"     // value
-	CameraCode    strictyaml.Code = "config_camera_code" // value, hall
-	Zone          strictyaml.Code = "config_zone"        // value
-	SecretRef     strictyaml.Code = "config_secret_ref"
-	SecretMissing strictyaml.Code = "config_secret_missing" // file
-	SecretShort   strictyaml.Code = "config_secret_short"   // file, low
-	SecretOpen    strictyaml.Code = "config_secret_open"    // file, mode (a warning)
-	TokenShared   strictyaml.Code = "config_token_shared"
-	MQTTListen    strictyaml.Code = "config_mqtt_listen" // value
-	PasswordHash  strictyaml.Code = "config_password_hash"
-	UserName      strictyaml.Code = "config_user_name"  // value
-	IPAddress     strictyaml.Code = "config_ip_address" // value
+	Unreadable   strictyaml.Code = "config_unreadable"  // reason
+	SchemaNew    strictyaml.Code = "config_schema_new"  // value, known
+	Missing      strictyaml.Code = "config_missing"     // key
+	TooLong      strictyaml.Code = "config_too_long"    // limit
+	NotAllowed   strictyaml.Code = "config_not_allowed" // value, allowed
+	Twice        strictyaml.Code = "config_twice"       // value
+	HallCode     strictyaml.Code = "config_hall_code"   // value
+	Address      strictyaml.Code = "config_address"     // value
+	CameraCode   strictyaml.Code = "config_camera_code" // value, hall
+	Zone         strictyaml.Code = "config_zone"        // value
+	TokenShared  strictyaml.Code = "config_token_shared"
+	MQTTListen   strictyaml.Code = "config_mqtt_listen" // value
+	PasswordHash strictyaml.Code = "config_password_hash"
+	UserName     strictyaml.Code = "config_user_name"  // value
+	IPAddress    strictyaml.Code = "config_ip_address" // value
 )
 
 const (
@@ -187,11 +183,11 @@ func (c *checker) tokens(tokens []Token) {
 			c.at(path+".name", UserName, "value", t.Name)
 		}
 		c.once(names, path+".name", t.Name)
-		if t.Secret.ref == "" {
+		if t.Secret.Ref == "" {
 			c.at(path+".secret", Missing, "key", "secret")
 			continue
 		}
-		c.readSecret(path+".secret", &t.Secret, minToken)
+		c.doc.ReadSecret(path+".secret", &t.Secret, c.dir, minToken)
 		if secrets[t.Secret.Reveal()] {
 			c.at(path+".secret", TokenShared)
 		}
@@ -215,7 +211,7 @@ func (c *checker) halls(halls []Hall) {
 		if h.Password.IsZero() {
 			c.at(path+".password", Missing, "key", "password")
 		}
-		c.readSecret(path+".publish", &h.Publish, minPublish)
+		c.doc.ReadSecret(path+".publish", &h.Publish, c.dir, minPublish)
 		for j, cam := range h.Cameras {
 			c.camera(fmt.Sprintf("%s.cameras[%d]", path, j), cam, h.Code)
 			c.once(c.cameras, fmt.Sprintf("%s.cameras[%d].code", path, j), cam.Code)

@@ -166,7 +166,7 @@ func TestOpenSecretIsAWarning(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, problems := load(t, dir, strings.Replace(sample, "report.token", "open.token", 1))
-	if problems.Err() != nil || len(problems) != 1 || problems[0].Code != config.SecretOpen {
+	if problems.Err() != nil || len(problems) != 1 || problems[0].Code != strictyaml.SecretOpen {
 		t.Errorf("%v", problems)
 	}
 }
