@@ -320,3 +320,26 @@ func TestStream(t *testing.T) {
 		t.Errorf("the stream did not end by itself: %v", err)
 	}
 }
+
+// A hall whose clock or program is wrong may name a time that JSON can not write in another zone. It spoils its own lines only.
+func TestTimesOutOfRangeDoNotSpoilAnswers(t *testing.T) {
+	f := begin(t)
+	late := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	raw := `{"hall":"440900000000001","epoch":"e1","seq":11,"kind":"ticket.taken","v":1,"at":"9999-12-31T23:59:59Z","payload":` +
+		`{"ticket":"T9","number":"A009","business_day":"2026-11-23","queue":"A"}}`
+	called := strings.NewReplacer(`"seq":11`, `"seq":12`, "ticket.taken", "ticket.called", `"business_day":"2026-11-23"`, `"window":"9"`).Replace(raw)
+	_, err := f.in.Ingest(t.Context(), hallA, []byte(`{"events":[`+raw+`,`+called+`]}`))
+	must(t, err)
+	report, err := json.Marshal(hallsync.Report{
+		Hall: hallA, Boot: "b1", Online: true, At: start, Cameras: []hallsync.CameraStatus{{Code: "440900000000001-CM001", Since: late}},
+	})
+	must(t, err)
+	must(t, f.board.Report(hallA, report))
+	for _, path := range []string{"/halls", "/halls/440900000000001", "/cameras", "/tickets?hall=440900000000001", "/facts?hall=440900000000001&epoch=e1"} {
+		if a := f.do(http.MethodGet, "/api/v1"+path, ""); a.status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		} else if !strings.Contains(string(a.body), "9999-12-31T") && path != "/halls" {
+			t.Errorf("%s hides the time: %s", path, a.body)
+		}
+	}
+}

@@ -135,7 +135,7 @@ func (a *API) windows(ctx context.Context, id hallsync.HallID) ([]Window, error)
 	}
 	list := []Window{}
 	for _, row := range rows {
-		w := Window{ID: row.ID, State: row.State, Reason: row.Reason, Staff: row.Staff, Since: row.Since.In(a.Zone)}
+		w := Window{ID: row.ID, State: row.State, Reason: row.Reason, Staff: row.Staff, Since: a.local(row.Since)}
 		if row.Ticket != "" {
 			w.Ticket = &WindowTicket{ID: row.Ticket, Number: row.Number, State: row.TicketState}
 		}
@@ -152,7 +152,7 @@ func (a *API) calls(ctx context.Context, s halls.Status) ([]Call, error) {
 	list := []Call{}
 	for _, r := range rows {
 		list = append(list, Call{
-			Seq: r.Seq, At: r.At.In(a.Zone), Ticket: r.Ticket, Number: r.Number, Queue: r.Queue, Window: r.Window, How: r.How,
+			Seq: r.Seq, At: a.local(r.At), Ticket: r.Ticket, Number: r.Number, Queue: r.Queue, Window: r.Window, How: r.How,
 			Times: r.Times, Rule: r.Rule, WaitedS: r.WaitedS,
 		})
 	}
@@ -177,10 +177,23 @@ func (a *API) logOf(s halls.Status) Log {
 	return l
 }
 
-// when gives a time in the zone of the answers.
+// when is local for a time that may be missing.
 func (a *API) when(t time.Time) *time.Time {
-	t = t.In(a.Zone)
+	t = a.local(t)
 	return &t
+}
+
+// local gives a time in the zone of the answers. Halls may send any time that RFC 3339 can write, and in another zone the first
+// and the last of them cannot be written any more: they are cut to the year, or one hall would spoil the lists of all.
+func (a *API) local(t time.Time) time.Time {
+	t = t.In(a.Zone)
+	switch {
+	case t.Year() < 0:
+		return time.Date(0, time.January, 1, 0, 0, 0, 0, a.Zone)
+	case t.Year() > 9999:
+		return time.Date(9999, time.December, 31, 23, 59, 59, 0, a.Zone)
+	}
+	return t
 }
 
 // The findings of the cloud itself about a hall. Their texts stand in the messages file under the same code.
@@ -199,7 +212,7 @@ func (a *API) health(s halls.Status) []hallsync.Condition {
 		}
 		text, _ := a.Catalog.Text(string(code), nil)
 		list = append(list, hallsync.Condition{
-			Code: string(code), Severity: string(severity), Title: text.Title, Advice: text.Advice, Since: since.In(a.Zone),
+			Code: string(code), Severity: string(severity), Title: text.Title, Advice: text.Advice, Since: a.local(since),
 		})
 	}
 	add(s.Shared, identityShared, health.Error, s.Seen)

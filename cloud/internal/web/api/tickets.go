@@ -40,7 +40,7 @@ func (a *API) listTickets(c *call) error {
 func (a *API) ticket(k store.Ticket) Ticket {
 	t := Ticket{
 		ID: k.ID, Hall: k.Hall, Number: k.Number, FlowNo: k.FlowNo, BusinessDay: k.BusinessDay, Queue: k.Queue, Class: k.Class,
-		Channel: k.Channel, Place: k.Place, Proof: k.Proof, State: k.State, Window: k.Window, TakenAt: k.Taken.In(a.Zone),
+		Channel: k.Channel, Place: k.Place, Proof: k.Proof, State: k.State, Window: k.Window, TakenAt: a.local(k.Taken),
 		CalledAt: a.maybe(k.Called), StartedAt: a.maybe(k.Started), EndedAt: a.maybe(k.Ended), Calls: k.Calls, ServiceS: k.ServiceS,
 		Print: k.Print, Reprints: k.Reprints, Grade: k.Grade,
 	}
@@ -85,7 +85,7 @@ func (a *API) listFacts(c *call) error {
 // fact shows a stored fact. What was refused as unreadable has no payload to show.
 func (a *API) fact(e store.Event) Fact {
 	f := Fact{
-		Epoch: e.Epoch, Seq: e.Seq, Kind: e.Kind, V: e.V, At: e.At.In(a.Zone), ReceivedAt: e.Received.In(a.Zone), Refused: e.Refused,
+		Epoch: e.Epoch, Seq: e.Seq, Kind: e.Kind, V: e.V, At: a.local(e.At), ReceivedAt: a.local(e.Received), Refused: e.Refused,
 		Hash: hex.EncodeToString(e.Hash[:]),
 	}
 	var event hallsync.Event
