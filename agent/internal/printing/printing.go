@@ -44,7 +44,14 @@ type Room struct {
 	freed chan struct{} // has a value after a printer became free
 
 	mu   sync.Mutex
-	busy map[string]bool
+	busy map[string]bool // printers at work, by name
+}
+
+// slip is a ticket whose paper is wanted and the printer that shall make it.
+type slip struct {
+	queue.Ticket
+	name    string
+	printer device.Printer // nil: there is none
 }
 
 // New prepares the printing.
@@ -56,7 +63,7 @@ func New(opts Options) *Room {
 const (
 	jobLimit    = 30 * time.Second // a printer that has not confirmed by then has failed
 	recordLimit = 5 * time.Second
-	retryAfter  = 2 * time.Second // when the store could not record
+	retryAfter  = 2 * time.Second // when the store could not record; the paper waits for the log, never the other way round
 )
 
 // Run prints until ctx ends; a slip under way is finished first.
@@ -71,9 +78,9 @@ func (r *Room) Run(ctx context.Context) error {
 	retry := time.NewTicker(retryAfter)
 	defer retry.Stop()
 	for {
-		for _, t := range r.waiting() {
-			if r.claim(t.Printer) {
-				wg.Go(func() { r.print(ctx, t) })
+		for _, s := range r.waiting() {
+			if r.claim(s.name) {
+				wg.Go(func() { r.release(s.name, r.print(ctx, s)) })
 			}
 		}
 		select {
@@ -97,102 +104,129 @@ func (r *Room) giveUpInterrupted(ctx context.Context) error {
 		}
 	})
 	for _, t := range half {
-		if err := r.record(ctx, t, hallsync.SlipFailed, "", CodeInterrupted); err != nil {
+		if _, err := r.record(ctx, slip{Ticket: t}, hallsync.SlipFailed, CodeInterrupted); err != nil {
 			return fmt.Errorf("printing: %w", err)
 		}
 	}
 	return nil
 }
 
-// waiting gives the first waiting slip of each place.
-func (r *Room) waiting() []queue.Ticket {
-	var out []queue.Ticket
+// waiting gives the first waiting slip of each printer; several places may share one.
+func (r *Room) waiting() []slip {
+	var all []queue.Ticket
+	r.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) { all = s.Slips() })
+	var out []slip
 	seen := map[string]bool{}
-	r.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
-		for _, t := range s.Slips() {
-			if !seen[t.Printer] {
-				seen[t.Printer] = true
-				out = append(out, t)
-			}
+	for _, t := range all {
+		name, printer, ok := r.opts.Printer(t.Printer)
+		if !ok {
+			printer = nil
 		}
-	})
+		if !seen[name] {
+			seen[name] = true
+			out = append(out, slip{Ticket: t, name: name, printer: printer})
+		}
+	}
 	return out
 }
 
-func (r *Room) claim(place string) bool {
+func (r *Room) claim(printer string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.busy[place] {
+	if r.busy[printer] {
 		return false
 	}
-	r.busy[place] = true
+	r.busy[printer] = true
 	return true
 }
 
-func (r *Room) release(place string) {
+// release lets the next slip have the printer: at once, or, after a slip that could not even begin, with the next retry.
+func (r *Room) release(printer string, atOnce bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.busy, place)
+	delete(r.busy, printer)
+	if !atOnce {
+		return
+	}
 	select {
 	case r.freed <- struct{}{}:
 	default:
 	}
 }
 
-// print takes one slip to its printer. The fact that it is on its way is stored before the first byte goes out.
-func (r *Room) print(ctx context.Context, t queue.Ticket) {
-	defer r.release(t.Printer)
-	name, printer, ok := r.opts.Printer(t.Printer)
-	if !ok {
-		r.end(ctx, t, hallsync.SlipFailed, "", CodeNoPrinter)
-		return
+// print takes one slip to its printer. The fact that it is on its way is stored before the first byte goes out; begun is false
+// if that could not be.
+func (r *Room) print(ctx context.Context, s slip) (begun bool) {
+	if s.printer == nil {
+		return r.end(ctx, s, hallsync.SlipFailed, CodeNoPrinter)
 	}
-	job, err := r.render(t)
+	job, err := r.render(s.Ticket)
 	if err != nil {
-		r.opts.Log.Error("slip not rendered", "ticket", t.ID, "error", err)
-		r.end(ctx, t, hallsync.SlipFailed, name, CodeRender)
-		return
+		r.opts.Log.Error("slip not rendered", "ticket", s.ID, "error", err)
+		return r.end(ctx, s, hallsync.SlipFailed, CodeRender)
 	}
-	if err := r.record(ctx, t, hallsync.SlipPrinting, name, ""); err != nil {
-		r.opts.Log.Error("slip not printed, its start cannot be stored", "ticket", t.ID, "error", err)
-		return
+	known, err := r.record(ctx, s, hallsync.SlipPrinting, "")
+	if err != nil {
+		r.opts.Log.Error("slip not printed, its start cannot be stored", "ticket", s.ID, "error", err)
+		return false
+	}
+	if !known {
+		return true
 	}
 	// A slip that has begun is finished even if the agent is asked to stop.
 	jctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobLimit)
 	defer cancel()
-	if err := printer.Print(jctx, job); err != nil {
+	if err := s.printer.Print(jctx, job); err != nil {
 		code := device.CodeTimeout
 		var e *device.Error
 		if errors.As(err, &e) {
 			code = e.Code
 		}
-		r.opts.Log.Warn("slip failed", "ticket", t.ID, "printer", name, "error", err)
-		r.end(ctx, t, hallsync.SlipFailed, name, code)
-		return
+		r.opts.Log.Warn("slip failed", "ticket", s.ID, "printer", s.name, "error", err)
+		return r.end(ctx, s, hallsync.SlipFailed, code)
 	}
-	r.end(ctx, t, hallsync.SlipPrinted, name, "")
+	return r.end(ctx, s, hallsync.SlipPrinted, "")
 }
 
+// render makes the job. A template that panics on a ticket costs this slip, not the hall, which would print it again after each
+// restart.
 func (r *Room) render(t queue.Ticket) (job device.PrintJob, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
 	r.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) { job, err = r.opts.Render(s, t) })
 	return job, err
 }
 
-func (r *Room) end(ctx context.Context, t queue.Ticket, state hallsync.PrintState, name string, code device.Code) {
-	if err := r.record(ctx, t, state, name, code); err != nil {
-		r.opts.Log.Error("end of slip not stored", "ticket", t.ID, "state", state, "error", err)
+// end records how a slip went, as often as it takes: nobody could ask for another copy before. When ctx ends it is left to the
+// next start, which takes the slip for interrupted.
+func (r *Room) end(ctx context.Context, s slip, state hallsync.PrintState, code device.Code) (stored bool) {
+	for {
+		_, err := r.record(ctx, s, state, code)
+		if err == nil {
+			return true
+		}
+		r.opts.Log.Error("end of slip not stored", "ticket", s.ID, "state", state, "error", err)
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(retryAfter):
+		}
 	}
 }
 
-func (r *Room) record(ctx context.Context, t queue.Ticket, state hallsync.PrintState, name string, code device.Code) error {
+// record stores how far a slip is. known is false if the day has turned and forgotten the ticket.
+func (r *Room) record(ctx context.Context, s slip, state hallsync.PrintState, code device.Code) (known bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
 	defer cancel()
-	_, err := r.opts.Hall.Do(ctx, queue.SlipProgress{SlipChanged: hallsync.SlipChanged{
-		Ticket: t.ID, Copy: t.Reprints, State: state, Device: name, Code: string(code),
+	_, err = r.opts.Hall.Do(ctx, queue.SlipProgress{SlipChanged: hallsync.SlipChanged{
+		Ticket: s.ID, Copy: s.Reprints, State: state, Device: s.name, Code: string(code),
 	}})
 	var refusal *queue.Refusal
-	if errors.As(err, &refusal) { // the day has turned and forgotten the ticket
-		return nil
+	if errors.As(err, &refusal) {
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }

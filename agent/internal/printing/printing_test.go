@@ -2,10 +2,13 @@ package printing_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"halledge/agent/internal/hall"
@@ -23,9 +26,14 @@ type paper struct {
 	tray []string
 	fail error
 	gate chan struct{} // if set, a job waits for it
+	busy atomic.Int32
 }
 
 func (p *paper) Print(ctx context.Context, job device.PrintJob) error {
+	if p.busy.Add(1) > 1 {
+		return errors.New("two jobs at once")
+	}
+	defer p.busy.Add(-1)
 	if p.gate != nil {
 		select {
 		case <-p.gate:
@@ -48,31 +56,63 @@ func (p *paper) slips() []string {
 }
 
 type rig struct {
-	t    *testing.T
-	hall *hall.Hall
-	room *printing.Room
-	stop func() // ends the room and the store
+	t      *testing.T
+	hall   *hall.Hall
+	room   *printing.Room
+	clock  atomic.Int64            // seconds the hall's clock is ahead
+	refuse atomic.Pointer[failing] // if set, progress of slips in that state is not stored
+	stop   func()                  // ends the room and the store
+}
+
+// failing is a log that cannot take facts about slips in one state.
+type failing struct {
+	state hallsync.PrintState
+	tries atomic.Int32
+}
+
+// Read, Watch and Do make the rig a printing.Hall whose disk fails when told.
+func (r *rig) Read(f func(*queue.State, hallsync.Seq)) { r.hall.Read(f) }
+func (r *rig) Watch() (<-chan struct{}, func())        { return r.hall.Watch() }
+
+func (r *rig) Do(ctx context.Context, c queue.Command) ([]hallsync.Payload, error) {
+	p, ok := c.(queue.SlipProgress)
+	if f := r.refuse.Load(); f != nil && ok && p.State == f.state {
+		if f.tries.Add(1) > 50 {
+			r.refuse.Store(nil)
+			r.t.Error("the room tries again without a pause")
+		}
+		return nil, &store.Error{Op: "commit", Code: store.Full}
+	}
+	return r.hall.Do(ctx, c)
 }
 
 func open(t *testing.T, dir string, printers map[string]*paper) *rig {
 	t.Helper()
+	r := &rig{t: t}
 	quiet := slog.New(slog.DiscardHandler)
 	st, err := store.Open(dir, store.Options{Hall: "440900000000001", Delivered: "cloud", Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
 	plan := &queue.Plan{Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}}}
-	h, err := hall.New(st, plan, quiet, time.Now)
+	now := func() time.Time { return time.Now().Add(time.Duration(r.clock.Load()) * time.Second) }
+	r.hall, err = hall.New(st, plan, quiet, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	room := printing.New(printing.Options{
-		Hall: h, Log: quiet,
+	r.room = printing.New(printing.Options{
+		Hall: r, Log: quiet,
 		Printer: func(place string) (string, device.Printer, bool) {
 			p := printers[place]
+			if place == "kiosk-2b" { // shares the printer of its neighbour
+				place = "kiosk-2"
+			}
 			return place + ".printer", p, p != nil
 		},
 		Render: func(_ *queue.State, tk queue.Ticket) (device.PrintJob, error) {
+			if tk.ID == "bad" {
+				panic("no such field")
+			}
 			return device.PrintJob{ID: tk.Number}, nil
 		},
 	})
@@ -80,8 +120,7 @@ func open(t *testing.T, dir string, printers map[string]*paper) *rig {
 	roomCtx, roomCancel := context.WithCancel(context.Background())
 	var storeDone, roomDone sync.WaitGroup
 	storeDone.Go(func() { _ = st.Run(storeCtx) })
-	roomDone.Go(func() { _ = room.Run(roomCtx) })
-	r := &rig{t: t, hall: h, room: room}
+	roomDone.Go(func() { _ = r.room.Run(roomCtx) })
 	r.stop = sync.OnceFunc(func() {
 		roomCancel()
 		roomDone.Wait()
@@ -196,5 +235,70 @@ func TestAnInterruptedSlipIsNotPrintedAgain(t *testing.T) {
 	r.until("a", hallsync.SlipFailed)
 	if got := p.slips(); len(got) != 0 {
 		t.Errorf("tray %v", got)
+	}
+}
+
+func TestAPrinterSharedByTwoPlacesGetsOneJobAtATime(t *testing.T) {
+	p := &paper{gate: make(chan struct{})}
+	r := open(t, t.TempDir(), map[string]*paper{"kiosk-2": p, "kiosk-2b": p})
+	r.take("a", "kiosk-2")
+	r.until("a", hallsync.SlipPrinting)
+	r.take("b", "kiosk-2b")
+	r.take("c", "kiosk-2")
+	close(p.gate)
+	for _, id := range []string{"a", "b", "c"} {
+		r.until(id, hallsync.SlipPrinted)
+	}
+	if got := p.slips(); !slices.Equal(got, []string{"A001", "A002", "A003"}) {
+		t.Errorf("tray %v", got)
+	}
+}
+
+func TestATemplateThatPanicsCostsOneSlip(t *testing.T) {
+	p := &paper{}
+	r := open(t, t.TempDir(), map[string]*paper{"kiosk-1": p})
+	r.take("bad", "kiosk-1")
+	r.take("good", "kiosk-1")
+	r.until("bad", hallsync.SlipFailed)
+	r.until("good", hallsync.SlipPrinted)
+}
+
+func TestNothingIsPrintedForATicketTheDayHasForgotten(t *testing.T) {
+	p := &paper{gate: make(chan struct{})}
+	r := open(t, t.TempDir(), map[string]*paper{"kiosk-1": p})
+	r.refuse.Store(&failing{state: hallsync.SlipPrinting})
+	r.take("old", "kiosk-1")
+	r.clock.Store(24 * 3600)
+	r.refuse.Store(nil)
+	close(p.gate)
+	r.take("new", "kiosk-1")
+	r.until("new", hallsync.SlipPrinted)
+	if got := p.slips(); !slices.Equal(got, []string{"A001"}) {
+		t.Errorf("tray %v", got)
+	}
+}
+
+// A full disk must neither make the room spin nor leave a slip for ever on its way.
+func TestALogThatCannotBeWrittenIsTriedAgainWithPatience(t *testing.T) {
+	for _, state := range []hallsync.PrintState{hallsync.SlipPrinting, hallsync.SlipPrinted} {
+		t.Run(string(state), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &paper{}
+				r := open(t, t.TempDir(), map[string]*paper{"kiosk-1": p})
+				f := &failing{state: state}
+				r.refuse.Store(f)
+				r.take("a", "kiosk-1")
+				time.Sleep(20 * time.Second)
+				if n := f.tries.Load(); n < 5 || n > 15 {
+					t.Errorf("%d tries in 20 s", n)
+				}
+				r.refuse.Store(nil)
+				r.until("a", hallsync.SlipPrinted)
+				if got := p.slips(); len(got) != 1 {
+					t.Errorf("tray %v", got)
+				}
+				r.stop()
+			})
+		})
 	}
 }
