@@ -232,6 +232,19 @@ func TestPanickingDriverGetsANewDevice(t *testing.T) {
 	until(t, s, "the new device", func(all []hallsync.DeviceStatus) bool { return all[0].State == "ok" })
 }
 
+// The call runs on its caller's goroutine, where nobody else would catch it.
+func TestPanicInACallIsThatCallsFailure(t *testing.T) {
+	s := devices.New(options(t, stage(), at("kiosk-1.printer", "stage", "/dev/a")))
+	run(t, s)
+	p, _ := s.Printer("kiosk-1.printer")
+	if err := p.Print(t.Context(), device.PrintJob{}); codeOf(err) != device.CodeBadReply {
+		t.Errorf("got %v", err)
+	}
+	if err := p.Print(t.Context(), device.PrintJob{ID: "A001"}); err == nil || err.Error() != "printed A001 on kiosk-1.printer" {
+		t.Errorf("the next slip: %v", err)
+	}
+}
+
 func TestDeviceThatGaveUpIsLeftAlone(t *testing.T) {
 	useless := at("kiosk-1.printer", "stage", "/dev/a")
 	useless.Options = map[string]string{"useless": "true"}

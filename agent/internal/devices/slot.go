@@ -3,7 +3,9 @@ package devices
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -144,6 +146,21 @@ func use[D any](s *slot, op string) (D, error) {
 	return d, nil
 }
 
+// ask lets the device do something. A driver that panics fails this call; the hall goes on.
+func ask[D any](s *slot, op string, do func(D) error) (err error) {
+	d, err := use[D](s, op)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("driver panicked", "operation", op, "panic", p, "stack", string(debug.Stack()))
+			err = &device.Error{Op: s.name + " " + op, Code: device.CodeBadReply, Err: fmt.Errorf("panic: %v", p)}
+		}
+	}()
+	return do(d)
+}
+
 // Run implements device.Device for those who hold a slot; the Set runs it, so there is nothing left to do.
 func (s *slot) Run(ctx context.Context) error {
 	<-ctx.Done()
@@ -158,29 +175,17 @@ func (s *slot) Health() device.Health {
 
 // Print implements device.Printer.
 func (s *slot) Print(ctx context.Context, job device.PrintJob) error {
-	p, err := use[device.Printer](s, "print")
-	if err != nil {
-		return err
-	}
-	return p.Print(ctx, job)
+	return ask(s, "print", func(p device.Printer) error { return p.Print(ctx, job) })
 }
 
 // Show implements device.Screen.
 func (s *slot) Show(ctx context.Context, f device.Frame) error {
-	p, err := use[device.Screen](s, "show")
-	if err != nil {
-		return err
-	}
-	return p.Show(ctx, f)
+	return ask(s, "show", func(p device.Screen) error { return p.Show(ctx, f) })
 }
 
 // Say implements device.Speaker.
 func (s *slot) Say(ctx context.Context, a device.Announcement) error {
-	p, err := use[device.Speaker](s, "say")
-	if err != nil {
-		return err
-	}
-	return p.Say(ctx, a)
+	return ask(s, "say", func(p device.Speaker) error { return p.Say(ctx, a) })
 }
 
 // Keys implements device.CallPad.
@@ -188,27 +193,20 @@ func (s *slot) Keys() <-chan device.Key { return s.keys }
 
 // Display implements device.CallPad.
 func (s *slot) Display(ctx context.Context, f device.PadFrame) error {
-	p, err := use[device.CallPad](s, "display")
-	if err != nil {
-		return err
-	}
-	return p.Display(ctx, f)
+	return ask(s, "display", func(p device.CallPad) error { return p.Display(ctx, f) })
 }
 
 // Ask implements device.RatingPad.
 func (s *slot) Ask(ctx context.Context, q device.RatingRequest) (device.Rating, error) {
-	p, err := use[device.RatingPad](s, "ask")
-	if err != nil {
-		return device.Rating{}, err
-	}
-	return p.Ask(ctx, q)
+	var r device.Rating
+	err := ask(s, "ask", func(p device.RatingPad) (err error) {
+		r, err = p.Ask(ctx, q)
+		return err
+	})
+	return r, err
 }
 
 // SelfTest implements device.SelfTester.
 func (s *slot) SelfTest(ctx context.Context) error {
-	p, err := use[device.SelfTester](s, "self-test")
-	if err != nil {
-		return err
-	}
-	return p.SelfTest(ctx)
+	return ask(s, "self-test", func(p device.SelfTester) error { return p.SelfTest(ctx) })
 }

@@ -70,6 +70,9 @@ type printer struct{ *actor }
 func (p *printer) Run(ctx context.Context) error  { return p.run(ctx, func() {}) }
 func (p *printer) SelfTest(context.Context) error { return nil }
 func (p *printer) Print(_ context.Context, job device.PrintJob) error {
+	if job.ID == "" {
+		panic("a slip without a number")
+	}
 	return errors.New("printed " + job.ID + " on " + p.name)
 }
 
