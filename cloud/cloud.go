@@ -92,10 +92,11 @@ func (c *Cloud) open() error {
 	if err != nil {
 		return err
 	}
-	if c.video, err = openVideo(c.o, catalog, c.board); err != nil {
+	desk := c.desk()
+	if c.video, err = openVideo(c.o, catalog, c.board, desk); err != nil {
 		return err
 	}
-	return c.openPages(registry, catalog)
+	return c.openPages(registry, catalog, desk)
 }
 
 func (c *Cloud) openStore(ctx context.Context, registry *prometheus.Registry) error {
@@ -165,16 +166,19 @@ func (c *Cloud) openBroker(registry *prometheus.Registry) error {
 	return nil
 }
 
-func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalog) error {
-	zone, err := time.LoadLocation(c.o.Config.Zone)
-	if err != nil {
-		return fmt.Errorf("load time zone: %w", err)
-	}
+func (c *Cloud) desk() *access.Desk {
 	var tokens []access.Token
 	for _, t := range c.o.Config.Tokens {
 		tokens = append(tokens, access.Token{Name: t.Name, Secret: t.Secret.Reveal()})
 	}
-	desk := access.New(access.Options{Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Secure, Log: c.o.Log})
+	return access.New(access.Options{Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Secure, Log: c.o.Log})
+}
+
+func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalog, desk *access.Desk) error {
+	zone, err := time.LoadLocation(c.o.Config.Zone)
+	if err != nil {
+		return fmt.Errorf("load time zone: %w", err)
+	}
 	closing, end := context.WithCancel(context.Background())
 	c.ending = end
 	a, err := api.New(api.Options{

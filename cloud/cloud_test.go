@@ -15,6 +15,7 @@ import (
 	"halledge/agent/kit/phc"
 	"halledge/cloud"
 	"halledge/cloud/internal/config"
+	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
 	"halledge/firmware-protocols/hallsync"
 
@@ -256,9 +257,11 @@ func TestAHallReportsItsDay(t *testing.T) {
 	s.until("offline", func(d api.HallDetail) bool { return d.State == api.HallOffline })
 }
 
-// ffmpeg plays the hall's relay: it publishes a camera, which then shows as live, and can be read with an API token.
+// ffmpeg plays the hall's relay: it publishes a camera, which then shows as live, and can be read with an API token, which is
+// written to the audit.
 func TestAPublishedCameraIsShown(t *testing.T) {
-	s := start(t, filepath.Join(t.TempDir(), "cloud.db"))
+	database := filepath.Join(t.TempDir(), "cloud.db")
+	s := start(t, database)
 	camera := func() api.Camera {
 		var page api.Page[api.Camera]
 		s.get("/api/v1/cameras", &page)
@@ -290,6 +293,19 @@ func TestAPublishedCameraIsShown(t *testing.T) {
 	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a stranger's offer: %d", resp.StatusCode)
+	}
+	s.stop()
+	st, err := store.Open(t.Context(), database, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	lines, err := st.Audits(t.Context(), 10)
+	if err != nil || len(lines) != 1 {
+		t.Fatalf("audit %+v, %v", lines, err)
+	}
+	if l := lines[0]; l.Actor != "test" || l.Action != "watch" || l.Subject != "440900000000001-CM001" || l.Result != "ok" || l.Remote != "127.0.0.1" {
+		t.Errorf("audit %+v", l)
 	}
 }
 

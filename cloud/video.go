@@ -1,14 +1,18 @@
 package cloud
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 
 	"halledge/agent/kit/problem"
+	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/halls"
 	"halledge/cloud/internal/media"
+	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -22,7 +26,7 @@ type video struct {
 	index map[string]api.Live
 }
 
-func openVideo(o Options, catalog *problem.Catalog, board *halls.Board) (*video, error) {
+func openVideo(o Options, catalog *problem.Catalog, board *halls.Board, desk *access.Desk) (*video, error) {
 	v := &video{}
 	v.stale.Store(true)
 	register := newRegister(o.Config)
@@ -35,6 +39,13 @@ func openVideo(o Options, catalog *problem.Catalog, board *halls.Board) (*video,
 			v.stale.Store(true)
 			if hall, ok := register.Hall(camera); ok {
 				board.CameraChanged(hallsync.HallID(hall))
+			}
+		},
+		Watched: func(camera, user, remote string) {
+			host, _, _ := net.SplitHostPort(remote)
+			note := store.Audit{Actor: user, Action: "watch", Subject: camera, Result: "ok", Remote: host}
+			if err := desk.Note(context.Background(), note); err != nil {
+				o.Log.Error("watching not audited", "camera", camera, "error", err)
 			}
 		},
 	}, o.Log)

@@ -29,6 +29,8 @@ type Config struct {
 	// nil; they are called in order and must not block or call back.
 	Demand  func(camera string, wanted bool)
 	Changed func(camera string)
+	// Watched is told when another platform begins to read a camera over RTSP, before it gets the first picture. It may be nil.
+	Watched func(camera, user, remote string)
 }
 
 // Status is one camera at this node.
@@ -49,8 +51,11 @@ func New(cfg Config, log *slog.Logger) (*Media, error) {
 	if cfg.Changed == nil {
 		cfg.Changed = func(string) {}
 	}
+	if cfg.Watched == nil {
+		cfg.Watched = func(string, string, string) {}
+	}
 	hub := fanout.NewHub(cfg.Demand, cfg.Changed)
-	in, err := ingest.Listen(cfg.RTSP, cfg.Registry, hub, log)
+	in, err := ingest.Listen(cfg.RTSP, cfg.Registry, hub, cfg.Watched, log)
 	if err != nil {
 		return nil, err
 	}

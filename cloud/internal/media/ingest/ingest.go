@@ -49,6 +49,7 @@ type Registry interface {
 type Server struct {
 	registry Registry
 	hub      *fanout.Hub
+	watched  func(camera, user, remote string)
 	log      *slog.Logger
 	ln       *listener
 	rtsp     *gortsplib.Server
@@ -68,20 +69,22 @@ type publication struct {
 	readers atomic.Int32
 }
 
-// reading is one session that plays.
+// reading is one session of a reader. pub is nil until it plays.
 type reading struct {
+	user  string
 	pub   *publication
 	leave func()
 }
 
-// Listen opens the port at address (host:port). Run serves it.
-func Listen(address string, registry Registry, hub *fanout.Hub, log *slog.Logger) (*Server, error) {
+// Listen opens the port at address (host:port). Run serves it. watched is told when a user begins to read a camera, before it gets
+// the first picture; it may take as long as writing that down does.
+func Listen(address string, registry Registry, hub *fanout.Hub, watched func(camera, user, remote string), log *slog.Logger) (*Server, error) {
 	ln, err := listen(address)
 	if err != nil {
 		return nil, err
 	}
 	ctx, end := context.WithCancel(context.Background())
-	s := &Server{registry: registry, hub: hub, log: log, ln: ln, ctx: ctx, end: end, live: make(map[string]*publication)}
+	s := &Server{registry: registry, hub: hub, watched: watched, log: log, ln: ln, ctx: ctx, end: end, live: make(map[string]*publication)}
 	s.rtsp = &gortsplib.Server{
 		Handler:        s,
 		RTSPAddress:    ln.Addr().String(),
@@ -150,11 +153,18 @@ func (s *Server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response
 	if ctx.Session.State() == gortsplib.ServerSessionStatePreRecord {
 		return status(base.StatusOK), nil, nil
 	}
-	res, stream, err := s.open(ctx.Conn, ctx.Request, ctx.Path)
+	user, res, err := s.mayRead(ctx.Conn, ctx.Request, strings.Trim(ctx.Path, "/"))
+	if res != nil {
+		return res, nil, err
+	}
+	res, stream := s.open(ctx.Path)
 	if before := ctx.Session.SetuppedStream(); before != nil && stream != nil && stream != before {
 		return status(base.StatusNotFound), nil, nil // published anew since the first SETUP
 	}
-	return res, stream, err
+	if ctx.Session.UserData() == nil {
+		ctx.Session.SetUserData(&reading{user: user})
+	}
+	return res, stream, nil
 }
 
 // OnRecord implements gortsplib.ServerHandlerOnRecord: pictures are about to come.
@@ -193,7 +203,7 @@ func (s *Server) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 // for, and kept wanted as long as the reader's connection lives.
 func (s *Server) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	camera := strings.Trim(ctx.Path, "/")
-	if res, err := s.mayRead(ctx.Conn, ctx.Request, camera); res != nil {
+	if _, res, err := s.mayRead(ctx.Conn, ctx.Request, camera); res != nil {
 		return res, nil, err
 	}
 	wait, cancel := context.WithTimeout(s.ctx, arrive)
@@ -206,22 +216,19 @@ func (s *Server) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Re
 	if err != nil {
 		return status(base.StatusNotFound), nil, nil
 	}
-	return s.open(ctx.Conn, ctx.Request, ctx.Path)
+	res, stream := s.open(ctx.Path)
+	return res, stream, nil
 }
 
 // open gives the stream at a path to a reader who may read it.
-func (s *Server) open(conn *gortsplib.ServerConn, req *base.Request, path string) (*base.Response, *gortsplib.ServerStream, error) {
-	camera := strings.Trim(path, "/")
-	if res, err := s.mayRead(conn, req, camera); res != nil {
-		return res, nil, err
-	}
+func (s *Server) open(path string) (*base.Response, *gortsplib.ServerStream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pub := s.live[camera]
+	pub := s.live[strings.Trim(path, "/")]
 	if pub == nil {
-		return status(base.StatusNotFound), nil, nil
+		return status(base.StatusNotFound), nil
 	}
-	return status(base.StatusOK), pub.stream, nil
+	return status(base.StatusOK), pub.stream
 }
 
 // OnPlay implements gortsplib.ServerHandlerOnPlay.
@@ -230,12 +237,14 @@ func (s *Server) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, 
 	s.mu.Lock()
 	pub := s.live[strings.Trim(ctx.Session.SetuppedPath(), "/")]
 	s.mu.Unlock()
-	if pub == nil || pub.stream != stream {
+	r, ok := ctx.Session.UserData().(*reading)
+	if !ok || pub == nil || pub.stream != stream {
 		return status(base.StatusNotFound), nil
 	}
-	if ctx.Session.UserData() == nil { // a second PLAY changes nothing
+	if r.pub == nil { // a second PLAY changes nothing
+		s.watched(pub.camera, r.user, remote(ctx.Conn))
 		pub.readers.Add(1)
-		ctx.Session.SetUserData(&reading{pub: pub, leave: s.hub.Join(pub.camera)})
+		r.pub, r.leave = pub, s.hub.Join(pub.camera)
 	}
 	admit(ctx.Conn)
 	return status(base.StatusOK), nil
@@ -254,8 +263,10 @@ func (s *Server) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
 		what.stream.Close()
 		s.log.Info("camera left", "camera", what.camera, "reason", ctx.Error.Error())
 	case *reading:
-		what.pub.readers.Add(-1)
-		what.leave()
+		if what.pub != nil {
+			what.pub.readers.Add(-1)
+			what.leave()
+		}
 	}
 }
 
@@ -299,14 +310,14 @@ func (s *Server) login(conn *gortsplib.ServerConn, req *base.Request,
 	return "", status(base.StatusUnauthorized), liberrors.ErrServerAuth{}
 }
 
-// mayRead checks a reader's login for a camera; the answer is nil when it may.
-func (s *Server) mayRead(conn *gortsplib.ServerConn, req *base.Request, camera string) (*base.Response, error) {
-	_, res, err := s.login(conn, req, func(user string) (string, bool) { return s.registry.Reader(user, camera) })
+// mayRead checks a reader's login for a camera, and gives the user; the answer is nil when it may.
+func (s *Server) mayRead(conn *gortsplib.ServerConn, req *base.Request, camera string) (user string, res *base.Response, err error) {
+	user, res, err = s.login(conn, req, func(user string) (string, bool) { return s.registry.Reader(user, camera) })
 	if res != nil {
-		return res, err
+		return "", res, err
 	}
 	if _, known := s.registry.Hall(camera); !known {
-		return status(base.StatusNotFound), nil
+		return "", status(base.StatusNotFound), nil
 	}
-	return nil, nil
+	return user, nil, nil
 }

@@ -66,8 +66,22 @@ func until(t *testing.T, what string, ok func() bool) {
 }
 
 type demand struct {
-	mu  sync.Mutex
-	log []string
+	mu      sync.Mutex
+	log     []string
+	watched []string
+}
+
+func (d *demand) note(camera, user, remote string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	host, _, _ := strings.Cut(remote, ":")
+	d.watched = append(d.watched, user+" "+camera+" "+host)
+}
+
+func (d *demand) noted() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return strings.Join(d.watched, ", ")
 }
 
 func (d *demand) tell(camera string, wanted bool) {
@@ -88,7 +102,7 @@ func serve(t *testing.T) (*Server, *fanout.Hub, *demand) {
 	before := runtime.NumGoroutine()
 	d := &demand{}
 	hub := fanout.NewHub(d.tell, func(string) {})
-	s, err := Listen("127.0.0.1:0", register{}, hub, slog.New(slog.DiscardHandler))
+	s, err := Listen("127.0.0.1:0", register{}, hub, d.note, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,6 +211,9 @@ func TestServer_ffprobeReadsWhatAHallPublishes(t *testing.T) {
 	if got, err := probe(s.url("platform:token-1", cam)); err != nil || got != "h264,640,360" {
 		t.Errorf("ffprobe: %q, %v", got, err)
 	}
+	if got := d.noted(); got != "platform "+cam+" 127.0.0.1" {
+		t.Errorf("noted as watching: %q", got)
+	}
 	until(t, "nobody wants it any more", func() bool { return d.told() == cam+" true, "+cam+" false" })
 	until(t, "the reader is counted out", func() bool { return hub.Cameras()[0].Viewers == 0 })
 }
@@ -303,7 +320,12 @@ func TestServer_silentPublisherIsReplaced(t *testing.T) {
 }
 
 func TestServer_refusesReaders(t *testing.T) {
-	s, _, _ := serve(t)
+	s, _, d := serve(t)
+	t.Cleanup(func() {
+		if got := d.noted(); got != "" {
+			t.Errorf("noted as watching: %q", got)
+		}
+	})
 	mine, theirs := mustPublish(t, s.url(hall+":"+password, cam)), mustPublish(t, s.url(other+":"+password, foreign))
 	defer mine.close()
 	defer theirs.close()
