@@ -72,7 +72,8 @@ func (d *Desk) press(ctx context.Context, p Pad, k device.Key) {
 	if k.Lost > 0 {
 		d.log.Warn("pad keys lost", "pad", p.Name, "lost", k.Lost)
 	}
-	c := command(p, k.Code)
+	by := d.by(p)
+	c := command(p, k.Code, by)
 	if c == nil {
 		d.log.Info("pad key has no command", "pad", p.Name, "key", k.Code)
 		return
@@ -81,7 +82,7 @@ func (d *Desk) press(ctx context.Context, p Pad, k device.Key) {
 	var refusal *queue.Refusal
 	if errors.As(err, &refusal) && refusal.Code == queue.WindowClosed && k.Code == device.KeyNext {
 		// Who presses 叫号 at a closed window means to begin work.
-		if _, err = d.hall.Do(ctx, queue.Open{Window: p.Window, By: by(p)}); err == nil {
+		if _, err = d.hall.Do(ctx, queue.Open{Window: p.Window, By: by}); err == nil {
 			_, err = d.hall.Do(ctx, c)
 		}
 	}
@@ -90,26 +91,34 @@ func (d *Desk) press(ctx context.Context, p Pad, k device.Key) {
 	}
 }
 
-func by(p Pad) hallsync.By { return hallsync.By{Kind: "pad", ID: p.Name} }
+// by says who pressed: whoever has opened the window works there, and is who a citizen rates.
+func (d *Desk) by(p Pad) hallsync.By {
+	by := hallsync.By{Kind: "pad", ID: p.Name}
+	d.hall.Read(func(s *queue.State, _ hallsync.Seq) {
+		w, _ := s.Window(p.Window)
+		by.Staff = w.Staff
+	})
+	return by
+}
 
-func command(p Pad, key device.KeyCode) queue.Command {
+func command(p Pad, key device.KeyCode, by hallsync.By) queue.Command {
 	switch key {
 	case device.KeyNext:
-		return queue.CallNext{Window: p.Window, By: by(p)}
+		return queue.CallNext{Window: p.Window, By: by}
 	case device.KeyRecall:
-		return queue.Recall{Window: p.Window, By: by(p)}
+		return queue.Recall{Window: p.Window, By: by}
 	case device.KeyPass:
-		return queue.Pass{Window: p.Window, By: by(p)}
+		return queue.Pass{Window: p.Window, By: by}
 	case device.KeyPause:
-		return queue.Pause{Window: p.Window, By: by(p)}
+		return queue.Pause{Window: p.Window, By: by}
 	case device.KeyResume:
-		return queue.Unpause{Window: p.Window, By: by(p)}
+		return queue.Unpause{Window: p.Window, By: by}
 	case device.KeyLogin:
-		return queue.Open{Window: p.Window, By: by(p)}
+		return queue.Open{Window: p.Window, By: by}
 	case device.KeyLogout:
-		return queue.Close{Window: p.Window, By: by(p)}
+		return queue.Close{Window: p.Window, By: by}
 	case device.KeyFinish:
-		return queue.Finish{Window: p.Window, By: by(p)}
+		return queue.Finish{Window: p.Window, By: by}
 	}
 	return nil
 }

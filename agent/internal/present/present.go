@@ -92,11 +92,11 @@ func (p *Presenter) complain(panel string, err error) {
 }
 
 // Frame is what a panel shows: a hall's panel the latest call, a window's panel the window's ticket or its pause. A fresh call
-// or recall flashes; the number of calls is part of the frame, so that a recall is a new frame.
+// or recall flashes; each is a new frame by its serial.
 func Frame(s *queue.State, window hallsync.WindowID, idle string) device.Frame {
 	if window == "" {
 		for _, c := range s.Calls(1) {
-			return device.Frame{Lines: []string{"请" + c.Number + "号", "到" + windowName(s, c.Window)}, Flash: true, Serial: serial(c)}
+			return device.Frame{Lines: []string{"请" + c.Number + "号", "到" + windowName(s, c.Window)}, Flash: true, Serial: serial(c.Ticket, c.Times, c.At)}
 		}
 		return device.Frame{Lines: []string{idle}}
 	}
@@ -112,14 +112,17 @@ func Frame(s *queue.State, window hallsync.WindowID, idle string) device.Frame {
 	case !ok:
 		return device.Frame{Lines: []string{idle}}
 	case t.State == hallsync.Called:
-		return device.Frame{Lines: []string{"请" + t.Number + "号"}, Flash: true, Serial: fmt.Sprint(t.ID, t.Calls)}
+		return device.Frame{Lines: []string{"请" + t.Number + "号"}, Flash: true, Serial: serial(t.ID, t.Calls, t.CalledAt)}
 	default:
 		return device.Frame{Lines: []string{t.Number}}
 	}
 }
 
-// serial tells one call from another one that looks the same.
-func serial(c queue.Call) string { return fmt.Sprint(c.Ticket, c.Window, c.Times) }
+// serial tells one call from another one that looks the same: a person who was passed and came back is called to the same window
+// for the first time again.
+func serial(id hallsync.TicketID, times int, at time.Time) string {
+	return fmt.Sprint(id, "/", times, "/", at.UnixMilli())
+}
 
 // windowName is the window as citizens read it: "3号窗口" for a window called 3, else its own name.
 func windowName(s *queue.State, id hallsync.WindowID) string {

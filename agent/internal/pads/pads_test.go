@@ -1,0 +1,159 @@
+package pads_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"halledge/agent/internal/hall"
+	"halledge/agent/internal/pads"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/store"
+	"halledge/drivers/device"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// pad is the keypad on a desk: keys go in, and its little display shows what it was told last.
+type pad struct {
+	device.Device
+	keys chan device.Key
+
+	mu    sync.Mutex
+	fails int // displays still to refuse
+	shown device.PadFrame
+	news  chan struct{}
+}
+
+func newPad() *pad { return &pad{keys: make(chan device.Key), news: make(chan struct{}, 1)} }
+
+func (p *pad) Keys() <-chan device.Key { return p.keys }
+
+func (p *pad) Display(_ context.Context, f device.PadFrame) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fails > 0 {
+		p.fails--
+		return &device.Error{Op: "display", Code: device.CodeOffline, Retry: true}
+	}
+	p.shown = f
+	select {
+	case p.news <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (p *pad) until(t *testing.T, want device.PadFrame) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		p.mu.Lock()
+		got := p.shown
+		p.mu.Unlock()
+		if got == want {
+			return
+		}
+		select {
+		case <-p.news:
+		case <-deadline:
+			t.Fatalf("the pad shows %+v, want %+v", got, want)
+		}
+	}
+}
+
+func open(t *testing.T, all ...pads.Pad) *hall.Hall {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	st, err := store.Open(t.TempDir(), store.Options{Hall: "440900000000001", Delivered: "cloud", Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := &queue.Plan{
+		Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}},
+		Windows: []queue.WindowPlan{{ID: "1", Queues: []hallsync.QueueID{"A"}}},
+	}
+	h, err := hall.New(st, plan, quiet, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	writer, end := context.WithCancel(context.Background())
+	var served, written sync.WaitGroup
+	written.Go(func() { _ = st.Run(writer) })
+	served.Go(func() { _ = pads.New(h, all, quiet).Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		served.Wait()
+		end()
+		written.Wait()
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+func do(t *testing.T, h *hall.Hall, c queue.Command) {
+	t.Helper()
+	if _, err := h.Do(context.Background(), c); err != nil {
+		t.Fatalf("%T: %v", c, err)
+	}
+}
+
+func (p *pad) press(k device.KeyCode) { p.keys <- device.Key{Code: k} }
+
+func TestKeysAreTheCommandsOfTheWindow(t *testing.T) {
+	p := newPad()
+	h := open(t, pads.Pad{Name: "window-1.pad", Device: p, Window: "1"})
+	p.until(t, device.PadFrame{State: "closed"})
+	for n := range 3 {
+		do(t, h, queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: "A", Channel: hallsync.AtKiosk})
+	}
+	p.until(t, device.PadFrame{State: "closed", Waiting: 3})
+	for _, step := range []struct {
+		key  device.KeyCode
+		want device.PadFrame
+	}{
+		{device.KeyNext, device.PadFrame{Number: "A001", Waiting: 2, State: "called"}}, // opens the window too
+		{device.KeyPass, device.PadFrame{Waiting: 2, State: "idle"}},
+		{device.KeyPause, device.PadFrame{Waiting: 2, State: "paused"}},
+		{device.KeyResume, device.PadFrame{Waiting: 2, State: "idle"}},
+		{device.KeyNext, device.PadFrame{Number: "A002", Waiting: 1, State: "called"}},
+		{device.KeyNext, device.PadFrame{Number: "A003", State: "called"}}, // finishes A002
+		{device.KeyLogout, device.PadFrame{Number: "A003", State: "called"}},
+		{device.KeyFinish, device.PadFrame{State: "idle"}},
+		{device.KeyLogout, device.PadFrame{State: "closed"}},
+		{device.KeyLogin, device.PadFrame{State: "idle"}},
+	} {
+		p.press(step.key)
+		p.until(t, step.want)
+	}
+}
+
+// A citizen rates who served, also when that one pressed a key instead of a button.
+func TestPadActsForWhoeverWorksThere(t *testing.T) {
+	p := newPad()
+	h := open(t, pads.Pad{Name: "window-1.pad", Device: p, Window: "1"})
+	do(t, h, queue.Open{Window: "1", By: hallsync.By{Kind: "staff", Staff: "s1"}})
+	do(t, h, queue.Take{Ticket: "t", Queue: "A", Channel: hallsync.AtKiosk})
+	p.press(device.KeyNext)
+	p.until(t, device.PadFrame{Number: "A001", State: "called"})
+	p.press(device.KeyFinish)
+	p.until(t, device.PadFrame{State: "idle"})
+	h.Read(func(s *queue.State, _ hallsync.Seq) {
+		if tk, _ := s.Ticket("t"); tk.Staff != "s1" {
+			t.Errorf("the ticket was finished by %q", tk.Staff)
+		}
+	})
+}
+
+func TestDisplayThatFailedIsShownAgain(t *testing.T) {
+	p := newPad()
+	p.fails = 2
+	h := open(t, pads.Pad{Name: "window-1.pad", Device: p, Window: "1"})
+	do(t, h, queue.Open{Window: "1"})
+	p.until(t, device.PadFrame{State: "idle"})
+}
