@@ -23,6 +23,9 @@ func (a *Agent) report() hallsync.Report {
 		for _, q := range s.Plan().Queues {
 			r.Queues = append(r.Queues, hallsync.QueueStatus{ID: q.ID, Name: q.Name, Waiting: s.Waiting(q.ID)})
 		}
+		for _, w := range s.Plan().Windows {
+			r.Windows = append(r.Windows, hallsync.WindowStatus{ID: w.ID, Name: w.Name})
+		}
 	})
 	return r
 }

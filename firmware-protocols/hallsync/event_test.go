@@ -100,6 +100,7 @@ func sent() map[string]any {
 			Devices: []hallsync.DeviceStatus{{Name: "kiosk-1.printer", Class: "printer", Model: "escpos-80", State: "degraded", Code: "paper_low", Since: at, Advice: "请换纸"}},
 			Cameras: []hallsync.CameraStatus{{Code: "440900000000001-CM001", Name: "大门", Scene: 1, State: "relaying", Reason: "asked", Since: at, Codec: "H264", BitsPS: 2_000_000, Packets: 77}},
 			Queues:  []hallsync.QueueStatus{{ID: "A", Name: "综合", Waiting: 4}},
+			Windows: []hallsync.WindowStatus{{ID: "1", Name: "1号窗口"}},
 			Log:     hallsync.LogStatus{Epoch: epoch, Last: 57, Acked: 55, FileBytes: 65536, FsyncP99Usec: 4100}},
 		"result": &hallsync.Result{ID: "0195548c-0000-7000-8000-000000000001", State: "rejected", Code: "expired"},
 		"time":   &hallsync.TimeReply{AskedMS: 1772414813000, ServerMS: 1772414813589},

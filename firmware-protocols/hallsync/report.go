@@ -16,6 +16,7 @@ type Report struct {
 	Devices []DeviceStatus `json:"devices,omitempty"`
 	Cameras []CameraStatus `json:"cameras,omitempty"`
 	Queues  []QueueStatus  `json:"queues,omitempty"`
+	Windows []WindowStatus `json:"windows,omitempty"`
 	Log     LogStatus      `json:"log"`
 }
 
@@ -58,6 +59,12 @@ type QueueStatus struct {
 	ID      QueueID `json:"id"`
 	Name    string  `json:"name"`
 	Waiting int     `json:"waiting"`
+}
+
+// WindowStatus is one window the hall has. What happens at it are facts; this says that it exists before the first of them.
+type WindowStatus struct {
+	ID   WindowID `json:"id"`
+	Name string   `json:"name"`
 }
 
 // LogStatus says how far the hall's log and its delivery are, and how fast its disk is.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (a *API) getHall(c *call) error {
 		d.DeviceList = append(d.DeviceList, s.Report.Devices...)
 	}
 	var err error
-	if d.WindowList, err = a.windows(c.r.Context(), s.ID); err != nil {
+	if d.WindowList, err = a.windows(c.r.Context(), s); err != nil {
 		return err
 	}
 	if d.Calls, err = a.calls(c.r.Context(), s); err != nil {
@@ -61,6 +62,9 @@ func (a *API) hall(s halls.Status) Hall {
 	h := Hall{
 		ID: s.ID, Name: s.Name, Region: s.Region, State: HallState(s.State), Severity: worst(a.health(s)),
 		WindowsOpen: s.WindowsOpen, Windows: s.Windows,
+	}
+	if s.Report != nil {
+		h.Windows = max(h.Windows, len(s.Report.Windows))
 	}
 	if !s.Seen.IsZero() {
 		h.SeenAt = a.when(s.Seen)
@@ -128,18 +132,27 @@ func queues(s halls.Status) []Queue {
 	return list
 }
 
-func (a *API) windows(ctx context.Context, id hallsync.HallID) ([]Window, error) {
-	rows, err := a.Store.Windows(ctx, id)
+// windows lists the windows that facts speak of, then those the hall says it has and nothing has happened at yet.
+func (a *API) windows(ctx context.Context, s halls.Status) ([]Window, error) {
+	rows, err := a.Store.Windows(ctx, s.ID)
 	if err != nil {
 		return nil, err
 	}
 	list := []Window{}
 	for _, row := range rows {
-		w := Window{ID: row.ID, State: row.State, Reason: row.Reason, Staff: row.Staff, Since: a.local(row.Since)}
+		w := Window{ID: row.ID, State: row.State, Reason: row.Reason, Staff: row.Staff, Since: a.when(row.Since)}
 		if row.Ticket != "" {
 			w.Ticket = &WindowTicket{ID: row.Ticket, Number: row.Number, State: row.TicketState}
 		}
 		list = append(list, w)
+	}
+	if s.Report == nil {
+		return list, nil
+	}
+	for _, has := range s.Report.Windows {
+		if !slices.ContainsFunc(list, func(w Window) bool { return w.ID == has.ID }) {
+			list = append(list, Window{ID: has.ID, State: hallsync.WindowClosed})
+		}
 	}
 	return list, nil
 }

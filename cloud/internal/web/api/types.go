@@ -93,7 +93,7 @@ type Window struct {
 	State  hallsync.WindowState `json:"state"`
 	Reason string               `json:"reason"` // of a pause
 	Staff  hallsync.StaffID     `json:"staff"`  // work id, empty when nobody
-	Since  time.Time            `json:"since"`
+	Since  *time.Time           `json:"since"`  // null: nothing has happened there yet
 	Ticket *WindowTicket        `json:"ticket"` // the ticket called to it or served at it
 }
 

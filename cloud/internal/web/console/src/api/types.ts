@@ -64,7 +64,7 @@ export interface HallWindow {
   state: 'closed' | 'open' | 'paused'
   reason: string
   staff: string
-  since: string
+  since: string | null
   ticket: { id: string; number: string; state: TicketState } | null
 }
 
