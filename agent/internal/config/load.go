@@ -59,6 +59,7 @@ func readSources(path string) (sources, strictyaml.Problems) {
 	doc := strictyaml.Decode(full, src.site, &site)
 	src.planFile = absolute(src.dir, site.Plan)
 	if src.plan, err = readFile(src.planFile); err != nil {
+		_, doc = decodeSite(full, src.site, src.dir)
 		doc.At("$.plan", Unreadable, map[string]string{"reason": reasonOf(err)})
 		return src, doc.Problems
 	}

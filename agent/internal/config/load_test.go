@@ -281,6 +281,26 @@ func TestDeviceNames(t *testing.T) {
 	}
 }
 
+// A missing hall.yaml hides no wrong value of agent.yaml.
+func TestAMissingPlanHidesNothing(t *testing.T) {
+	path := site(t)
+	edit(t, path, "profile: full", "profile: palace")
+	edit(t, path, "listen: \":8080\"", "listen: 8080")
+	if err := os.Remove(filepath.Join(filepath.Dir(path), "hall.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	_, problems := config.Load(path)
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.Path)
+	}
+	for _, want := range []string{"$.hall.profile", "$.web.listen", "$.plan"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no problem at %s, only at %q", want, got)
+		}
+	}
+}
+
 // A slip of the pen in one place hides no wrong value in another.
 func TestShapeAndValuesAreReportedTogether(t *testing.T) {
 	path := site(t)

@@ -67,9 +67,6 @@ func Load(path string) (Config, strictyaml.Problems) {
 		}}
 	}
 	doc := strictyaml.Decode(full, data, &c)
-	if doc.Problems.Err() != nil {
-		return c, doc.Problems
-	}
 	check := &checker{doc: doc, dir: filepath.Dir(full), codes: map[string]bool{}, cameras: map[string]bool{}}
 	check.config(&c)
 	var further strictyaml.Problems
@@ -93,9 +90,7 @@ func (c *checker) hallFile(i int, path string) ([]Hall, strictyaml.Problems) {
 	}
 	own := *c
 	own.doc = strictyaml.Decode(path, data, &file)
-	if own.doc.Problems.Err() == nil {
-		own.halls(file.Halls)
-	}
+	own.halls(file.Halls)
 	return file.Halls, own.doc.Problems
 }
 

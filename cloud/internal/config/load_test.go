@@ -129,6 +129,21 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	}
 }
 
+// A slip of the pen in one place hides no wrong value in another.
+func TestShapeAndValuesAreReportedTogether(t *testing.T) {
+	_, problems := load(t, t.TempDir(), "schema: 1\nhtpp: {}\nzone: Nowhere\nlog: [loud]\nusers: [{name: A, password: 1}]\n")
+	var got []string
+	for _, p := range problems {
+		got = append(got, fmt.Sprintf("%d:%d %s", p.Line, p.Col, p.Code))
+	}
+	want := []string{
+		"2:1 config_unknown_key", "3:7 config_zone", "4:6 config_want_mapping", "5:16 config_user_name", "5:29 config_password_hash",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("problems %q, want %q", got, want)
+	}
+}
+
 func TestHallsInFurtherFiles(t *testing.T) {
 	dir, sample := sampleDir(t)
 	_, halls, _ := strings.Cut(sample, "halls:")
