@@ -209,7 +209,11 @@ func (p *Pages) Missing(mux *http.ServeMux) http.Handler {
 		if allow := plain.header.Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
 		}
-		p.missing(w, r, plain.status)
+		status := plain.status
+		if status != http.StatusMethodNotAllowed { // the mux would send an unclean address on to a clean one that is not there either
+			status = http.StatusNotFound
+		}
+		p.missing(w, r, status)
 	})
 }
 
