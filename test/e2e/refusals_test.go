@@ -133,6 +133,20 @@ func TestBrokenConfigurationNamesEveryProblem(t *testing.T) {
 	}
 }
 
+func TestWrongUsageEndsWithTwo(t *testing.T) {
+	d := &demo.Demo{Bin: demo.Programs(t)}
+	for _, line := range []string{
+		"hall-agent nonsense", "hall-agent run --nonsense", "hall-agent test", "hall-cloud nonsense", "hall-cloud run --nonsense",
+		"hall-sim nonsense", "hall-sim unplug", "hall-sim tap-card --nonsense",
+	} {
+		words := strings.Fields(line)
+		out, err := d.Run(words[0], words[1:]...)
+		if code := exitCode(err); code != 2 {
+			t.Errorf("%s: exit code %d, want 2\n%s", line, code, out)
+		}
+	}
+}
+
 func TestDoctorNamesTheUnpluggedPrinter(t *testing.T) {
 	d := demo.Start(t)
 	doctor := func() (string, int) {

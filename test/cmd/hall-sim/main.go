@@ -40,10 +40,25 @@ func main() {
 func root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "hall-sim", Short: "A simulated hall: devices, cameras, citizens and staff",
-		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
+		SilenceUsage: true, SilenceErrors: true,
+		// Without RunE cobra would answer an unknown command with the help and success.
+		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd.AddCommand(demoCommand())
 	cmd.AddCommand(actCommands()...)
+	for _, c := range append(cmd.Commands(), cmd) {
+		c.Args = usage(c.Args)
+	}
 	return cmd
+}
+
+// usage makes a wrong word or number of words a usage error.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
 }
