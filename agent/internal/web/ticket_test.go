@@ -181,6 +181,8 @@ func TestTwinsWait(t *testing.T) {
 
 func TestTakesAreLimited(t *testing.T) {
 	s := open(t, slowTakes)
+	body := map[string]string{"queue": "A", "channel": "kiosk"}
+	first := s.do("POST", "/api/v1/tickets", kioskToken, "again", body).want(t, 201, "")
 	limited := 0
 	for i := range 20 {
 		r := s.post(kioskToken, "/api/v1/tickets", map[string]string{"queue": "A", "channel": "kiosk"})
@@ -195,6 +197,11 @@ func TestTakesAreLimited(t *testing.T) {
 	}
 	if limited < 10 {
 		t.Errorf("%d of 20 takes were refused at 2 a second", limited)
+	}
+	for range 5 { // to repeat is not to take
+		if r := s.do("POST", "/api/v1/tickets", kioskToken, "again", body).want(t, 201, ""); r.Raw != first.Raw {
+			t.Errorf("%s after %s", r.Raw, first.Raw)
+		}
 	}
 }
 

@@ -39,11 +39,6 @@ func (a *API) take(w http.ResponseWriter, p post) {
 		a.fail(w, p.Request, err)
 		return
 	}
-	if !a.opts.Door.AllowTake(p.who) {
-		w.Header().Set("Retry-After", "1")
-		a.problem(w, http.StatusTooManyRequests, access.TakeLimited, nil)
-		return
-	}
 	id, err := ulid.New(ulid.Now(), rand.Reader)
 	if err != nil {
 		a.fail(w, p.Request, err)
@@ -52,6 +47,9 @@ func (a *API) take(w http.ResponseWriter, p post) {
 	place := a.place(p.who)
 	reserved := false
 	status, done := a.command(w, p, func() (queue.Command, error) {
+		if !a.opts.Door.AllowTake(p.who) { // asked here, so that the first answer is given again at any rate
+			return nil, a.opts.Catalog.Problem(http.StatusTooManyRequests, access.TakeLimited, nil)
+		}
 		c := queue.Take{
 			Ticket: hallsync.TicketID(id.String()), Queue: in.Queue, Class: in.Class, Channel: in.Channel, Place: place,
 			Printer: a.printerAt(p.who, in.Channel), By: p.who.By(),
