@@ -18,7 +18,7 @@ func TestWindowDay(t *testing.T) {
 	first, second := s.take("A"), s.take("A")
 	opened := s.verb("1", "open", nil).want(t, 200, "")
 	wantKeys(t, "answer", opened.body, "window", "ticket", "why")
-	wantKeys(t, "W", opened.at("window"), "id", "name", "state", "queues", "ticket", "staff", "since")
+	wantKeys(t, "W", opened.at("window"), "id", "name", "state", "queues", "ticket", "staff", "reason", "since")
 	if opened.text("window", "state") != "open" || opened.at("ticket") != nil || opened.at("why") != nil || opened.at("window", "staff") != nil {
 		t.Errorf("%s", opened.Raw)
 	}
@@ -91,6 +91,7 @@ func TestTransferAndAbandon(t *testing.T) {
 		t.Errorf("%s", gone.Raw)
 	}
 	s.verb("2", "reopen", nil).want(t, 422, "reason_required")
+	s.verb("2", "reopen", map[string]string{"reason": " \t"}).want(t, 422, "reason_required")
 	if r := s.verb("2", "reopen", map[string]string{"reason": "误操作"}).want(t, 200, ""); r.text("ticket", "state") != "waiting" {
 		t.Errorf("%s", r.Raw)
 	}
@@ -118,6 +119,7 @@ func TestWindowVerbsAreRefused(t *testing.T) {
 	s.verb("1", "call", map[string]string{"ticket": id}).want(t, 409, "window_busy")
 	s.verb("1", "close", nil).want(t, 409, "window_busy")
 	s.verb("1", "hold", map[string]string{"reason": strings.Repeat("长", 201)}).want(t, 400, "field_too_long")
+	s.verb("1", "hold", map[string]string{"reason": "a\x00\x1b@"}).want(t, 400, "field_characters")
 	s.verb("2", "open", nil).want(t, 200, "")
 	s.verb("2", "recall", map[string]string{"ticket": id}).want(t, 409, "ticket_other_window")
 }
@@ -151,6 +153,8 @@ func TestRatings(t *testing.T) {
 	s.post(kioskToken, "/api/v1/ratings", map[string]string{"ticket": id, "grade": "5"}).want(t, 422, "grade_invalid")
 	s.post(kioskToken, "/api/v1/ratings", map[string]string{"ticket": "01NONE", "grade": "satisfied"}).want(t, 404, "unknown_ticket")
 	s.post(kioskToken, "/api/v1/ratings", map[string]any{"ticket": id, "grade": "fair", "text": strings.Repeat("长", 501)}).want(t, 400, "field_too_long")
+	s.post(kioskToken, "/api/v1/ratings", map[string]any{"ticket": id, "grade": "fair", "text": "好\x00"}).want(t, 400, "field_characters")
+	s.post(kioskToken, "/api/v1/ratings", map[string]any{"ticket": id, "grade": "fair", "reasons": []string{"\x1b@"}}).want(t, 400, "field_characters")
 	s.post(kioskToken, "/api/v1/ratings", map[string]any{"ticket": id, "grade": "fair", "reasons": make([]string, 11)}).want(t, 400, "field_too_long")
 	s.post(screenToken, "/api/v1/ratings", map[string]string{"ticket": id, "grade": "satisfied"}).want(t, 403, "not_allowed")
 	token := s.signer.Token(ticketID(id))

@@ -125,6 +125,7 @@ const (
 	fieldUnknown    problem.Code = "field_unknown"
 	fieldType       problem.Code = "field_type"
 	fieldTooLong    problem.Code = "field_too_long"
+	fieldCharacters problem.Code = "field_characters"
 	fieldMissing    problem.Code = "field_missing"
 	identityNeeded  problem.Code = "identity_required"
 	identityUnknown problem.Code = "identity_unknown"
@@ -170,6 +171,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var disk *store.Error
 	switch {
 	case errors.As(err, &known):
+		if known.Status == http.StatusTooManyRequests {
+			w.Header().Set("Retry-After", "1")
+		}
 		problem.Write(w, known)
 	case errors.Is(err, hall.ErrKeyReused):
 		a.problem(w, http.StatusUnprocessableEntity, keyReused, nil)

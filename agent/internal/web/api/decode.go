@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"halledge/agent/kit/problem"
@@ -76,8 +77,12 @@ func (a *API) bad(code problem.Code, arg, value string) problem.Problem {
 	return a.opts.Catalog.Problem(http.StatusBadRequest, code, map[string]string{arg: value}).With(arg, value)
 }
 
-// short refuses a text that is longer than it may be.
-func (a *API) short(field, text string, limit int) error {
+// text refuses a text that people did not write: longer than it may be, or with control characters other than line breaks and
+// tabs. Facts are kept for ever and go to other systems; a database or a device may choke on what a page shows as nothing.
+func (a *API) text(field, text string, limit int) error {
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\n\r\t", r) }) {
+		return a.bad(fieldCharacters, "field", field)
+	}
 	if utf8.RuneCountInString(text) <= limit {
 		return nil
 	}

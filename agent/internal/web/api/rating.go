@@ -24,11 +24,11 @@ func (a *API) checkRating(in rateBody) error {
 		return a.bad(fieldTooLong, "field", "reasons")
 	}
 	for _, r := range in.Reasons {
-		if err := a.short("reasons", r, maxRatingChoice); err != nil {
+		if err := a.text("reasons", r, maxRatingChoice); err != nil {
 			return err
 		}
 	}
-	return a.short("text", in.Text, maxRatingText)
+	return a.text("text", in.Text, maxRatingText)
 }
 
 // rate answers POST /api/v1/ratings: 201 {"ticket": T}.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
@@ -40,7 +41,8 @@ func (a *API) windowVerb(w http.ResponseWriter, p post) {
 		a.fail(w, p.Request, err)
 		return
 	}
-	if err := a.short("reason", in.Reason, maxReason); err != nil {
+	in.Reason = strings.TrimSpace(in.Reason) // a blank is no reason
+	if err := a.text("reason", in.Reason, maxReason); err != nil {
 		a.fail(w, p.Request, err)
 		return
 	}

@@ -135,7 +135,15 @@ func (p *Pages) desk(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Pages) board(w http.ResponseWriter, r *http.Request) {
-	p.show(w, r, "board", shell{Name: "board", Title: "大厅总览", Staffed: true}, map[string]any{"windows": p.windows()})
+	setup := map[string]any{}
+	if _, err := p.opts.Door.AtPage(r, "board"); err == nil { // names of staff are not for the sign-in form
+		staff := map[string]string{}
+		for _, s := range p.opts.Plan.Staff {
+			staff[s.ID] = s.Name
+		}
+		setup["staff"] = staff
+	}
+	p.show(w, r, "board", shell{Name: "board", Title: "大厅总览", Staffed: true}, setup)
 }
 
 func (p *Pages) ops(w http.ResponseWriter, r *http.Request) {
@@ -148,7 +156,7 @@ func (p *Pages) ticket(w http.ResponseWriter, r *http.Request) {
 	id, ok := p.opts.Signer.Verify(token)
 	if !ok {
 		text, _ := p.opts.Catalog.Text("unknown_ticket", nil)
-		p.render(w, http.StatusNotFound, shell{Name: "missing", Style: "plain", Title: text.Title, Hall: p.opts.Site.Hall.Name, Place: text.Detail + text.Advice})
+		p.render(w, http.StatusNotFound, shell{Name: "lost", Style: "plain", Title: text.Title, Hall: p.opts.Site.Hall.Name})
 		return
 	}
 	p.show(w, r, "", shell{Name: "ticket", Title: "我的号", Open: true}, map[string]any{"token": token, "ticket": id})

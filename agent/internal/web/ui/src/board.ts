@@ -1,9 +1,9 @@
 // The director's board: how the hall does at a glance. Colours come with words, never alone.
 
-import { everySecond, follow, now, timeText } from './lib/clock';
+import { dayText, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, empty, make, mark, setup, text } from './lib/dom';
 import { gate, signOut } from './lib/gate';
-import { Condition, Hall, HallWindow, Queue, span, stateName } from './lib/hall';
+import { Condition, Hall, HallWindow, Queue, minutes, span, stateName } from './lib/hall';
 import { request } from './lib/http';
 import { listen } from './lib/live';
 
@@ -13,7 +13,7 @@ interface Board {
   seq: number; business_day: string; taken: number; waiting: number; done: number; passed: number; left: number;
   mean_wait_s: number | null; mean_serve_s: number | null; rated: number; satisfied: number; queues: BoardQueue[]; windows: BoardWindow[];
 }
-interface Setup { as: string; version: string; person: string; }
+interface Setup { as: string; version: string; person: string; staff?: { [id: string]: string }; }
 
 const page = setup<Setup>();
 /** From how many seconds of waiting a queue is warm and hot. */
@@ -25,8 +25,9 @@ let health: Condition[] = [];
 let asked = false;
 let again = false;
 
-function minutesText(s: number | null): string {
-  return s === null ? '—' : '' + Math.round(s / 60);
+/** A mean of the day, in whole minutes. */
+function meanFigure(name: string, s: number | null): HTMLElement {
+  return s === null ? figure(name, '—', '') : figure(name, s < 60 ? '不到 1' : '' + Math.round(s / 60), '分钟');
 }
 
 function figure(name: string, value: string, unit: string): HTMLElement {
@@ -42,15 +43,15 @@ function draw(): void {
   if (!b) {
     return;
   }
-  text(byId('day'), b.business_day);
+  text(byId('day'), dayText(b.business_day));
   const figures = byId('figures');
   empty(figures);
   figures.appendChild(figure('今日取号', '' + b.taken, '个'));
   figures.appendChild(figure('正在等候', '' + b.waiting, '人'));
   figures.appendChild(figure('已办结', '' + b.done, '个'));
   figures.appendChild(figure('过号', '' + b.passed, '个'));
-  figures.appendChild(figure('平均等候', minutesText(b.mean_wait_s), b.mean_wait_s === null ? '' : '分钟'));
-  figures.appendChild(figure('平均办理', minutesText(b.mean_serve_s), b.mean_serve_s === null ? '' : '分钟'));
+  figures.appendChild(meanFigure('平均等候', b.mean_wait_s));
+  figures.appendChild(meanFigure('平均办理', b.mean_serve_s));
   figures.appendChild(figure('满意率', b.rated ? '' + Math.round(b.satisfied / b.rated * 100) : '—', b.rated ? '%（' + b.rated + ' 评）' : ''));
   const cards = byId('windows');
   empty(cards);
@@ -67,14 +68,15 @@ function draw(): void {
 
 function card(w: BoardWindow): HTMLElement {
   const t = w.ticket;
-  const names: { [state: string]: string } = { open: t ? stateName(t.state) : '空闲', paused: '暂停', closed: '未开窗' };
-  const title = make('h3', '', w.name, [make('small', '', names[w.state])]);
-  const since = w.since ? span(now() - Date.parse(w.since)) : '';
-  const box = make('li', 'card card-' + (t && t.state === 'called' ? 'called' : w.state), undefined, [
-    title, make('div', 'card-number num', t ? t.number : w.state === 'closed' ? '未开窗' : '—'),
-    make('p', 'num', w.state === 'closed' ? '' : (w.staff ? w.staff + ' · ' : '') + since), make('p', 'num', '已办结 ' + w.done)
+  const names: { [state: string]: string } = { open: '空闲', paused: '暂停服务', closed: '未开窗' };
+  const spans: { [state: string]: string } = { called: '已叫 ', serving: '已办 ', open: '已空闲 ', paused: '已暂停 ' };
+  const who = w.staff ? (page.staff && page.staff[w.staff] || w.staff) + ' · ' : '';
+  const since = w.since ? (spans[t ? t.state : w.state] || '') + span(now() - Date.parse(w.since)) : '';
+  return make('li', 'card card-' + (t && t.state === 'called' ? 'called' : w.state), undefined, [
+    make('h3', '', w.name, [make('small', '', t ? stateName(t.state) : w.reason || '')]),
+    make('div', t ? 'card-number num' : 'card-number card-none', t ? t.number : names[w.state]),
+    make('p', 'num', w.state === 'closed' ? '' : who + since), make('p', 'num', '已办结 ' + w.done)
   ]);
-  return box;
 }
 
 function row(q: BoardQueue): HTMLElement {
@@ -82,7 +84,7 @@ function row(q: BoardQueue): HTMLElement {
   const heat = q.longest_s >= hot ? 'hot' : q.longest_s >= warm ? 'warm' : '';
   const idle = q.waiting > 0 && q.open === 0;
   return make('tr', '', undefined, [
-    name, make('td', heat, '' + q.waiting), make('td', heat, q.waiting ? Math.floor(q.longest_s / 60) + ' 分' : '—'),
+    name, make('td', heat, '' + q.waiting), make('td', heat, q.waiting ? minutes(q.longest_s) : '—'),
     make('td', idle ? 'hot' : '', idle ? '无人值守' : '' + q.open), make('td', '', '' + q.done)
   ]);
 }

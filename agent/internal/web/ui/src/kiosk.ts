@@ -118,6 +118,7 @@ function drawHome(): void {
   const box = byId('queues');
   empty(box);
   mark(box, 'queues-rows', page.queues.length <= 4 || elder);
+  mark(box, 'queues-few', page.queues.length <= 3);
   for (let i = first; i < page.queues.length && i < first + count; i++) {
     box.appendChild(queueButton(page.queues[i]));
   }
@@ -167,7 +168,6 @@ function drawNotice(): void {
   if (trouble) {
     const noPaper = trouble.code === 'device_paper_out';
     text(byId('notice-title'), noPaper ? '打印机缺纸，暂时打不出小票' : '打印机有故障，暂时打不出小票');
-    text(byId('notice-text'), '仍可取号：请记下屏幕上的号码，或用手机扫码保存；也可到导办台取号。');
   }
 }
 

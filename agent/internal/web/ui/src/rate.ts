@@ -42,6 +42,7 @@ function ask(t: Ticket): void {
   chosen = {};
   left = page.token ? 0 : patience;
   text(byId('ask-number'), t.number + ' 号');
+  showLeft();
   go('ask');
 }
 
@@ -84,7 +85,9 @@ function choose(id: string, index: number): void {
     const b = button('btn', faults[i], function (): void {
       chosen[faults[i]] = !chosen[faults[i]];
       mark(b, 'btn-on', chosen[faults[i]]);
+      b.setAttribute('aria-pressed', chosen[faults[i]] ? 'true' : 'false');
     });
+    b.setAttribute('aria-pressed', 'false');
     box.appendChild(b);
   }
   byId<HTMLTextAreaElement>('words').value = '';
@@ -131,6 +134,10 @@ function tick(): void {
       go('idle');
     }
   }
+  showLeft();
+}
+
+function showLeft(): void {
   text(byId('count'), left > 0 ? left + ' 秒后结束' : '');
 }
 
@@ -143,7 +150,11 @@ function main(): void {
     b.appendChild(make('span', '', g.name));
     box.appendChild(b);
   }
-  byId('more-back').addEventListener('click', function (): void { go('ask'); left = page.token ? 0 : patience; });
+  byId('more-back').addEventListener('click', function (): void {
+    left = page.token ? 0 : patience;
+    showLeft();
+    go('ask');
+  });
   byId('more-send').addEventListener('click', send);
   window.setInterval(tick, 1000);
   if (page.token) {

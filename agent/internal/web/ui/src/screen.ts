@@ -3,7 +3,7 @@
 import { dateText, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, empty, make, mark, restart, setup, show, text } from './lib/dom';
 import { gate } from './lib/gate';
-import { Call, Hall } from './lib/hall';
+import { Call, Hall, HallWindow, find } from './lib/hall';
 import { listen } from './lib/live';
 
 interface Setup { as: string; version: string; notice: string; }
@@ -17,6 +17,8 @@ const largeBusyMS = 3000;
 const listMS = 30 * 60 * 1000;
 const waitsPerPage = 8;
 const missedPerPage = 24;
+/** Up to this many windows stand one below the other, more in two columns. */
+const windowsInColumn = 4;
 const turnMS = 8000;
 
 let hall: Hall | null = null;
@@ -90,7 +92,7 @@ function draw(): void {
     return;
   }
   const calls = fresh();
-  const key = JSON.stringify([calls, hall.queues, hall.missed, hall.health.length, turn, large, live]);
+  const key = JSON.stringify([calls, hall.queues, hall.windows, hall.missed, hall.health.length, turn, large, live]);
   if (key === drawn) {
     return;
   }
@@ -113,7 +115,58 @@ function draw(): void {
       break;
     }
   }
+  drawWindows(hall);
   drawSide(hall);
+}
+
+/** The windows that work, where calls leave room. */
+function drawWindows(h: Hall): void {
+  const box = byId('windows');
+  const list = byId('windows-list');
+  const open: HallWindow[] = [];
+  for (let i = 0; i < h.windows.length; i++) {
+    if (h.windows[i].state !== 'closed') {
+      open.push(h.windows[i]);
+    }
+  }
+  show(box, true);
+  empty(list);
+  mark(list, 'windows-pairs', open.length > windowsInColumn);
+  if (open.length === 0) {
+    list.appendChild(make('li', 'windows-none', '现在没有开放的窗口'));
+  } else {
+    const one = list.appendChild(windowLine(h, open[0]));
+    const lines = Math.floor(list.clientHeight / one.offsetHeight);
+    const shown = pageOf(open, Math.max(1, lines) * (open.length > windowsInColumn ? 2 : 1));
+    empty(list);
+    for (let i = 0; i < shown.length; i++) {
+      list.appendChild(windowLine(h, shown[i]));
+    }
+  }
+  const last = list.lastChild as HTMLElement;
+  show(box, last.offsetTop + last.offsetHeight <= list.offsetTop + list.offsetHeight + 1); // no half lines
+}
+
+/** 1号窗口 综合受理 社保医保 · 办理中 A003 */
+function windowLine(h: Hall, w: HallWindow): HTMLElement {
+  const names: string[] = [];
+  for (let i = 0; i < w.queues.length; i++) {
+    const q = find(h.queues, function (x) { return x.id === w.queues[i]; });
+    if (q) {
+      names.push(q.name);
+    }
+  }
+  const state = make('span', 'windows-state');
+  if (w.ticket) {
+    state.appendChild(document.createTextNode(w.ticket.state === 'called' ? '正在叫' : '办理中'));
+    state.appendChild(make('b', 'num', w.ticket.number));
+  } else {
+    text(state, w.state === 'paused' ? '暂停服务' : '空闲');
+    mark(state, w.state === 'paused' ? 'windows-paused' : 'windows-free', true);
+  }
+  return make('li', '', undefined, [
+    make('span', 'windows-what', undefined, [make('b', '', w.name), make('span', '', names.join('  '))]), state
+  ]);
 }
 
 /** Without a call to show, the hero is the newest one, quietly, or a welcome. */

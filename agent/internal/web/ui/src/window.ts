@@ -48,7 +48,7 @@ function held(): Ticket[] {
 const verbs: Verb[] = [
   {
     id: 'next', key: 'F2',
-    label: function () { return windowIs('closed') ? '开窗' : ticket() ? '办结并叫下一个' : '叫下一个'; },
+    label: function () { return windowIs('closed') ? '开窗' : ticket() ? '办结并叫下一个' : windowIs('paused') ? '恢复并叫下一个' : '叫下一个'; },
     may: function () { return !!mine; },
     press: function () { if (windowIs('closed')) { send('next', 'open'); } else { send('next', 'call-next'); } }
   },
@@ -220,13 +220,13 @@ function askTransfer(): void {
   }
   const body = [
     make('h3', '', '转到业务'),
-    choices(queues, '', function (id: string): void { to.queue = id; go.disabled = false; })
+    choices('转到业务', queues, '', function (id: string): void { to.queue = id; go.disabled = false; })
   ];
   if (others.length > 0) {
     body.push(make('h3', '', '指定窗口（可不选）'),
-      choices(others, '', function (id: string): void { to.window = id; go.disabled = false; }));
+      choices('指定窗口', others, '', function (id: string): void { to.window = id; go.disabled = false; }));
   }
-  body.push(make('h3', '', '排在'), choices([
+  body.push(make('h3', '', '排在'), choices('排在', [
     { id: 'front', name: '最前' }, { id: 'arrival', name: '按取号时间' }, { id: 'end', name: '最后' }
   ], 'arrival', function (id: string): void { to.position = id; }));
   sheet('转移 ' + t.number, body, [go]);
@@ -277,14 +277,25 @@ function hint(): string {
   if (!mine || mine.state === 'closed') {
     return mine ? '按 F2 开窗' : '';
   }
+  if (mine.state === 'paused') {
+    return mine.reason || '没有写明原因';
+  }
   return waiting > 0 ? '有 ' + waiting + ' 人等候，按 F2 叫下一个' : '现在没有人等候';
+}
+
+/** How to go on after a pause; calling the next one ends it too. */
+function pauseHint(): string {
+  const waiting = hall && hall.console ? hall.console.waiting : 0;
+  return '按 F10 结束暂停' + (waiting > 0 ? '；有 ' + waiting + ' 人等候，按 F2 结束暂停并叫下一个' : '；现在没有人等候');
 }
 
 function drawNow(): void {
   const t = ticket();
+  const paused = windowIs('paused');
   mark(byId('now'), 'now-none', !t);
-  byId('now-state').className = 'now-state now-state-' + (t ? t.state : 'none');
-  text(byId('now-state'), t ? stateName(t.state) : windowIs('closed') ? '窗口未开' : windowIs('paused') ? '暂停服务' : '空闲');
+  mark(byId('now'), 'now-paused', paused && !t);
+  byId('now-state').className = 'now-state now-state-' + (t ? t.state : paused ? 'paused' : 'none');
+  text(byId('now-state'), t ? stateName(t.state) : windowIs('closed') ? '窗口未开' : paused ? '暂停服务' : '空闲');
   text(byId('now-number'), t ? t.number : '');
   const q = t ? find(page.queues, function (x) { return x.id === t.queue; }) : null;
   text(byId('now-queue'), q ? q.name : hint());
@@ -293,7 +304,7 @@ function drawNow(): void {
   if (t && classTag(t.class)) {
     tags.appendChild(make('span', 'tag tag-warm', classTag(t.class)));
   }
-  text(byId('now-why'), t && whyFor === t.id ? why : '');
+  text(byId('now-why'), t ? (whyFor === t.id ? why : '') : paused ? pauseHint() : '');
   drawTime();
 }
 
@@ -301,8 +312,9 @@ function drawTime(): void {
   text(byId('time'), timeText(new Date(now())));
   const t = ticket();
   const since = mine && mine.since ? Date.parse(mine.since) : NaN;
-  const words: { [state: string]: string } = { called: '已叫 ', serving: '已办 ' };
-  text(byId('now-time'), t && !isNaN(since) ? (words[t.state] || '') + span(now() - since) : '');
+  const words: { [state: string]: string } = { called: '已叫 ', serving: '已办 ', paused: '已暂停 ' };
+  const state = t ? t.state : mine ? mine.state : '';
+  text(byId('now-time'), (t || state === 'paused') && !isNaN(since) ? (words[state] || '') + span(now() - since) : '');
 }
 
 function line(cells: HTMLElement[]): HTMLElement {

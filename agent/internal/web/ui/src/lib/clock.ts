@@ -29,7 +29,15 @@ export function timeText(at: Date): string {
 }
 
 export function dateText(at: Date): string {
-  const w = wall(at);
+  return dayOf(wall(at));
+}
+
+/** A business day, "2026-03-05", as dates are written elsewhere. */
+export function dayText(day: string): string {
+  return dayOf(new Date(Date.parse(day + 'T00:00:00Z')));
+}
+
+function dayOf(w: Date): string {
   return w.getUTCFullYear() + '年' + (w.getUTCMonth() + 1) + '月' + w.getUTCDate() + '日 ' + days[w.getUTCDay()];
 }
 

@@ -8,7 +8,8 @@ export interface Ticket {
 }
 
 export interface HallWindow {
-  id: string; name: string; state: string; queues: string[]; ticket: Ticket | null; staff: string | null; since: string | null;
+  id: string; name: string; state: string; queues: string[]; ticket: Ticket | null; staff: string | null; reason: string | null;
+  since: string | null;
 }
 
 export interface Queue { id: string; name: string; waiting: number; wait: Wait | null; }

@@ -33,20 +33,36 @@ export function sheetOpen(): boolean {
   return !byId('cover').hidden;
 }
 
-/** Buttons of which one is chosen. */
-export function choices(list: Named[], chosen: string, onChoose: (id: string) => void): HTMLElement {
+/** Buttons of which one is chosen; arrow keys go from one to the next. */
+export function choices(name: string, list: Named[], chosen: string, onChoose: (id: string) => void): HTMLElement {
   const box = make('div', 'choices');
+  box.setAttribute('role', 'radiogroup');
+  box.setAttribute('aria-label', name);
+  const all = box.getElementsByTagName('button');
   for (let i = 0; i < list.length; i++) {
-    const b = button('btn' + (list[i].id === chosen ? ' btn-on' : ''), list[i].name, function (): void {
-      const all = box.getElementsByTagName('button');
+    const b = button('btn', list[i].name, function (): void {
       for (let j = 0; j < all.length; j++) {
-        mark(all[j], 'btn-on', all[j] === b);
+        choose(all[j], all[j] === b);
       }
       onChoose(list[i].id);
+    });
+    b.setAttribute('role', 'radio');
+    choose(b, list[i].id === chosen);
+    b.addEventListener('keydown', function (e: KeyboardEvent): void {
+      const step = /^(Arrow)?(Right|Down)$/.test(e.key) ? 1 : /^(Arrow)?(Left|Up)$/.test(e.key) ? -1 : 0;
+      if (step !== 0) {
+        all[(i + step + all.length) % all.length].focus();
+        e.preventDefault();
+      }
     });
     box.appendChild(b);
   }
   return box;
+}
+
+function choose(b: HTMLElement, on: boolean): void {
+  mark(b, 'btn-on', on);
+  b.setAttribute('aria-checked', on ? 'true' : 'false');
 }
 
 /** Asks for one of a few reasons. */
@@ -55,7 +71,7 @@ export function askReason(title: string, reasons: string[], onReason: (reason: s
   for (let i = 0; i < reasons.length; i++) {
     list.push({ id: reasons[i], name: reasons[i] });
   }
-  sheet(title, [choices(list, '', function (reason: string): void {
+  sheet(title, [choices(title, list, '', function (reason: string): void {
     closeSheet();
     onReason(reason);
   })], []);
