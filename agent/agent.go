@@ -180,7 +180,7 @@ func (a *Agent) buildUplink() (err error) {
 	}
 	a.uplink, err = uplink.New(uplink.Options{
 		Hall: hallsync.HallID(site.Hall.Code), Broker: site.Cloud.MQTT, Password: site.Cloud.Password.Reveal(), CA: site.Cloud.CA,
-		Version: a.opts.Version, Revision: a.cfg.Plan.Revision, Store: a.store, Dirty: a.hall.Watch,
+		Version: a.opts.Version, Revision: a.cfg.Plan.Revision, Store: a.store, Dirty: a.hall.Watch, Renew: a.hall.Renew,
 		Report: a.report, FsyncP99: a.fsyncP99, Log: a.log.With("part", "uplink"),
 	})
 	return err

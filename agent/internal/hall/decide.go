@@ -92,3 +92,14 @@ func (h *Hall) turn(ctx context.Context) error {
 		return nil
 	})
 }
+
+// Renew begins a new epoch of the log, because the cloud knows the present one further than it is here.
+func (h *Hall) Renew(ctx context.Context) error {
+	return h.store.Update(ctx, func(tx *store.Tx) error {
+		state, err := json.Marshal(h.ahead)
+		if err != nil {
+			return err
+		}
+		return tx.Renew(state)
+	})
+}

@@ -75,7 +75,7 @@ func (h *Hall) Committed(facts []store.Fact) {
 	for _, f := range facts {
 		h.state.Apply(f.Value, f.At)
 	}
-	h.seq = facts[len(facts)-1].Seq
+	h.seq = h.store.Next() - 1
 	for w := range h.watchers {
 		select {
 		case w <- struct{}{}:

@@ -268,6 +268,52 @@ func TestNumbersOfALostLogAreNotGivenAgain(t *testing.T) {
 	}
 }
 
+func TestNewEpochKeepsTheHall(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, 0)
+	for _, c := range []queue.Command{take("t1"), take("t2"), queue.Open{Window: "1"}, queue.CallNext{Window: "1"}} {
+		if _, err := r.Do(context.Background(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old, before, last := r.st.Epoch(), r.dump(t), r.st.Next()
+	err := r.st.Update(context.Background(), func(tx *store.Tx) error { tx.SetCursor("cloud", 3); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirty, cancel := r.Watch()
+	defer cancel()
+	if err := r.Renew(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	<-dirty
+	check := func() {
+		t.Helper()
+		if r.st.Epoch() == old || r.st.Next() != last-3 {
+			t.Errorf("epoch %s after %s, next %d", r.st.Epoch(), old, r.st.Next())
+		}
+		r.Read(func(_ *queue.State, seq hallsync.Seq) {
+			if seq != r.st.Next()-1 {
+				t.Errorf("state at %d, log at %d", seq, r.st.Next()-1)
+			}
+		})
+		if got := r.dump(t); !bytes.Equal(got, before) {
+			t.Errorf("the hall changed\n got %s\nwant %s", got, before)
+		}
+		if st, err := r.st.Verify(); err != nil || st.Delivered != 0 {
+			t.Errorf("%+v, %v", st, err)
+		}
+	}
+	check()
+	r.stop()
+	r = open(t, dir, 0)
+	check()
+	facts, err := r.Do(context.Background(), take("t3"))
+	if err != nil || facts[0].(hallsync.TicketTaken).Number != "A003" {
+		t.Errorf("the next ticket is %v, %v", facts, err)
+	}
+}
+
 func TestWindowThatIsGoneAfterARestartGivesItsTicketBack(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir, 0)

@@ -28,6 +28,9 @@ import (
 // FileName is the database inside the data directory.
 const FileName = "hall.db"
 
+// fill is how full pages of the log get: facts come in order, so nothing is inserted between them.
+const fill = 0.95
+
 // schema is the number of the file's layout. Files of a newer program are refused, older ones are migrated.
 const schema = 1
 
@@ -98,10 +101,10 @@ type Store struct {
 	closed   chan struct{}
 	watch    Committed
 
-	doubt *pendingCommit // writer's goroutine only: a commit that failed and may be stored
+	doubt *outcome // writer's goroutine only: a commit that failed and may be stored
 }
 
-// Committed is told about each group of facts after its commit, and about a commit that left nothing, both on the writer's
+// Committed is told about each group of facts after its commit (none when only the epoch is new), and about a commit that left nothing, both on the writer's
 // goroutine and before the callers get their answers. A commit that failed so late that nobody knows is told about when that is
 // settled, and nothing else happens before; its callers have an error by then.
 type Committed interface {
@@ -175,8 +178,12 @@ func steady() func() time.Time {
 // Watch sets who is told about commits. It must be called before Run.
 func (s *Store) Watch(c Committed) { s.watch = c }
 
-// Epoch is the identity of this file; Next the sequence the next fact will get.
-func (s *Store) Epoch() string { return s.epoch }
+// Epoch is the identity of this log.
+func (s *Store) Epoch() string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.epoch
+}
 
 // Next is the sequence the next fact will get.
 func (s *Store) Next() hallsync.Seq {

@@ -20,6 +20,7 @@ const pruneStep = 64
 type Tx struct {
 	store *Store
 	tx    *bbolt.Tx
+	epoch string
 	next  hallsync.Seq // after the requests flushed so far
 	facts []Fact       // flushed
 
@@ -28,6 +29,7 @@ type Tx struct {
 	answers  []pendingAnswer
 	cursors  []pendingCursor
 	snapshot []byte
+	renewal  *renewal
 }
 
 type pendingAnswer struct {
@@ -41,17 +43,17 @@ type pendingCursor struct {
 }
 
 func (t *Tx) begin() {
-	t.pending, t.encoded, t.answers, t.cursors, t.snapshot = nil, nil, nil, nil, nil
+	t.pending, t.encoded, t.answers, t.cursors, t.snapshot, t.renewal = nil, nil, nil, nil, nil, nil
 }
 
 func (t *Tx) wrote() bool {
-	return len(t.pending)+len(t.answers)+len(t.cursors) > 0 || t.snapshot != nil
+	return len(t.pending)+len(t.answers)+len(t.cursors) > 0 || t.snapshot != nil || t.renewal != nil
 }
 
 // Append adds a fact to the log under the next sequence.
 func (t *Tx) Append(p hallsync.Payload, at time.Time) (hallsync.Event, error) {
 	seq := t.next + hallsync.Seq(len(t.pending))
-	e, err := hallsync.NewEvent(t.store.opts.Hall, t.store.epoch, seq, at, p)
+	e, err := hallsync.NewEvent(t.store.opts.Hall, t.epoch, seq, at, p)
 	if err != nil {
 		return hallsync.Event{}, err
 	}
@@ -96,6 +98,9 @@ func (t *Tx) PutAnswer(key AnswerKey, a Answer) {
 }
 
 func (t *Tx) flush() error {
+	if t.renewal != nil {
+		return t.renew()
+	}
 	log := t.tx.Bucket(bucketLog)
 	for i, f := range t.pending {
 		if err := log.Put(bytes8(uint64(f.Seq)), t.encoded[i]); err != nil {

@@ -96,7 +96,7 @@ func (s *Store) commit(group []*request) {
 
 // transact runs and commits a group. A group that wrote nothing costs no disk sync.
 func (s *Store) transact(group []*request) error {
-	facts, wrote, err := s.write(group)
+	done, err := s.write(group)
 	if err != nil {
 		keepAll(group)
 		err = wrap("commit", err)
@@ -109,16 +109,16 @@ func (s *Store) transact(group []*request) error {
 		return err
 	}
 	s.doubt = nil
-	if wrote {
-		s.publish(facts)
+	if done != nil {
+		s.publish(done)
 		s.setTrouble(nil)
 	}
 	return nil
 }
 
-// write gives the facts that the group's transaction stored. It fails with s.doubt set when the transaction may be stored
+// write gives what the group's transaction stored, nil for nothing. It fails with s.doubt set when the transaction may be stored
 // nevertheless. bbolt panics on damaged pages; here that is one more failure.
-func (s *Store) write(group []*request) (facts []Fact, wrote bool, err error) {
+func (s *Store) write(group []*request) (done *outcome, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.opts.Log.Error("transaction panicked", "panic", r, "stack", string(debug.Stack()))
@@ -127,19 +127,19 @@ func (s *Store) write(group []*request) (facts []Fact, wrote bool, err error) {
 	}()
 	btx, err := s.db.Begin(true)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	defer func() { _ = btx.Rollback() }() // no effect after Commit
-	btx.Bucket(bucketLog).FillPercent = 0.95
-	tx := &Tx{store: s, tx: btx, next: s.next}
-	if wrote, err = tx.run(group); err != nil || !wrote {
-		return nil, wrote, err
+	btx.Bucket(bucketLog).FillPercent = fill
+	tx := &Tx{store: s, tx: btx, epoch: s.epoch, next: s.next}
+	if wrote, err := tx.run(group); err != nil || !wrote {
+		return nil, err
 	}
 	if err := errors.Join(btx.Bucket(bucketMeta).Put(keyNext, bytes8(uint64(tx.next))), tx.prune()); err != nil {
-		return nil, wrote, err
+		return nil, err
 	}
-	s.doubt = &pendingCommit{id: btx.ID(), facts: tx.facts}
-	return tx.facts, wrote, s.opts.commit(btx)
+	s.doubt = &outcome{id: btx.ID(), epoch: tx.epoch, next: tx.next, facts: tx.facts}
+	return s.doubt, s.opts.commit(btx)
 }
 
 // run runs the requests of a group one after the other, each on top of what the ones before it wrote.
@@ -166,9 +166,11 @@ func (t *Tx) run(group []*request) (wrote bool, err error) {
 	return wrote, nil
 }
 
-// pendingCommit is a commit that bbolt said failed, though it may have happened.
-type pendingCommit struct {
+// outcome is what a transaction leaves behind when it is stored.
+type outcome struct {
 	id    int // bbolt's number of the transaction
+	epoch string
+	next  hallsync.Seq
 	facts []Fact
 }
 
@@ -192,9 +194,9 @@ func (s *Store) settle() (stored bool, err error) {
 	if err != nil {
 		return false, wrap("settle", err)
 	}
-	facts := s.doubt.facts
+	done := s.doubt
 	s.doubt = nil
-	s.publish(facts)
+	s.publish(done)
 	s.setTrouble(nil)
 	return true, nil
 }
@@ -212,16 +214,14 @@ func (s *Store) change(db *bbolt.DB, do func(*bbolt.Tx) error) error {
 	return s.opts.commit(tx)
 }
 
-// publish lets readers see facts that are stored.
-func (s *Store) publish(facts []Fact) {
-	if len(facts) == 0 {
-		return
-	}
+// publish lets readers see what is stored.
+func (s *Store) publish(done *outcome) {
+	news := len(done.facts) > 0 || done.epoch != s.epoch
 	s.mu.Lock()
-	s.next = facts[len(facts)-1].Seq + 1
+	s.epoch, s.next = done.epoch, done.next
 	s.mu.Unlock()
-	if s.watch != nil {
-		s.watch.Committed(facts)
+	if news && s.watch != nil {
+		s.watch.Committed(done.facts)
 	}
 }
 

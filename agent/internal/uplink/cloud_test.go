@@ -37,6 +37,11 @@ type cloud struct {
 	differ  bool // facts may come with other bytes
 	missed  int  // facts that came while deaf
 	deaf    bool // stores nothing and answers nothing
+	hellos  int
+	stale   bool         // says so of each epoch, or of old alone
+	ahead   hallsync.Seq // what it acknowledges of old
+	old     string       // epoch that stale and ahead are about
+	gone    hallsync.Seq // facts up to here were given up
 	report  hallsync.Report
 	changed chan struct{} // has a value after anything happened
 }
@@ -82,6 +87,12 @@ func (c *cloud) hello(raw []byte) {
 	if err := json.Unmarshal(raw, &h); err != nil {
 		c.t.Error(err)
 	}
+	c.mu.Lock()
+	c.hellos++
+	if h.First > c.contiguous()+1 {
+		c.gone = h.First - 1
+	}
+	c.mu.Unlock()
 	c.ack(h.Epoch, nil)
 }
 
@@ -135,6 +146,7 @@ func (c *cloud) state(raw []byte) {
 
 // contiguous is the cursor: everything up to it is stored. The caller holds mu.
 func (c *cloud) contiguous() (upTo hallsync.Seq) {
+	upTo = c.gone
 	for c.facts[upTo+1] != "" {
 		upTo++
 	}
@@ -144,6 +156,10 @@ func (c *cloud) contiguous() (upTo hallsync.Seq) {
 func (c *cloud) ack(epoch string, want *hallsync.Range) {
 	c.mu.Lock()
 	a := hallsync.Ack{Hall: hallCode, Epoch: epoch, UpTo: c.contiguous(), Want: want, ServerMS: time.Now().Add(time.Hour).UnixMilli()}
+	if c.old == "" || c.old == epoch {
+		a.EpochStale = c.stale
+		a.UpTo = max(a.UpTo, c.ahead)
+	}
 	c.signal()
 	c.mu.Unlock()
 	raw, err := json.Marshal(a)

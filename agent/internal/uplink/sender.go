@@ -28,10 +28,13 @@ type sender struct {
 	u *Uplink
 	c *conn
 
+	epoch  string
+	first  hallsync.Seq // oldest fact held when the connection began
 	acked  hallsync.Seq // the cloud has everything up to here
 	sent   hallsync.Seq // handed to the broker on this connection
 	window hallsync.Seq
 	resend time.Duration
+	heard  time.Time  // of the last ack, or when sending began after a silence
 	pause  time.Time  // the cloud asked for quiet until then
 	oldest mqtt.Token // first publish without a PUBACK
 	since  time.Time  // when oldest was published
@@ -39,13 +42,14 @@ type sender struct {
 
 // greet says hello and waits for the cloud's cursor, which may lie behind ours if the cloud lost its database.
 func (s *sender) greet(ctx context.Context) error {
-	first, err := s.u.opts.Store.First()
-	if err != nil {
+	s.epoch = s.u.opts.Store.Epoch()
+	var err error
+	if s.first, err = s.u.opts.Store.First(); err != nil {
 		return err
 	}
 	asked := time.Now()
 	hello := hallsync.Hello{
-		Hall: s.u.opts.Hall, Epoch: s.u.opts.Store.Epoch(), First: first, Next: s.u.opts.Store.Next(), Boot: s.u.boot,
+		Hall: s.u.opts.Hall, Epoch: s.epoch, First: s.first, Next: s.u.opts.Store.Next(), Boot: s.u.boot,
 		Version: s.u.opts.Version, ClockMS: asked.UnixMilli(), Revision: s.u.opts.Revision,
 	}
 	tok, err := s.c.publish(hallsync.UpHello, 1, false, hello)
@@ -60,12 +64,12 @@ func (s *sender) greet(ctx context.Context) error {
 	for {
 		select {
 		case a := <-s.c.acks:
-			if a.Epoch != hello.Epoch {
+			if a.Epoch != s.epoch {
 				continue // late answer to an earlier life
 			}
 			s.u.clock(hello.ClockMS, a.ServerMS, time.Now())
 			s.window, s.resend = windowMin, s.u.opts.Patience
-			return s.begin(ctx, a, first)
+			return s.begin(ctx, a)
 		case err := <-s.c.lost:
 			return fmt.Errorf("uplink: waiting for the cloud's cursor: %w", err)
 		case <-ctx.Done():
@@ -79,19 +83,29 @@ func (s *sender) greet(ctx context.Context) error {
 // begin finds where to go on: behind what both sides know of. A cloud that lost its database has less than this log knows of. A
 // cloud that has more may have it from this log before the box was set back to an older copy: everything behind our own cursor
 // is sent again, and the cloud tells by its bytes whether it is the same.
-func (s *sender) begin(ctx context.Context, a hallsync.Ack, first hallsync.Seq) error {
-	if a.EpochStale {
-		s.u.update(func(st *Status) { st.Stale = true })
-		return errors.New("uplink: the cloud knows this log further than it is here")
+func (s *sender) begin(ctx context.Context, a hallsync.Ack) error {
+	if s.stale(a) {
+		return errStale
 	}
 	before := s.u.Status().Acked
 	have := min(a.UpTo, before)
 	if have < before {
-		s.u.opts.Log.Warn("cloud is behind, sending again", "cloud", have, "acked", before, "first_held", first)
+		s.u.opts.Log.Warn("cloud is behind, sending again", "cloud", have, "acked", before, "first_held", s.first)
 	}
-	s.sent = max(have, first-1)
-	return s.move(ctx, have)
+	if err := s.move(ctx, have); err != nil {
+		return err
+	}
+	s.sent = s.base()
+	return nil
 }
+
+// stale reports whether the cloud has facts of this epoch that are not here: the database is an old copy of itself. Going on
+// would give used numbers to new facts, which the cloud would take for old ones.
+func (s *sender) stale(a hallsync.Ack) bool { return a.EpochStale || a.UpTo >= s.u.opts.Store.Next() }
+
+// base is where sending begins: behind what the cloud has, and behind what is not held any more, which the cloud knows from the
+// hello and gives up.
+func (s *sender) base() hallsync.Seq { return max(s.acked, s.first-1) }
 
 // move stores the cloud's cursor; it rides in the next commit of the hall if there is one.
 func (s *sender) move(ctx context.Context, to hallsync.Seq) error {
@@ -105,7 +119,7 @@ func (s *sender) move(ctx context.Context, to hallsync.Seq) error {
 		return fmt.Errorf("uplink: move cursor: %w", err)
 	}
 	// On a full disk the cursor stays behind, which only costs sending again.
-	s.u.update(func(st *Status) { st.Acked, st.Stale = to, false })
+	s.u.update(func(st *Status) { st.Acked = to })
 	return nil
 }
 
@@ -115,9 +129,7 @@ func (s *sender) run(ctx context.Context) error {
 	defer cancel()
 	report := time.NewTimer(0)
 	defer report.Stop()
-	quiet := time.NewTimer(s.resend) // no ack for this long: send again
-	defer quiet.Stop()
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(min(time.Second, s.u.opts.Patience/2))
 	defer tick.Stop()
 	reported := time.Time{}
 	for {
@@ -135,12 +147,8 @@ func (s *sender) run(ctx context.Context) error {
 			if err := s.onAck(ctx, a); err != nil {
 				return err
 			}
-			quiet.Reset(s.resend)
 		case r := <-s.c.times:
 			s.u.clock(r.AskedMS, r.ServerMS, time.Now())
-		case <-quiet.C:
-			s.again()
-			quiet.Reset(s.resend)
 		case <-report.C:
 			reported = time.Now()
 			if err := s.publish(hallsync.UpState, true, s.u.report(true)); err != nil {
@@ -150,6 +158,9 @@ func (s *sender) run(ctx context.Context) error {
 		case <-tick.C:
 			if err := s.watch(); err != nil {
 				return err
+			}
+			if s.sent > s.base() && time.Since(s.heard) > s.resend {
+				s.again()
 			}
 		case err := <-s.c.lost:
 			return fmt.Errorf("uplink: connection lost: %w", err)
@@ -161,13 +172,16 @@ func (s *sender) run(ctx context.Context) error {
 
 // onAck handles the cloud's word on what it has.
 func (s *sender) onAck(ctx context.Context, a hallsync.Ack) error {
-	if a.Epoch != s.u.opts.Store.Epoch() {
+	if a.Epoch != s.epoch {
 		return nil
 	}
-	if a.EpochStale {
-		s.u.update(func(st *Status) { st.Stale = true })
-		return errors.New("uplink: the cloud knows this log further than it is here")
+	if s.stale(a) {
+		return errStale
 	}
+	if a.Want != nil && a.Want.From <= s.acked {
+		return errors.New("uplink: the cloud lost facts it had acknowledged") // the next hello tells where it stands
+	}
+	s.heard = time.Now()
 	if a.PauseMS > 0 {
 		s.pause = time.Now().Add(time.Duration(min(a.PauseMS, 60_000)) * time.Millisecond)
 	}
@@ -175,26 +189,23 @@ func (s *sender) onAck(ctx context.Context, a hallsync.Ack) error {
 	for _, r := range a.Rejected {
 		s.u.opts.Log.Error("fact rejected by the cloud", "seq", r.Seq, "code", r.Code)
 	}
-	if a.UpTo > s.acked && a.UpTo < s.u.opts.Store.Next() {
+	if a.UpTo > s.acked {
 		if err := s.move(ctx, a.UpTo); err != nil {
 			return err
 		}
 		s.sent = max(s.sent, s.acked)
 		s.window, s.resend = min(windowMax, s.window+windowMin/4), s.u.opts.Patience
 	}
-	if a.Want != nil && a.Want.From > s.acked && a.Want.From <= s.sent {
-		s.sent = a.Want.From - 1
+	if a.Want != nil && a.Want.From <= s.sent {
+		s.sent = max(a.Want.From-1, s.base())
 	}
 	return nil
 }
 
 // again goes back to the first fact without an ack, with a smaller window and more patience.
 func (s *sender) again() {
-	if s.sent == s.acked {
-		return
-	}
-	s.u.opts.Log.Info("no ack, sending again", "from", s.acked+1, "to", s.sent)
-	s.sent = s.acked
+	s.u.opts.Log.Info("no ack, sending again", "from", s.base()+1, "to", s.sent)
+	s.sent, s.heard = s.base(), time.Now()
 	s.window = max(windowMin, s.window/2)
 	s.resend = min(patienceMax*s.u.opts.Patience, s.resend*3/2)
 }
@@ -202,7 +213,7 @@ func (s *sender) again() {
 // fill sends batches while the window is open.
 func (s *sender) fill() error {
 	last := s.u.opts.Store.Next() - 1
-	for s.sent < last && s.sent-s.acked < s.window && !time.Now().Before(s.pause) {
+	for s.sent < last && s.sent-s.base() < s.window && !time.Now().Before(s.pause) {
 		raws, err := s.u.opts.Store.Read(s.sent, hallsync.MaxBatchEvents, hallsync.MaxBatchBytes)
 		if err != nil {
 			return err
@@ -219,6 +230,9 @@ func (s *sender) fill() error {
 		}
 		if err := json.Unmarshal(raws[len(raws)-1], &end); err != nil {
 			return fmt.Errorf("uplink: read own fact: %w", err)
+		}
+		if s.sent == s.base() {
+			s.heard = time.Now() // nothing was owed until now
 		}
 		if err := s.publish(hallsync.UpEvents, false, b); err != nil {
 			return err

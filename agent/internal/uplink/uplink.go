@@ -35,6 +35,7 @@ type Options struct {
 	Revision int64 // of hall.yaml
 	Store    *store.Store
 	Dirty    func() (<-chan struct{}, func()) // signals that the log has grown
+	Renew    func(context.Context) error      // begins a new epoch of the log
 	Report   func() hallsync.Report           // what to publish on up/state, without Hall, Boot, Online, At, Log
 	FsyncP99 func() time.Duration
 	Patience time.Duration // facts without an ack are sent again after this; 0: 10 s
@@ -45,6 +46,8 @@ type Options struct {
 type Uplink struct {
 	opts Options
 	boot string
+
+	renewed time.Time // when the last new epoch was begun; only Run's goroutine
 
 	mu     sync.Mutex
 	status Status
@@ -58,7 +61,7 @@ type Status struct {
 	Acked     hallsync.Seq
 	Lag       hallsync.Seq  // facts the cloud does not have yet
 	Offset    time.Duration // cloud's clock minus ours, from the best sample
-	Stale     bool          // the cloud knows this epoch further than we do
+	Stale     bool          // the cloud knew an epoch further than we do; a new one was begun, and the question why remains
 	Rejected  uint64        // facts the cloud refused by name since the start
 	Refused   bool          // the broker did not accept the hall's name and password
 	Err       error         // why the last connection ended
@@ -106,6 +109,9 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if errors.Is(err, errStale) {
+			err = errors.Join(err, u.renew(ctx))
+		}
 		u.setConnected(false, err)
 		u.opts.Log.Warn("uplink ended", "error", err)
 		if time.Since(began) > goodAfter {
@@ -121,6 +127,25 @@ func (u *Uplink) Run(ctx context.Context) error {
 	}
 }
 
+// renewEvery bounds how often a new epoch is begun: two boxes with one hall's name would outdo each other for ever.
+const renewEvery = time.Hour
+
+// renew begins a new epoch of the log, with everything the cloud has not.
+func (u *Uplink) renew(ctx context.Context) error {
+	u.update(func(s *Status) { s.Stale = true })
+	if !u.renewed.IsZero() && time.Since(u.renewed) < renewEvery {
+		return errors.New("uplink: another new epoch so soon; is there a second box with this hall's name?")
+	}
+	old := u.opts.Store.Epoch()
+	if err := u.opts.Renew(ctx); err != nil {
+		return fmt.Errorf("uplink: begin a new epoch: %w", err)
+	}
+	u.renewed = time.Now()
+	u.update(func(s *Status) { s.Acked = 0 })
+	u.opts.Log.Error("the cloud knows this log further than it is here, new epoch begun", "old", old, "new", u.opts.Store.Epoch())
+	return nil
+}
+
 // connection runs one MQTT connection from CONNECT to its end.
 func (u *Uplink) connection(ctx context.Context) error {
 	c, err := u.dial(ctx)
@@ -128,6 +153,9 @@ func (u *Uplink) connection(ctx context.Context) error {
 		return err
 	}
 	defer c.close()
+	u.mu.Lock()
+	u.lowest = 0 // the clock may have been set since
+	u.mu.Unlock()
 	s := &sender{u: u, c: c}
 	if err := s.greet(ctx); err != nil {
 		return err
@@ -189,6 +217,9 @@ func (u *Uplink) report(online bool) hallsync.Report {
 	}
 	return r
 }
+
+// errStale says that the cloud has facts of this epoch that are not here.
+var errStale = errors.New("uplink: the cloud knows this log further than it is here")
 
 // errStuck says that the broker took nothing for so long that the connection is thrown away.
 var errStuck = errors.New("connection is stuck")

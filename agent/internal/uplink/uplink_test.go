@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,20 +23,34 @@ type box struct {
 	up    *uplink.Uplink
 	dirty chan struct{}
 	stop  func()
+
+	renewed chan string // epochs that were begun
 }
 
 func newBox(t *testing.T, broker string) *box {
 	t.Helper()
+	return newBoxWith(t, broker, func(*box) {})
+}
+
+// newBoxWith lets the box do something before it knows of a cloud.
+func newBoxWith(t *testing.T, broker string, before func(*box)) *box {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	st, err := store.Open(t.TempDir(), store.Options{Hall: hallCode, Delivered: uplink.CursorName, Log: quiet})
+	st, err := store.Open(t.TempDir(), store.Options{
+		Hall: hallCode, Delivered: uplink.CursorName, Log: quiet, Retain: time.Nanosecond, // what the cloud has is dropped behind a snapshot
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &box{t: t, st: st, dirty: make(chan struct{}, 1)}
+	b := &box{t: t, st: st, dirty: make(chan struct{}, 1), renewed: make(chan string, 16)}
 	st.Watch(b)
 	b.up, err = uplink.New(uplink.Options{
 		Hall: hallCode, Broker: broker, Version: "test", Patience: 500 * time.Millisecond, Store: st, Log: quiet,
-		Dirty:    func() (<-chan struct{}, func()) { return b.dirty, func() {} },
+		Dirty: func() (<-chan struct{}, func()) { return b.dirty, func() {} },
+		Renew: func(ctx context.Context) error {
+			defer func() { b.renewed <- st.Epoch() }()
+			return st.Update(ctx, func(tx *store.Tx) error { return tx.Renew([]byte("{}")) })
+		},
 		Report:   func() hallsync.Report { return hallsync.Report{Name: "测试大厅"} },
 		FsyncP99: func() time.Duration { return time.Millisecond },
 	})
@@ -46,6 +61,7 @@ func newBox(t *testing.T, broker string) *box {
 	upctx, upcancel := context.WithCancel(ctx)
 	var wg, upwg sync.WaitGroup
 	wg.Go(func() { _ = st.Run(ctx) })
+	before(b)
 	upwg.Go(func() { _ = b.up.Run(upctx) })
 	b.stop = sync.OnceFunc(func() {
 		upcancel()
@@ -182,7 +198,112 @@ func TestFactsUnderKnownNumbersAreSentAgain(t *testing.T) {
 		c.facts[seq] = "of the life before"
 	}
 	c.differ = true
-	b := newBox(t, "tcp://"+c.addr)
-	b.write(10)
+	newBoxWith(t, "tcp://"+c.addr, func(b *box) { b.write(10) })
 	c.until("all facts again", func() bool { return c.copies >= 8 && c.contiguous() == 10 })
+}
+
+// The cloud says that it knows the log further than it is here: everything it has not goes out under a new epoch, and only once.
+func TestStaleLogGoesOnInANewEpoch(t *testing.T) {
+	for name, set := range map[string]func(*cloud){
+		"said so":            func(c *cloud) { c.stale = true },
+		"acknowledged ahead": func(c *cloud) { c.ahead = 1000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud(t)
+			set(c)
+			var old string
+			b := newBoxWith(t, "tcp://"+c.addr, func(b *box) {
+				b.write(10)
+				old = b.st.Epoch()
+				c.old = old
+				err := b.st.Update(context.Background(), func(tx *store.Tx) error { tx.SetCursor(uplink.CursorName, 4); return nil })
+				if err != nil {
+					t.Fatal(err)
+				}
+			})
+			epoch := <-b.renewed
+			if epoch == old {
+				t.Fatal("the epoch is the old one")
+			}
+			c.until("the six facts the cloud has not", func() bool { return c.contiguous() == 6 })
+			c.until("cursor", func() bool { return b.cursor() == 6 })
+			if !b.up.Status().Stale {
+				t.Error("nobody is told that the log had gone back in time")
+			}
+			b.write(1)
+			c.until("one more", func() bool { return c.contiguous() == 7 })
+			if _, err := b.st.Verify(); err != nil {
+				t.Error(err)
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			for seq, raw := range c.facts {
+				if !strings.Contains(raw, epoch) {
+					t.Errorf("fact %d is %s", seq, raw)
+				}
+			}
+		})
+	}
+}
+
+// Two boxes with one name must not outdo each other with new epochs.
+func TestNewEpochsAreRare(t *testing.T) {
+	c := newCloud(t)
+	c.stale = true // whatever the epoch
+	b := newBox(t, "tcp://"+c.addr)
+	b.write(3)
+	<-b.renewed
+	c.until("a hello in the new epoch", func() bool { return c.hellos >= 3 })
+	select {
+	case <-b.renewed:
+		t.Error("another epoch right away")
+	default:
+	}
+}
+
+// What is neither in the cloud nor here any more must not hold up what is.
+func TestPrunedFactsDoNotHoldUpTheRest(t *testing.T) {
+	c := newCloud(t)
+	b := newBoxWith(t, "tcp://"+c.addr, func(b *box) {
+		b.write(400)
+		update := func(do func(*store.Tx)) {
+			t.Helper()
+			if err := b.st.Update(context.Background(), func(tx *store.Tx) error { do(tx); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		update(func(tx *store.Tx) { tx.SetSnapshot([]byte("{}")) })
+		for range 7 { // each commit drops a few
+			update(func(tx *store.Tx) { tx.SetCursor(uplink.CursorName, 400) })
+		}
+		if first, err := b.st.First(); err != nil || first < 300 {
+			t.Fatalf("first fact is %d, %v", first, err)
+		}
+	})
+	first, err := b.st.First()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.write(500)
+	c.until("what there is", func() bool { return c.contiguous() == 900 })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone != first-1 {
+		t.Errorf("the cloud gave up facts to %d, the hall has none before %d", c.gone, first)
+	}
+}
+
+// A cloud that was set back while the broker stayed says so with its next ack.
+func TestCloudThatForgetsBehindABrokerIsRefilled(t *testing.T) {
+	c := newCloud(t)
+	b := newBox(t, "tcp://"+c.addr)
+	b.write(100)
+	c.until("delivery", func() bool { return b.cursor() == 100 })
+	c.mu.Lock()
+	for seq := hallsync.Seq(41); seq <= 100; seq++ {
+		delete(c.facts, seq)
+	}
+	c.mu.Unlock()
+	b.write(1)
+	c.until("refill", func() bool { return c.contiguous() == 101 })
 }
