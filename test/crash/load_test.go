@@ -55,9 +55,8 @@ func (p *pool) recent(list *[]string, rng *rand.Rand) string {
 
 // client sends one request after the other.
 type client struct {
-	name string
 	rng  *rand.Rand
-	next func(*client) (request, bool) // false: nothing to do yet, ask again
+	next func(*client) (request, bool) // false: nothing to do yet; nil: asks again what was answered already
 }
 
 // load is a busy hall: clients, what they know, and the agent they do not know to be killed.
@@ -219,12 +218,9 @@ func (l *load) critic(c *client) (request, bool) {
 
 // clients are the people of the hall: citizens, a clerk at each window, a critic, and one who asks twice.
 func (l *load) clients(seed uint64) []*client {
-	list := []*client{
-		{name: "citizen 1", next: l.citizen}, {name: "citizen 2", next: l.citizen}, {name: "citizen 3", next: l.citizen},
-		{name: "critic", next: l.critic}, {name: "repeater"},
-	}
+	list := []*client{{next: l.citizen}, {next: l.citizen}, {next: l.citizen}, {next: l.critic}, {next: nil}}
 	for _, w := range l.demo.Agent.Windows {
-		list = append(list, &client{name: "clerk " + w, next: l.clerk(w)})
+		list = append(list, &client{next: l.clerk(w)})
 	}
 	for i, c := range list {
 		c.rng = rand.New(rand.NewPCG(seed, uint64(i+1)))
