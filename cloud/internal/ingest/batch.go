@@ -38,6 +38,9 @@ func unreadable(hall hallsync.HallID, err error) *BatchError {
 const (
 	maxReason = 120 // bytes of a BatchError's reason
 
+	// maxFacts bounds one message far above what halls send: all halls share the writer that has to take it at once.
+	maxFacts = 16 * hallsync.MaxBatchEvents
+
 	maxEpoch = 64 // characters of an epoch
 	maxKind  = 64 // characters of a kind
 	maxID    = 64 // characters of a ticket or window id
@@ -75,6 +78,9 @@ func parseBatch(hall hallsync.HallID, payload []byte, now time.Time) (batch, err
 	var wire hallsync.Batch
 	if err := json.Unmarshal(payload, &wire); err != nil {
 		return batch{}, unreadable(hall, err)
+	}
+	if len(wire.Events) > maxFacts {
+		return batch{}, &BatchError{Hall: hall, Reason: fmt.Sprintf("%d facts, more than %d", len(wire.Events), maxFacts)}
 	}
 	b := batch{hall: hall}
 	for _, raw := range wire.Events {

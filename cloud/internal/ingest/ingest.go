@@ -112,9 +112,10 @@ func (in *Ingester) count(b batch, out outcome) {
 	if b.unnamed > 0 {
 		in.log.Warn("facts without epoch or sequence ignored", "hall", b.hall, "count", b.unnamed)
 	}
-	for _, r := range out.rejected {
-		in.metrics.facts.WithLabelValues("refused").Inc()
-		in.log.Warn("fact refused", "hall", b.hall, "epoch", b.epoch, "seq", r.Seq, "code", r.Code)
+	if n := len(out.rejected); n > 0 { // which ones, the log of facts tells
+		in.metrics.facts.WithLabelValues("refused").Add(float64(n))
+		first := out.rejected[0]
+		in.log.Warn("facts refused", "hall", b.hall, "epoch", b.epoch, "count", n, "first", first.Seq, "code", first.Code)
 	}
 }
 

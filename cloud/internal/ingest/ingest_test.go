@@ -1,14 +1,18 @@
 package ingest_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"halledge/cloud/internal/ingest"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func TestAckNamesTheContiguousPrefixAndTheGap(t *testing.T) {
@@ -147,6 +151,21 @@ func TestPoisonedFactIsRefusedByNameAndConsumed(t *testing.T) {
 	}
 }
 
+// A hall that writes nothing but nonsense must not fill the cloud's log with a line for each.
+func TestRefusedFactsOfABatchAreOneLine(t *testing.T) {
+	var log bytes.Buffer
+	in := ingest.New(ingest.Options{
+		Store: newStore(t), Changed: func(hallsync.HallID, ingest.Touched) {}, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	ack := send(t, in, json.RawMessage(`{"seq":1,"epoch":"7f3a"}`), json.RawMessage(`{"seq":2,"epoch":"7f3a"}`), fact(t, hall, epoch, 3, taken(3)))
+	if ack.UpTo != 3 || len(ack.Rejected) != 2 {
+		t.Fatalf("ack %+v", ack)
+	}
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "count=2 first=1 code="+ingest.FactHall) {
+		t.Errorf("log:\n%s", text)
+	}
+}
+
 func TestUnknownKindIsStoredAsItCame(t *testing.T) {
 	st := newStore(t)
 	in := newIngester(st)
@@ -167,6 +186,7 @@ func TestBatchThatCannotBeTaken(t *testing.T) {
 		"no facts":      `{"events":[]}`,
 		"no names":      `{"events":[{"seq":0,"epoch":"7f3a"},{"seq":5},{"seq":-1,"epoch":"7f3a"},{"seq":1,"epoch":"a b"},7]}`,
 		"two epochs":    string(batchOf(t, fact(t, hall, "a", 1, taken(1)), fact(t, hall, "b", 2, taken(2)))),
+		"too many":      `{"events":[` + strings.Repeat(`{"seq":1,"epoch":"7f3a"},`, 2000) + `{"seq":1,"epoch":"7f3a"}]}`,
 		"beyond bigint": `{"events":[{"seq":"9223372036854775808","epoch":"7f3a"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
