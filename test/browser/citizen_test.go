@@ -18,7 +18,7 @@ func (s *site) citizen(t *testing.T) {
 	t.Run("opens nothing with a foreign token", func(t *testing.T) {
 		p := s.browser.Open(t, phoneWidth, phoneHeight, s.Agent.URL+"/t/HE1.01ARZ3NDEKTSV4RRFFQ69G5FAV.AAAAAAAAAAAAAAAAAAAAAA")
 		p.Allow("404 (Not Found)")
-		p.Sees("号")
+		p.Sees("没有这个号", "请到导办台")
 		p.Misses("等候中")
 		s.shot(t, p, "ticket-unknown")
 	})
