@@ -20,6 +20,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 )
 
 // Time limits of one request. Streams set their own for each event.
@@ -32,6 +33,7 @@ const (
 	stopTimeout   = 8 * time.Second
 	maxHeader     = 32 << 10
 	maxBody       = 64 << 10
+	maxConns      = 2048 // open at once; the halls need descriptors too
 )
 
 // Options are the parts of the server.
@@ -156,7 +158,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	done := make(chan error, 1)
-	go func() { done <- srv.Serve(l) }()
+	go func() { done <- srv.Serve(netutil.LimitListener(l, maxConns)) }()
 	select {
 	case err := <-done:
 		return fmt.Errorf("serve HTTP: %w", err)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"halledge/agent/kit/problem"
@@ -182,4 +183,59 @@ func TestServeLetsRequestsFinish(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// crowd is a listener to which ever more clients connect, up to their number.
+type crowd struct {
+	number  int
+	clients []net.Conn
+	closed  chan struct{}
+}
+
+func (c *crowd) Accept() (net.Conn, error) {
+	if len(c.clients) == c.number {
+		<-c.closed
+		return nil, net.ErrClosed
+	}
+	client, server := net.Pipe()
+	c.clients = append(c.clients, client)
+	return server, nil
+}
+
+func (c *crowd) Close() error {
+	select {
+	case <-c.closed:
+	default:
+		close(c.closed)
+	}
+	return nil
+}
+
+func (c *crowd) Addr() net.Addr { return &net.TCPAddr{} }
+
+// Clients that only connect must leave descriptors to the halls.
+func TestServeBoundsConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &crowd{number: 5000, closed: make(chan struct{})}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- web.Serve(ctx, l, http.NotFoundHandler(), slog.New(slog.DiscardHandler)) }()
+		synctest.Wait()
+		bound := len(l.clients)
+		if bound == l.number {
+			t.Errorf("all %d clients were let in", bound)
+		}
+		_ = l.clients[0].Close()
+		synctest.Wait()
+		if len(l.clients) != bound+1 && bound < l.number {
+			t.Errorf("one left, and %d of %d were let in", len(l.clients), bound+1)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		for _, c := range l.clients {
+			_ = c.Close()
+		}
+	})
 }
