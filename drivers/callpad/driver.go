@@ -53,7 +53,7 @@ func New(cfg registry.Config) (device.Device, error) {
 		cfg:     cfg,
 		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
 		unit:    byte(o.Int("unit", 1, 1, modbus.MaxUnit)),
-		poll:    o.Duration("poll", 100*time.Millisecond, 20*time.Millisecond, 2*time.Second),
+		poll:    o.Duration("poll", 50*time.Millisecond, 20*time.Millisecond, 2*time.Second),
 		within:  o.Duration("reply_within", 100*time.Millisecond, 20*time.Millisecond, 2*time.Second),
 		gap:     max(5*time.Millisecond, modbus.Gap(cfg.Connect.Baud)),
 		keys:    make(chan device.Key, 8),
