@@ -60,8 +60,10 @@ arch: ## check who imports whom, sizes, and the words for people
 	@echo "== architecture"
 	$(GO) test -count=1 ./test/arch
 
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## measure the programs beside the machine's own limits (six minutes; leave the machine alone meanwhile)
+	@packaging/scripts/prepare.sh run
+	@$(MAKE) --no-print-directory console
+	@$(GO) run ./test/bench
 
 lint: ## run the linters
 	$(TOOL) golangci-lint run ./...
