@@ -19,7 +19,7 @@ type pressTimes struct{ Pressed, Asked, Shown int64 }
 // The pad ignores a second 下一位 within 300 ms, so presses are further apart; padPoll is how often the agent asks a pad.
 const (
 	pressGap = 350 * time.Millisecond
-	padPoll  = 100 * time.Millisecond
+	padPoll  = 50 * time.Millisecond
 )
 
 // diskSample is how long the disk is probed after each press, so that its limit is of the same minute.
@@ -124,7 +124,7 @@ func (b *bench) addPresses(m moments, disk syncs) {
 	whole50, whole99 := padPoll/2+commit50, padPoll+commit99
 	add("press → change event at a screen"+n, m.screen, whole50, whole99, "the pad's poll and 2 fdatasyncs",
 		met("p99 < 100 ms", m.screen.at(99) < 100*time.Millisecond))
-	add("· of which the pad waits for its poll", m.poll, padPoll/2, padPoll, "polls every 100 ms", "–")
+	add("· of which the pad waits for its poll", m.poll, padPoll/2, padPoll, "polls every 50 ms", "–")
 	add("· of which ours, poll → event", m.ownScreen, commit50, commit99, "2 fdatasyncs", "–")
 	add("press → frame at the LED panel"+n, m.panel, whole50, whole99, "the pad's poll and 2 fdatasyncs", "–")
 	add("· of which ours, poll → frame", m.ownPanel, commit50, commit99, "2 fdatasyncs", "–")
