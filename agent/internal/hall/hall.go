@@ -103,6 +103,9 @@ func (h *Hall) Read(f func(s *queue.State, seq hallsync.Seq)) {
 	f(h.state, h.seq)
 }
 
+// Trouble is why the last commit failed, nil if it did not.
+func (h *Hall) Trouble() error { return h.store.Trouble() }
+
 // Watch gives a channel that gets a value after changes. Several changes may come as one value: read the state again. cancel
 // ends it.
 func (h *Hall) Watch() (dirty <-chan struct{}, cancel func()) {

@@ -357,6 +357,9 @@ func TestReadersSeeOnlyWhatIsStored(t *testing.T) {
 	if !errors.As(err, &full) || full.Code != store.Full {
 		t.Fatalf("after %d tickets: %v", taken, err)
 	}
+	if !errors.As(r.Trouble(), &full) {
+		t.Errorf("trouble is %v", r.Trouble())
+	}
 	select {
 	case <-dirty:
 	default:

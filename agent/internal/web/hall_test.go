@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -352,6 +353,30 @@ func TestABoardAndALog(t *testing.T) {
 	if l := s.get(opsToken, "/api/v1/log").want(t, 200, ""); l.at("lines") == nil {
 		t.Errorf("%s", l.Raw)
 	}
+}
+
+// A hall whose disk is full says so to everybody who asks, and is ready again by itself.
+func TestFullDiskIsNotReady(t *testing.T) {
+	s := open(t)
+	s.quota = 1 << 20
+	s.restart()
+	s.get("", "/readyz").want(t, 200, "")
+	var err error
+	for n := 0; err == nil && n < 20000; n++ {
+		_, err = s.hall.Do(t.Context(), queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: "A", Channel: hallsync.AtDesk})
+	}
+	if err == nil {
+		t.Fatal("the disk never gets full")
+	}
+	if r := s.get("", "/readyz"); r.Status != 503 || r.text("status") != "storage_full" {
+		t.Errorf("%d %s", r.Status, r.Raw)
+	}
+	s.do("POST", "/api/v1/tickets", kioskToken, "k1", `{"queue":"A","channel":"kiosk"}`).want(t, 503, "storage_full")
+	s.get(staffToken, "/api/v1/hall").want(t, 200, "")
+	s.quota = 0
+	s.restart()
+	s.get("", "/readyz").want(t, 200, "")
+	s.do("POST", "/api/v1/tickets", kioskToken, "k1", `{"queue":"A","channel":"kiosk"}`).want(t, 201, "")
 }
 
 func TestReadyNeedsOnlyTheHall(t *testing.T) {

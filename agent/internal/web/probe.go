@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/store"
 	"halledge/agent/internal/web/access"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -26,11 +28,15 @@ func (s *Server) probes(mux *http.ServeMux, door *access.Door, version string) {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		day := ""
 		s.deps.Hall.Read(func(st *queue.State, _ hallsync.Seq) { day = st.Day() })
-		if day == "" {
+		var disk *store.Error
+		switch {
+		case day == "":
 			status(w, http.StatusServiceUnavailable, "starting")
-			return
+		case errors.As(s.deps.Hall.Trouble(), &disk):
+			status(w, http.StatusServiceUnavailable, string(disk.Code))
+		default:
+			status(w, http.StatusOK, "ready")
 		}
-		status(w, http.StatusOK, "ready")
 	})
 	metrics := promhttp.HandlerFor(s.deps.Metrics, promhttp.HandlerOpts{})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {

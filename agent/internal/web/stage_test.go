@@ -51,6 +51,7 @@ type stage struct {
 	site    *config.Site
 	plan    *config.Plan
 	dir     string
+	quota   int64 // of the store; 0: its own
 
 	mu    sync.Mutex
 	skew  time.Duration
@@ -212,7 +213,7 @@ func rulesOf(t testing.TB, p *config.Plan) *queue.Plan {
 func (s *stage) start() {
 	s.t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	st, err := store.Open(s.dir, store.Options{Hall: hallCode, Log: log, Delivered: "cloud", Now: s.now})
+	st, err := store.Open(s.dir, store.Options{Hall: hallCode, Log: log, Delivered: "cloud", Now: s.now, MaxBytes: s.quota})
 	must(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.hall, err = hall.New(st, rulesOf(s.t, s.plan), log, s.now)
