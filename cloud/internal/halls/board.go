@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,7 +20,8 @@ const (
 	silence    = 90 * time.Second // three keep-alives; a hall reports every 15 s
 	refresh    = 250 * time.Millisecond
 	saveEvery  = 30 * time.Second
-	maxReport  = 128 << 10 // bytes of a report that is kept
+	maxReport  = 128 << 10 // bytes of a report, far above what halls send
+	maxReason  = 120       // bytes of a decoder's complaint
 	bootMemory = 10 * time.Minute
 )
 
@@ -176,12 +178,16 @@ func (b *Board) Boot(id hallsync.HallID, name string) {
 // Report takes the body of up/state. A will (online false) counts only if it is that of the last boot heard of: the will of an
 // old connection may come after the new one.
 func (b *Board) Report(id hallsync.HallID, payload []byte) error {
+	if len(payload) > maxReport {
+		return fmt.Errorf("report of hall %s has %d bytes, more than %d", id, len(payload), maxReport)
+	}
 	var r hallsync.Report
-	if err := json.Unmarshal(payload, &r); err != nil {
-		return fmt.Errorf("report of hall %s: %w", id, err)
+	if err := json.Unmarshal(payload, &r); err != nil { // the error may quote what it read
+		text := err.Error()
+		return fmt.Errorf("report of hall %s: %s", id, strings.ToValidUTF8(text[:min(len(text), maxReason)], ""))
 	}
 	if r.Hall != id {
-		return fmt.Errorf("report of hall %s names hall %q", id, r.Hall)
+		return fmt.Errorf("report of hall %s names another hall", id)
 	}
 	b.change(id, func(e *entry) Parts {
 		if !r.Online {
@@ -191,11 +197,7 @@ func (b *Board) Report(id hallsync.HallID, payload []byte) error {
 			e.left = true
 			return b.restate(e)
 		}
-		e.left, e.status.Report, e.unsaved = false, &r, true
-		e.raw = nil
-		if len(payload) <= maxReport {
-			e.raw = slices.Clone(payload)
-		}
+		e.left, e.status.Report, e.raw, e.unsaved = false, &r, slices.Clone(payload), true
 		return b.boot(e, r.Boot) | b.heard(e) | Presence | Cameras
 	})
 	return nil

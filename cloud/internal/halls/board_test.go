@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"halledge/cloud/internal/halls"
 	"halledge/cloud/internal/store"
@@ -162,9 +164,17 @@ func TestReportsThatAreNotTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, path)
 		defer f.stop()
-		for _, raw := range []string{``, `[]`, `{"hall":"440900000000002","online":true}`, `{"online":true}`} {
-			if err := f.Report(hallA, []byte(raw)); err == nil {
-				t.Errorf("%q was taken", raw)
+		long := strings.Repeat("粤", 2000)
+		for _, raw := range []string{
+			``, `[]`, `{"hall":"440900000000002","online":true}`, `{"online":true}`,
+			`{"hall":"440900000000001","online":true,"at":"` + long + `"}`, `{"hall":"` + long + `"}`, // neither belongs into a log
+			`{"hall":"440900000000001","online":true,"cameras":[{}` + strings.Repeat(`,{}`, 50_000) + `]}`,
+		} {
+			switch err := f.Report(hallA, []byte(raw)); {
+			case err == nil:
+				t.Errorf("%.80q was taken", raw)
+			case len(err.Error()) > 200 || !utf8.ValidString(err.Error()):
+				t.Errorf("the error is %d bytes long: %q", len(err.Error()), err.Error())
 			}
 		}
 		f.Connected("440900000000009") // not configured
