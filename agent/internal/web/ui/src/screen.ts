@@ -17,8 +17,9 @@ const largeBusyMS = 3000;
 const listMS = 30 * 60 * 1000;
 const waitsPerPage = 8;
 const missedPerPage = 24;
-/** Up to this many windows stand one below the other, more in two columns. */
+/** Up to this many windows stand one below the other, more in two columns; only a few are written larger. */
 const windowsInColumn = 4;
+const windowsFew = 2;
 const turnMS = 8000;
 
 let hall: Hall | null = null;
@@ -98,6 +99,7 @@ function draw(): void {
   }
   drawn = key;
   drawHero(calls);
+  show(byId('windows'), false); // calls take their room first
   const rows = byId('rows');
   empty(rows);
   for (let i = 0; i < calls.length; i++) {
@@ -131,6 +133,7 @@ function drawWindows(h: Hall): void {
   }
   show(box, true);
   empty(list);
+  mark(list, 'windows-few', open.length <= windowsFew);
   mark(list, 'windows-pairs', open.length > windowsInColumn);
   if (open.length === 0) {
     list.appendChild(make('li', 'windows-none', '现在没有开放的窗口'));
