@@ -57,10 +57,10 @@ func TestWindowDay(t *testing.T) {
 	if finished.at("ticket") != nil || finished.at("why") != nil || finished.at("window", "ticket") != nil {
 		t.Errorf("%s", finished.Raw)
 	}
-	if r := s.verb("1", "pause", map[string]string{"reason": "就餐"}).want(t, 200, ""); r.text("window", "state") != "paused" {
+	if r := s.verb("1", "pause", map[string]string{"reason": "就餐"}).want(t, 200, ""); r.text("window", "state") != "paused" || r.text("window", "reason") != "就餐" {
 		t.Errorf("%s", r.Raw)
 	}
-	if r := s.verb("1", "call-next", nil).want(t, 200, ""); r.text("window", "state") != "open" {
+	if r := s.verb("1", "call-next", nil).want(t, 200, ""); r.text("window", "state") != "open" || r.at("window", "reason") != nil {
 		t.Errorf("call-next does not unpause: %s", r.Raw)
 	}
 	if r := s.verb("1", "close", nil).want(t, 200, ""); r.text("window", "state") != "closed" {
