@@ -61,7 +61,7 @@ func (s *site) console(t *testing.T) {
 		p.Fill("账号", s.Info.Cloud.Admin.User)
 		p.Fill("密码", "not the password")
 		p.Click("button", "登录")
-		p.Sees("用户名或密码不对。")
+		p.Sees("用户名或密码不对。", "连续输错 5 次会锁定")
 		s.shot(t, p, "console-sign-in-refused")
 	})
 	t.Run("shows the hall as it is now", s.hallLive)

@@ -37,8 +37,8 @@ describe('Api', () => {
   })
 
   it('takes a wrong password and an unknown visitor for no lost session', async () => {
-    answer = () => Promise.resolve(json({ code: 'sign_in_failed', detail: '账号或密码不对。' }, 401))
-    expect(sentence(await rejection(api.signIn('ops', 'x')))).toBe('账号或密码不对。')
+    answer = () => Promise.resolve(json({ code: 'sign_in_failed', detail: '账号或密码不对。', advice: '请重新输入。' }, 401))
+    expect(sentence(await rejection(api.signIn('ops', 'x')))).toBe('账号或密码不对。请重新输入。')
     expect(await api.session()).toBeNull()
     expect(signedOut).toBe(0)
   })
@@ -46,6 +46,11 @@ describe('Api', () => {
   it('reads how long a lock lasts', async () => {
     answer = () => Promise.resolve(json({ code: 'locked', detail: '已锁定。' }, 429, { 'Retry-After': '300' }))
     expect(await rejection(api.signIn('ops', 'x'))).toMatchObject({ status: 429, code: 'locked', retryAfterS: 300 })
+  })
+
+  it('says the title of a problem without a detail', async () => {
+    answer = () => Promise.resolve(json({ code: 'busy', title: '正忙' }, 503))
+    expect(sentence(await rejection(api.hall('1')))).toBe('正忙。')
   })
 
   it('speaks for itself when a proxy or nobody answers', async () => {

@@ -1,10 +1,11 @@
 import type { Camera, Hall, HallDetail, Page, Session, Ticket } from './types'
 
-/** An answer of the server that is not a success: an RFC 9457 problem with a stable code and a Chinese sentence. */
+/** An answer of the server that is not a success: an RFC 9457 problem with a stable code and Chinese sentences. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
     readonly code: string,
+    /** What happened, and what to do about it. */
     readonly detail: string,
     /** Seconds until another try is welcome; null when the server did not say. */
     readonly retryAfterS: number | null,
@@ -37,9 +38,11 @@ export async function problemOf(response: Response): Promise<Problem> {
   let code = ''
   let detail = ''
   try {
-    const body = (await response.json()) as { code?: unknown; detail?: unknown }
+    const body = (await response.json()) as { code?: unknown; title?: unknown; detail?: unknown; advice?: unknown }
     if (typeof body.code === 'string') code = body.code
-    if (typeof body.detail === 'string') detail = body.detail
+    if (typeof body.title === 'string' && body.title !== '') detail = body.title + '。'
+    if (typeof body.detail === 'string' && body.detail !== '') detail = body.detail
+    if (typeof body.advice === 'string') detail += body.advice
   } catch {
     // A proxy in between answers with a page of its own; the status says enough.
   }
