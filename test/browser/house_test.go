@@ -49,14 +49,15 @@ func (s *site) operations(t *testing.T) {
 	seesTime(t, p, "15:04 起")
 	s.shot(t, p, "ops-scanner-missing")
 	board := s.device(t, screenWidth, screenHeight, "/board", "ops")
-	board.Sees("总览", "今日取号", "1号窗口", "综合受理", "kiosk-1.scanner")
+	board.Sees("总览", "今日取号", "1号窗口", "测试一", "综合受理", "kiosk-1.scanner")
 	s.shot(t, board, "board")
 	s.Sim(t, "plug", "kiosk-1.scanner")
 	p.Misses("未连上")
 	lost := s.browser.Open(t, clerkWidth, clerkHeight, s.Agent.URL+"/nowhere")
 	lost.Allow("404 (Not Found)")
 	s.shot(t, lost, "missing")
-	lost.Go(s.Agent.URL + "/")
+	lost.Click("link", "回到首页")
+	lost.Sees("大厅页面")
 	s.shot(t, lost, "portal")
 }
 

@@ -66,7 +66,7 @@ func (s *site) wrongPIN(t *testing.T) {
 // callReachesAll calls by mouse, by keyboard and by the pad of the window; everybody who shows calls must follow.
 func (s *site) callReachesAll(t *testing.T) {
 	screen := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
-	screen.Sees("欢迎光临", "等候人数", "综合受理")
+	screen.Sees("欢迎光临", "等候人数", "综合受理", "现在没有开放的窗口")
 	s.shot(t, screen, "screen-empty")
 	p := s.clerk(t)
 	p.Sees("窗口未开")
@@ -83,6 +83,7 @@ func (s *site) callReachesAll(t *testing.T) {
 	}
 	p.Sees("叫号依据")
 	s.shot(t, p, "window-called")
+	screen.Sees("1号窗口", "正在叫"+first)
 	s.shot(t, screen, "screen-one-call")
 	p.Press(chrome.F3)
 	p.Sees("已重呼 " + first)
@@ -162,6 +163,10 @@ func (s *site) otherVerbs(t *testing.T) {
 	p.Sees("办理中" + held)
 	p.Click("button", "转移")
 	p.Has("dialog", "转移 "+held)
+	p.Click("radio", "最后")
+	if on := chrome.Of[string](p, "radio", "最后", `function () { return this.getAttribute('aria-checked'); }`); on != "true" {
+		t.Errorf("the chosen place is not marked: %q", on)
+	}
 	s.shot(t, p, "window-transfer")
 	p.Press(chrome.Escape)
 	p.Lacks("dialog", "转移")
@@ -172,8 +177,9 @@ func (s *site) otherVerbs(t *testing.T) {
 	p.Click("button", "撤销") // a slip of the finger
 	p.Sees("已撤销，" + held + " 等候中")
 	p.Click("button", "暂停")
-	p.Click("button", "就餐")
-	p.Sees("暂停服务", "结束暂停")
+	p.Click("radio", "就餐")
+	p.Sees("暂停服务", "就餐", "已暂停", "按 F10 结束暂停")
+	p.Has("button", "恢复并叫下一个")
 	s.shot(t, p, "window-paused")
 	p.Click("button", "结束暂停")
 	p.Sees("已恢复服务")
