@@ -191,7 +191,7 @@ func (a *Agent) fsyncP99() time.Duration { return a.sync.P99 }
 // sources are what conditions are read from.
 func (a *Agent) sources() ops.Sources {
 	s := ops.Sources{
-		Devices: a.devices.Statuses, Hall: a.hall.Read, DiskSync: a.fsyncP99, Data: a.cfg.Site.Data,
+		Devices: a.devices.Statuses, Hall: a.hall.Read, Trouble: a.hall.Trouble, DiskSync: a.fsyncP99, Data: a.cfg.Site.Data,
 		LastGood: a.cfg.LastGood, Reset: a.store.PutAside(),
 	}
 	if a.uplink != nil {

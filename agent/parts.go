@@ -123,21 +123,24 @@ func (a *Agent) pads() (out []pads.Pad) {
 // settled is how long a device's state must last before it becomes a fact: a cable that is moved is no news.
 const settled = 10 * time.Second
 
-// noteDevices writes lasting changes of devices into the log.
+// noteDevices writes lasting changes of devices into the log. What the log says already is no change, also after a restart.
 func (a *Agent) noteDevices(ctx context.Context) error {
-	noted := map[string]hallsync.DeviceChanged{}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		for _, d := range a.devices.Statuses() {
 			now := hallsync.DeviceChanged{Device: d.Name, Class: d.Class, State: d.State, Code: d.Code}
-			if noted[d.Name] == now || d.State == string(device.Starting) || time.Since(d.Since) < settled {
+			if d.State == string(device.Starting) || time.Since(d.Since) < settled {
 				continue
 			}
-			if err := a.note(ctx, now); err != nil {
+			known := false
+			a.hall.Read(func(s *queue.State, _ hallsync.Seq) { known = s.Device(d.Name) == now })
+			if known {
+				continue
+			}
+			if _, err := a.hall.Do(ctx, queue.Note{Fact: now}); err != nil {
 				return err
 			}
-			noted[d.Name] = now
 		}
 		select {
 		case <-ctx.Done():
@@ -145,9 +148,4 @@ func (a *Agent) noteDevices(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
-}
-
-func (a *Agent) note(ctx context.Context, f hallsync.DeviceChanged) error {
-	_, err := a.hall.Do(ctx, queue.Note{Fact: f})
-	return err
 }

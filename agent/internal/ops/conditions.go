@@ -4,12 +4,14 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/store"
 	"halledge/agent/internal/uplink"
 	"halledge/agent/kit/health"
 	"halledge/agent/kit/problem"
@@ -22,6 +24,7 @@ type Sources struct {
 	Cameras  func() []hallsync.CameraStatus
 	Uplink   func() uplink.Status
 	Hall     func(func(s *queue.State, seq hallsync.Seq))
+	Trouble  func() error         // why the hall's last commit failed
 	DiskSync func() time.Duration // 99th percentile of one durable write
 	Data     string               // data directory
 	LastGood bool                 // the configuration in force is the last good copy
@@ -106,6 +109,9 @@ func (w *Watcher) box(now time.Time) {
 	w.tracker.Set(health.ClockUnset, "", now.Year() < firstSane, "")
 	w.tracker.Set(health.ConfigLastGood, "", w.src.LastGood, "")
 	w.tracker.Set(health.StorageReset, "", w.src.Reset != "", w.src.Reset)
+	if w.src.Trouble != nil {
+		w.storage(w.src.Trouble())
+	}
 	if w.src.DiskSync != nil {
 		d := w.src.DiskSync()
 		w.tracker.Set(health.DiskSlow, "", d > slowSync, d.String())
@@ -113,6 +119,19 @@ func (w *Watcher) box(now time.Time) {
 	if free, err := freeBytes(w.src.Data); err == nil {
 		w.tracker.Set(health.DiskFull, "", free < lowSpace, "")
 	}
+}
+
+// storage tells a full disk from one that refuses.
+func (w *Watcher) storage(err error) {
+	var disk *store.Error
+	code := health.Code("")
+	switch {
+	case errors.As(err, &disk) && disk.Code == store.Full:
+		code = health.StorageFull
+	case err != nil:
+		code = health.StorageFailed
+	}
+	w.tracker.Only(code, []health.Code{health.StorageFull, health.StorageFailed}, "", "")
 }
 
 func freeBytes(dir string) (uint64, error) {

@@ -74,6 +74,8 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		})
 	case hallsync.SlipChanged:
 		s.onTicket(f.Ticket, func(t *Ticket) { s.setSlip(t, f.State) })
+	case hallsync.DeviceChanged:
+		s.devices[f.Device] = f
 	default:
 		s.applyWindow(p, at)
 	}

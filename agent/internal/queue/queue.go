@@ -77,7 +77,8 @@ type State struct {
 	slips    map[hallsync.TicketID]*Ticket // tickets whose slip waits for a printer
 	failed   map[hallsync.TicketID]*Ticket // tickets whose last slip did not come out
 	passed   []*Ticket                     // newest last
-	services map[hallsync.QueueID][]int64  // seconds of the last services, newest last
+	devices  map[string]hallsync.DeviceChanged
+	services map[hallsync.QueueID][]int64 // seconds of the last services, newest last
 }
 
 // Bounds of what a state remembers for display and estimates.
@@ -97,6 +98,7 @@ func New(plan *Plan) *State {
 		slips:    map[hallsync.TicketID]*Ticket{},
 		failed:   map[hallsync.TicketID]*Ticket{},
 		services: map[hallsync.QueueID][]int64{},
+		devices:  map[string]hallsync.DeviceChanged{},
 	}
 }
 
@@ -143,6 +145,9 @@ func (s *State) Window(id hallsync.WindowID) (w Window, ok bool) {
 
 // Plan gives the plan the state works by; it must not be changed.
 func (s *State) Plan() *Plan { return s.plan }
+
+// Device is what the log says last about a device; it is zero for one that was never spoken of.
+func (s *State) Device(name string) hallsync.DeviceChanged { return s.devices[name] }
 
 // Waiting counts the people in one line.
 func (s *State) Waiting(q hallsync.QueueID) int { return len(s.lines[q]) }

@@ -20,11 +20,13 @@ type snapshot struct {
 	Windows  []*Window                    `json:"windows"`
 	Calls    []Call                       `json:"calls"`
 	Services map[hallsync.QueueID][]int64 `json:"services"`
+
+	Devices map[string]hallsync.DeviceChanged `json:"devices,omitempty"`
 }
 
 // MarshalJSON writes the state so that Restore gives an equal one. Equal states give equal bytes.
 func (s *State) MarshalJSON() ([]byte, error) {
-	snap := snapshot{Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Ordinals: s.ordinals, Calls: s.calls, Services: s.services}
+	snap := snapshot{Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Ordinals: s.ordinals, Calls: s.calls, Services: s.services, Devices: s.devices}
 	for _, t := range s.tickets {
 		snap.Tickets = append(snap.Tickets, t)
 	}
@@ -49,6 +51,9 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 	}
 	for q, v := range snap.Services {
 		s.services[q] = v
+	}
+	for name, d := range snap.Devices {
+		s.devices[name] = d
 	}
 	for _, w := range snap.Windows {
 		if w != nil {

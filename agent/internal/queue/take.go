@@ -156,10 +156,15 @@ func (c SlipProgress) decide(s *State, _ time.Time) ([]hallsync.Payload, error) 
 	return facts(c.SlipChanged), nil
 }
 
-// Note records a fact about the hall that is not about tickets, such as a device's change.
+// Note records that a device has changed; it does nothing when the log says so already.
 type Note struct{ Fact hallsync.DeviceChanged }
 
-func (c Note) decide(*State, time.Time) ([]hallsync.Payload, error) { return facts(c.Fact), nil }
+func (c Note) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if s.devices[c.Fact.Device] == c.Fact {
+		return nil, nil
+	}
+	return facts(c.Fact), nil
+}
 
 // TurnDay closes the business day that is over and opens the new one; it does nothing while the day lasts. Lost says that this
 // log follows one that was lost, whose numbers may still be on slips.

@@ -347,6 +347,25 @@ func TestDayTurn(t *testing.T) {
 	}
 }
 
+func TestDeviceFactsAreChanges(t *testing.T) {
+	b := newBench(t)
+	note := func(state string) int {
+		t.Helper()
+		return len(b.must(queue.Note{Fact: hallsync.DeviceChanged{Device: "kiosk-1.printer", Class: "printer", State: state}}))
+	}
+	if note("ok") != 1 || note("ok") != 0 || note("offline") != 1 {
+		t.Error("a device's state is not told once")
+	}
+	s, err := queue.Restore(plan(), []byte(b.dump()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.s = s
+	if note("offline") != 0 || note("ok") != 1 || b.s.Device("kiosk-1.printer").State != "ok" {
+		t.Error("a restart forgets how devices were")
+	}
+}
+
 func TestNumbersBeyond999(t *testing.T) {
 	for n, want := range map[int]string{1: "A001", 999: "A999", 1000: "A1000"} {
 		if got := queue.Number("A", n); got != want {

@@ -12,6 +12,8 @@ const (
 	DiskSlow         Code = "disk_slow"
 	DiskFull         Code = "disk_full"
 	StorageReset     Code = "storage_reset" // the database was damaged and put aside; a new one was begun
+	StorageFull      Code = "storage_full"
+	StorageFailed    Code = "storage_failed"
 	ClockUnset       Code = "clock_unset"
 	ClockOffset      Code = "clock_offset"
 	ConfigLastGood   Code = "config_last_good"
@@ -43,7 +45,9 @@ func Table() []Condition {
 		{Code: UplinkRejected, Severity: Warning},
 		{Code: EpochStale, Severity: Warning},
 		{Code: LogBacklog, Severity: Warning, Delay: long, Causes: []Code{UplinkDown, UplinkRefused}},
-		{Code: DiskFull, Severity: Error},
+		{Code: StorageFull, Severity: Error},
+		{Code: StorageFailed, Severity: Error},
+		{Code: DiskFull, Severity: Error, Causes: []Code{StorageFull}},
 		{Code: StorageReset, Severity: Error},
 		{Code: DiskSlow, Severity: Warning, Delay: long, Causes: []Code{DiskFull}},
 		{Code: ClockUnset, Severity: Error},
