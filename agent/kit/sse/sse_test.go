@@ -112,6 +112,29 @@ func TestFollowEnds(t *testing.T) {
 	}
 }
 
+func TestHeadEndsAtOnce(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := sse.Start(w, r, sse.Options{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := s.Follow(make(chan struct{}), func() ([]sse.Event, error) { return nil, errors.New("asked for events") }); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer srv.Close()
+	client := srv.Client()
+	client.Timeout = 20 * time.Second
+	res, err := client.Head(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil || res.StatusCode != 200 || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		t.Errorf("%d %v, %v", res.StatusCode, res.Header, err)
+	}
+}
+
 // A reader that takes nothing must not hold its goroutine for ever.
 func TestASlowReaderIsCutOff(t *testing.T) {
 	ended := make(chan error, 1)

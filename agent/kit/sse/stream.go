@@ -72,8 +72,11 @@ func (s *Stream) Send(e Event) error { return s.write(e.encode()) }
 
 // Follow keeps the stream until the reader goes away, too slow or on purpose. It calls next at once and after each signal on
 // dirty, and sends the events next gives. It returns nil when the request's context ended or dirty was closed, else the
-// error of next or of writing.
+// error of next or of writing. A HEAD request has its whole answer with the header, so that nothing is followed.
 func (s *Stream) Follow(dirty <-chan struct{}, next func() ([]Event, error)) error {
+	if s.r.Method == http.MethodHead {
+		return nil
+	}
 	beat := time.NewTimer(s.opts.Heartbeat)
 	defer beat.Stop()
 	for {
