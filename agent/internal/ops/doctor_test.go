@@ -1,0 +1,148 @@
+package ops_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/ops"
+)
+
+// site writes a configuration whose data directory is dir/data.
+func site(t *testing.T) (path, data string) {
+	t.Helper()
+	dir := t.TempDir()
+	data = filepath.Join(dir, "data")
+	path = filepath.Join(dir, "agent.yaml")
+	for name, text := range map[string]string{
+		"agent.yaml": "schema: 1\nhall: {code: \"440900000000001\", name: 测试大厅, profile: village}\ndata: data\nplan: hall.yaml\nweb: {listen: 127.0.0.1:0}\n",
+		"hall.yaml": "schema: 1\nrevision: 1\nzone: Asia/Shanghai\nqueues: [{id: A, name: 综合业务}]\n" +
+			"windows: [{id: \"1\", name: 1号窗口, queues: [A]}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path, data
+}
+
+// agent answers the doctor's questions as a running agent does, to who has its token.
+func agent(t *testing.T, data, devices, health string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("Authorization") != "Bearer door":
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Path == "/api/v1/devices":
+			fmt.Fprintf(w, `{"devices":[%s]}`, devices)
+		case r.URL.Path == "/api/v1/hall":
+			fmt.Fprintf(w, `{"health":[%s]}`, health)
+		case r.Method == http.MethodPost && r.Header.Get("Idempotency-Key") != "":
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"detail":"打印机没有纸了。","advice":"请装纸。"}`)
+		}
+	}))
+	t.Cleanup(s.Close)
+	if err := ops.LeaveDoor(data, ops.Door{HTTP: strings.TrimPrefix(s.URL, "http://"), Token: "door"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func verdicts(r ops.Report) map[string]ops.Verdict {
+	out := map[string]ops.Verdict{}
+	for _, c := range r.Checks {
+		out[c.Name] = c.Verdict
+	}
+	return out
+}
+
+func TestDoctorFindsNothingWrongWithAGoodBox(t *testing.T) {
+	path, data := site(t)
+	agent(t, data, `{"name":"kiosk-1.printer","model":"x","state":"ok"}`, "")
+	r := ops.Examine(context.Background(), path)
+	for name, v := range verdicts(r) {
+		if v == ops.Bad {
+			t.Errorf("%s is bad", name)
+		}
+	}
+	if !r.OK || verdicts(r)["设备 kiosk-1.printer"] != ops.Good {
+		t.Errorf("%+v", r)
+	}
+	var out bytes.Buffer
+	if err := r.Text(&out); err != nil || !strings.Contains(out.String(), "一切正常") {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
+func TestDoctorNamesWhatIsWrong(t *testing.T) {
+	path, data := site(t)
+	agent(t, data, `{"name":"kiosk-1.printer","state":"offline","code":"paper_out","advice":"请装纸。"}`,
+		`{"code":"device_paper_out","severity":"error","title":"没纸"},{"code":"storage_full","severity":"error","title":"磁盘满了","advice":"请清理磁盘。"},`+
+			`{"code":"log_backlog","severity":"warning","title":"待传数据较多"}`)
+	r := ops.Examine(context.Background(), path)
+	got := verdicts(r)
+	if r.OK || got["设备 kiosk-1.printer"] != ops.Bad || got["磁盘满了"] != ops.Bad || got["待传数据较多"] != ops.Warn {
+		t.Errorf("%+v", r)
+	}
+	if _, twice := got["没纸"]; twice {
+		t.Error("the printer's trouble is told twice")
+	}
+	var out bytes.Buffer
+	if err := r.Text(&out); err != nil || !strings.Contains(out.String(), "✗ 设备 kiosk-1.printer") || !strings.Contains(out.String(), "→ 请装纸。") {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
+func TestDoctorWithoutAgentOrConfiguration(t *testing.T) {
+	path, data := site(t)
+	if r := ops.Examine(context.Background(), path); r.OK || verdicts(r)["代理服务"] != ops.Bad || verdicts(r)["配置文件"] != ops.Good {
+		t.Errorf("no agent: %+v", r)
+	}
+	if err := os.WriteFile(filepath.Join(data, ops.DoorFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := ops.Examine(context.Background(), path); r.OK || verdicts(r)["代理服务"] != ops.Bad {
+		t.Errorf("a torn door: %+v", r)
+	}
+	if err := os.WriteFile(path, []byte("schema: 1\nhall: {"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := ops.Examine(context.Background(), path); r.OK || verdicts(r)["配置文件"] != ops.Bad {
+		t.Errorf("a torn configuration: %+v", r)
+	}
+	if err := os.RemoveAll(data); err != nil {
+		t.Fatal(err)
+	}
+	if r := ops.Examine(context.Background(), filepath.Join(t.TempDir(), "none.yaml")); r.OK {
+		t.Errorf("nothing at all: %+v", r)
+	}
+}
+
+func TestRemoteSaysWhatTheAgentSays(t *testing.T) {
+	path, data := site(t)
+	cfg, problems := config.Load(path)
+	if problems.Err() != nil {
+		t.Fatal(problems)
+	}
+	if _, err := ops.Devices(context.Background(), cfg); err == nil {
+		t.Error("devices of an agent that does not run")
+	}
+	agent(t, data, `{"name":"kiosk-1.printer"}`, "")
+	if list, err := ops.Devices(context.Background(), cfg); err != nil || len(list) != 1 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if err := ops.TestDevice(context.Background(), cfg, "kiosk-1.printer"); err == nil || err.Error() != "打印机没有纸了。请装纸。" {
+		t.Errorf("got %v", err)
+	}
+}
