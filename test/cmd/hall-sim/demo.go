@@ -137,14 +137,15 @@ func (h *demoHall) serve(ctx context.Context, out io.Writer) error {
 // freshDir empties the demo's directory unless the data are kept.
 func freshDir(o demoOptions) error {
 	if !o.keep {
-		for _, name := range []string{"agent", "cloud", "slips", "demo.json"} {
+		for _, name := range []string{"agent", "cloud", "slips"} {
 			if err := os.RemoveAll(filepath.Join(o.dir, name)); err != nil {
 				return err
 			}
 		}
 	}
-	// Links of devices that a killed demo left behind would block the new ones; logs are of one demo.
-	for _, name := range []string{"dev", "logs"} {
+	// Links of devices that a killed demo left behind would block the new ones; logs are of one demo; and whoever waits for
+	// demo.json must not read the addresses of the last one.
+	for _, name := range []string{"dev", "logs", "demo.json"} {
 		if err := os.RemoveAll(filepath.Join(o.dir, name)); err != nil {
 			return err
 		}
