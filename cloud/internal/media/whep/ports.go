@@ -27,6 +27,7 @@ type ports struct {
 	addr *net.TCPAddr
 	tcp  ice.TCPMux
 	udp  ice.UDPMux
+	ln   *listener // of tcp
 }
 
 // openPorts opens both at host:port. An empty host means every interface, each with a socket of its own, so that answers leave
@@ -55,11 +56,12 @@ func openPorts(address string, log *slog.Logger) (*ports, error) {
 			_ = ln.Close()
 			continue
 		}
+		bounded := newListener(ln, maxTCP)
 		tcp := ice.NewTCPMuxDefault(ice.TCPMuxParams{
-			Listener: ln, Logger: quiet{log}, ReadBufferSize: 64, WriteBufferSize: tcpQueue,
+			Listener: bounded, Logger: quiet{log}, ReadBufferSize: 64, WriteBufferSize: tcpQueue,
 			FirstStunBindTimeout: connectTimeout, AliveDurationForConnFromStun: connectTimeout,
 		})
-		return &ports{addr: addr, tcp: tcp, udp: udp}, nil
+		return &ports{addr: addr, tcp: tcp, udp: udp, ln: bounded}, nil
 	}
 	return nil, err
 }
