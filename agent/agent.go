@@ -62,6 +62,7 @@ type Agent struct {
 	web     *web.Server
 	models  registry.Models
 	slips   slips.Set
+	group   *supervise.Group
 }
 
 // New opens the hall's database and builds its parts. It touches no device; the HTTP port is opened, so that a
@@ -206,7 +207,8 @@ func (a *Agent) sources() ops.Sources {
 // Run runs the hall until ctx ends, then stops the parts in the opposite order of their start: first nobody can order any more,
 // then what was ordered is finished, at last the database is closed.
 func (a *Agent) Run(ctx context.Context) error {
-	err := supervise.New(a.log, a.parts()...).Run(ctx)
+	a.group = supervise.New(a.log, a.parts()...)
+	err := a.group.Run(ctx)
 	return errors.Join(err, a.store.Close())
 }
 

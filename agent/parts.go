@@ -15,13 +15,19 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
+// Parts without which nothing goes.
+const (
+	partStore = "store"
+	partWeb   = "web"
+)
+
 // parts lists what runs, in the order of starting. They stop the other way round.
 func (a *Agent) parts() []supervise.Part {
 	printers := printing.New(printing.Options{
 		Hall: a.hall, Printer: a.printerAt, Render: a.renderSlip, Log: a.log.With("part", "printing"),
 	})
 	out := []supervise.Part{
-		{Name: "store", Run: a.store.Run},
+		{Name: partStore, Run: a.store.Run},
 		{Name: "hall", Run: a.hall.Run},
 		{Name: "devices", Run: a.devices.Run},
 		{Name: "watchdog", Run: a.watchdog},
@@ -39,7 +45,7 @@ func (a *Agent) parts() []supervise.Part {
 		supervise.Part{Name: "panels", Run: present.New(a.hall, a.panels(), "欢迎光临", a.log.With("part", "panels")).Run},
 		supervise.Part{Name: "pads", Run: pads.New(a.hall, a.pads(), a.log.With("part", "pads")).Run},
 		supervise.Part{Name: "inputs", Run: a.inputs},
-		supervise.Part{Name: "web", Run: a.web.Run},
+		supervise.Part{Name: partWeb, Run: a.web.Run},
 		supervise.Part{Name: "ready", Run: a.ready},
 	)
 	return out
