@@ -83,7 +83,7 @@ func New(o Options) (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	names, err := json.Marshal([]any{o.Site.Hall, o.Plan.Queues, o.Plan.Windows, o.Plan.Kiosks, o.Plan.Screens})
+	names, err := json.Marshal([]any{o.Site.Hall, o.Plan.Queues, o.Plan.Windows, o.Plan.Kiosks, o.Plan.Screens, staffNames(o.Plan)})
 	if err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}

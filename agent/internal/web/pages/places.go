@@ -137,13 +137,18 @@ func (p *Pages) desk(w http.ResponseWriter, r *http.Request) {
 func (p *Pages) board(w http.ResponseWriter, r *http.Request) {
 	setup := map[string]any{}
 	if _, err := p.opts.Door.AtPage(r, "board"); err == nil { // names of staff are not for the sign-in form
-		staff := map[string]string{}
-		for _, s := range p.opts.Plan.Staff {
-			staff[s.ID] = s.Name
-		}
-		setup["staff"] = staff
+		setup["staff"] = staffNames(p.opts.Plan)
 	}
 	p.show(w, r, "board", shell{Name: "board", Title: "大厅总览", Staffed: true}, setup)
+}
+
+// staffNames gives the names of the hall's people by their id.
+func staffNames(plan *config.Plan) map[string]string {
+	out := map[string]string{}
+	for _, s := range plan.Staff {
+		out[s.ID] = s.Name
+	}
+	return out
 }
 
 func (p *Pages) ops(w http.ResponseWriter, r *http.Request) {
