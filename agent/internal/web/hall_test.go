@@ -36,7 +36,7 @@ func TestHallShape(t *testing.T) {
 			t.Errorf("%v", c)
 		}
 		w := r.at("windows").([]any)[0].(map[string]any)
-		wantKeys(t, "W", w, "id", "name", "state", "queues", "ticket", "staff", "reason", "since")
+		wantKeys(t, "W", w, "id", "name", "state", "queues", "ticket", "staff", "since")
 		wantKeys(t, "T", w["ticket"], ticketKeys...)
 	}
 	s.get("", "/api/v1/hall").want(t, 401, "sign_in")

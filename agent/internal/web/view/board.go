@@ -36,7 +36,8 @@ type BoardQueue struct {
 // BoardWindow is one window on the board.
 type BoardWindow struct {
 	Window
-	Done int `json:"done"`
+	Reason string `json:"reason"` // of a pause
+	Done   int    `json:"done"`
 }
 
 // mean gathers an average in whole seconds.
@@ -79,7 +80,8 @@ func BoardOf(s *queue.State, seq hallsync.Seq, now time.Time) Board {
 	for i := range s.Plan().Windows {
 		p := &s.Plan().Windows[i]
 		w, _ := WindowOf(s, p.ID, true)
-		b.Windows = append(b.Windows, BoardWindow{Window: w, Done: done[p.ID]})
+		record, _ := s.Window(p.ID)
+		b.Windows = append(b.Windows, BoardWindow{Window: w, Reason: record.Reason, Done: done[p.ID]})
 		for _, id := range p.Queues {
 			if q := queues[id]; q != nil && w.State == hallsync.WindowOpen {
 				q.Open++

@@ -24,6 +24,7 @@ type Hall struct {
 type Console struct {
 	Window  hallsync.WindowID `json:"window"`
 	Waiting int               `json:"waiting"` // people this window could call
+	Reason  string            `json:"reason"`  // of the window's pause
 	Held    []Ticket          `json:"held"`    // held here, the latest last
 	Passed  []Ticket          `json:"passed"`  // of this window's queues, newest first
 }
@@ -98,7 +99,7 @@ func consoleOf(s *queue.State, id hallsync.WindowID, missed []queue.Ticket) *Con
 	if !ok {
 		return nil
 	}
-	c := &Console{Window: id, Held: []Ticket{}, Passed: []Ticket{}}
+	c := &Console{Window: id, Reason: w.Reason, Held: []Ticket{}, Passed: []Ticket{}}
 	var queues []hallsync.QueueID
 	for i := range s.Plan().Windows {
 		if p := &s.Plan().Windows[i]; p.ID == id {

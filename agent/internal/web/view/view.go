@@ -25,9 +25,8 @@ type Ticket struct {
 	Reprints int                  `json:"reprints"`
 }
 
-// Window is a window as it is shown. Ticket is the one called or served there; Staff and Reason, of a pause, are null for readers
-// who need not know.
-// Since is when the window or its ticket last changed, null if nothing ever happened there.
+// Window is a window as it is shown. Ticket is the one called or served there; Staff is null for readers who need not
+// know. Since is when the window or its ticket last changed, null if nothing ever happened there.
 type Window struct {
 	ID     hallsync.WindowID    `json:"id"`
 	Name   string               `json:"name"`
@@ -35,7 +34,6 @@ type Window struct {
 	Queues []hallsync.QueueID   `json:"queues"`
 	Ticket *Ticket              `json:"ticket"`
 	Staff  *hallsync.StaffID    `json:"staff"`
-	Reason *string              `json:"reason"`
 	Since  *time.Time           `json:"since"`
 }
 
@@ -101,9 +99,6 @@ func WindowOf(s *queue.State, id hallsync.WindowID, withStaff bool) (v Window, o
 	}
 	if withStaff && w.Staff != "" {
 		v.Staff = &w.Staff
-	}
-	if withStaff && w.State == hallsync.WindowPaused && w.Reason != "" {
-		v.Reason = &w.Reason
 	}
 	if !w.Since.IsZero() {
 		since := stamp(s, w.Since)

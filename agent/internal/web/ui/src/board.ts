@@ -8,7 +8,7 @@ import { request } from './lib/http';
 import { listen } from './lib/live';
 
 interface BoardQueue extends Queue { taken: number; done: number; longest_s: number; open: number; }
-interface BoardWindow extends HallWindow { done: number; }
+interface BoardWindow extends HallWindow { done: number; reason: string; }
 interface Board {
   seq: number; business_day: string; taken: number; waiting: number; done: number; passed: number; left: number;
   mean_wait_s: number | null; mean_serve_s: number | null; rated: number; satisfied: number; queues: BoardQueue[]; windows: BoardWindow[];

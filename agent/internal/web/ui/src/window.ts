@@ -278,7 +278,7 @@ function hint(): string {
     return mine ? '按 F2 开窗' : '';
   }
   if (mine.state === 'paused') {
-    return mine.reason || '没有写明原因';
+    return hall && hall.console && hall.console.reason || '没有写明原因';
   }
   return waiting > 0 ? '有 ' + waiting + ' 人等候，按 F2 叫下一个' : '现在没有人等候';
 }

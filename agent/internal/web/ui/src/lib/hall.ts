@@ -8,7 +8,7 @@ export interface Ticket {
 }
 
 export interface HallWindow {
-  id: string; name: string; state: string; queues: string[]; ticket: Ticket | null; staff: string | null; reason: string | null;
+  id: string; name: string; state: string; queues: string[]; ticket: Ticket | null; staff: string | null;
   since: string | null;
 }
 
@@ -18,7 +18,7 @@ export interface Call { number: string; window: string; at: string; times: numbe
 
 export interface Condition { code: string; subject?: string; severity: string; title: string; advice?: string; since: string; }
 
-export interface Console { window: string; waiting: number; held: Ticket[]; passed: Ticket[]; }
+export interface Console { window: string; waiting: number; reason: string; held: Ticket[]; passed: Ticket[]; }
 
 export interface Hall {
   seq: number; hall: string; business_day: string; queues: Queue[]; windows: HallWindow[]; calls: Call[]; missed: string[];
