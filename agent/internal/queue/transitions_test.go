@@ -410,3 +410,18 @@ func TestCallsLeaveOutWhoIsNotWaitedFor(t *testing.T) {
 		t.Errorf("a ticket called again is not shown: %+v", got)
 	}
 }
+
+func TestWhoeverOpensAnOpenWindowWorksThere(t *testing.T) {
+	b := newBench(t)
+	staff := func(id hallsync.StaffID) hallsync.By { return hallsync.By{Kind: "staff", Staff: id} }
+	b.must(queue.Open{Window: "1"})
+	b.must(queue.Open{Window: "1", By: staff("1001")})
+	if w, _ := b.s.Window("1"); w.Staff != "1001" {
+		t.Errorf("at the window works %q", w.Staff)
+	}
+	for _, by := range []hallsync.By{staff("1001"), {Kind: "pad"}} {
+		if facts := b.must(queue.Open{Window: "1", By: by}); len(facts) != 0 {
+			t.Errorf("opening again gave %v", facts)
+		}
+	}
+}

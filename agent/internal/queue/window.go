@@ -6,7 +6,7 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-// Open is 开窗. Opening a window that is open already is no fact.
+// Open is 开窗. Opening a window that is open already is no fact, unless somebody else comes to work there.
 type Open struct {
 	Window hallsync.WindowID
 	By     hallsync.By
@@ -17,7 +17,7 @@ func (c Open) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	switch {
 	case !ok:
 		return nil, refuseWindow(UnknownWindow, c.Window)
-	case w.State != hallsync.WindowClosed:
+	case w.State == hallsync.WindowPaused, w.State == hallsync.WindowOpen && (c.By.Staff == "" || c.By.Staff == w.Staff):
 		return nil, nil
 	}
 	return facts(hallsync.WindowWasOpened{Window: c.Window, By: c.By}), nil
