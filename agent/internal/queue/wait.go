@@ -10,7 +10,7 @@ import (
 const waitStep = 300
 
 // Wait estimates how long somebody with that many people ahead still waits in a line, or nil when too little is known:
-// fewer finished services today than the plan asks for, or no open window. Low uses the median service, high the 80th
+// fewer finished services are known than the plan asks for, or no open window. Low uses the median service, high the 80th
 // percentile, both spread over the windows that serve the line now.
 func (s *State) Wait(q hallsync.QueueID, ahead int) *hallsync.WaitRange {
 	got := s.services[q]
