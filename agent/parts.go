@@ -35,7 +35,7 @@ func (a *Agent) parts() []supervise.Part {
 		{Name: "device-facts", Run: a.noteDevices},
 	}
 	if a.uplink != nil {
-		out = append(out, supervise.Part{Name: "uplink", Run: a.uplink.Run})
+		out = append(out, supervise.Part{Name: "uplink", Run: a.uplink.Run, StopWithin: 15 * time.Second})
 	}
 	if a.relay != nil {
 		out = append(out, supervise.Part{Name: "relay", Run: a.relay.Run})
