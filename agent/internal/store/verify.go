@@ -25,7 +25,7 @@ type Stats struct {
 }
 
 // Verify reads the whole log and gives the first thing wrong with it: a hole, a fact that is not what its key says, or a
-// payload that does not decode. It also runs bbolt's own check of the file.
+// payload that does not decode. It also runs bbolt's own check of the file, which bears no writer beside it.
 func (s *Store) Verify() (Stats, error) {
 	st := Stats{Epoch: s.Epoch(), Next: s.Next(), Bytes: s.Size()}
 	err := s.view(func(tx *bbolt.Tx) error {
