@@ -8,18 +8,19 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/ops"
+	"halledge/agent/kit/command"
 )
 
 func checkCommand(path *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "check", Short: "检查配置，一次列出全部问题", Args: usage(cobra.NoArgs),
+		Use: "check", Short: "检查配置，一次列出全部问题", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, problems := config.Load(*path)
 			if err := printProblems(cmd.ErrOrStderr(), problems); err != nil {
 				return err
 			}
 			if problems.Err() != nil {
-				return &codeError{code: exitUsage}
+				return &command.Error{Code: command.Usage}
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "配置正确：", *path)
 			return nil
@@ -30,7 +31,7 @@ func checkCommand(path *string) *cobra.Command {
 func doctorCommand(path *string) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "体检：哪里有问题，怎么办", Args: usage(cobra.NoArgs),
+		Use: "doctor", Short: "体检：哪里有问题，怎么办", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report := ops.Examine(cmd.Context(), *path)
 			var err error
@@ -42,7 +43,7 @@ func doctorCommand(path *string) *cobra.Command {
 				err = report.Text(cmd.OutOrStdout())
 			}
 			if err == nil && !report.OK {
-				err = &codeError{code: exitFailure}
+				err = &command.Error{Code: command.Failure}
 			}
 			return err
 		},

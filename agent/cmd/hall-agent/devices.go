@@ -9,12 +9,13 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/ops"
+	"halledge/agent/kit/command"
 )
 
 func devicesCommand(path *string) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "devices", Short: "列出设备和状态", Args: usage(cobra.NoArgs),
+		Use: "devices", Short: "列出设备和状态", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load(cmd, *path)
 			if err != nil {
@@ -43,7 +44,7 @@ func devicesCommand(path *string) *cobra.Command {
 
 func testCommand(path *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "test DEVICE", Short: "让一个设备自检：打一张测试条、显示一行测试字", Args: usage(cobra.ExactArgs(1)),
+		Use: "test DEVICE", Short: "让一个设备自检：打一张测试条、显示一行测试字", Args: command.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := load(cmd, *path)
 			if err != nil {
@@ -65,7 +66,7 @@ func load(cmd *cobra.Command, path string) (*config.Config, error) {
 		if err := printProblems(cmd.ErrOrStderr(), problems); err != nil {
 			return nil, err
 		}
-		return nil, &codeError{code: exitUsage}
+		return nil, &command.Error{Code: command.Usage}
 	}
 	return cfg, nil
 }

@@ -10,13 +10,14 @@ import (
 
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/uplink"
+	"halledge/agent/kit/command"
 	"halledge/firmware-protocols/hallsync"
 )
 
 func journalCommand(path *string) *cobra.Command {
-	cmd := &cobra.Command{Use: "journal", Short: "日志库：核验、统计、导出（先停服务）", Args: usage(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "journal", Short: "日志库：核验、统计、导出（先停服务）", Args: command.Args(cobra.NoArgs)}
 	cmd.AddCommand(
-		&cobra.Command{Use: "verify", Short: "逐条核验，指出第一处错误", Args: usage(cobra.NoArgs),
+		&cobra.Command{Use: "verify", Short: "逐条核验，指出第一处错误", Args: command.Args(cobra.NoArgs),
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return withJournal(cmd, *path, func(s *store.Store) error {
 					st, err := s.Verify()
@@ -27,7 +28,7 @@ func journalCommand(path *string) *cobra.Command {
 					return nil
 				})
 			}},
-		&cobra.Command{Use: "stats", Short: "条数、已上报到哪里、文件大小（JSON）", Args: usage(cobra.NoArgs),
+		&cobra.Command{Use: "stats", Short: "条数、已上报到哪里、文件大小（JSON）", Args: command.Args(cobra.NoArgs),
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return withJournal(cmd, *path, func(s *store.Store) error {
 					st, err := s.Verify()
@@ -37,7 +38,7 @@ func journalCommand(path *string) *cobra.Command {
 					return json.NewEncoder(cmd.OutOrStdout()).Encode(st)
 				})
 			}},
-		&cobra.Command{Use: "export", Short: "每行一条事实（JSON）", Args: usage(cobra.NoArgs),
+		&cobra.Command{Use: "export", Short: "每行一条事实（JSON）", Args: command.Args(cobra.NoArgs),
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return withJournal(cmd, *path, func(s *store.Store) error { return export(cmd, s) })
 			}},

@@ -16,6 +16,7 @@ import (
 	"halledge/agent"
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/store"
+	"halledge/agent/kit/command"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
 	"halledge/agent/kit/strictyaml"
@@ -25,7 +26,7 @@ import (
 func runCommand(path *string) *cobra.Command {
 	var ready string
 	cmd := &cobra.Command{
-		Use: "run", Short: "运行大厅代理", Args: usage(cobra.NoArgs),
+		Use: "run", Short: "运行大厅代理", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), *path, ready, cmd.ErrOrStderr())
 		},
@@ -43,7 +44,7 @@ func serve(ctx context.Context, path, ready string, stderr io.Writer) error {
 		}
 	}
 	if cfg == nil {
-		return &codeError{code: exitUsage, err: err}
+		return &command.Error{Code: command.Usage, Err: err}
 	}
 	lines := logs.New(stderr, logs.Options{Level: level(cfg.Site.Log.Level), Keep: 1000})
 	defer lines.Flush()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"halledge/agent/kit/command"
 	"halledge/cloud/internal/ingest"
 	"halledge/cloud/internal/store"
 )
@@ -26,7 +27,7 @@ func withStore(cmd *cobra.Command, path string, o store.Options, do func(*store.
 
 func backupCommand(path *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "backup 文件", Short: "把数据库备份到新文件；服务运行时也可以用", Args: usage(cobra.ExactArgs(1)),
+		Use: "backup 文件", Short: "把数据库备份到新文件；服务运行时也可以用", Args: command.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withStore(cmd, *path, store.Options{Shared: true}, func(st *store.Store) error {
 				return st.Backup(cmd.Context(), args[0])
@@ -37,7 +38,7 @@ func backupCommand(path *string) *cobra.Command {
 
 func restoreCommand(path *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "restore 文件", Short: "用备份换掉数据库，原来的留在旁边；先停服务", Args: usage(cobra.ExactArgs(1)),
+		Use: "restore 文件", Short: "用备份换掉数据库，原来的留在旁边；先停服务", Args: command.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := load(*path, cmd.ErrOrStderr())
 			if err != nil {
@@ -55,7 +56,7 @@ func restoreCommand(path *string) *cobra.Command {
 
 func rebuildCommand(path *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "rebuild", Short: "由日志重算号、呼叫和窗口；先停服务", Args: usage(cobra.NoArgs),
+		Use: "rebuild", Short: "由日志重算号、呼叫和窗口；先停服务", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withStore(cmd, *path, store.Options{}, func(st *store.Store) error {
 				facts, err := ingest.Rebuild(cmd.Context(), st)
@@ -71,11 +72,11 @@ func rebuildCommand(path *string) *cobra.Command {
 
 func journalCommand(path *string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "journal", Short: "大厅的日志", Args: usage(cobra.NoArgs),
+		Use: "journal", Short: "大厅的日志", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(&cobra.Command{
-		Use: "verify", Short: "逐条核对存下的事实和收到时的散列；服务运行时也可以用", Args: usage(cobra.NoArgs),
+		Use: "verify", Short: "逐条核对存下的事实和收到时的散列；服务运行时也可以用", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withStore(cmd, *path, store.Options{Shared: true}, func(st *store.Store) error { return verify(cmd, st) })
 		},
@@ -99,7 +100,7 @@ func verify(cmd *cobra.Command, st *store.Store) error {
 		return err
 	}
 	if len(v.Faults) > 0 {
-		return &codeError{code: exitFailure}
+		return &command.Error{Code: command.Failure}
 	}
 	return nil
 }

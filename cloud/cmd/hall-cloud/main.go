@@ -2,27 +2,19 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	_ "time/tzdata" // a machine without time zones still knows Asia/Shanghai
 
 	"github.com/spf13/cobra"
 
+	"halledge/agent/kit/command"
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/store"
 	"halledge/configs"
-)
-
-// Exit codes of the contract.
-const (
-	exitFailure = 1
-	exitUsage   = 2 // bad configuration or usage
 )
 
 // defaultConfig is where the package installs the file.
@@ -31,47 +23,10 @@ const defaultConfig = "/etc/hall-cloud/cloud.yaml"
 // version is set by the linker.
 var version = "development"
 
-// codeError ends the program with an exit code. Its text was printed already if err is nil.
-type codeError struct {
-	code int
-	err  error
-}
-
-func (e *codeError) Error() string {
-	if e.err == nil {
-		return ""
-	}
-	return e.err.Error()
-}
-
-func (e *codeError) Unwrap() error { return e.err }
-
-func main() { os.Exit(run()) }
-
-func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := root().ExecuteContext(ctx)
-	if err == nil {
-		return 0
-	}
-	code := exitFailure
-	var coded *codeError
-	if errors.As(err, &coded) {
-		code = coded.code
-	}
-	if text := explain(err); text != "" {
-		fmt.Fprintln(os.Stderr, "hall-cloud:", text)
-	}
-	return code
-}
+func main() { os.Exit(command.Run(root(), explain)) }
 
 func root() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "hall-cloud", Short: "政务服务大厅中心服务 · the central service of the halls", SilenceUsage: true, SilenceErrors: true,
-		Args: usage(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codeError{code: exitUsage, err: err} })
+	cmd := command.Root("hall-cloud", "政务服务大厅中心服务 · the central service of the halls")
 	path := cmd.PersistentFlags().String("config", defaultConfig, "cloud.yaml")
 	cmd.AddCommand(
 		runCommand(path), checkCommand(path), hashCommand(), userCommand(path), backupCommand(path), restoreCommand(path),
@@ -80,19 +35,9 @@ func root() *cobra.Command {
 	return cmd
 }
 
-// usage makes a wrong number of arguments a usage error.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &codeError{code: exitUsage, err: err}
-		}
-		return nil
-	}
-}
-
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "版本", Args: usage(cobra.NoArgs),
+		Use: "version", Short: "版本", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "hall-cloud", version)
 			return err
@@ -139,7 +84,7 @@ func load(path string, w io.Writer) (config.Config, error) {
 		return c, err
 	}
 	if problems.Err() != nil {
-		return c, &codeError{code: exitUsage}
+		return c, &command.Error{Code: command.Usage}
 	}
 	return c, nil
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"halledge/agent/kit/command"
 	"halledge/cloud"
 )
 
@@ -23,7 +24,7 @@ const asCommand = "HALL_CLOUD_TEST_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
-		os.Exit(run())
+		main()
 	}
 	os.Exit(m.Run())
 }
@@ -93,7 +94,7 @@ func TestUsage(t *testing.T) {
 	s.want(0, "hall-cloud development", "", "version")
 	s.want(0, "0 个大厅，1 个用户", "", "check")
 	for _, args := range [][]string{{"fly"}, {"run", "now"}, {"backup"}, {"user", "add"}, {"run", "--fast"}, {"journal", "burn"}} {
-		s.want(exitUsage, "hall-cloud: ", "", args...)
+		s.want(command.Usage, "hall-cloud: ", "", args...)
 	}
 	for _, help := range [][]string{{}, {"user"}, {"journal"}} {
 		s.want(0, "Usage", "", help...)
@@ -104,8 +105,8 @@ func TestBadConfigurationSaysWhereAndEndsWithTwo(t *testing.T) {
 	s := newSite(t)
 	s.write("cloud.yaml", "schema: 1\nmqtt: {listen: \":1883\"}\nzone: Nowhere\n")
 	for _, args := range [][]string{{"check"}, {"run"}, {"rebuild"}, {"backup", s.path("b")}, {"user", "add", "li"}} {
-		s.want(exitUsage, "cloud.yaml:2:16: ", "", args...)
-		s.want(exitUsage, "cloud.yaml:3:7: ", "", args...)
+		s.want(command.Usage, "cloud.yaml:2:16: ", "", args...)
+		s.want(command.Usage, "cloud.yaml:3:7: ", "", args...)
 	}
 	if _, err := os.Stat(s.path("cloud.db")); err == nil {
 		t.Error("a database was made")
@@ -115,11 +116,11 @@ func TestBadConfigurationSaysWhereAndEndsWithTwo(t *testing.T) {
 func TestPasswords(t *testing.T) {
 	s := newSite(t)
 	s.want(0, "$argon2id$v=19$", "a long enough word\n", "hash")
-	s.want(exitUsage, "至少要 10 个字符", "short\n", "hash")
-	s.want(exitUsage, "至少要 10 个字符", strings.Repeat("x", 300), "hash")
-	s.want(exitUsage, "不能作用户名", "a long enough word\n", "user", "add", "Li")
-	s.want(exitUsage, "cloud.yaml", "a long enough word\n", "user", "add", "admin")
-	s.want(exitUsage, "至少要 10 个字符", "", "user", "add", "li")
+	s.want(command.Usage, "至少要 10 个字符", "short\n", "hash")
+	s.want(command.Usage, "至少要 10 个字符", strings.Repeat("x", 300), "hash")
+	s.want(command.Usage, "不能作用户名", "a long enough word\n", "user", "add", "Li")
+	s.want(command.Usage, "cloud.yaml", "a long enough word\n", "user", "add", "admin")
+	s.want(command.Usage, "至少要 10 个字符", "", "user", "add", "li")
 }
 
 // running is a hall-cloud run.
@@ -183,8 +184,8 @@ func TestVerifyEndsWithOneWhenBytesHaveChanged(t *testing.T) {
 		VALUES ('440900000000001', 'e', 1, 2, 2, 0, 0, 0, 0, 0)`); err != nil {
 		t.Fatal(err)
 	}
-	s.want(exitFailure, "序号 1：内容和散列不符", "", "journal", "verify")
-	s.want(exitFailure, "序号 2：缺失", "", "journal", "verify")
+	s.want(command.Failure, "序号 1：内容和散列不符", "", "journal", "verify")
+	s.want(command.Failure, "序号 2：缺失", "", "journal", "verify")
 }
 
 func TestServiceFromBeginToEnd(t *testing.T) {
@@ -196,9 +197,9 @@ func TestServiceFromBeginToEnd(t *testing.T) {
 	}
 	s.want(0, "0 条事实", "", "journal", "verify")
 	s.want(0, "", "", "backup", s.path("backup.db"))
-	s.want(exitFailure, "", "", "backup", s.path("backup.db")) // never over a file
+	s.want(command.Failure, "", "", "backup", s.path("backup.db")) // never over a file
 	for _, args := range [][]string{{"rebuild"}, {"restore", s.path("backup.db")}, {"run"}} {
-		s.want(exitFailure, "正在使用这个数据库", "", args...)
+		s.want(command.Failure, "正在使用这个数据库", "", args...)
 	}
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -211,7 +212,7 @@ func TestServiceFromBeginToEnd(t *testing.T) {
 	}
 	s.want(0, "0 条事实", "", "rebuild")
 	s.want(0, "before-restore", "", "restore", s.path("backup.db"))
-	s.want(exitFailure, "", "", "restore", s.path("nothing.db"))
+	s.want(command.Failure, "", "", "restore", s.path("nothing.db"))
 	if err := os.Remove(s.path("ready.json")); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
+	"halledge/agent/kit/command"
 	"halledge/agent/kit/logs"
 	"halledge/cloud"
 )
@@ -18,7 +19,7 @@ import (
 func runCommand(path *string) *cobra.Command {
 	var ready string
 	cmd := &cobra.Command{
-		Use: "run", Short: "运行中心服务", Args: usage(cobra.NoArgs),
+		Use: "run", Short: "运行中心服务", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), *path, ready, cmd.ErrOrStderr())
 		},
@@ -79,7 +80,7 @@ func writeReady(file string, a cloud.Addresses) error {
 
 func checkCommand(path *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "check", Short: "检查 cloud.yaml，一次列出全部问题", Args: usage(cobra.NoArgs),
+		Use: "check", Short: "检查 cloud.yaml，一次列出全部问题", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := load(*path, cmd.ErrOrStderr())
 			if err != nil {

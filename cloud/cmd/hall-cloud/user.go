@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"halledge/agent/kit/command"
 	"halledge/agent/kit/phc"
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/store"
@@ -26,7 +27,7 @@ const (
 
 func hashCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "hash", Short: "从标准输入读一个密码，输出写进 cloud.yaml 的散列", Args: usage(cobra.NoArgs),
+		Use: "hash", Short: "从标准输入读一个密码，输出写进 cloud.yaml 的散列", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			password, err := readPassword(cmd.InOrStdin(), cmd.ErrOrStderr())
 			if err != nil {
@@ -40,12 +41,12 @@ func hashCommand() *cobra.Command {
 
 func userCommand(path *string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "user", Short: "控制台的用户", Args: usage(cobra.NoArgs),
+		Use: "user", Short: "控制台的用户", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var fullName string
 	add := &cobra.Command{
-		Use: "add 用户名", Short: "添加用户或重设密码，密码从标准输入读；服务运行时也可以用", Args: usage(cobra.ExactArgs(1)),
+		Use: "add 用户名", Short: "添加用户或重设密码，密码从标准输入读；服务运行时也可以用", Args: command.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return addUser(cmd, *path, args[0], fullName) },
 	}
 	add.Flags().StringVar(&fullName, "full-name", "", "姓名，显示在控制台上")
@@ -59,11 +60,11 @@ func addUser(cmd *cobra.Command, path, name, fullName string) error {
 		return err
 	}
 	if !config.ValidUserName(name) {
-		return &codeError{code: exitUsage, err: errors.New(say("config_user_name", map[string]string{"value": name}))}
+		return &command.Error{Code: command.Usage, Err: errors.New(say("config_user_name", map[string]string{"value": name}))}
 	}
 	for _, u := range cfg.Users {
 		if u.Name == name {
-			return &codeError{code: exitUsage, err: errors.New(say(codeUserOfFile, map[string]string{"name": name}))}
+			return &command.Error{Code: command.Usage, Err: errors.New(say(codeUserOfFile, map[string]string{"name": name}))}
 		}
 	}
 	password, err := readPassword(cmd.InOrStdin(), cmd.ErrOrStderr())
@@ -112,7 +113,7 @@ func readPassword(in io.Reader, prompt io.Writer) ([]byte, error) {
 	}
 	password := strings.TrimRight(line, "\r\n")
 	if len([]rune(password)) < minPassword || len(password) > maxPassword {
-		return nil, &codeError{code: exitUsage, err: errors.New(say(codePasswordWeak, map[string]string{"low": strconv.Itoa(minPassword)}))}
+		return nil, &command.Error{Code: command.Usage, Err: errors.New(say(codePasswordWeak, map[string]string{"low": strconv.Itoa(minPassword)}))}
 	}
 	return []byte(password), nil
 }

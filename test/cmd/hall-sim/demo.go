@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"halledge/agent/kit/command"
 	"halledge/test/fakes/camera"
 )
 
@@ -34,7 +35,7 @@ func demoCommand() *cobra.Command {
 			"DEMO_BASE_PORT=n moves all ports to n and above, 0 lets the system choose; DEMO_KEEP=1 goes on with the last data.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.fromEnvironment(); err != nil {
-				return usageError{err}
+				return command.BadUsage(err)
 			}
 			return runDemo(cmd.Context(), o, cmd.OutOrStdout())
 		},

@@ -5,60 +5,28 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
-)
 
-// Exit codes of the contract.
-const (
-	exitFailure = 1
-	exitUsage   = 2
+	"halledge/agent/kit/command"
 )
-
-// usageError is a wrong word on the command line or in the environment.
-type usageError struct{ error }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := root().ExecuteContext(ctx)
-	stop()
-	if err == nil || errors.Is(err, context.Canceled) {
-		return
-	}
-	fmt.Fprintln(os.Stderr, "hall-sim:", err)
-	var usage usageError
-	if errors.As(err, &usage) {
-		os.Exit(exitUsage)
-	}
-	os.Exit(exitFailure)
+	os.Exit(command.Run(root(), func(err error) string {
+		if errors.Is(err, context.Canceled) {
+			return "" // Ctrl-C
+		}
+		return err.Error()
+	}))
 }
 
 func root() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "hall-sim", Short: "A simulated hall: devices, cameras, citizens and staff",
-		SilenceUsage: true, SilenceErrors: true,
-		// Without RunE cobra would answer an unknown command with the help and success.
-		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	cmd := command.Root("hall-sim", "A simulated hall: devices, cameras, citizens and staff")
 	cmd.AddCommand(demoCommand())
 	cmd.AddCommand(actCommands()...)
-	for _, c := range append(cmd.Commands(), cmd) {
-		c.Args = usage(c.Args)
+	for _, c := range cmd.Commands() {
+		c.Args = command.Args(c.Args)
 	}
 	return cmd
-}
-
-// usage makes a wrong word or number of words a usage error.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError{err}
-		}
-		return nil
-	}
 }
