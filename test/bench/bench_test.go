@@ -23,7 +23,7 @@ func TestEverythingCanBeMeasured(t *testing.T) {
 	}
 	text := r.markdown()
 	for _, want := range []string{
-		"durable commands, 1 client |", "durable commands, 8 clients |", "durable commands, 64 clients |", "500 takes at once", "fdatasync",
+		"durable commands, 1 client,", "durable commands, 8 clients,", "durable commands, 64 clients,", "at random moments", "500 takes at once", "fdatasync",
 		"change event at a screen", "frame at the LED panel", "memory, full hall", "memory, village hall", "ms CPU per stream·s",
 	} {
 		if !strings.Contains(text, want) {

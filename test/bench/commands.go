@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -90,16 +92,57 @@ func (b *bench) commands(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.addCommands(n, took, all, before.join(after))
+		b.addCommands("durable commands, "+count(n)+", as fast as they go", took, all, before.join(after))
 	}
+	return b.steady(ctx, c)
+}
+
+// steadyRate is commands a second that arrive by themselves: a hundred times what a city hall has at its worst.
+const steadyRate = 100
+
+// steady measures commands that come at random moments at a steady rate, as people do, whether the ones before are answered or
+// not. Each is timed from the moment it was due, so that one that had to wait for its turn counts in full.
+func (b *bench) steady(ctx context.Context, c *caller) error {
+	before, err := probe(b.demo.Dir, b.effort.disk/2)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var took spread
+	var refused error
+	began := time.Now()
+	for due := began; due.Sub(began) < b.effort.load; due = due.Add(time.Duration(rand.ExpFloat64() * float64(time.Second) / steadyRate)) {
+		if err = pause(ctx, time.Until(due)); err != nil {
+			break
+		}
+		wg.Go(func() {
+			_, _, failed := c.post(ctx, "staff", "/api/v1/windows/1/recall", "{}", http.StatusOK)
+			answered := time.Since(due)
+			mu.Lock()
+			defer mu.Unlock()
+			refused = errors.Join(refused, failed)
+			took = append(took, answered)
+		})
+	}
+	wg.Wait()
+	all := time.Since(began)
+	if err = errors.Join(err, refused); err != nil {
+		return err
+	}
+	after, err := probe(b.demo.Dir, b.effort.disk/2)
+	if err != nil {
+		return err
+	}
+	b.addCommands(fmt.Sprintf("durable commands, %d a second at random moments", steadyRate), took, all, before.join(after))
 	return nil
 }
 
-func (b *bench) addCommands(n int, took spread, all time.Duration, disk syncs) {
+func (b *bench) addCommands(what string, took spread, all time.Duration, disk syncs) {
 	limit := 4*disk.took.at(99) + 3*time.Millisecond
 	rate := float64(len(took)) / all.Seconds()
 	b.report.add(row{
-		what:   "durable commands, " + count(n),
+		what:   what,
 		figure: fmt.Sprintf("%.0f/s, %s", rate, took),
 		limit:  disk.String(),
 		ratio:  fmt.Sprintf("rate %.2f×, p99 %s", rate/disk.perSecond(), times(took.at(99), disk.took.at(99))),
