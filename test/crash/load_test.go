@@ -176,7 +176,8 @@ func pick(rng *rand.Rand, words ...string) string { return words[rng.IntN(len(wo
 
 // citizen takes numbers, gives some back, loses slips and comes too late.
 func (l *load) citizen(c *client) (request, bool) {
-	verb, list := "", &l.pool.taken
+	var verb string
+	list := &l.pool.taken
 	switch n := c.rng.IntN(20); {
 	case n < 12:
 		return l.take(c), true

@@ -56,10 +56,10 @@ func readSources(path string) (sources, strictyaml.Problems) {
 		return src, unreadable(full, err)
 	}
 	site := defaultSite()
-	doc := strictyaml.Decode(full, src.site, &site)
+	strictyaml.Decode(full, src.site, &site) // only for where the plan is; load finds the problems
 	src.planFile = absolute(src.dir, site.Plan)
 	if src.plan, err = readFile(src.planFile); err != nil {
-		_, doc = decodeSite(full, src.site, src.dir)
+		_, doc := decodeSite(full, src.site, src.dir)
 		doc.At("$.plan", Unreadable, map[string]string{"reason": reasonOf(err)})
 		return src, doc.Problems
 	}

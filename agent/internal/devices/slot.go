@@ -71,7 +71,7 @@ func (s *slot) run(ctx context.Context) error {
 	d, why := s.current()
 	if d == nil && why.State != device.Unusable {
 		s.make()
-		d, why = s.current()
+		d, _ = s.current()
 	}
 	if d == nil { // the configuration must change, and then the program starts again
 		<-ctx.Done()

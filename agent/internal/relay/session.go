@@ -152,7 +152,7 @@ func pick(d *description.Session) (medium, bool) {
 			continue
 		}
 		for _, f := range m.Formats {
-			codec := ""
+			var codec string
 			switch f.(type) {
 			case *format.H264:
 				codec = wire.H264
