@@ -3,7 +3,6 @@ package demo
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -33,13 +32,15 @@ func (d *Demo) Follow(role string) (_ <-chan Event, stop func(), err error) {
 		return nil, nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+d.Agent.Tokens[role])
-	res, err := (&http.Client{}).Do(req)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = errors.Join(fmt.Errorf("stream: %d", res.StatusCode), res.Body.Close())
-	}
+	res, err := http.DefaultClient.Do(req) //nolint:bodyclose // the goroutine below closes it, which bodyclose does not see
 	if err != nil {
 		cancel()
 		return nil, nil, err
+	}
+	if res.StatusCode != http.StatusOK {
+		cancel()
+		res.Body.Close()
+		return nil, nil, fmt.Errorf("stream: %d", res.StatusCode)
 	}
 	events, done := make(chan Event, 1024), make(chan struct{})
 	go func() {

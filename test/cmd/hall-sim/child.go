@@ -66,7 +66,7 @@ func (c *child) awaitReady(ctx context.Context, file string, into any) error {
 		select {
 		case <-poll.C:
 		case <-c.done:
-			return fmt.Errorf("%s ended at once (%v): see logs/%s.log", c.name, c.err, c.name)
+			return errors.Join(fmt.Errorf("%s ended at once: see logs/%s.log", c.name, c.name), c.err)
 		case <-deadline:
 			return fmt.Errorf("%s was not ready in %s: see logs/%s.log", c.name, readyWait, c.name)
 		case <-ctx.Done():

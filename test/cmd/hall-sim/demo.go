@@ -85,7 +85,7 @@ func runDemo(ctx context.Context, o demoOptions, out io.Writer) (err error) {
 	if err := freshDir(o); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	slips, err := newSlipBox(filepath.Join(o.dir, "slips"), log)
 	if err != nil {
 		return err

@@ -4,9 +4,11 @@ package viewer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -101,25 +103,28 @@ func (v *Viewer) ask(ctx context.Context, o Options) error {
 		return ctx.Err()
 	}
 	v.asked = time.Now()
-	res, answer, err := v.request(ctx, http.MethodPost, o.URL, v.pc.LocalDescription().SDP)
+	res, err := v.request(ctx, http.MethodPost, o.URL, v.pc.LocalDescription().SDP, http.StatusCreated)
 	if err != nil {
 		return err
 	}
-	if res.StatusCode != http.StatusCreated {
-		return &RefusedError{Status: res.StatusCode, Body: answer}
+	if res.location == nil {
+		return fmt.Errorf("read session address: %w", http.ErrNoLocation)
 	}
-	at, err := res.Location()
-	if err != nil {
-		return fmt.Errorf("read session address: %w", err)
-	}
-	v.session = at.String()
-	return v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
+	v.session = res.location.String()
+	return v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: res.body})
 }
 
-func (v *Viewer) request(ctx context.Context, method, url, body string) (*http.Response, string, error) {
-	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+// answer is what a node said; location is nil when it named none.
+type answer struct {
+	body     string
+	location *url.URL
+}
+
+// request gives the answer to one request, and a *RefusedError when its status is not want.
+func (v *Viewer) request(ctx context.Context, method, at, body string, want int) (answer, error) {
+	r, err := http.NewRequestWithContext(ctx, method, at, strings.NewReader(body))
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	r.Header.Set("Content-Type", "application/sdp")
 	if v.token != "" {
@@ -127,11 +132,21 @@ func (v *Viewer) request(ctx context.Context, method, url, body string) (*http.R
 	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	return res, string(answer), err
+	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return answer{}, err
+	}
+	if res.StatusCode != want {
+		return answer{}, &RefusedError{Status: res.StatusCode, Body: string(raw)}
+	}
+	location, err := res.Location()
+	if err != nil && !errors.Is(err, http.ErrNoLocation) {
+		return answer{}, err
+	}
+	return answer{body: string(raw), location: location}, nil
 }
 
 // read puts pictures together until the connection is closed.
@@ -181,14 +196,8 @@ func (v *Viewer) Ended() bool {
 
 // Leave tells the node that the viewer goes, as a page that is closed properly.
 func (v *Viewer) Leave(ctx context.Context) error {
-	res, body, err := v.request(ctx, http.MethodDelete, v.session, "")
-	if err != nil {
-		return err
-	}
-	if res.StatusCode != http.StatusOK {
-		return &RefusedError{Status: res.StatusCode, Body: body}
-	}
-	return nil
+	_, err := v.request(ctx, http.MethodDelete, v.session, "", http.StatusOK)
+	return err
 }
 
 // Close ends the connection and waits until nothing of it is left.
