@@ -62,7 +62,7 @@ func nodeChanged(ctx context.Context, path string, before identity) bool {
 	var events <-chan fsnotify.Event
 	w, err := fsnotify.NewWatcher()
 	if err == nil { // else there are no inotify instances left, and polling must do
-		defer w.Close()
+		defer func() { _ = w.Close() }() // nobody waits for its events any more
 		events = w.Events
 	}
 	poll := time.NewTicker(nodePoll)

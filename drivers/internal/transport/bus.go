@@ -37,13 +37,13 @@ func (p *Ports) Open(ctx context.Context, s Spec) (Bus, error) {
 	sh := &share{bus: p.join(s), ports: p, spec: s}
 	release, err := sh.Turn(ctx)
 	if err != nil {
-		p.leave(sh)
+		_ = p.leave(sh) // it has no connection to close
 		return nil, err
 	}
 	defer release()
 	if sh.bus.conn == nil {
 		if sh.bus.conn, err = Open(ctx, s); err != nil {
-			p.leave(sh)
+			_ = p.leave(sh)
 			return nil, err
 		}
 	}
