@@ -2,6 +2,7 @@ package access
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -69,15 +70,15 @@ func (d *Door) Wrap(next http.Handler) http.Handler {
 
 func (d *Door) recovered(w http.ResponseWriter, r *http.Request) {
 	p := recover()
-	switch {
-	case p == nil:
-	case p == http.ErrAbortHandler:
-		panic(p) // the server's own way to cut a connection
-	default:
-		id := rand.Text()[:8]
-		d.opts.Log.Error("request panicked", "id", id, "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
-		d.problem(w, http.StatusInternalServerError, "internal", map[string]string{"id": id})
+	if p == nil {
+		return
 	}
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(p) // the server's own way to cut a connection
+	}
+	id := rand.Text()[:8]
+	d.opts.Log.Error("request panicked", "id", id, "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+	d.problem(w, http.StatusInternalServerError, "internal", map[string]string{"id": id})
 }
 
 // hostAllowed stops DNS rebinding: a page of a foreign name that is made to point here carries that name. Addresses are safe,

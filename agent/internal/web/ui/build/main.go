@@ -5,10 +5,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 
@@ -24,18 +26,20 @@ const (
 )
 
 func main() {
-	if err := run(); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(ctx context.Context) error {
 	if _, err := os.Stat(source); err != nil {
 		return errors.New("start it in the module's root: go run ./" + source + "/build")
 	}
 	if _, err := os.Stat(filepath.Join(source, "node_modules")); err != nil {
-		if err := command("npm", "ci", "--no-audit", "--no-fund"); err != nil {
+		if err := command(ctx, "npm", "ci", "--no-audit", "--no-fund"); err != nil {
 			return err
 		}
 	}
@@ -44,7 +48,7 @@ func run() error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(es5) }()
-	if err := command("node", "node_modules/typescript/bin/tsc", "--project", ".", "--outDir", es5); err != nil {
+	if err := command(ctx, "node", "node_modules/typescript/bin/tsc", "--project", ".", "--outDir", es5); err != nil {
 		return err
 	}
 	if err := clean(); err != nil {
@@ -62,8 +66,8 @@ func run() error {
 	return os.WriteFile(filepath.Join(target, ui.StampFile), []byte(sum+"\n"), 0o644)
 }
 
-func command(name string, args ...string) error {
-	cmd := exec.Command(name, args...)
+func command(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = source, os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
