@@ -71,20 +71,21 @@ func Load(path string) (Config, strictyaml.Problems) {
 	check.config(&c)
 	var further strictyaml.Problems
 	for i, name := range c.HallFiles {
-		halls, found := check.hallFile(i, absolute(check.dir, name))
+		path := absolute(check.dir, name)
+		data, err := readFile(path)
+		if err != nil {
+			check.at(fmt.Sprintf("$.hall_files[%d]", i), Unreadable, "reason", path+": "+err.Error())
+			continue
+		}
+		halls, found := check.hallFile(path, data)
 		c.Halls = append(c.Halls, halls...)
 		further = append(further, found...)
 	}
 	return c, append(doc.Problems, further...)
 }
 
-// hallFile reads one further file of halls and gives its problems. That it cannot be read is one of the line that names it.
-func (c *checker) hallFile(i int, path string) ([]Hall, strictyaml.Problems) {
-	data, err := readFile(path)
-	if err != nil {
-		c.at(fmt.Sprintf("$.hall_files[%d]", i), Unreadable, "reason", path+": "+err.Error())
-		return nil, nil
-	}
+// hallFile gives the halls of one further file, and its problems.
+func (c *checker) hallFile(path string, data []byte) ([]Hall, strictyaml.Problems) {
 	var file struct {
 		Halls []Hall `yaml:"halls"`
 	}
