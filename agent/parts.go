@@ -114,14 +114,14 @@ func windowOf(p config.Place) hallsync.WindowID {
 
 func (a *Agent) panels() (out []present.Panel) {
 	for _, d := range a.devices.Screens() {
-		out = append(out, present.Panel{Name: d.Name, Screen: d.Device, Window: windowOf(d.Place)})
+		out = append(out, present.Panel{Name: d.Name, Screen: d.Device, Window: windowOf(d.Place), Renewed: d.Renewed})
 	}
 	return out
 }
 
 func (a *Agent) pads() (out []pads.Pad) {
 	for _, d := range a.devices.Pads() {
-		out = append(out, pads.Pad{Name: d.Name, Device: d.Device, Window: windowOf(d.Place)})
+		out = append(out, pads.Pad{Name: d.Name, Device: d.Device, Window: windowOf(d.Place), Renewed: d.Renewed})
 	}
 	return out
 }

@@ -82,7 +82,7 @@ func (s *Set) slot(o Options, d config.Device, lines map[string]line) *slot {
 	place, _, _ := d.Split()
 	sl := &slot{
 		name: d.Name, model: d.Model, place: place, class: d.Class(), log: o.Log.With("device", d.Name),
-		scans: s.scans, cards: s.cards, keys: make(chan device.Key),
+		scans: s.scans, cards: s.cards, keys: make(chan device.Key), renewed: make(chan struct{}, 1),
 	}
 	model, ok := o.Models[registry.Key{Class: sl.class, Name: d.Model}]
 	site := registry.Site{
@@ -158,11 +158,12 @@ func (s *Set) Printer(name string) (device.Printer, bool) {
 }
 
 // Named is a device, what it is called and where it stands. It stays the same when its driver is started anew, and its channel, if
-// it has one, stays open.
+// it has one, stays open. Renewed has a value after that: the new driver knows nothing of what the old one was told to show.
 type Named[D device.Device] struct {
-	Name   string
-	Place  config.Place
-	Device D
+	Name    string
+	Place   config.Place
+	Device  D
+	Renewed <-chan struct{}
 }
 
 // Screens lists the LED panels, in the order of the configuration, usable or not.
@@ -189,7 +190,7 @@ func named[D device.Device](s *Set, class device.Class, as func(*slot) D) []Name
 	var list []Named[D]
 	for _, sl := range s.slots {
 		if sl.class == class {
-			list = append(list, Named[D]{Name: sl.name, Place: sl.place, Device: as(sl)})
+			list = append(list, Named[D]{Name: sl.name, Place: sl.place, Device: as(sl), Renewed: sl.renewed})
 		}
 	}
 	return list

@@ -215,7 +215,12 @@ func TestPanickingDriverGetsANewDevice(t *testing.T) {
 	first := at("window-1.pad", "stage", "/dev/a")
 	first.Options = map[string]string{"panics": "1"}
 	s := devices.New(options(t, stage(), first))
-	pad := s.Pads()[0].Device // held across the lives
+	pad, renewed := s.Pads()[0].Device, s.Pads()[0].Renewed // held across the lives
+	select {
+	case <-renewed:
+		t.Error("the first device counts as a new one")
+	default:
+	}
 	run(t, s)
 	until(t, s, "the panic to show", func(all []hallsync.DeviceStatus) bool { return all[0].State == "offline" })
 	if err := pad.Display(t.Context(), device.PadFrame{}); codeOf(err) != device.CodeBadReply {
@@ -230,6 +235,11 @@ func TestPanickingDriverGetsANewDevice(t *testing.T) {
 		t.Fatal("the new device's keys do not arrive")
 	}
 	until(t, s, "the new device", func(all []hallsync.DeviceStatus) bool { return all[0].State == "ok" })
+	select {
+	case <-renewed:
+	case <-time.After(patience):
+		t.Error("nobody is told that the new device must be told again what to show")
+	}
 }
 
 // The call runs on its caller's goroutine, where nobody else would catch it.

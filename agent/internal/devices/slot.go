@@ -24,6 +24,7 @@ type slot struct {
 	scans       chan<- Scan
 	cards       chan<- Card
 	keys        chan device.Key
+	renewed     chan struct{} // has a value after the device was made anew
 
 	mu     sync.Mutex
 	device device.Device // nil while there is none
@@ -71,7 +72,9 @@ func (s *slot) run(ctx context.Context) error {
 	d, why := s.current()
 	if d == nil && why.State != device.Unusable {
 		s.make()
-		d, _ = s.current()
+		if d, _ = s.current(); d != nil {
+			s.renew()
+		}
 	}
 	if d == nil { // the configuration must change, and then the program starts again
 		<-ctx.Done()
@@ -90,6 +93,14 @@ func (s *slot) run(ctx context.Context) error {
 		<-ctx.Done()
 	}
 	return ctx.Err()
+}
+
+// renew says that there is a new device, which was told nothing yet.
+func (s *slot) renew() {
+	select {
+	case s.renewed <- struct{}{}:
+	default: // said already
+	}
 }
 
 // serve runs the device and passes on what it delivers.

@@ -21,11 +21,12 @@ type Hall interface {
 	Do(ctx context.Context, c queue.Command) ([]hallsync.Payload, error)
 }
 
-// Pad is one pad and its window.
+// Pad is one pad and its window. Renewed, if not nil, has a value when what the pad was told is lost.
 type Pad struct {
-	Name   string
-	Device device.CallPad
-	Window hallsync.WindowID
+	Name    string
+	Device  device.CallPad
+	Window  hallsync.WindowID
+	Renewed <-chan struct{}
 }
 
 // Desk runs the pads of a hall.
@@ -146,6 +147,8 @@ func (d *Desk) display(ctx context.Context, p Pad) {
 			return
 		case <-dirty:
 		case <-again:
+		case <-p.Renewed:
+			shown = device.PadFrame{}
 		}
 	}
 }

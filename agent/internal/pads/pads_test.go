@@ -157,3 +157,16 @@ func TestDisplayThatFailedIsShownAgain(t *testing.T) {
 	do(t, h, queue.Open{Window: "1"})
 	p.until(t, device.PadFrame{State: "idle"})
 }
+
+// A driver that was made anew knows no frame, though nothing in the hall has changed.
+func TestRenewedPadIsTold(t *testing.T) {
+	p := newPad()
+	renewed := make(chan struct{})
+	open(t, pads.Pad{Name: "window-1.pad", Device: p, Window: "1", Renewed: renewed})
+	p.until(t, device.PadFrame{State: "closed"})
+	p.mu.Lock()
+	p.shown = device.PadFrame{}
+	p.mu.Unlock()
+	renewed <- struct{}{}
+	p.until(t, device.PadFrame{State: "closed"})
+}

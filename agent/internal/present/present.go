@@ -22,11 +22,12 @@ type Hall interface {
 	Watch() (dirty <-chan struct{}, cancel func())
 }
 
-// Panel is one LED panel and what it stands for.
+// Panel is one LED panel and what it stands for. Renewed, if not nil, has a value when what the panel was told is lost.
 type Panel struct {
-	Name   string
-	Screen device.Screen
-	Window hallsync.WindowID // empty: a panel of the whole hall
+	Name    string
+	Screen  device.Screen
+	Window  hallsync.WindowID // empty: a panel of the whole hall
+	Renewed <-chan struct{}
 }
 
 // Presenter keeps panels up to date.
@@ -77,6 +78,8 @@ func (p *Presenter) serve(ctx context.Context, panel Panel) {
 			return
 		case <-dirty:
 		case <-again:
+		case <-panel.Renewed:
+			shown = ""
 		}
 	}
 }

@@ -83,6 +83,13 @@ func (b *board) until(t *testing.T, text string) int {
 	}
 }
 
+// forget makes the glass dark.
+func (b *board) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.frames = nil
+}
+
 // open gives a hall with window 1 and the panels of a presenter that runs until the test ends.
 func open(t *testing.T, panels ...present.Panel) *hall.Hall {
 	t.Helper()
@@ -189,6 +196,17 @@ func TestLatestFrameWins(t *testing.T) {
 	if n := b.until(t, "请A002号"); n != 2 {
 		t.Errorf("the panel was told %d frames, want the first and the last", n)
 	}
+}
+
+// A driver that was made anew knows no frame, though nothing in the hall has changed.
+func TestRenewedPanelIsTold(t *testing.T) {
+	b := newBoard()
+	renewed := make(chan struct{})
+	open(t, present.Panel{Name: "window-1.led", Screen: b, Window: "1", Renewed: renewed})
+	b.until(t, "暂未开放")
+	b.forget()
+	renewed <- struct{}{}
+	b.until(t, "暂未开放")
 }
 
 func TestRefusedFrameIsShownAgain(t *testing.T) {
