@@ -2,9 +2,16 @@ package store
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
+
+// answersKept is how long an answer can be given again (the contract says 24 hours).
+const answersKept = 24 * time.Hour
 
 // AnswerKey identifies one request for ever: whose it is, what it asked and the key it carried.
 type AnswerKey [32]byte
@@ -19,16 +26,144 @@ func KeyOf(credential, method, path, key string) AnswerKey {
 	return AnswerKey(h.Sum(nil))
 }
 
-// Answer is what was said to a request, byte for byte. Asked is the digest of the request's body, At when it was stored.
+// Answer is what was said to a request, byte for byte. Asked is the digest of the request's body, At when it was stored, in
+// milliseconds.
 type Answer struct {
-	Status int       `json:"status"`
-	Body   []byte    `json:"body"`
-	Asked  string    `json:"asked"`
-	At     time.Time `json:"at"`
+	Status int
+	Body   []byte
+	Asked  string
+	At     time.Time
 }
 
 // DigestOf gives the digest of a request's body for Answer.Asked.
 func DigestOf(body []byte) string {
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])
+}
+
+// The answers of a day lie in the file one behind the other, so that a commit writes one page for all of them, however many
+// there are; where each lies is kept in memory.
+
+// answerHead is the length of a stored answer before its texts: key, milliseconds, status, length of Asked.
+const answerHead = len(AnswerKey{}) + 8 + 2 + 1
+
+// encodeAnswer gives an answer's stored bytes.
+func encodeAnswer(key AnswerKey, a Answer) ([]byte, error) {
+	if len(a.Asked) > 255 || a.Status < 0 || a.Status > 0xffff {
+		return nil, errors.New("answer cannot be stored")
+	}
+	raw := make([]byte, 0, answerHead+len(a.Asked)+len(a.Body))
+	raw = append(raw, key[:]...)
+	raw = binary.BigEndian.AppendUint64(raw, uint64(a.At.UnixMilli()))
+	raw = binary.BigEndian.AppendUint16(raw, uint16(a.Status))
+	raw = append(raw, byte(len(a.Asked)))
+	raw = append(raw, a.Asked...)
+	return append(raw, a.Body...), nil
+}
+
+// decodeAnswer reads an answer's stored bytes; the answer's body is a copy.
+func decodeAnswer(raw []byte) (key AnswerKey, a Answer, ok bool) {
+	if len(raw) < answerHead || len(raw) < answerHead+int(raw[answerHead-1]) {
+		return key, a, false
+	}
+	copy(key[:], raw)
+	head, texts := raw[len(key):answerHead], raw[answerHead:]
+	asked := int(head[10])
+	return key, Answer{
+		At:     time.UnixMilli(int64(binary.BigEndian.Uint64(head))),
+		Status: int(binary.BigEndian.Uint16(head[8:])),
+		Asked:  string(texts[:asked]),
+		Body:   append([]byte(nil), texts[asked:]...),
+	}, true
+}
+
+// loadAnswers finds where each answer lies. One that cannot be read is as good as forgotten.
+func (s *Store) loadAnswers(tx *bbolt.Tx) error {
+	s.answers = map[AnswerKey]uint64{}
+	return tx.Bucket(bucketAnswers).ForEach(func(place, raw []byte) error {
+		if len(raw) >= answerHead {
+			s.answers[AnswerKey(raw[:len(AnswerKey{})])] = number(place)
+		}
+		return nil
+	})
+}
+
+// Answer gives the answer stored under a key, if it is not older than 24 hours.
+func (t *Tx) Answer(key AnswerKey) (Answer, bool) {
+	place, ok := t.placed[key]
+	if !ok {
+		if place, ok = t.store.answers[key]; !ok {
+			return Answer{}, false
+		}
+	}
+	whose, a, ok := decodeAnswer(t.tx.Bucket(bucketAnswers).Get(bytes8(place)))
+	return a, ok && whose == key && t.store.opts.Now().Sub(a.At) <= answersKept
+}
+
+// PutAnswer remembers the answer to a request, of now, together with its facts.
+func (t *Tx) PutAnswer(key AnswerKey, a Answer) {
+	a.At = t.store.opts.Now()
+	t.answers = append(t.answers, pendingAnswer{key, a})
+}
+
+func (t *Tx) flushAnswers() error {
+	all := t.tx.Bucket(bucketAnswers)
+	for _, p := range t.answers {
+		raw, err := encodeAnswer(p.key, p.a)
+		if err != nil {
+			return err
+		}
+		place, err := all.NextSequence()
+		if err != nil {
+			return err
+		}
+		if err := all.Put(bytes8(place), raw); err != nil {
+			return err
+		}
+		t.placed[p.key] = place
+	}
+	return nil
+}
+
+// pruneAnswers deletes a few of the oldest answers if they were given before a time, or if there are too many: then a clock that
+// was once far ahead, or somebody who never stops asking, fills neither memory nor disk.
+func (t *Tx) pruneAnswers(before time.Time) error {
+	all := t.tx.Bucket(bucketAnswers)
+	var old [][]byte
+	many := len(t.store.answers) + len(t.placed) - t.store.opts.Answers
+	c := all.Cursor()
+	for place, raw := c.First(); place != nil && len(old) < pruneStep+len(t.placed); place, raw = c.Next() {
+		key, a, ok := decodeAnswer(raw)
+		if ok && !a.At.Before(before) && len(old) >= many {
+			break
+		}
+		old = append(old, append([]byte(nil), place...))
+		if ok {
+			t.dropped = append(t.dropped, placedAnswer{key, number(place)})
+		}
+	}
+	for _, place := range old {
+		if err := all.Delete(place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placedAnswer is an answer and where it lies.
+type placedAnswer struct {
+	key   AnswerKey
+	place uint64
+}
+
+// placeAnswers brings what is in memory in line with a commit.
+func (s *Store) placeAnswers(done *outcome) {
+	for _, d := range done.dropped {
+		if s.answers[d.key] == d.place { // or else the key was used again since
+			delete(s.answers, d.key)
+		}
+	}
+	for key, place := range done.placed {
+		s.answers[key] = place
+	}
 }

@@ -48,7 +48,7 @@ func (t *Tx) renew() error {
 	meta := t.tx.Bucket(bucketMeta)
 	return errors.Join(
 		meta.Put(keyEpoch, []byte(t.epoch)),
-		meta.Put(keySnapshot, append(bytes8(uint64(len(kept))), t.renewal.state...)),
+		t.tx.Bucket(bucketState).Put(keySnapshot, append(bytes8(uint64(len(kept))), t.renewal.state...)),
 		t.tx.Bucket(bucketCursors).Delete([]byte(t.store.opts.Delivered)))
 }
 

@@ -73,9 +73,12 @@ func (s *Store) start(db *bbolt.DB) error {
 	var full *Error
 	if errors.As(wrap("open", err), &full) && full.Code == Full && db.View(s.count) == nil {
 		s.opts.Log.Error("disk is full", "error", err)
-		return nil
+		err = nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return db.View(s.loadAnswers)
 }
 
 // reserved is the disk space kept for facts to come, enough for days of the busiest hall.
@@ -105,14 +108,14 @@ func isCorrupt(err error) bool {
 // prepare makes the buckets of a new file and reads the counters of an old one. Its commit also makes last what a program that
 // died in the middle of a commit left behind.
 func (s *Store) prepare(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{bucketMeta, bucketLog, bucketCursors, bucketAnswers, bucketExpiry} {
+	for _, name := range [][]byte{bucketMeta, bucketLog, bucketCursors, bucketState, bucketAnswers} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
 	}
 	meta := tx.Bucket(bucketMeta)
-	if have := meta.Get(keySchema); have != nil && number(have) > schema {
-		return &Error{Op: "open", Code: Newer, Err: fmt.Errorf("schema %d, this program knows %d", number(have), schema)}
+	if have := number(meta.Get(keySchema)); have > schema {
+		return newer(have)
 	}
 	if meta.Get(keyEpoch) == nil {
 		epoch, err := newEpoch()
@@ -128,7 +131,10 @@ func (s *Store) prepare(tx *bbolt.Tx) error {
 			}
 		}
 	}
-	return errors.Join(s.count(tx), meta.Put(keySchema, bytes8(schema)))
+	if err := migrate(tx, number(meta.Get(keySchema))); err != nil {
+		return err
+	}
+	return errors.Join(meta.Put(keySchema, bytes8(schema)), s.count(tx))
 }
 
 // count reads the counters of a file that was prepared before.
@@ -137,9 +143,19 @@ func (s *Store) count(tx *bbolt.Tx) error {
 	if meta == nil || meta.Get(keyEpoch) == nil {
 		return errors.New("no hall's database")
 	}
+	switch have := number(meta.Get(keySchema)); {
+	case have > schema:
+		return newer(have)
+	case have < schema:
+		return fmt.Errorf("schema %d is brought to %d when the agent starts", have, schema)
+	}
 	s.epoch, s.next = string(meta.Get(keyEpoch)), hallsync.Seq(number(meta.Get(keyNext)))
 	s.lost = meta.Get(keyLost) != nil
 	return nil
+}
+
+func newer(have uint64) error {
+	return &Error{Op: "open", Code: Newer, Err: fmt.Errorf("schema %d, this program knows %d", have, schema)}
 }
 
 // newEpoch draws the identity of a database file: 52 bits of milliseconds and 12 random bits, in hex.

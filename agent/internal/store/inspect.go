@@ -49,11 +49,14 @@ func (s *Store) inspect() (err error) {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errCorrupt, err)
 		}
-		meta, log := tx.Bucket(bucketMeta), tx.Bucket(bucketLog)
+		meta, state, log := tx.Bucket(bucketMeta), tx.Bucket(bucketState), tx.Bucket(bucketLog)
+		if state == nil {
+			state = meta // as older programs left it
+		}
 		if meta == nil || log == nil || number(meta.Get(keySchema)) > schema {
 			return nil // prepare has its own word on these
 		}
-		if err := readable(meta, log); err != nil {
+		if err := readable(meta, state, log); err != nil {
 			return fmt.Errorf("%w: %w", errCorrupt, err)
 		}
 		return nil
@@ -61,8 +64,8 @@ func (s *Store) inspect() (err error) {
 }
 
 // readable reports what is wrong with the snapshot or the facts behind it.
-func readable(meta, log *bbolt.Bucket) error {
-	snap, last := meta.Get(keySnapshot), uint64(0)
+func readable(meta, state, log *bbolt.Bucket) error {
+	snap, last := state.Get(keySnapshot), uint64(0)
 	if len(snap) >= 8 {
 		if last = number(snap[:8]); !json.Valid(snap[8:]) {
 			return errors.New("snapshot is not JSON")

@@ -42,7 +42,7 @@ func (s *Store) First() (first hallsync.Seq, err error) {
 // whose kind this program does not know is skipped: it cannot be of this program's state.
 func (s *Store) Load(restore func(snapshot []byte) error, apply func(hallsync.Event, hallsync.Payload) error) error {
 	return s.view(func(tx *bbolt.Tx) error {
-		snap := tx.Bucket(bucketMeta).Get(keySnapshot)
+		snap := tx.Bucket(bucketState).Get(keySnapshot)
 		from := uint64(0)
 		if len(snap) >= 8 {
 			from = number(snap[:8])

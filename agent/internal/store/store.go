@@ -31,15 +31,12 @@ const FileName = "hall.db"
 // fill is how full pages of the log get: facts come in order, so nothing is inserted between them.
 const fill = 0.95
 
-// schema is the number of the file's layout. Files of a newer program are refused, older ones are migrated.
-const schema = 1
-
 var (
 	bucketMeta    = []byte("meta")
 	bucketLog     = []byte("log")
 	bucketCursors = []byte("cursors")
-	bucketAnswers = []byte("answers")
-	bucketExpiry  = []byte("answers_by_time")
+	bucketState   = []byte("state")
+	bucketAnswers = []byte("answers_in_order")
 
 	keySchema   = []byte("schema")
 	keyEpoch    = []byte("epoch")
@@ -77,6 +74,7 @@ type Options struct {
 	Retain    time.Duration // how long delivered facts are kept; 0: 7 days
 	Log       *slog.Logger
 	Now       func() time.Time // by which answers and delivered facts grow old; nil: steady
+	Answers   int              // how many answers are kept at most; 0: 131,072, more than the busiest hall gives in a day
 	Delivered string           // name of the cursor that says which facts the cloud has
 
 	commit func(*bbolt.Tx) error // ends a transaction; tests let it fail
@@ -101,7 +99,9 @@ type Store struct {
 	closed   chan struct{}
 	watch    Committed
 
-	doubt *outcome // writer's goroutine only: a commit that failed and may be stored
+	// The writer's goroutine only.
+	doubt   *outcome             // a commit that failed and may be stored
+	answers map[AnswerKey]uint64 // where each answer lies
 }
 
 // Committed is told about each group of facts after its commit (none when only the epoch is new), and about a commit that left nothing, both on the writer's
@@ -126,6 +126,9 @@ func Open(dir string, opts Options) (*Store, error) {
 	}
 	if opts.Retain == 0 {
 		opts.Retain = 7 * 24 * time.Hour
+	}
+	if opts.Answers == 0 {
+		opts.Answers = 1 << 17
 	}
 	if opts.Now == nil {
 		opts.Now = steady()

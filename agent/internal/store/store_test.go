@@ -266,6 +266,37 @@ func TestAnswersAreKeptForADay(t *testing.T) {
 	}
 }
 
+func TestTooManyAnswersForgetTheOldest(t *testing.T) {
+	dir, opts := t.TempDir(), options()
+	opts.Answers = 10
+	s, stop := running(t, dir, opts)
+	key := func(n int) store.AnswerKey { return store.KeyOf("kiosk", "POST", "/", fmt.Sprint(n)) }
+	for n := range 100 {
+		err := s.Update(context.Background(), func(tx *store.Tx) error {
+			tx.PutAnswer(key(n), store.Answer{Status: 200, Body: []byte("x")})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // after a start too
+		for n, want := range map[int]bool{0: false, 89: false, 90: true, 99: true} {
+			err := s.Update(context.Background(), func(tx *store.Tx) error {
+				if _, ok := tx.Answer(key(n)); ok != want {
+					t.Errorf("answer %d is known: %v", n, ok)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop()
+		s, stop = running(t, dir, opts)
+	}
+}
+
 func TestCorruptFileIsPutAside(t *testing.T) {
 	page, made := os.Getpagesize(), t.TempDir()
 	s, stop := running(t, made, options())

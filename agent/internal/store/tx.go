@@ -10,9 +10,6 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-// answersKept is how long an answer can be given again (the contract says 24 hours).
-const answersKept = 24 * time.Hour
-
 // pruneStep bounds what one commit deletes, so that no command pays for the past.
 const pruneStep = 64
 
@@ -23,6 +20,9 @@ type Tx struct {
 	epoch string
 	next  hallsync.Seq // after the requests flushed so far
 	facts []Fact       // flushed
+
+	placed  map[AnswerKey]uint64 // answers flushed
+	dropped []placedAnswer
 
 	pending  []Fact
 	encoded  [][]byte
@@ -80,23 +80,6 @@ func (t *Tx) SetSnapshot(state []byte) {
 	t.snapshot = append(bytes8(uint64(seq)), state...)
 }
 
-// Answer gives the answer stored under a key, if it is not older than 24 hours.
-func (t *Tx) Answer(key AnswerKey) (Answer, bool) {
-	a, ok := t.stored(key)
-	return a, ok && t.store.opts.Now().Sub(a.At) <= answersKept
-}
-
-func (t *Tx) stored(key AnswerKey) (a Answer, ok bool) {
-	raw := t.tx.Bucket(bucketAnswers).Get(key[:])
-	return a, raw != nil && json.Unmarshal(raw, &a) == nil
-}
-
-// PutAnswer remembers the answer to a request, of now, together with its facts.
-func (t *Tx) PutAnswer(key AnswerKey, a Answer) {
-	a.At = t.store.opts.Now()
-	t.answers = append(t.answers, pendingAnswer{key, a})
-}
-
 func (t *Tx) flush() error {
 	if t.renewal != nil {
 		return t.renew()
@@ -112,13 +95,11 @@ func (t *Tx) flush() error {
 			return err
 		}
 	}
-	for _, a := range t.answers {
-		if err := t.putAnswer(a); err != nil {
-			return err
-		}
+	if err := t.flushAnswers(); err != nil {
+		return err
 	}
 	if t.snapshot != nil {
-		if err := t.tx.Bucket(bucketMeta).Put(keySnapshot, t.snapshot); err != nil {
+		if err := t.tx.Bucket(bucketState).Put(keySnapshot, t.snapshot); err != nil {
 			return err
 		}
 	}
@@ -127,26 +108,13 @@ func (t *Tx) flush() error {
 	return nil
 }
 
-func (t *Tx) putAnswer(a pendingAnswer) error {
-	raw, err := json.Marshal(a.a)
-	if err != nil {
-		return err
-	}
-	if err := t.tx.Bucket(bucketAnswers).Put(a.key[:], raw); err != nil {
-		return err
-	}
-	when := append(bytes8(uint64(a.a.At.UnixMilli())), a.key[:]...)
-	return t.tx.Bucket(bucketExpiry).Put(when, nil)
-}
-
 // prune deletes a few answers past their time, and a few facts that the cloud has, the snapshot covers and the term is over.
 func (t *Tx) prune() error {
 	now := t.store.opts.Now()
 	if err := t.pruneAnswers(now.Add(-answersKept)); err != nil {
 		return err
 	}
-	meta := t.tx.Bucket(bucketMeta)
-	covered := number(snapshotSeq(meta.Get(keySnapshot)))
+	covered := number(snapshotSeq(t.tx.Bucket(bucketState).Get(keySnapshot)))
 	delivered := number(t.tx.Bucket(bucketCursors).Get([]byte(t.store.opts.Delivered)))
 	return t.pruneLog(min(covered, delivered), now.Add(-t.store.opts.Retain))
 }
@@ -156,35 +124,6 @@ func snapshotSeq(raw []byte) []byte {
 		return nil
 	}
 	return raw[:8]
-}
-
-func (t *Tx) pruneAnswers(before time.Time) error {
-	times := t.tx.Bucket(bucketExpiry)
-	var old [][]byte
-	for c, k := times.Cursor(), []byte(nil); len(old) < pruneStep; {
-		if k == nil {
-			k, _ = c.First()
-		} else {
-			k, _ = c.Next()
-		}
-		if len(k) != 8+len(AnswerKey{}) || int64(number(k[:8])) >= before.UnixMilli() {
-			break
-		}
-		old = append(old, append([]byte(nil), k...))
-	}
-	for _, k := range old {
-		if err := times.Delete(k); err != nil {
-			return err
-		}
-		key := AnswerKey(k[8:])
-		if a, ok := t.stored(key); ok && uint64(a.At.UnixMilli()) != number(k[:8]) {
-			continue // the key was used again since
-		}
-		if err := t.tx.Bucket(bucketAnswers).Delete(key[:]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (t *Tx) pruneLog(upTo uint64, before time.Time) error {

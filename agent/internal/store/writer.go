@@ -131,14 +131,15 @@ func (s *Store) write(group []*request) (done *outcome, err error) {
 	}
 	defer func() { _ = btx.Rollback() }() // no effect after Commit
 	btx.Bucket(bucketLog).FillPercent = fill
-	tx := &Tx{store: s, tx: btx, epoch: s.epoch, next: s.next}
+	btx.Bucket(bucketAnswers).FillPercent = fill
+	tx := &Tx{store: s, tx: btx, epoch: s.epoch, next: s.next, placed: map[AnswerKey]uint64{}}
 	if wrote, err := tx.run(group); err != nil || !wrote {
 		return nil, err
 	}
 	if err := errors.Join(btx.Bucket(bucketMeta).Put(keyNext, bytes8(uint64(tx.next))), tx.prune()); err != nil {
 		return nil, err
 	}
-	s.doubt = &outcome{id: btx.ID(), epoch: tx.epoch, next: tx.next, facts: tx.facts}
+	s.doubt = &outcome{id: btx.ID(), epoch: tx.epoch, next: tx.next, facts: tx.facts, placed: tx.placed, dropped: tx.dropped}
 	return s.doubt, s.opts.commit(btx)
 }
 
@@ -172,6 +173,9 @@ type outcome struct {
 	epoch string
 	next  hallsync.Seq
 	facts []Fact
+
+	placed  map[AnswerKey]uint64 // answers given
+	dropped []placedAnswer       // answers too old to be given again
 }
 
 // settle finds out what became of a commit in doubt. bbolt writes its root last and syncs it: when only that sync fails, the
@@ -216,6 +220,7 @@ func (s *Store) change(db *bbolt.DB, do func(*bbolt.Tx) error) error {
 
 // publish lets readers see what is stored.
 func (s *Store) publish(done *outcome) {
+	s.placeAnswers(done)
 	news := len(done.facts) > 0 || done.epoch != s.epoch
 	s.mu.Lock()
 	s.epoch, s.next = done.epoch, done.next
