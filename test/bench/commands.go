@@ -92,7 +92,7 @@ func (b *bench) commands(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.addCommands("durable commands, "+count(n)+", as fast as they go", took, all, before.join(after))
+		b.addCommands("durable commands, "+count(n)+", as fast as they go", took, all, before.join(after), n)
 	}
 	return b.steady(ctx, c)
 }
@@ -101,7 +101,7 @@ func (b *bench) commands(ctx context.Context) error {
 const steadyRate = 100
 
 // steady measures commands that come at random moments at a steady rate, as people do, whether the ones before are answered or
-// not. Each is timed from the moment it was due, so that one that had to wait for its turn counts in full.
+// not. Each is timed from the moment it goes out; how late that is after its random moment is this program's fault and noted.
 func (b *bench) steady(ctx context.Context, c *caller) error {
 	before, err := probe(b.demo.Dir, b.effort.disk/2)
 	if err != nil {
@@ -109,7 +109,7 @@ func (b *bench) steady(ctx context.Context, c *caller) error {
 	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	var took spread
+	var took, late spread
 	var refused error
 	began := time.Now()
 	for due := began; due.Sub(began) < b.effort.load; due = due.Add(time.Duration(rand.ExpFloat64() * float64(time.Second) / steadyRate)) {
@@ -117,12 +117,12 @@ func (b *bench) steady(ctx context.Context, c *caller) error {
 			break
 		}
 		wg.Go(func() {
-			_, _, failed := c.post(ctx, "staff", "/api/v1/windows/1/recall", "{}", http.StatusOK)
-			answered := time.Since(due)
+			sent := time.Since(due)
+			t, _, failed := c.post(ctx, "staff", "/api/v1/windows/1/recall", "{}", http.StatusOK)
 			mu.Lock()
 			defer mu.Unlock()
 			refused = errors.Join(refused, failed)
-			took = append(took, answered)
+			took, late = append(took, t), append(late, sent)
 		})
 	}
 	wg.Wait()
@@ -134,19 +134,29 @@ func (b *bench) steady(ctx context.Context, c *caller) error {
 	if err != nil {
 		return err
 	}
-	b.addCommands(fmt.Sprintf("durable commands, %d a second at random moments", steadyRate), took, all, before.join(after))
+	what := fmt.Sprintf("durable commands, %d a second at random moments (sent late by p99 %s)", steadyRate, ms(late.at(99)))
+	b.addCommands(what, took, all, before.join(after), patient)
 	return nil
 }
 
-func (b *bench) addCommands(what string, took spread, all time.Duration, disk syncs) {
+// patient is a number of clients that do not fill the hall: what each waits for is its own command alone.
+const patient = 1
+
+// addCommands adds what n clients saw. The target is for people, who wait for their own command alone; clients that never pause wait
+// for one another, n ÷ rate of them on average, and show what the hall can do.
+func (b *bench) addCommands(what string, took spread, all time.Duration, disk syncs, n int) {
 	limit := 4*disk.took.at(99) + 3*time.Millisecond
 	rate := float64(len(took)) / all.Seconds()
+	target := met(fmt.Sprintf("p99 ≤ 4 × fdatasync p99 + 3 ms = %s", ms(limit)), took.at(99) <= limit)
+	if n > patient {
+		target = fmt.Sprintf("– (%d clients ÷ rate = %s; a command alone: %s)", n, ms(time.Duration(float64(n)/rate*float64(time.Second))), ms(limit))
+	}
 	b.report.add(row{
 		what:   what,
 		figure: fmt.Sprintf("%.0f/s, %s", rate, took),
 		limit:  disk.String(),
 		ratio:  fmt.Sprintf("rate %.2f×, p99 %s", rate/disk.perSecond(), times(took.at(99), disk.took.at(99))),
-		target: met(fmt.Sprintf("p99 ≤ 4 × fdatasync p99 + 3 ms = %s", ms(limit)), took.at(99) <= limit),
+		target: target,
 	})
 }
 
