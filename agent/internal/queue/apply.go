@@ -132,7 +132,7 @@ func (s *State) applyCalled(f hallsync.TicketCalled, at time.Time) {
 	s.onTicket(f.Ticket, func(t *Ticket) {
 		s.leave(t, at)
 		t.State, t.CalledAt, t.Calls, t.Front, t.Target = hallsync.Called, at, 1, false, ""
-		t.StartedAt = time.Time{}
+		t.StartedAt, t.Why = time.Time{}, f.Why
 		s.occupy(f.Window, t, at)
 		s.showCall(t, at)
 	})

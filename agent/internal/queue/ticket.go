@@ -28,6 +28,7 @@ type Ticket struct {
 
 	Window     hallsync.WindowID `json:"window,omitempty"` // where it is, or was last
 	Calls      int               `json:"calls,omitempty"`  // calls of this session at the window
+	Why        hallsync.Why      `json:"why,omitzero"`     // of its last call
 	CalledAt   time.Time         `json:"called_at,omitzero"`
 	StartedAt  time.Time         `json:"started_at,omitzero"`
 	FinishedAt time.Time         `json:"finished_at,omitzero"`

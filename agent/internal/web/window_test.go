@@ -42,6 +42,13 @@ func TestWindowDay(t *testing.T) {
 		if r.text("ticket", "state") != step.ticketState || r.text("ticket", "id") != first || r.at("why") != nil {
 			t.Errorf("%s: %s", step.verb, r.Raw)
 		}
+		next := "" // a page that is opened now learns why the window has this ticket
+		if step.ticketState == "called" || step.ticketState == "serving" {
+			next = "A002"
+		}
+		if c := s.get(staffToken, "/api/v1/hall?window=1"); c.text("console", "why", "next") != next || (c.at("console", "why") == nil) != (next == "") {
+			t.Errorf("after %s: %s", step.verb, c.Raw)
+		}
 	}
 	s.verb("1", "call-next", nil).want(t, 200, "")
 	s.verb("1", "pause", nil).want(t, 409, "window_busy")

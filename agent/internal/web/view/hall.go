@@ -25,6 +25,7 @@ type Console struct {
 	Window  hallsync.WindowID `json:"window"`
 	Waiting int               `json:"waiting"` // people this window could call
 	Reason  string            `json:"reason"`  // of the window's pause
+	Why     *hallsync.Why     `json:"why"`     // of the call of the window's ticket; null without one
 	Held    []Ticket          `json:"held"`    // held here, the latest last
 	Passed  []Ticket          `json:"passed"`  // of this window's queues, newest first
 }
@@ -108,6 +109,9 @@ func consoleOf(s *queue.State, id hallsync.WindowID, missed []queue.Ticket) *Con
 	}
 	for _, q := range queues {
 		c.Waiting += s.Waiting(q)
+	}
+	if t, ok := s.Ticket(w.Ticket); ok && t.Why.Rule != "" {
+		c.Why = &t.Why
 	}
 	for _, held := range w.Held {
 		if t := TicketByID(s, held); t != nil {
