@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 )
@@ -86,7 +87,21 @@ func (c *Catalog) Args(code string) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// fill replaces each {name}. What an argument holds is never looked at again.
+// Plain gives a text as it may stand inside a sentence: each character that nobody sees becomes U+FFFD, white space a space.
+// Whoever sent it could otherwise turn the direction of the writing around it, or break a line of a log.
+func Plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsGraphic(r):
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
+// fill replaces each {name} by the argument's plain text. What an argument holds is never looked at again.
 func fill(s string, args map[string]string) string {
 	var b strings.Builder
 	for {
@@ -97,7 +112,7 @@ func fill(s string, args map[string]string) string {
 		}
 		name, after, _ := strings.Cut(rest, "}")
 		if v, ok := args[name]; ok {
-			b.WriteString(v)
+			b.WriteString(Plain(v))
 		} else {
 			b.WriteString(missing)
 		}

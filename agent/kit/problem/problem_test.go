@@ -102,6 +102,15 @@ func TestCatalogTexts(t *testing.T) {
 	}
 }
 
+func TestSentencesHoldOnlyWhatIsSeen(t *testing.T) {
+	if got := problem.Plain("3 号\u3000窗口\u202e\u2066\u200b\x00\x1b[0m\r\n下一行"); got != "3 号 窗口\ufffd\ufffd\ufffd\ufffd\ufffd[0m  下一行" {
+		t.Errorf("%q", got)
+	}
+	if got := catalog(t).Say("window_closed", map[string]string{"window": "3\u202e"}); got != "3\ufffd号窗口还没有开窗。请先点“开窗”。" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestParseCatalogRefusesFaults(t *testing.T) {
 	for name, text := range map[string]string{
 		"no title":     "a: {detail: x}",

@@ -30,6 +30,7 @@ const (
 	CrossOrigin      problem.Code = "cross_origin"       // 403: another site's page sent it
 	TakeLimited      problem.Code = "take_limited"       // 429: takes come too fast
 	BodyInvalid      problem.Code = "body_invalid"       // 400
+	BodySlow         problem.Code = "body_slow"          // 408: it took too long to arrive
 )
 
 // Tickets checks the token on a slip, which lets its holder see, withdraw and rate that ticket.

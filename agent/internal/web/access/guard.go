@@ -84,6 +84,9 @@ func (d *Door) recovered(w http.ResponseWriter, r *http.Request) {
 // hostAllowed stops DNS rebinding: a page of a foreign name that is made to point here carries that name. Addresses are safe,
 // because no name was looked up, if they are the ones the connection came in on.
 func (d *Door) hostAllowed(r *http.Request) bool {
+	if r.Host == "" {
+		return true // a program that speaks HTTP/1.0: a browser always says which name it looked up
+	}
 	host := hostOnly(r.Host)
 	if d.hosts[host] {
 		return true

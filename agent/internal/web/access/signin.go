@@ -3,7 +3,9 @@ package access
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,7 +36,12 @@ func (d *Door) SignIn(w http.ResponseWriter, r *http.Request) {
 	var in signIn
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10))
 	dec.DisallowUnknownFields()
-	if dec.Decode(&in) != nil || len(in.User) > 64 || len(in.PIN) > maxPIN || !ValidPage(in.Page) {
+	err := dec.Decode(&in)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		d.problem(w, http.StatusRequestTimeout, BodySlow, nil)
+		return
+	}
+	if err != nil || len(in.User) > 64 || len(in.PIN) > maxPIN || !ValidPage(in.Page) {
 		d.problem(w, http.StatusBadRequest, BodyInvalid, map[string]string{"reason": "user, pin, page"})
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -61,26 +62,14 @@ func (a *API) post(may allowed, h func(w http.ResponseWriter, p post)) http.Hand
 			a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
 			return
 		}
-		key := r.Header.Get("Idempotency-Key")
-		if key == "" {
-			a.problem(w, http.StatusBadRequest, keyMissing, nil)
+		key, err := a.keyOf(r)
+		if err != nil {
+			a.fail(w, r, err)
 			return
 		}
-		if len(key) > maxKey {
-			a.problem(w, http.StatusBadRequest, keyInvalid, map[string]string{"limit": strconv.Itoa(maxKey)})
-			return
-		}
-		limit := int64(maxBody)
-		if r.URL.Path == "/api/v1/scans" {
-			limit = maxPicture
-		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			a.problem(w, http.StatusRequestEntityTooLarge, bodyTooLarge, map[string]string{"limit": strconv.FormatInt(limit, 10)})
-			return
-		}
-		if err != nil { // the client went away half-way
-			a.problem(w, http.StatusBadRequest, jsonSyntax, map[string]string{"offset": strconv.Itoa(len(body))})
+		body, err := a.bodyOf(w, r)
+		if err != nil {
+			a.fail(w, r, err)
 			return
 		}
 		// The body is here: what follows may take longer than reading it may.
@@ -91,6 +80,40 @@ func (a *API) post(may allowed, h func(w http.ResponseWriter, p post)) http.Hand
 			key: store.KeyOf(who.Credential, r.Method, r.URL.Path, key), asked: hex.EncodeToString(digest[:]),
 		})
 	}
+}
+
+// keyOf gives the request's one key.
+func (a *API) keyOf(r *http.Request) (string, error) {
+	keys := r.Header.Values("Idempotency-Key")
+	switch {
+	case len(keys) > 1: // whoever checked another one than we would think something else was done
+		return "", a.opts.Catalog.Problem(http.StatusBadRequest, keyRepeated, nil)
+	case len(keys) == 0 || keys[0] == "":
+		return "", a.opts.Catalog.Problem(http.StatusBadRequest, keyMissing, nil)
+	case len(keys[0]) > maxKey:
+		return "", a.opts.Catalog.Problem(http.StatusBadRequest, keyInvalid, map[string]string{"limit": strconv.Itoa(maxKey)})
+	}
+	return keys[0], nil
+}
+
+// bodyOf reads a body of bounded size.
+func (a *API) bodyOf(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit := int64(maxBody)
+	if r.URL.Path == "/api/v1/scans" {
+		limit = maxPicture
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.As(err, &tooLarge):
+		args := map[string]string{"limit": strconv.FormatInt(limit, 10)}
+		return nil, a.opts.Catalog.Problem(http.StatusRequestEntityTooLarge, bodyTooLarge, args)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, a.opts.Catalog.Problem(http.StatusRequestTimeout, access.BodySlow, nil)
+	}
+	return nil, a.bad(jsonSyntax, "offset", strconv.Itoa(len(body))) // the client went away half-way
 }
 
 // command runs a queue command once under the request's key and sends its answer. done is true if this call, not an earlier
@@ -212,17 +235,16 @@ func (a *API) land(key store.AnswerKey) {
 // refusal says why the queue refused, in the contract's form.
 func (a *API) refusal(r *queue.Refusal) problem.Problem {
 	state, _ := a.opts.Catalog.Text("state_"+string(r.State), nil)
-	p := a.opts.Catalog.Problem(statusOf(r.Code), problem.Code(r.Code), map[string]string{
-		"window": string(r.Window), "state": state.Title,
-	})
+	window := echo(string(r.Window)) // of the address, if it is unknown
+	p := a.opts.Catalog.Problem(statusOf(r.Code), problem.Code(r.Code), map[string]string{"window": window, "state": state.Title})
 	if r.State != "" {
 		p = p.With("state", r.State)
 	}
 	if r.Ticket != "" {
 		p = p.With("ticket", r.Ticket)
 	}
-	if r.Window != "" {
-		p = p.With("window", r.Window)
+	if window != "" {
+		p = p.With("window", window)
 	}
 	return p
 }

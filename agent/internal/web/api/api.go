@@ -119,6 +119,7 @@ func (a *API) Register(mux *http.ServeMux) {
 const (
 	keyMissing      problem.Code = "idempotency_key_missing"
 	keyReused       problem.Code = "idempotency_key_reused"
+	keyRepeated     problem.Code = "idempotency_key_repeated"
 	keyInvalid      problem.Code = "idempotency_key_invalid"
 	bodyTooLarge    problem.Code = "body_too_large"
 	jsonSyntax      problem.Code = "json_syntax"

@@ -72,15 +72,31 @@ func unknownMember(raw []byte, t reflect.Type, path string) string {
 	return ""
 }
 
-// bad is a 400 with one argument.
+// bad is a 400 with one argument, which may be the client's own text.
 func (a *API) bad(code problem.Code, arg, value string) problem.Problem {
+	value = echo(value)
 	return a.opts.Catalog.Problem(http.StatusBadRequest, code, map[string]string{arg: value}).With(arg, value)
 }
 
-// text refuses a text that people did not write: longer than it may be, or with control characters other than line breaks and
-// tabs. Facts are kept for ever and go to other systems; a database or a device may choke on what a page shows as nothing.
+// maxEcho bounds how much of a client's text an answer repeats, in characters.
+const maxEcho = 64
+
+// echo gives the client's own text as an answer may repeat it.
+func echo(s string) string {
+	plain := []rune(problem.Plain(s))
+	return string(plain[:min(len(plain), maxEcho)])
+}
+
+// isHidden reports whether a character works on others and is not seen itself: a control other than line breaks and tabs, or a
+// mark that turns the direction of the writing. The joiner inside an emoji is none of them.
+func isHidden(r rune) bool {
+	return unicode.IsControl(r) && !strings.ContainsRune("\n\r\t", r) || unicode.Is(unicode.Bidi_Control, r)
+}
+
+// text refuses a text that people did not write: longer than it may be, or with hidden characters. Facts are kept for ever and
+// go to other systems; a database or a device may choke on what a page shows as nothing.
 func (a *API) text(field, text string, limit int) error {
-	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\n\r\t", r) }) {
+	if strings.ContainsFunc(text, isHidden) {
 		return a.bad(fieldCharacters, "field", field)
 	}
 	if utf8.RuneCountInString(text) <= limit {
