@@ -3,9 +3,7 @@ package web_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"strings"
@@ -42,13 +40,8 @@ func (b *browser) do(method, path, body string, header ...string) reply {
 	}
 	res, err := b.client.Do(req)
 	must(b.s.t, err)
-	defer func() { _ = res.Body.Close() }()
-	raw, err := io.ReadAll(res.Body)
+	r, err := readReply(res)
 	must(b.s.t, err)
-	r := reply{Status: res.StatusCode, Header: res.Header, Raw: string(raw)}
-	if strings.Contains(res.Header.Get("Content-Type"), "json") {
-		must(b.s.t, json.Unmarshal(raw, &r.body))
-	}
 	return r
 }
 

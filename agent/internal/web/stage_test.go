@@ -52,6 +52,7 @@ type stage struct {
 	plan    *config.Plan
 	dir     string
 	quota   int64 // of the store; 0: its own
+	build   func(web.Deps) (*web.Server, error)
 
 	mu    sync.Mutex
 	skew  time.Duration
@@ -148,7 +149,7 @@ func open(t *testing.T, change ...func(*config.Site, *config.Plan)) *stage {
 	for _, c := range change {
 		c(site, plan)
 	}
-	s := &stage{t: t, site: site, plan: plan, dir: t.TempDir(), client: &http.Client{Timeout: 20 * time.Second}}
+	s := &stage{t: t, site: site, plan: plan, dir: t.TempDir(), client: &http.Client{Timeout: 20 * time.Second}, build: web.New}
 	now := time.Now()
 	for _, d := range site.Devices {
 		s.addDevice(d, now)
@@ -224,7 +225,7 @@ func (s *stage) start() {
 	must(s.t, err)
 	listener, err := net.Listen("tcp", s.site.Web.Listen)
 	must(s.t, err)
-	s.server, err = web.New(web.Deps{
+	s.server, err = s.build(web.Deps{
 		Listener: listener,
 		Site:     s.site, Plan: s.plan, Hall: s.hall, Facts: st, Signer: s.signer,
 		Codes:   codes.New(codes.Options{Signer: s.signer, Rules: codes.SimRules(), Resolver: codes.Sim{}, Log: log}),
@@ -347,6 +348,11 @@ func (s *stage) try(method, path, token, key string, body any, header ...string)
 	if err != nil {
 		return reply{}, err
 	}
+	return readReply(res)
+}
+
+// readReply reads an answer to its end.
+func readReply(res *http.Response) (reply, error) {
 	defer func() { _ = res.Body.Close() }()
 	got, err := io.ReadAll(res.Body)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/net/netutil"
 
 	"halledge/agent/internal/codes"
 	"halledge/agent/internal/config"
@@ -21,6 +20,7 @@ import (
 	"halledge/agent/internal/web/api"
 	"halledge/agent/internal/web/inputs"
 	"halledge/agent/internal/web/pages"
+	"halledge/agent/kit/limit"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
 	"halledge/drivers/device"
@@ -53,7 +53,7 @@ type Server struct {
 	http   *http.Server
 }
 
-// Limits of a connection. Streams set their own, longer ones.
+// Limits of what is served. Streams set their own, longer times.
 const (
 	headerTime = 5 * time.Second
 	bodyTime   = 30 * time.Second
@@ -64,8 +64,18 @@ const (
 	maxConns   = 1024
 )
 
+// limits are those that tests of their own cannot wait for or fill.
+type limits struct {
+	header, body, idle time.Duration
+	conns              int
+}
+
 // New prepares the server. Run serves.
 func New(d Deps) (*Server, error) {
+	return build(d, limits{header: headerTime, body: bodyTime, idle: idleTime, conns: maxConns})
+}
+
+func build(d Deps, lim limits) (*Server, error) {
 	door, err := access.New(access.Options{
 		Web: d.Site.Web, Staff: d.Plan.Staff, TakesPerS: d.Plan.Rules.TakesPerS, Tickets: d.Signer, Catalog: d.Catalog,
 		Log: d.Log.With("part", "access"),
@@ -94,10 +104,11 @@ func New(d Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.listen = netutil.LimitListener(d.Listener, maxConns)
+	listen := limit.New(d.Listener, lim.conns)
+	s.listen = listen
 	s.http = &http.Server{
-		Handler: deadlines(door.Wrap(measured)), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(d.Log.With("part", "http").Handler(), slog.LevelDebug),
+		Handler: deadlines(lim.body, door.Wrap(measured)), ReadHeaderTimeout: lim.header, IdleTimeout: lim.idle, MaxHeaderBytes: maxHeader,
+		ConnState: listen.State, ErrorLog: slog.NewLogLogger(d.Log.With("part", "http").Handler(), slog.LevelDebug),
 	}
 	return s, nil
 }
@@ -137,10 +148,10 @@ func (s *Server) Scanned(ctx context.Context, place string, payload device.Secre
 func (s *Server) CardShown(place string) { s.api.CardShown(place) }
 
 // deadlines bounds how long a body may take to arrive and an answer to leave.
-func deadlines(next http.Handler) http.Handler {
+func deadlines(body time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctl, now := http.NewResponseController(w), time.Now()
-		read := now.Add(bodyTime)
+		read := now.Add(body)
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			read = time.Time{} // nothing follows the header; a deadline would end streams
 		}

@@ -14,13 +14,13 @@ import (
 	"strings"
 	"time"
 
+	"halledge/agent/kit/limit"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 )
 
 // Time limits of one request. Streams set their own for each event.
@@ -153,12 +153,13 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 
 // Serve answers requests on l until ctx ends; then it lets running requests finish.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	limited := limit.New(l, maxConns)
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		Handler: h, ConnState: limited.State, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	done := make(chan error, 1)
-	go func() { done <- srv.Serve(netutil.LimitListener(l, maxConns)) }()
+	go func() { done <- srv.Serve(limited) }()
 	select {
 	case err := <-done:
 		return fmt.Errorf("serve HTTP: %w", err)
