@@ -45,7 +45,7 @@ func migrate1(tx *bbolt.Tx) error {
 			At     time.Time `json:"at"`
 		}
 		if len(when) != 8+len(AnswerKey{}) || json.Unmarshal(old.Get(when[8:]), &a) != nil {
-			return nil // it was pruned, or could not be given again by the older program either
+			return nil //nolint:nilerr // it was pruned, or could not be given again by the older program either
 		}
 		t.answers = append(t.answers, pendingAnswer{AnswerKey(when[8:]), Answer(a)})
 		return nil
