@@ -143,6 +143,9 @@ func killCloudOnce(t *testing.T, now *demo.Demo) (back func()) {
 			if err == nil && now.Cloud.PID == pid {
 				err = fmt.Errorf("demo.json still names %d", pid)
 			}
+			if err == nil {
+				err = now.Ready(now.Cloud.URL)
+			}
 			return err
 		})
 	}
@@ -258,13 +261,7 @@ func checkRebuilt(t *testing.T, d *demo.Demo, grown []cloudTicket) {
 		t.Fatalf("rebuild: %v\n%s", err, out)
 	}
 	d.Sim(t, "start", "cloud")
-	demo.Until(t, demo.Patience, "the cloud is back", func() error {
-		a, err := d.Do(d.Cloud.URL, "", http.MethodGet, "/readyz", nil, nil)
-		if err == nil && a.Status != http.StatusOK {
-			err = fmt.Errorf("readyz %d", a.Status)
-		}
-		return err
-	})
+	demo.Until(t, demo.Patience, "the cloud is back", func() error { return d.Ready(d.Cloud.URL) })
 	same := func(a, b cloudTicket) bool { return bytes.Equal(a.raw, b.raw) }
 	if rebuilt := cloudTickets(t, d); !slices.EqualFunc(rebuilt, grown, same) {
 		t.Errorf("%d tickets have grown, %d were made again, and they are not the same", len(grown), len(rebuilt))

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,13 +119,7 @@ func TestAgentKilledWhileStarting(t *testing.T) {
 	}
 	s.journal(t, "verify")
 	d.Sim(t, "start", "agent")
-	demo.Until(t, demo.Patience, "the agent is back", func() error {
-		a, err := d.Do(d.Agent.URL, "", http.MethodGet, "/readyz", nil, nil)
-		if err == nil && a.Status != http.StatusOK {
-			err = fmt.Errorf("readyz %d", a.Status)
-		}
-		return err
-	})
+	demo.Until(t, demo.Patience, "the agent is back", func() error { return d.Ready(d.Agent.URL) })
 	if next := d.Take(t, "A"); last.Number != "A003" || next.Number != "A004" {
 		t.Errorf("after %s comes %s", last.Number, next.Number)
 	}

@@ -119,9 +119,12 @@ func (v *victim) killOnce(t *testing.T, rng *rand.Rand) {
 	}
 	now := demo.Demo{Dir: v.demo.Dir} // one of our own: the clients read the other
 	demo.Until(t, demo.Patience, "the agent is back", func() error {
-		err := now.Reload() // hall-sim writes demo.json anew whenever it has started a program again
+		err := now.Reload() // hall-sim writes demo.json anew whenever it starts a program again
 		if err == nil && now.Agent.PID == v.pid {
 			err = fmt.Errorf("demo.json still names %d", v.pid)
+		}
+		if err == nil {
+			err = now.Ready(now.Agent.URL)
 		}
 		return err
 	})

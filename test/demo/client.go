@@ -116,6 +116,15 @@ func (d *Demo) Do(base, token, method, path string, body any, header map[string]
 	return Answer{Status: res.StatusCode, Header: res.Header, Body: raw}, err
 }
 
+// Ready fails until the program at a base address says that it is ready.
+func (d *Demo) Ready(base string) error {
+	a, err := d.Do(base, "", http.MethodGet, "/readyz", nil, nil)
+	if err == nil && a.Status != http.StatusOK {
+		err = fmt.Errorf("readyz %d", a.Status)
+	}
+	return err
+}
+
 // Key draws an idempotency key.
 func Key() string {
 	var b [12]byte

@@ -262,13 +262,7 @@ func TestHallGoesOnWithoutTheCloud(t *testing.T) {
 		t.Errorf("%d different tickets", len(taken))
 	}
 	d.Sim(t, "start", "cloud")
-	demo.Until(t, demo.Patience, "the cloud is back", func() error {
-		a, err := d.Do(d.Info.Cloud.URL, "", http.MethodGet, "/readyz", nil, nil)
-		if err == nil && a.Status != http.StatusOK {
-			err = fmt.Errorf("readyz %d", a.Status)
-		}
-		return err
-	})
+	demo.Until(t, demo.Patience, "the cloud is back", func() error { return d.Ready(d.Info.Cloud.URL) })
 	count := 0
 	for _, f := range inCloud(t, d) {
 		if f.Kind == "ticket.taken" {

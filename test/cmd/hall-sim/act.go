@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,72 +19,106 @@ import (
 
 // actCommands act in a running demo as its citizens, staff and fitters.
 func actCommands() []*cobra.Command {
-	tap := act("tap-card", "A citizen puts an identity card on the kiosk's reader", func(cmd *cobra.Command) func([]string) (string, any) {
-		person := cmd.Flags().Int("person", 1, "which of the invented people, from 1")
-		return func([]string) (string, any) { return "/tap-card", tapRequest{Person: *person} }
-	})
-	scan := act("scan [PAYLOAD]", "A citizen holds a code before the kiosk's scanner", func(*cobra.Command) func([]string) (string, any) {
-		return func(args []string) (string, any) {
-			payload := "YSS-SIM-0001"
-			if len(args) > 0 {
-				payload = args[0]
-			}
-			return "/scan", scanRequest{Payload: payload}
-		}
-	})
-	scan.Args = cobra.MaximumNArgs(1)
-	press := act("press [next|recall|pass|pause|resume|login|logout|finish]", "Staff press a key of window 1's pad",
-		func(cmd *cobra.Command) func([]string) (string, any) {
-			timed := cmd.Flags().Bool("timed", false, "wait until the LED panel changes and say when what happened")
-			return func(args []string) (string, any) {
-				key := "next"
-				if len(args) > 0 {
-					key = args[0]
-				}
-				if *timed {
-					return "/timed-press", pressRequest{Key: key}
-				}
-				return "/press", pressRequest{Key: key}
-			}
-		})
-	press.Args = cobra.MaximumNArgs(1)
-	plug := func(path, short string) *cobra.Command {
-		c := act(path+" DEVICE", short, func(*cobra.Command) func([]string) (string, any) {
-			return func(args []string) (string, any) { return "/" + path, plugRequest{Device: args[0]} }
-		})
-		c.Args = cobra.ExactArgs(1)
-		return c
-	}
-	program := func(path, short string) *cobra.Command {
-		c := act(path+" cloud|agent", short, func(*cobra.Command) func([]string) (string, any) {
-			return func(args []string) (string, any) { return "/" + path, programRequest{Program: args[0]} }
-		})
-		c.Args = cobra.ExactArgs(1)
-		return c
-	}
-	paper := act("paper DEVICE [out|low|ok]", "The paper of a printer runs out or is refilled", func(*cobra.Command) func([]string) (string, any) {
-		return func(args []string) (string, any) {
+	program := []string{"cloud", "agent"}
+	return []*cobra.Command{tapCommand(), scanCommand(), pressCommand(),
+		withArgs(act("paper DEVICE [out|low|ok]", "The paper of a printer runs out or is refilled", func(args []string) (string, any) {
 			state := "out"
 			if len(args) > 1 {
 				state = args[1]
 			}
 			return "/paper", paperRequest{Device: args[0], State: state}
-		}
+		}), words(1, []string{"kiosk-1.printer"}, []string{"out", "low", "ok"})),
+		withArgs(act("look DEVICE", "What the LED panel or the pad shows, for example hall.led", func(args []string) (string, any) {
+			return "/look", plugRequest{Device: args[0]}
+		}), words(1, []string{"hall.led", "window-1.pad"})),
+		withArgs(act("unplug DEVICE", "Pull a device's cable, for example kiosk-1.printer", func(args []string) (string, any) {
+			return "/unplug", plugRequest{Device: args[0]}
+		}), words(1, deviceNames())),
+		withArgs(act("plug DEVICE", "Put a device's cable back", func(args []string) (string, any) {
+			return "/plug", plugRequest{Device: args[0]}
+		}), words(1, deviceNames())),
+		withArgs(act("stop cloud|agent", "Stop the cloud or the agent", func(args []string) (string, any) {
+			return "/stop", programRequest{Program: args[0]}
+		}), words(1, program)),
+		withArgs(act("start cloud|agent", "Start it again", func(args []string) (string, any) {
+			return "/start", programRequest{Program: args[0]}
+		}), words(1, program)),
+	}
+}
+
+func tapCommand() *cobra.Command {
+	person := 1
+	cmd := act("tap-card", "A citizen puts an identity card on the kiosk's reader", func([]string) (string, any) {
+		return "/tap-card", tapRequest{Person: person}
 	})
-	paper.Args = cobra.RangeArgs(1, 2)
-	return []*cobra.Command{tap, scan, press, paper,
-		plug("look", "What the LED panel or the pad shows, for example hall.led"),
-		program("stop", "Stop the cloud or the agent"), program("start", "Start it again"),
-		plug("unplug", "Pull a device's cable, for example kiosk-1.printer"), plug("plug", "Put a device's cable back")}
+	cmd.Flags().IntVar(&person, "person", person, fmt.Sprintf("which of the invented people, 1 to %d", len(people)))
+	return withArgs(cmd, func(cmd *cobra.Command, args []string) error {
+		if person < 1 || person > len(people) {
+			return fmt.Errorf("只有 1 到 %d 号人物 · there are people 1 to %d", len(people), len(people))
+		}
+		return cobra.NoArgs(cmd, args)
+	})
+}
+
+func scanCommand() *cobra.Command {
+	return withArgs(act("scan [PAYLOAD]", "A citizen holds a code before the kiosk's scanner", func(args []string) (string, any) {
+		payload := "YSS-SIM-0001"
+		if len(args) > 0 {
+			payload = args[0]
+		}
+		return "/scan", scanRequest{Payload: payload}
+	}), cobra.MaximumNArgs(1))
+}
+
+func pressCommand() *cobra.Command {
+	timed := false
+	keys := slices.Sorted(maps.Keys(padKeys))
+	cmd := act("press ["+strings.Join(keys, "|")+"]", "Staff press a key of window 1's pad, next if none is named",
+		func(args []string) (string, any) {
+			path, key := "/press", "next"
+			if len(args) > 0 {
+				key = args[0]
+			}
+			if timed {
+				path = "/timed-press"
+			}
+			return path, pressRequest{Key: key}
+		})
+	cmd.Flags().BoolVar(&timed, "timed", false, "wait until the LED panel changes and say when what happened")
+	return withArgs(cmd, words(0, keys))
+}
+
+func withArgs(cmd *cobra.Command, check cobra.PositionalArgs) *cobra.Command {
+	cmd.Args = check
+	return cmd
+}
+
+// words wants one of each list's words in turn; those after the first least may be left out.
+func words(least int, lists ...[]string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least {
+			all := strings.Join(lists[len(args)], " ")
+			return fmt.Errorf("还要写明是哪个：%s · name one of these: %s", all, all)
+		}
+		if err := cobra.MaximumNArgs(len(lists))(cmd, args); err != nil {
+			return err
+		}
+		for i, a := range args {
+			if !slices.Contains(lists[i], a) {
+				all := strings.Join(lists[i], " ")
+				return fmt.Errorf("没有 %q，可以写：%s · there is no %q, write one of these: %s", a, all, a, all)
+			}
+		}
+		return nil
+	}
 }
 
 // act makes a command that sends one request to the demo's control socket.
-func act(use, short string, request func(*cobra.Command) func(args []string) (path string, body any)) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
+func act(use, short string, request func(args []string) (path string, body any)) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short}
 	dir := cmd.Flags().String("demo", "var/demo", "directory of the running demo")
-	build := request(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		path, body := build(args)
+		path, body := request(args)
 		answer, err := send(cmd.Context(), *dir, path, body)
 		if err == nil && answer != "" {
 			fmt.Fprintln(cmd.OutOrStdout(), answer)

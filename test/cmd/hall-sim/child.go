@@ -26,32 +26,35 @@ const (
 	stopWait  = 15 * time.Second
 )
 
-// start runs a program with its output at the end of logs/<name>.log, and waits until it has written its ready file.
-func start(ctx context.Context, dir, name string, ready any, bin string, args ...string) (*child, error) {
+// start runs a program with its output at the end of logs/<name>.log, says that it has begun, and waits until it has written its
+// ready file.
+func start(ctx context.Context, dir string, begun func(*child), ready any, bin string, args ...string) error {
+	name := filepath.Base(bin)
 	logFile, err := os.OpenFile(filepath.Join(dir, "logs", name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer logFile.Close()
 	readyFile := filepath.Join(dir, name+".ready.json")
 	if err := os.Remove(readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+		return err
 	}
 	c := &child{name: name, cmd: exec.Command(bin, append(args, "--ready-file", readyFile)...), done: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = logFile, logFile
 	// Ctrl-C must reach this program only: it stops its children in order. If it dies, they die.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := c.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
+		return fmt.Errorf("start %s: %w", name, err)
 	}
 	go func() {
 		c.err = c.cmd.Wait()
 		close(c.done)
 	}()
+	begun(c)
 	if err := c.awaitReady(ctx, readyFile, ready); err != nil {
-		return nil, errors.Join(err, c.stop())
+		return errors.Join(err, c.stop())
 	}
-	return c, nil
+	return nil
 }
 
 func (c *child) awaitReady(ctx context.Context, file string, into any) error {

@@ -113,32 +113,32 @@ func (h *demoHall) start(ctx context.Context) error {
 }
 
 // launchCloud starts the cloud where it was before, if it ran before.
-func (h *demoHall) launchCloud(ctx context.Context) (*child, error) {
+func (h *demoHall) launchCloud(ctx context.Context, begun func(*child)) error {
 	if err := h.render(h.cloudConfig(), cloudTemplate, h.cloudValues()); err != nil {
-		return nil, err
+		return err
 	}
 	var at cloudReady
-	c, err := start(ctx, h.opts.dir, "hall-cloud", &at, filepath.Join(h.opts.bin, "hall-cloud"), "run", "--config", h.cloudConfig())
+	err := start(ctx, h.opts.dir, begun, &at, filepath.Join(h.opts.bin, "hall-cloud"), "run", "--config", h.cloudConfig())
 	if err == nil {
 		h.mu.Lock()
 		h.cloudAt = at
 		h.mu.Unlock()
 	}
-	return c, err
+	return err
 }
 
-func (h *demoHall) launchAgent(ctx context.Context) (*child, error) {
+func (h *demoHall) launchAgent(ctx context.Context, begun func(*child)) error {
 	if err := h.render(h.agentConfig(), agentTemplate, h.agentValues()); err != nil {
-		return nil, err
+		return err
 	}
 	var at agentReady
-	c, err := start(ctx, h.opts.dir, "hall-agent", &at, filepath.Join(h.opts.bin, "hall-agent"), "run", "--config", h.agentConfig())
+	err := start(ctx, h.opts.dir, begun, &at, filepath.Join(h.opts.bin, "hall-agent"), "run", "--config", h.agentConfig())
 	if err == nil {
 		h.mu.Lock()
 		h.agentAt = at
 		h.mu.Unlock()
 	}
-	return c, err
+	return err
 }
 
 // at gives where the programs are.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"sync"
 	"time"
 )
@@ -14,43 +15,42 @@ const restartAfter = 200 * time.Millisecond
 // service keeps one program running until it is told otherwise.
 type service struct {
 	name   string
-	launch func(ctx context.Context) (*child, error)
-	noted  func() // called after each start
+	launch func(ctx context.Context, begun func(*child)) error // returns when the program is ready
+	noted  func()                                              // called when the program runs again as another process
 
 	mu     sync.Mutex
 	cur    *child
 	wanted bool
+	halts  int           // how often it was told to stop
 	wake   chan struct{} // has a value after wanted became true
 }
 
-func newService(name string, launch func(ctx context.Context) (*child, error), noted func()) *service {
+func newService(name string, launch func(ctx context.Context, begun func(*child)) error, noted func()) *service {
 	return &service{name: name, launch: launch, noted: noted, wake: make(chan struct{}, 1)}
 }
 
 // start launches the program for the first time.
 func (s *service) start(ctx context.Context) error {
-	c, err := s.launch(ctx)
-	if err != nil {
-		return err
-	}
-	s.set(c, true)
-	return nil
+	s.mu.Lock()
+	s.wanted = true
+	s.mu.Unlock()
+	return s.launch(ctx, s.set)
 }
 
-func (s *service) set(c *child, wanted bool) {
+func (s *service) set(c *child) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cur, s.wanted = c, wanted
+	s.cur = c
 }
 
-func (s *service) now() (c *child, wanted bool) {
+func (s *service) now() (c *child, wanted bool, halts int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cur, s.wanted
+	return s.cur, s.wanted, s.halts
 }
 
 func (s *service) pid() int {
-	if c, _ := s.now(); c != nil {
+	if c, _, _ := s.now(); c != nil {
 		return c.cmd.Process.Pid
 	}
 	return 0
@@ -60,35 +60,49 @@ func (s *service) pid() int {
 // the demo.
 func (s *service) keep(ctx context.Context) error {
 	for {
-		c, _ := s.now()
+		c, _, _ := s.now()
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-c.done:
 		}
-		for {
-			if _, wanted := s.now(); wanted {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-s.wake:
-			}
+		if !s.awaitWanted(ctx) {
+			return nil
+		}
+		_, _, before := s.now()
+		err := s.launch(ctx, func(c *child) {
+			s.set(c)
+			s.noted()
+		})
+		if _, _, halts := s.now(); err != nil && halts == before && !killed(err) && ctx.Err() == nil {
+			return fmt.Errorf("%s cannot be started again: %w", s.name, err)
+		}
+	}
+}
+
+// killed reports whether a signal ended the program: who kills it while it starts wants to see it start again.
+func killed(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && !exit.Exited()
+}
+
+// awaitWanted waits until the program should run, and then the pause. It gives false if ctx ended first.
+func (s *service) awaitWanted(ctx context.Context) bool {
+	for {
+		if _, wanted, _ := s.now(); wanted {
+			break
 		}
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-time.After(restartAfter):
+			return false
+		case <-s.wake:
 		}
-		c, err := s.launch(ctx)
-		if err != nil {
-			return fmt.Errorf("%s cannot be started again: %w", s.name, err)
-		}
-		s.mu.Lock()
-		s.cur = c
-		s.mu.Unlock()
-		s.noted()
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(restartAfter):
+		return true
 	}
 }
 
@@ -97,6 +111,7 @@ func (s *service) halt() error {
 	s.mu.Lock()
 	c := s.cur
 	s.wanted = false
+	s.halts++
 	s.mu.Unlock()
 	if c == nil {
 		return nil

@@ -41,6 +41,14 @@ var devices = [...]struct{ name, class, model string }{
 	{"window-1.pad", "callpad", "halledge-pad"},
 }
 
+func deviceNames() []string {
+	var names []string
+	for _, d := range devices {
+		names = append(names, d.name)
+	}
+	return names
+}
+
 func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -135,7 +143,7 @@ var padKeys = map[string]modbus.PadKey{
 }
 
 func (s *station) press(key string) error {
-	k, ok := padKeys[strings.ToLower(key)]
+	k, ok := padKeys[key]
 	if !ok {
 		return fmt.Errorf("the pad has no key %q", key)
 	}
