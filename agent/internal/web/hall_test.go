@@ -83,10 +83,15 @@ func TestEachReaderSeesItsOwn(t *testing.T) {
 	if got := codesOf(kioskToken); len(got) != 0 {
 		t.Errorf("a kiosk sees %v", got)
 	}
-	s.devices.set("kiosk-1.printer", "offline", "paper_out")
 	s.devices.set("window-1.pad", "offline", "offline")
-	if got := codesOf(kioskToken); len(got) != 1 || got[0] != "device_paper_out" {
-		t.Errorf("the kiosk sees %v", got)
+	for _, printer := range []struct{ state, code, severity string }{
+		{"degraded", "paper_out", "error"}, {"degraded", "paper_low", "warning"}, {"offline", "timeout", "error"}, {"unusable", "unsupported", "error"},
+	} {
+		s.devices.set("kiosk-1.printer", printer.state, printer.code)
+		found := s.get(kioskToken, "/api/v1/hall").at("health").([]any)
+		if len(found) != 1 || found[0].(map[string]any)["code"] != "device_"+printer.code || found[0].(map[string]any)["severity"] != printer.severity {
+			t.Errorf("%+v: the kiosk sees %v", printer, found)
+		}
 	}
 	c := s.get(staffToken, "/api/v1/hall?window=1")
 	if c.at("console", "window") != "1" {

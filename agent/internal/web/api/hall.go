@@ -13,7 +13,9 @@ import (
 	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/inputs"
 	"halledge/agent/internal/web/view"
+	"halledge/agent/kit/health"
 	"halledge/agent/kit/logs"
+	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -65,12 +67,8 @@ func (a *API) kioskHealth(who access.Who) []hallsync.Condition {
 			continue
 		}
 		text, _ := a.opts.Catalog.Text("device_"+d.Code, map[string]string{"subject": d.Name})
-		severity := "error"
-		if d.State == "degraded" {
-			severity = "warning"
-		}
 		out = append(out, hallsync.Condition{
-			Code: "device_" + d.Code, Subject: d.Name, Severity: severity, Title: text.Title, Since: d.Since.In(a.zone),
+			Code: "device_" + d.Code, Subject: d.Name, Severity: string(severity(d)), Title: text.Title, Since: d.Since.In(a.zone),
 		})
 	}
 	if !found {
@@ -78,6 +76,19 @@ func (a *API) kioskHealth(who access.Who) []hallsync.Condition {
 		out = append(out, hallsync.Condition{Code: string(printerMissing), Subject: printer, Severity: "error", Title: text.Title})
 	}
 	return out
+}
+
+// severity says whether a device with a code still does its work: a printer without paper is there, and prints nothing.
+func severity(d hallsync.DeviceStatus) health.Severity {
+	if d.State != string(device.Degraded) {
+		return health.Error
+	}
+	for _, c := range health.Table() {
+		if c.Code == health.Code("device_"+d.Code) {
+			return c.Severity
+		}
+	}
+	return health.Warning
 }
 
 // polled is the answer of getHall: the hall, and for who asked what was shown at its place meanwhile. InputN counts what was shown;
