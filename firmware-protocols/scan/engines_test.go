@@ -130,6 +130,9 @@ func TestSSIReader(t *testing.T) {
 			if !bytes.Equal(answer, bytes.Repeat(ack, c.acks)) || r.Garbage() != c.garbage || r.Pending() {
 				t.Errorf("answer % x, %d bytes of noise, pending %v", answer, r.Garbage(), r.Pending())
 			}
+			if long := r.TooLong(); (long == 1) != strings.HasPrefix(c.name, "part of a long code") {
+				t.Errorf("%d packets count as too long", long)
+			}
 		})
 	}
 }

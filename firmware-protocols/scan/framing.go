@@ -46,6 +46,7 @@ type Framer struct {
 	framed  bool // inside STX and ETX
 	overrun bool // the code is too long: drop the rest of it
 	garbage int
+	long    int
 }
 
 // NewFramer makes a Framer at the beginning of a code.
@@ -58,6 +59,9 @@ func NewFramer(o Options) *Framer {
 
 // Garbage counts the bytes thrown away as noise.
 func (f *Framer) Garbage() int { return f.garbage }
+
+// TooLong counts the codes dropped because they are longer than MaxCode.
+func (f *Framer) TooLong() int { return f.long }
 
 // Feed takes the next bytes and gives the codes they complete.
 func (f *Framer) Feed(p []byte) []Code {
@@ -121,6 +125,7 @@ func (f *Framer) add(c byte) {
 	case len(f.buf) == MaxCode:
 		f.garbage += len(f.buf) + 1
 		f.buf, f.overrun = f.buf[:0], true
+		f.long++
 	default:
 		f.buf = append(f.buf, c)
 	}

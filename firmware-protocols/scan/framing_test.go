@@ -57,6 +57,9 @@ func TestFramer(t *testing.T) {
 			if string(code.Data) != c.flush || ok != (c.flush != "") {
 				t.Errorf("silence gives %q (%v), want %q", code.Data, ok, c.flush)
 			}
+			if long := f.TooLong(); (long == 1) != strings.HasPrefix(c.name, "too long") {
+				t.Errorf("%d codes count as too long", long)
+			}
 			if f.Pending() || f.Garbage() != c.garbage {
 				t.Errorf("pending %v, %d bytes of noise, want %d", f.Pending(), f.Garbage(), c.garbage)
 			}

@@ -80,10 +80,14 @@ type SSIReader struct {
 	buf     []byte
 	last    []byte // data of the last decode packet
 	garbage int
+	long    int
 }
 
 // Garbage counts the bytes thrown away as noise.
 func (r *SSIReader) Garbage() int { return r.garbage }
+
+// TooLong counts the packets dropped because they are a part of a longer code.
+func (r *SSIReader) TooLong() int { return r.long }
 
 // Feed takes the next bytes. It gives the codes and the other packets they complete, and what has to be sent back: the scanner
 // repeats a code until it gets an ACK.
@@ -149,11 +153,15 @@ func (r *SSIReader) next() (SSI, bool) {
 func (r *SSIReader) decoded(p SSI) (Code, bool) {
 	again := p.Status&statusAgain != 0 && bytes.Equal(p.Data, r.last)
 	r.last = p.Data
+	more := p.Status&statusMore != 0
 	switch {
 	case again:
 		return Code{}, false
-	case p.Status&statusMore != 0, len(p.Data) < 2:
+	case more, len(p.Data) < 2:
 		r.garbage += len(p.Data)
+		if more {
+			r.long++
+		}
 		return Code{}, false
 	}
 	return Code{Data: p.Data[1:]}, true
