@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"halledge/drivers/device"
+	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/firmware-protocols/modbus"
 )
@@ -38,7 +39,7 @@ func (p *Pad) insist(ctx context.Context, conn transport.Conn, q modbus.Request)
 }
 
 // ask sends a request and gives its answer. An exception is a *device.Error with CodeBadReply around the modbus.Exception;
-// silence is os.ErrDeadlineExceeded.
+// silence is os.ErrDeadlineExceeded, and nonsense session.ErrNonsense too.
 func (p *Pad) ask(ctx context.Context, conn transport.Conn, q modbus.Request) (modbus.Response, error) {
 	frame, err := q.Append(nil)
 	if err != nil {
@@ -50,6 +51,7 @@ func (p *Pad) ask(ctx context.Context, conn transport.Conn, q modbus.Request) (m
 	before := p.answers.Garbage()
 	defer func() { p.session.Garbage(int(p.answers.Garbage() - before)) }()
 	p.answers.Expect(q)
+	heard := p.answers.Garbage()
 	p.owed = true
 	if err := conn.SetDeadline(time.Now().Add(p.within)); err != nil {
 		return modbus.Response{}, err
@@ -69,7 +71,8 @@ func (p *Pad) ask(ctx context.Context, conn transport.Conn, q modbus.Request) (m
 			return a, nil
 		}
 		if err != nil {
-			return modbus.Response{}, fmt.Errorf("function %02X: %w", byte(q.Function), err)
+			noise := p.answers.Garbage() > heard
+			return modbus.Response{}, fmt.Errorf("function %02X: %w", byte(q.Function), session.Unanswered(err, noise))
 		}
 	}
 }

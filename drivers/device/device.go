@@ -20,16 +20,19 @@ type Printer interface {
 	Print(ctx context.Context, job PrintJob) error
 }
 
-// Scanner delivers what a bar- or QR-code scanner read. The channel is closed when Run has returned.
+// Scanner delivers what a bar- or QR-code scanner read, and tells apart from that what it could not read: nobody can take the one
+// for the other, and noise pushes no reading out. Both channels are closed when Run has returned.
 type Scanner interface {
 	Device
 	Scans() <-chan Scan
+	Unread() <-chan Unread
 }
 
-// IDCardReader delivers identity cards put on the reader. The channel is closed when Run has returned.
+// IDCardReader delivers identity cards put on the reader, and tells of those it could not read, as a Scanner does.
 type IDCardReader interface {
 	Device
 	Cards() <-chan IDCard
+	Unread() <-chan Unread
 }
 
 // Screen shows text to citizens; only the latest frame counts.

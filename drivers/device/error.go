@@ -7,17 +7,33 @@ type Code string
 
 // The codes.
 const (
-	CodeOffline     Code = "offline"     // the other end is not there
-	CodeTimeout     Code = "timeout"     // it is there and does not answer
-	CodePaperOut    Code = "paper_out"   // no paper
-	CodePaperLow    Code = "paper_low"   // paper near its end; the device still works
-	CodeCoverOpen   Code = "cover_open"  // cover or head open
-	CodeCutter      Code = "cutter"      // the cutter is jammed
-	CodeBusy        Code = "busy"        // another program holds it
-	CodePermission  Code = "permission"  // the service may not open it
-	CodeBadReply    Code = "bad_reply"   // it answers something else
-	CodeBadConfig   Code = "bad_config"  // the configuration cannot work
-	CodeUnsupported Code = "unsupported" // this model cannot do it
+	CodeOffline     Code = "offline"      // the other end is not there
+	CodeTimeout     Code = "timeout"      // it is there and does not answer
+	CodePaperOut    Code = "paper_out"    // no paper
+	CodePaperLow    Code = "paper_low"    // paper near its end; the device still works
+	CodeCoverOpen   Code = "cover_open"   // cover or head open
+	CodeCutter      Code = "cutter"       // the cutter is jammed
+	CodeBusy        Code = "busy"         // another program holds it
+	CodePermission  Code = "permission"   // the service may not open it
+	CodeBadReply    Code = "bad_reply"    // it answers something else
+	CodeBadConfig   Code = "bad_config"   // the configuration cannot work
+	CodeUnsupported Code = "unsupported"  // this model cannot do it
+	CodeNoise       Code = "noise"        // a scanner goes on sending what is no code
+	CodeCardsUnread Code = "cards_unread" // a card reader goes on finding cards that it cannot read
+)
+
+// Fault is the stable reason why something shown to a device could not be read; messages/zh-CN.yaml says under it what whoever
+// stands there should do.
+type Fault string
+
+// The faults.
+const (
+	ScanUnreadable Fault = "scan_unreadable" // what came is no code: control characters, no text, a broken frame
+	ScanTooLong    Fault = "scan_too_long"   // longer than any code of a hall
+	CardUnreadable Fault = "card_unreadable" // damaged answers, a wrong check character, fields that cannot be
+	CardRemoved    Fault = "card_removed"    // taken away before it was read
+	CardUnknown    Fault = "card_unknown"    // no identity card
+	CardRefused    Fault = "card_refused"    // card and reader do not trust each other
 )
 
 // Error is a failed operation on a device. Retry says whether the same call may work later without anybody's help.

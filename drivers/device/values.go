@@ -47,6 +47,13 @@ type Scan struct {
 	At        time.Time
 }
 
+// Unread says that something was shown to a scanner or put on a card reader and could not be read: once each time, and at most
+// once a second. It holds nothing of what was there.
+type Unread struct {
+	Fault Fault
+	At    time.Time
+}
+
 // IDCard is what a reader told about a card. Everything personal is a Secret.
 type IDCard struct {
 	Kind      string // resident, hmt (港澳台居民居住证), foreigner_2017 or foreigner_2023

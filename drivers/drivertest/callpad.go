@@ -18,14 +18,16 @@ type CallPadHarness struct {
 
 // CallPad tests a driver of class callpad.
 func CallPad(t *testing.T, fresh Fresh[CallPadHarness]) {
-	life(t, func(t *testing.T) (Harness, func(*rig)) {
+	fit := func(t *testing.T) (Harness, func(*rig)) {
 		h := fresh(t)
 		return h.Harness, func(r *rig) {
 			r.presses(h, device.KeyPass) // not next: a driver ignores that when it comes twice in a moment
 			r.presses(h, device.KeyRecall)
 			r.displays(h, "A001")
 		}
-	})
+	}
+	life(t, fit)
+	babbles(t, fit)
 	t.Run("does not press a key again that was pressed before it was plugged in", func(t *testing.T) {
 		h := fresh(t)
 		h.Press(device.KeyNext)

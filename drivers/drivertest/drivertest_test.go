@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,31 +18,43 @@ import (
 	"halledge/drivers/registry"
 )
 
-// toy is the smallest honest scanner driver: a code is a line.
+// toy is the smallest honest scanner driver: a code is a line, and no code has a bell in it.
 type toy struct {
 	cfg     registry.Config
 	session *session.Session
 	scans   chan device.Scan
+	unread  *session.Unread
 }
 
 func newToy(cfg registry.Config) (device.Device, error) {
 	s := session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log})
-	return &toy{cfg: cfg, session: s, scans: make(chan device.Scan)}, nil
+	return &toy{cfg: cfg, session: s, scans: make(chan device.Scan), unread: s.NewUnread(device.CodeNoise)}, nil
 }
 
-func (d *toy) Health() device.Health     { return d.session.Health() }
-func (d *toy) Scans() <-chan device.Scan { return d.scans }
+func (d *toy) Health() device.Health        { return d.session.Health() }
+func (d *toy) Scans() <-chan device.Scan    { return d.scans }
+func (d *toy) Unread() <-chan device.Unread { return d.unread.C() }
 
 func (d *toy) Run(ctx context.Context) error {
 	defer close(d.scans)
+	defer d.unread.Close()
 	return d.session.Run(ctx, d.cfg.Open, func(ctx context.Context, conn transport.Conn) error {
-		d.session.Good()
+		d.unread.Read()
 		lines := bufio.NewReader(conn)
 		for {
 			line, err := lines.ReadString('\r')
 			if err != nil {
 				return err
 			}
+			switch {
+			case line == "\r":
+				continue
+			case strings.Contains(line, "\a"):
+				d.session.Garbage(len(line))
+				d.unread.Failed(device.ScanUnreadable, "a bell")
+				continue
+			}
+			d.unread.Read()
 			d.session.Job()
 			select {
 			case d.scans <- device.Scan{Payload: device.NewSecret(line[:len(line)-1]), At: time.Now()}:
@@ -95,6 +108,7 @@ func TestToyScannerPasses(t *testing.T) {
 				return drivertest.ScannerHarness{
 					Harness: drivertest.Harness{New: newToy, TCP: tcp, Far: g.serve},
 					Scan:    func(payload string) bool { return g.scan(t, payload) },
+					Spoil:   func(payload string) bool { return g.scan(t, payload+"\a") },
 				}
 			})
 		})

@@ -7,19 +7,21 @@ import (
 )
 
 // IDCardHarness is a driver for card readers under test. Tap puts a card of an invented person on the reader until it was read;
-// Name, Number and Address are what is on it.
+// Spoil puts the same card there so that it cannot be read, and takes it away. Name, Number and Address are what is on it.
 type IDCardHarness struct {
 	Harness
-	Tap                   func()
+	Tap, Spoil            func()
 	Name, Number, Address string
 }
 
 // IDCardReader tests a driver of class idcard.
 func IDCardReader(t *testing.T, fresh Fresh[IDCardHarness]) {
-	life(t, func(t *testing.T) (Harness, func(*rig)) {
+	fit := func(t *testing.T) (Harness, func(*rig)) {
 		h := fresh(t)
 		return h.Harness, func(r *rig) { r.reads(h) }
-	})
+	}
+	life(t, fit)
+	babbles(t, fit)
 	t.Run("reads one card after the other", func(t *testing.T) {
 		h := fresh(t)
 		r := start(t, h.Harness)
@@ -32,12 +34,25 @@ func IDCardReader(t *testing.T, fresh Fresh[IDCardHarness]) {
 			t.Errorf("three cards count as %d", jobs)
 		}
 	})
-	t.Run("closes its channel at the end", func(t *testing.T) {
+	unreads(t, unreadSuite{
+		faults:  []device.Fault{device.CardUnreadable, device.CardRemoved, device.CardUnknown, device.CardRefused},
+		failing: device.CodeCardsUnread,
+		fresh: func(t *testing.T) (Harness, func(*rig), func(*rig)) {
+			h := fresh(t)
+			spoil := func(r *rig) {
+				r.hides(h.Name, h.Number, h.Address)
+				h.Spoil()
+			}
+			return h.Harness, spoil, func(r *rig) { r.reads(h) }
+		},
+	})
+	t.Run("closes its channels at the end", func(t *testing.T) {
 		r := start(t, fresh(t).Harness)
 		r.plug()
 		r.reaches(device.OK)
 		r.stop()
 		closes(r, r.device.(device.IDCardReader).Cards())
+		closes(r, r.device.(device.IDCardReader).Unread())
 	})
 	t.Run("ends although nobody takes its cards", func(t *testing.T) {
 		h := fresh(t)

@@ -21,14 +21,16 @@ type PrinterHarness struct {
 
 // Printer tests a driver of class printer.
 func Printer(t *testing.T, fresh Fresh[PrinterHarness]) {
-	life(t, func(t *testing.T) (Harness, func(*rig)) {
+	fit := func(t *testing.T) (Harness, func(*rig)) {
 		h := fresh(t)
 		n := 0
 		return h.Harness, func(r *rig) {
 			n++
 			r.prints(h, fmt.Sprintf("A%03d", n))
 		}
-	})
+	}
+	life(t, fit)
+	babbles(t, fit)
 	t.Run("refuses a job while absent", func(t *testing.T) {
 		r := start(t, fresh(t).Harness)
 		r.reaches(device.Offline)

@@ -9,10 +9,11 @@ import (
 	"halledge/drivers/device"
 )
 
-// ScannerHarness is a scanner driver under test. Scan makes the hardware read a code; it gives false while that is not on yet.
+// ScannerHarness is a scanner driver under test. Scan makes the hardware read a code; Spoil makes it send the same text as no code
+// can be. Both give false while the hardware is not on yet.
 type ScannerHarness struct {
 	Harness
-	Scan func(payload string) bool
+	Scan, Spoil func(payload string) bool
 }
 
 // Scanner tests a driver of class scanner.
@@ -32,12 +33,28 @@ func Scanner(t *testing.T, fresh Fresh[ScannerHarness]) {
 		r.reaches(device.OK)
 		r.scans(h, strings.Repeat("0123456789", 200))
 	})
-	t.Run("closes its channel at the end", func(t *testing.T) {
+	unreads(t, unreadSuite{
+		faults: []device.Fault{device.ScanUnreadable, device.ScanTooLong}, failing: device.CodeNoise,
+		fresh: func(t *testing.T) (Harness, func(*rig), func(*rig)) {
+			h := fresh(t)
+			n := 0
+			spoil := func(r *rig) {
+				r.hides(notCode)
+				r.until("the scanner", func() bool { return h.Spoil(notCode) })
+			}
+			return h.Harness, spoil, func(r *rig) {
+				n++
+				r.scans(h, fmt.Sprintf("YSS-%03d", n))
+			}
+		},
+	})
+	t.Run("closes its channels at the end", func(t *testing.T) {
 		r := start(t, fresh(t).Harness)
 		r.plug()
 		r.reaches(device.OK)
 		r.stop()
 		closes(r, r.device.(device.Scanner).Scans())
+		closes(r, r.device.(device.Scanner).Unread())
 	})
 	t.Run("ends although nobody takes its codes", func(t *testing.T) {
 		h := fresh(t)
@@ -52,6 +69,9 @@ func Scanner(t *testing.T, fresh Fresh[ScannerHarness]) {
 		r.stop()
 	})
 }
+
+// notCode is in what is spoiled and must be nowhere else.
+const notCode = "991101199003070016"
 
 // scans proves that a code arrives as it was read. A code that came out of noise before it is no harm.
 func (r *rig) scans(h ScannerHarness, payload string) {

@@ -18,14 +18,16 @@ type ScreenHarness struct {
 
 // Screen tests a driver of class screen.
 func Screen(t *testing.T, fresh Fresh[ScreenHarness]) {
-	life(t, func(t *testing.T) (Harness, func(*rig)) {
+	fit := func(t *testing.T) (Harness, func(*rig)) {
 		h := fresh(t)
 		n := 0
 		return h.Harness, func(r *rig) {
 			n++
 			r.shows(h, fmt.Sprintf("请A%03d号", n), "到1号窗口")
 		}
-	})
+	}
+	life(t, fit)
+	babbles(t, fit)
 	t.Run("refuses a frame while absent", func(t *testing.T) {
 		r := start(t, fresh(t).Harness)
 		r.reaches(device.Offline)

@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"bytes"
 	"io"
 	"math/rand/v2"
 	"sync"
@@ -18,6 +19,7 @@ type tap struct {
 	mu     sync.Mutex
 	lines  map[io.ReadWriter]struct{} // plugged in now
 	silent bool
+	babel  bool          // says nonsense
 	budget int           // bytes that still pass to the hardware before it falls silent; -1 for all
 	fell   chan struct{} // closed when the budget is used up
 	wakes  sync.WaitGroup
@@ -50,6 +52,13 @@ func (p *tap) muteAfter(n int) <-chan struct{} {
 	defer p.mu.Unlock()
 	p.budget, p.fell = n, make(chan struct{})
 	return p.fell
+}
+
+// babble makes the hardware say nonsense instead of what it would say.
+func (p *tap) babble(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.babel = on
 }
 
 // noise writes random bytes to the host, as a bad cable does.
@@ -96,6 +105,12 @@ func (p *tap) dumb() bool {
 	return p.silent
 }
 
+func (p *tap) babbling() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.babel
+}
+
 // tapped is the line as the hardware sees it.
 type tapped struct {
 	tap *tap
@@ -117,6 +132,10 @@ func (t *tapped) Read(b []byte) (int, error) {
 func (t *tapped) Write(b []byte) (int, error) {
 	if t.tap.dumb() {
 		return len(b), nil
+	}
+	if t.tap.babbling() { // no frame of any protocol here begins with these, and no printer's status looks like them
+		_, err := t.rw.Write(bytes.Repeat([]byte{0xF0, 0xC3, 0x99}, len(b)))
+		return len(b), err
 	}
 	return t.rw.Write(b)
 }

@@ -3,10 +3,12 @@ package escpos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
 	"halledge/drivers/device"
+	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/firmware-protocols/escpos"
 )
@@ -23,8 +25,11 @@ const (
 	maxSilent   = 3                      // polls without an answer, then the connection is made anew
 )
 
-// errSilent says that the printer did not answer a question.
-var errSilent = errors.New("no answer")
+// errSilent says that the printer did not answer a question, errNonsense that it said something else instead.
+var (
+	errSilent   = errors.New("no answer")
+	errNonsense = fmt.Errorf("%w, but %w", errSilent, session.ErrNonsense)
+)
 
 // exchange is one turn on the connection.
 type exchange struct {
@@ -101,7 +106,8 @@ func (x *exchange) ask() (known bool, err error) {
 			continue
 		}
 		err := x.query(q)
-		if x.p.model.status == statusProbe && !x.p.answered && (errors.Is(err, errSilent) || isUnsupported(err)) {
+		mute := errors.Is(err, errSilent) && !errors.Is(err, errNonsense) || isUnsupported(err)
+		if x.p.model.status == statusProbe && !x.p.answered && mute {
 			return x.askPort()
 		}
 		if err != nil {
@@ -132,15 +138,18 @@ func (x *exchange) query(q escpos.Query) error {
 		wait += networkTime
 	}
 	deadline := time.Now().Add(wait)
+	noise := x.replies.Garbage()
 	for {
 		r, err := x.next(deadline)
-		if errors.Is(err, os.ErrDeadlineExceeded) && x.ctx.Err() == nil {
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && x.ctx.Err() == nil:
+			if x.replies.Garbage() > noise {
+				return &device.Error{Op: "ask status", Code: device.CodeBadReply, Retry: true, Err: errNonsense}
+			}
 			return &device.Error{Op: "ask status", Code: device.CodeTimeout, Retry: true, Err: errSilent}
-		}
-		if err != nil {
+		case err != nil:
 			return err
-		}
-		if r.Kind == escpos.StatusReply && x.status.SetReply(q, r.Bytes[0]) {
+		case r.Kind == escpos.StatusReply && x.status.SetReply(q, r.Bytes[0]):
 			return nil
 		}
 	}

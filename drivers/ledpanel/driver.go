@@ -132,7 +132,7 @@ func (p *Panel) check(ctx context.Context, conn transport.Conn) error {
 		p.session.Good()
 	}
 	var refused *device.Error
-	if errors.As(err, &refused) && refused.Code == device.CodeBadReply {
+	if errors.As(err, &refused) && refused.Code == device.CodeBadReply && !errors.Is(err, session.ErrNonsense) {
 		return nil // the panel is there and answers; its health says what it does not like
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"halledge/drivers/device"
+	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/firmware-protocols/onbon"
 )
@@ -19,7 +20,7 @@ const (
 )
 
 // ask sends a request until the card has done it. A card that refuses makes the panel degraded and gives a *device.Error with
-// CodeBadReply; one that is silent gives os.ErrDeadlineExceeded.
+// CodeBadReply; one that is silent gives os.ErrDeadlineExceeded, one that talks nonsense session.ErrNonsense too.
 func (p *Panel) ask(ctx context.Context, conn transport.Conn, r onbon.Request) error {
 	frame, err := onbon.AppendFrame(nil, onbon.Frame{Dst: p.screen, Src: onbon.Host, CardType: onbon.AnyCard, Data: r.Data()})
 	if err != nil {
@@ -57,6 +58,7 @@ func (p *Panel) exchange(conn transport.Conn, frame []byte) (onbon.Reply, error)
 	before := p.replies.Garbage()
 	defer func() { p.session.Garbage(int(p.replies.Garbage() - before)) }()
 	p.replies.Reset()
+	heard := p.replies.Garbage()
 	p.owed = true
 	if err := conn.SetDeadline(time.Now().Add(p.within)); err != nil {
 		return onbon.Reply{}, err
@@ -78,7 +80,7 @@ func (p *Panel) exchange(conn transport.Conn, frame []byte) (onbon.Reply, error)
 			}
 		}
 		if err != nil {
-			return onbon.Reply{}, err
+			return onbon.Reply{}, session.Unanswered(err, p.replies.Garbage() > heard)
 		}
 	}
 }

@@ -4,6 +4,7 @@ package linescanner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type Scanner struct {
 	session *session.Session
 	options options
 	scans   chan device.Scan
+	unread  *session.Unread
 	hears   atomic.Pointer[chan []byte] // set while a self-test waits for the engine's answer
 
 	last   device.Secret // the last code, to know a re-read
@@ -46,11 +48,13 @@ func New(cfg registry.Config) (device.Device, error) {
 	if err != nil {
 		return nil, err
 	}
+	line := session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log})
 	s := &Scanner{
 		cfg:     cfg,
-		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
+		session: line,
 		options: opts,
 		scans:   make(chan device.Scan, backlog),
+		unread:  line.NewUnread(device.CodeNoise),
 	}
 	if opts.engine.on == nil {
 		return s, nil
@@ -81,6 +85,7 @@ func readOptions(cfg registry.Config) (options, error) {
 // Run implements device.Device.
 func (s *Scanner) Run(ctx context.Context) error {
 	defer close(s.scans)
+	defer s.unread.Close()
 	return s.session.Run(ctx, s.cfg.Open, s.serve)
 }
 
@@ -90,34 +95,37 @@ func (s *Scanner) Health() device.Health { return s.session.Health() }
 // Scans implements device.Scanner.
 func (s *Scanner) Scans() <-chan device.Scan { return s.scans }
 
-// decoder turns bytes into codes. answer goes back to the scanner.
+// Unread implements device.Scanner.
+func (s *Scanner) Unread() <-chan device.Unread { return s.unread.C() }
+
+// decoder turns bytes into codes. answer goes back to the scanner; the one of flush asks for the code once more.
 type decoder interface {
 	feed(p []byte) (codes []scan.Code, answer []byte)
 	flush() (codes []scan.Code, answer []byte)
 	pending() bool
 	garbage() int
+	tooLong() int
 }
 
 // serve reads the scanner until the connection is lost.
 func (s *Scanner) serve(_ context.Context, conn transport.Conn) error {
-	s.session.Good() // a scanner says nothing before somebody scans
+	s.unread.Read() // a scanner says nothing before somebody scans
 	d := s.newDecoder()
 	buf := make([]byte, 1024)
-	noise := 0
+	var b burst
 	for {
-		var until time.Time
-		if d.pending() {
-			until = time.Now().Add(s.options.gap)
-		}
-		if err := conn.SetReadDeadline(until); err != nil {
+		if err := conn.SetReadDeadline(s.until(d, &b)); err != nil {
 			return err
 		}
 		n, err := conn.Read(buf)
 		var codes []scan.Code
 		var answer []byte
+		again := false
+		noise, tooLong := d.garbage(), d.tooLong()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			codes, answer = d.flush()
+			again = len(answer) > 0
 		case err != nil:
 			return err
 		case s.overheard(buf[:n]):
@@ -129,30 +137,54 @@ func (s *Scanner) serve(_ context.Context, conn transport.Conn) error {
 				return err
 			}
 		}
-		for _, code := range codes {
-			s.deliver(code)
+		b.add(codes, s.options.charset, d.garbage()-noise, d.tooLong()-tooLong)
+		if !d.pending() && !again || b.lasts() {
+			s.settle(&b)
+			b = burst{}
 		}
-		s.session.Garbage(d.garbage() - noise)
-		noise = d.garbage()
 	}
 }
 
-// deliver passes a code on, unless it is noise or a re-read of the code before.
-func (s *Scanner) deliver(code scan.Code) {
-	text, ok := s.options.charset.Text(code.Data)
-	if !ok {
-		s.session.Garbage(len(code.Data))
-		return
+// until is when the silence that ends a code will have lasted long enough, or the wait for one that was asked for once more.
+func (s *Scanner) until(d decoder, b *burst) time.Time {
+	switch {
+	case d.pending():
+		return time.Now().Add(s.options.gap)
+	case !b.began.IsZero():
+		return b.began.Add(longBurst)
 	}
+	return time.Time{}
+}
+
+// settle passes on what a burst was. On a line that goes on making noise, codes out of the midst of it are noise too.
+func (s *Scanner) settle(b *burst) {
+	s.session.Garbage(b.bad)
+	if b.noisy() && s.unread.Failing() {
+		b.codes = nil
+	}
+	for _, c := range b.codes {
+		s.deliver(c)
+	}
+	switch {
+	case b.noisy() && len(b.codes) == 0:
+		s.unread.Failed(b.fault, fmt.Sprintf("%d bytes", b.bad))
+	case b.noisy():
+		s.unread.Noise()
+	case len(b.codes) > 0:
+		s.unread.Read()
+	}
+}
+
+// deliver passes a code on, unless it is a re-read of the code before.
+func (s *Scanner) deliver(c code) {
 	now := time.Now()
-	again := !s.lastAt.IsZero() && text == s.last.Reveal() && now.Sub(s.lastAt) < s.options.repeat
-	s.last, s.lastAt = device.NewSecret(text), now
+	again := !s.lastAt.IsZero() && c.text == s.last.Reveal() && now.Sub(s.lastAt) < s.options.repeat
+	s.last, s.lastAt = device.NewSecret(c.text), now
 	if again {
 		return
 	}
-	s.session.Good()
 	select {
-	case s.scans <- device.Scan{Payload: s.last, Symbology: code.AIM, At: now}:
+	case s.scans <- device.Scan{Payload: s.last, Symbology: c.aim, At: now}:
 		s.session.Job()
 	default:
 		s.cfg.Log.Warn("scan_not_taken", "waiting", len(s.scans))

@@ -91,6 +91,7 @@ func TestConformance(t *testing.T) {
 				return drivertest.ScannerHarness{
 					Harness: drivertest.Harness{New: New, Options: c.options, TCP: c.tcp, Far: p.serve},
 					Scan:    func(payload string) bool { return p.send("\x02" + payload + "\x03") },
+					Spoil:   func(payload string) bool { return p.send("\x02" + payload + "\x07\x03") },
 				}
 			})
 		})
@@ -143,6 +144,28 @@ func (r rig) until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// told waits for what could not be read.
+func (r rig) told(t *testing.T) device.Fault {
+	t.Helper()
+	select {
+	case u := <-r.Unread():
+		return u.Fault
+	case <-time.After(20 * time.Second):
+		t.Fatalf("nobody was told: %+v", r.Health())
+		return ""
+	}
+}
+
+// untold checks that nobody was told of anything until now.
+func (r rig) untold(t *testing.T) {
+	t.Helper()
+	select {
+	case u := <-r.Unread():
+		t.Errorf("told %s", u.Fault)
+	default:
+	}
+}
+
 func (r rig) next(t *testing.T) device.Scan {
 	t.Helper()
 	select {
@@ -180,22 +203,98 @@ func TestCodesAsScannersSendThem(t *testing.T) {
 	}
 }
 
-func TestNoiseIsCounted(t *testing.T) {
-	for name, noise := range map[string]string{
-		"control characters": "\x05\x06\x07\r",
-		"no charset":         "\xff\xff\xff\r",
-		"too long":           strings.Repeat("x", scan.MaxCode+1) + "\r",
+func TestNoiseIsCountedAndTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		options map[string]string
+		noise   string
+		garbage int
+		told    device.Fault
+		good    string
+	}{
+		"control characters": {nil, "\x05\x06\x07\r", 3, device.ScanUnreadable, "B001\r"},
+		"no charset":         {nil, "\xff\xff\xff\r", 3, device.ScanUnreadable, "B001\r"},
+		"too long":           {nil, strings.Repeat("x", scan.MaxCode+500) + "\r", scan.MaxCode + 500, device.ScanTooLong, "B001\r"},
+		"too long, no end":   {nil, strings.Repeat("x", scan.MaxCode+1), scan.MaxCode + 1, device.ScanTooLong, "B001\r"},
+		"no prefix":          {map[string]string{"prefix": "3c"}, "A001\r", 4, device.ScanUnreadable, "<B001\r"},
+		"end never came":     {map[string]string{"end": "cr"}, "A001", 4, device.ScanUnreadable, "B001\r"},
+		"broken frame":       {nil, "\x02A001", 4, device.ScanUnreadable, "B001\r"},
+		"between frames":     {map[string]string{"end": "etx"}, "A001", 4, device.ScanUnreadable, "\x02B001\x03"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := run(t, &played{}, nil)
-			r.far.send(noise)
-			r.far.send("A001\r")
-			if got := r.next(t).Payload.Reveal(); got != "A001" {
+			t.Parallel()
+			r := run(t, &played{}, c.options)
+			r.far.send(c.noise)
+			if got := r.told(t); got != c.told {
+				t.Errorf("told %s, want %s", got, c.told)
+			}
+			if n := r.Health().Counters.Garbage; n != uint64(c.garbage) {
+				t.Errorf("%d bytes count as garbage, want %d", n, c.garbage)
+			}
+			r.far.send(c.good)
+			if got := r.next(t).Payload.Reveal(); got != "B001" {
 				t.Errorf("got %q", got)
 			}
-			r.until(t, "garbage", func() bool { return r.Health().Counters.Garbage == uint64(len(noise)-1) })
+			r.untold(t)
 		})
 	}
+}
+
+// Some scanners put a byte or two around a code that nobody has told them to leave out.
+func TestNoiseNextToACodeIsNotTold(t *testing.T) {
+	r := run(t, &played{}, map[string]string{"end": "etx"})
+	r.far.send("xx\x02A001\x03")
+	r.next(t)
+	r.until(t, "garbage", func() bool { return r.Health().Counters.Garbage == 2 })
+	r.untold(t)
+}
+
+// A line at a wrong speed brings short texts in the midst of noise, which nobody has shown.
+func TestNoiseHidesWhatLooksLikeACode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScanner(t, nil)
+		s.unread.Read()
+		chatter := func() {
+			s.settle(&burst{codes: []code{{text: "x"}}, good: 1, bad: 30, fault: device.ScanUnreadable})
+			time.Sleep(longBurst)
+		}
+		for !s.unread.Failing() { // until it is known that the line is bad, it may have been a code
+			chatter()
+			if len(s.scans) > 0 {
+				<-s.scans
+			}
+			s.lastAt = time.Time{}
+		}
+		chatter()
+		if len(s.scans) > 0 || s.Health().Code != device.CodeNoise {
+			t.Errorf("%d codes came out of noise, health %+v", len(s.scans), s.Health())
+		}
+		s.settle(&burst{codes: []code{{text: "A001"}}, good: 4})
+		if len(s.scans) != 1 || s.Health().State != device.OK {
+			t.Errorf("a code on a quiet line: %d delivered, health %+v", len(s.scans), s.Health())
+		}
+	})
+}
+
+// A line that chatters without a pause has bursts all the same.
+func TestBurstsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b burst
+		b.add(nil, scan.CharsetAuto, 100, 0)
+		if b.lasts() {
+			t.Error("it ends at once")
+		}
+		time.Sleep(longBurst)
+		if !b.lasts() || !b.noisy() {
+			t.Error("it never ends")
+		}
+		b = burst{}
+		for range backlog {
+			b.add([]scan.Code{{Data: []byte("A")}}, scan.CharsetAuto, 0, 0)
+		}
+		if !b.lasts() {
+			t.Error("it gathers codes without a bound")
+		}
+	})
 }
 
 func TestUnpluggedInTheMiddleOfACode(t *testing.T) {
@@ -226,8 +325,8 @@ func newScanner(t *testing.T, options map[string]string) *Scanner {
 }
 
 func (s *Scanner) deliverAll(codes ...string) {
-	for _, code := range codes {
-		s.deliver(scan.Code{Data: []byte(code)})
+	for _, text := range codes {
+		s.deliver(code{text: text})
 	}
 }
 
@@ -291,6 +390,9 @@ func TestSSI(t *testing.T) {
 	r.until(t, "an ACK", func() bool { return r.far.heard(ack) })
 	r.far.send(packet(1, "A001")) // the ACK was lost
 	r.until(t, "another ACK", func() bool { return r.far.heard(append(ack, ack...)) })
+	if n := len(r.Unread()); n != 0 {
+		t.Errorf("%d told", n)
+	}
 	broken := packet(0, "B001")
 	r.far.send(broken[:len(broken)-3])
 	nak, err := scan.SSICommand(scan.OpNAK, 1)
@@ -301,6 +403,11 @@ func TestSSI(t *testing.T) {
 	r.far.send(packet(1, "B001"))
 	if got := r.next(t).Payload.Reveal(); got != "B001" {
 		t.Errorf("got %q, want the second code only once", got)
+	}
+	r.untold(t) // it was asked for again, and came
+	r.far.send(broken[:len(broken)-3])
+	if got := r.told(t); got != device.ScanUnreadable {
+		t.Errorf("told %s of a code that does not come again", got)
 	}
 }
 

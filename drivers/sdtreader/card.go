@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"halledge/drivers/device"
+	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/firmware-protocols/sdt"
 )
@@ -22,6 +23,17 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.why }
 
+// fault is what whoever put the card there is told.
+func (e *refusal) fault() device.Fault {
+	switch e.action {
+	case sdt.WrongCard:
+		return device.CardUnknown
+	case sdt.ReplaceCard:
+		return device.CardRefused
+	}
+	return device.CardUnreadable
+}
+
 // look looks for a card and reads it if it may be a new one.
 func (r *Reader) look(_ context.Context, conn transport.Conn) error {
 	reply, err := r.ask(conn, sdt.CmdFind, answerIn)
@@ -30,11 +42,14 @@ func (r *Reader) look(_ context.Context, conn transport.Conn) error {
 	}
 	switch reply.Status.Action() {
 	case sdt.KeepLooking, sdt.FindAgain:
-		r.session.Good()
-		r.seen.none(time.Now())
+		r.unread.Answered()
+		if r.seen.none(time.Now()) {
+			r.session.Garbage(1)
+			r.unread.Failed(device.CardRemoved, "it was taken away")
+		}
 		return r.missed(nil)
 	case sdt.Proceed:
-		r.session.Good()
+		r.unread.Answered()
 	default: // the module itself is not well: the next connection begins by asking it
 		return outOfService(reply.Status)
 	}
@@ -65,16 +80,20 @@ func (r *Reader) read(conn transport.Conn) error {
 		var no *refusal
 		switch {
 		case err == nil:
+			r.unread.Read()
 			if r.seen.read(time.Now(), card.Number.Reveal()) {
 				r.deliver(toDevice(card))
 			}
 			return nil
 		case !errors.As(err, &no):
+			if r.seen.fail() {
+				r.unread.Failed(device.CardUnreadable, err.Error())
+			}
 			return err
 		case no.action != sdt.FindAgain || try == maxTries:
 			if r.seen.giveUp(time.Now()) {
 				r.session.Garbage(1)
-				r.cfg.Log.Warn("card_unreadable", "action", string(no.action), "error", no)
+				r.unread.Failed(no.fault(), no.why)
 			}
 			return nil
 		}
@@ -95,11 +114,12 @@ func (r *Reader) readOnce(conn transport.Conn) (sdt.Card, error) {
 		return sdt.Card{}, err
 	}
 	card, err := reply.Card()
+	var unknown *sdt.UnknownLayoutError
 	switch {
-	case errors.Is(err, sdt.ErrNotThatReply):
+	case errors.As(err, &unknown):
+		return sdt.Card{}, &refusal{sdt.WrongCard, err.Error()}
+	case err != nil:
 		return sdt.Card{}, &refusal{sdt.FindAgain, err.Error()}
-	case err != nil: // nobody knows such a card
-		return sdt.Card{}, &refusal{sdt.GiveUp, err.Error()}
 	case !card.NumberValid():
 		return sdt.Card{}, &refusal{sdt.FindAgain, "the number's check character is wrong"}
 	}
@@ -109,10 +129,13 @@ func (r *Reader) readOnce(conn transport.Conn) (sdt.Card, error) {
 	return card, err
 }
 
-// demand asks and makes a refusal of an answer other than success.
+// demand asks and makes a refusal of an answer that arrived damaged or is not success.
 func (r *Reader) demand(conn transport.Conn, c sdt.Command, within time.Duration) (sdt.Reply, error) {
 	reply, err := r.ask(conn, c, within)
-	if err == nil && !reply.Status.OK() {
+	switch {
+	case errors.Is(err, session.ErrNonsense):
+		err = &refusal{sdt.FindAgain, err.Error()}
+	case err == nil && !reply.Status.OK():
 		err = &refusal{reply.Status.Action(), reply.Status.String()}
 	}
 	return reply, err
@@ -121,7 +144,7 @@ func (r *Reader) demand(conn transport.Conn, c sdt.Command, within time.Duration
 // addNewest replaces the printed address by the one the card got last. A module that cannot say leaves the printed one.
 func (r *Reader) addNewest(conn transport.Conn, card *sdt.Card) error {
 	reply, err := r.ask(conn, sdt.CmdNewestAddress, readIn)
-	if err != nil {
+	if err != nil && !errors.Is(err, session.ErrNonsense) {
 		return err
 	}
 	newest, err := reply.NewestAddress()

@@ -23,6 +23,7 @@ const (
 	answerIn = 500 * time.Millisecond
 	readIn   = 3 * time.Second
 	quietFor = 200 * time.Millisecond // silence that ends what a missed answer left behind
+	brokenIn = 300 * time.Millisecond // silence in the midst of an answer after which the rest does not come
 )
 
 // maxMisses is how many looks in a row may stay without an answer before the connection counts as lost.
@@ -35,6 +36,7 @@ type Reader struct {
 	every   time.Duration
 	newest  bool
 	cards   chan device.IDCard
+	unread  *session.Unread
 
 	speeds []int // configured speed first; the reader may be set to another
 	speed  int   // index of the speed to open with
@@ -66,12 +68,14 @@ func New(cfg registry.Config) (device.Device, error) {
 		}
 	}
 	r.session = session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log})
+	r.unread = r.session.NewUnread(device.CodeCardsUnread)
 	return r, nil
 }
 
 // Run implements device.Device.
 func (r *Reader) Run(ctx context.Context) error {
 	defer close(r.cards)
+	defer r.unread.Close()
 	return r.session.Run(ctx, r.open, r.serve)
 }
 
@@ -80,6 +84,9 @@ func (r *Reader) Health() device.Health { return r.session.Health() }
 
 // Cards implements device.IDCardReader. A card that nobody took gives way to the next one.
 func (r *Reader) Cards() <-chan device.IDCard { return r.cards }
+
+// Unread implements device.IDCardReader.
+func (r *Reader) Unread() <-chan device.Unread { return r.unread.C() }
 
 // SelfTest asks the reader's security module how it is.
 func (r *Reader) SelfTest(ctx context.Context) error {
@@ -115,6 +122,7 @@ func (r *Reader) start(ctx context.Context, conn transport.Conn) error {
 	if err != nil {
 		return err
 	}
+	r.unread.Read()
 	number, err := reply.SAMNumber()
 	if err != nil { // an older module without a number reads cards all the same
 		r.cfg.Log.Warn("reader_number_unknown", "error", err)
@@ -138,7 +146,7 @@ func (r *Reader) checkModule(_ context.Context, conn transport.Conn) error {
 	if !reply.Status.OK() {
 		return outOfService(reply.Status)
 	}
-	r.session.Good()
+	r.unread.Answered()
 	return nil
 }
 
@@ -165,8 +173,10 @@ func (r *Reader) exchange(conn transport.Conn, c sdt.Command, within time.Durati
 	}
 	before := r.replies.Garbage()
 	r.replies.Reset()
+	defer func() { r.session.Garbage(int(r.replies.Garbage() - before)) }()
 	r.owed = true
-	if err := conn.SetDeadline(time.Now().Add(within)); err != nil {
+	end := time.Now().Add(within)
+	if err := conn.SetDeadline(end); err != nil {
 		return sdt.Reply{}, err
 	}
 	if _, err := conn.Write(sdt.AppendRequest(nil, c)); err != nil {
@@ -174,16 +184,22 @@ func (r *Reader) exchange(conn transport.Conn, c sdt.Command, within time.Durati
 	}
 	buf := make([]byte, 1024)
 	defer clear(buf) // it held a card
+	heard := false
 	for {
 		n, err := conn.Read(buf)
 		r.replies.Push(buf[:n])
 		if reply, ok := r.replies.Next(); ok {
 			r.owed = false
-			r.session.Garbage(int(r.replies.Garbage() - before))
 			return reply, nil
 		}
 		if err != nil {
-			return sdt.Reply{}, fmt.Errorf("command %04X: %w", uint16(c), err)
+			return sdt.Reply{}, fmt.Errorf("command %04X: %w", uint16(c), session.Unanswered(err, heard))
+		}
+		heard = true
+		if broken := time.Now().Add(brokenIn); broken.Before(end) {
+			if err := conn.SetReadDeadline(broken); err != nil {
+				return sdt.Reply{}, err
+			}
 		}
 	}
 }

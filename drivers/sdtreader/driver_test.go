@@ -36,6 +36,7 @@ func TestConformance(t *testing.T) {
 		return drivertest.IDCardHarness{
 			Harness: drivertest.Harness{New: New, Options: map[string]string{"find_every": findEvery}, Far: far.serve},
 			Tap:     func() { far.tap(zhang()) },
+			Spoil:   func() { far.tapSpoilt(zhang()) },
 			Name:    "张三", Number: "991101199003070016", Address: "某省某市某区幸福路1号",
 		}
 	})
@@ -109,18 +110,37 @@ func TestMovedCardIsReadAgain(t *testing.T) {
 	}
 }
 
+// text is what a card says, with a byte of it changed.
+func text(t *testing.T, at int, to byte) []byte {
+	t.Helper()
+	data, err := sdt.CardData(zhang(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lengths = 4 // before the text
+	data[lengths+at] = to
+	return data
+}
+
 func TestCardThatCannotBeReadIsGivenUp(t *testing.T) {
 	t.Parallel()
 	forged := zhang()
 	forged.Number = sdt.NewPrivate("991101199003070017")
+	const birth, flag = 36, 248 // where they stand in the text
+	noDate, noLayout := text(t, birth, 'x'), text(t, flag, 'Q')
 	for name, c := range map[string]struct {
 		fault func(*reader)
 		reads int // within the first look
+		told  device.Fault
 	}{
-		"wrong type":            {func(r *reader) { r.always[sdt.CmdSelect] = sdt.StatusWrongCard }, 0},
-		"refused by the module": {func(r *reader) { r.always[sdt.CmdReadCard] = sdt.StatusModuleRefuses }, 1},
-		"always moving":         {func(r *reader) { r.always[sdt.CmdReadCard] = sdt.StatusReadFailed }, maxTries},
-		"wrong check character": {func(r *reader) { r.card = &forged }, maxTries},
+		"wrong type":             {func(r *reader) { r.always[sdt.CmdSelect] = sdt.StatusWrongCard }, 0, device.CardUnknown},
+		"unknown layout":         {func(r *reader) { r.text = noLayout }, 1, device.CardUnknown},
+		"refused by the module":  {func(r *reader) { r.always[sdt.CmdReadCard] = sdt.StatusModuleRefuses }, 1, device.CardRefused},
+		"always moving":          {func(r *reader) { r.always[sdt.CmdReadCard] = sdt.StatusReadFailed }, maxTries, device.CardUnreadable},
+		"wrong check character":  {func(r *reader) { r.card = &forged }, maxTries, device.CardUnreadable},
+		"always damaged":         {func(r *reader) { r.spoilt = 99 }, maxTries, device.CardUnreadable},
+		"a field that cannot be": {func(r *reader) { r.text = noDate }, maxTries, device.CardUnreadable},
+		"cut short":              {func(r *reader) { r.text = noDate[:100] }, maxTries, device.CardUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,19 +149,22 @@ func TestCardThatCannotBeReadIsGivenUp(t *testing.T) {
 			far.card, far.keep = &ordinary, true
 			c.fault(far)
 			r := start(t, far, 115200, nil)
-			r.until("giving up", func() bool { return strings.Contains(r.log.String(), "card_unreadable") })
+			if told := r.told(); told != c.told {
+				t.Errorf("told %s, want %s", told, c.told)
+			}
 			if n := far.count(sdt.CmdReadCard); n != c.reads {
 				t.Errorf("read %d times, want %d", n, c.reads)
 			}
-			r.asked(sdt.CmdSelect, 1) // it is tried again later, without another line in the log
-			if n := strings.Count(r.log.String(), "card_unreadable"); n != 1 {
+			r.asked(sdt.CmdSelect, c.reads+1) // it is tried again later, and nobody is told again
+			r.untold()
+			if n := strings.Count(r.log.String(), string(c.told)); n != 1 {
 				t.Errorf("%d lines in the log:\n%s", n, r.log)
 			}
 			if h := r.device.Health(); h.State != device.OK {
 				t.Errorf("a bad card makes the reader %s", h.State)
 			}
 			r.none()
-			far.with(func(r *reader) { clear(r.always) })
+			far.with(func(r *reader) { clear(r.always); r.spoilt, r.text = 0, nil })
 			far.lift()
 			far.tap(li())
 			if c := r.card(); c.Number.Reveal() != "991101198811120021" {
@@ -149,6 +172,21 @@ func TestCardThatCannotBeReadIsGivenUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestCardTakenAwayIsTold(t *testing.T) {
+	t.Parallel()
+	far := newReader(t)
+	far.slips = true
+	r := start(t, far, 115200, nil)
+	far.tap(zhang())
+	if told := r.told(); told != device.CardRemoved {
+		t.Errorf("told %s", told)
+	}
+	far.tap(zhang())
+	r.card()
+	r.asked(sdt.CmdFind, told) // taking it away after it was read is no news
+	r.untold()
 }
 
 func TestNewestAddress(t *testing.T) {
@@ -229,7 +267,11 @@ func TestLostAnswers(t *testing.T) {
 	r.far.with(func(r *reader) { clear(r.mute); r.mute[sdt.CmdReadCard] = true })
 	r.reaches(device.OK, "")
 	r.far.lay(zhang())
+	if told := r.told(); told != device.CardUnreadable {
+		t.Errorf("told %s", told)
+	}
 	r.reaches(device.Offline, device.CodeTimeout) // a reader that finds and never reads is not well either
+	r.untold()
 	r.far.with(func(r *reader) { clear(r.mute) })
 	r.card()
 }
@@ -296,6 +338,16 @@ func TestPresence(t *testing.T) {
 		{"once", func() bool { return p.found(after(lookAgain)) && p.giveUp(now) }, false},
 		{"until it is lifted", func() bool { p.none(after(time.Second)); return p.found(after(time.Second)) && p.giveUp(now) }, true},
 		{"which counts for the next good one too", func() bool { return p.read(now, "2") }, true},
+		{"lifting it after that is no news", func() bool { p.none(after(time.Second)); return p.none(after(liftedAfter)) }, false},
+		{"nor is a flicker", func() bool { p.found(after(time.Second)); return p.none(after(time.Second)) }, false},
+		{"but not to come back is", func() bool { return p.none(after(liftedAfter)) }, true},
+		{"once", func() bool { return p.none(after(liftedAfter)) }, false},
+		{"lifting one that was given up is none", func() bool {
+			p.found(after(time.Second))
+			p.giveUp(now)
+			p.none(after(time.Second))
+			return p.none(after(liftedAfter))
+		}, false},
 	}
 	for _, s := range steps {
 		if got := s.do(); got != s.want {

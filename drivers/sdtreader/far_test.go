@@ -34,6 +34,10 @@ type reader struct {
 	card    *sdt.Card
 	next    *sdt.Card // put on the reader when it has told the host that the last one was lifted
 	keep    bool      // the card stays after it was read
+	spoilt  int       // answers that still arrive damaged before the card is taken away
+	spoil   bool      // next will be spoilt
+	slips   bool      // the card is taken away in the midst of being read
+	text    []byte    // sent for what the card says, if not nil
 	address []sdt.Private
 	say     map[sdt.Command][]sdt.Status // statuses given before the true answer
 	always  map[sdt.Command]sdt.Status   // statuses given instead of it
@@ -55,7 +59,10 @@ func (r *reader) with(change func(r *reader)) {
 }
 
 // tap puts a card down for one reading, once the host knows that the one before is gone.
-func (r *reader) tap(c sdt.Card) { r.with(func(r *reader) { r.next = &c }) }
+func (r *reader) tap(c sdt.Card) { r.with(func(r *reader) { r.next, r.spoil = &c, false }) }
+
+// tapSpoilt is tap with a card whose text always arrives damaged; it is taken away when the host has had enough of it.
+func (r *reader) tapSpoilt(c sdt.Card) { r.with(func(r *reader) { r.next, r.spoil = &c, true }) }
 
 // lay puts a card down until lift; it replaces another one from one moment to the next.
 func (r *reader) lay(c sdt.Card) { r.with(func(r *reader) { r.card, r.keep = &c, true }) }
@@ -103,12 +110,21 @@ func (r *reader) answer(line io.ReadWriter, c sdt.Command) []byte {
 	} else if s, ok := r.always[c]; ok {
 		status, data = s, nil
 	}
-	if c == sdt.CmdReadCard && status == sdt.StatusOK && !r.keep {
-		r.card, r.none = nil, 0
+	if c == sdt.CmdReadCard && r.slips {
+		status, data, r.card, r.none, r.slips = sdt.StatusReadFailed, nil, nil, 0, false
 	}
 	frame, err := sdt.AppendReply(nil, status, data)
 	if err != nil {
 		r.t.Error(err)
+	}
+	if c == sdt.CmdReadCard && status == sdt.StatusOK {
+		if r.spoilt > 0 {
+			r.spoilt--
+			frame[len(frame)/2] ^= 0x40
+		}
+		if !r.keep && r.spoilt == 0 {
+			r.card, r.none = nil, 0
+		}
 	}
 	return frame
 }
@@ -132,7 +148,10 @@ func (r *reader) truth(c sdt.Command) (sdt.Status, []byte) {
 	case sdt.CmdFind:
 		if r.card == nil {
 			if r.none++; r.next != nil && r.none > told {
-				r.card, r.next, r.keep = r.next, nil, false
+				r.card, r.next, r.keep, r.spoilt = r.next, nil, false, 0
+				if r.spoil {
+					r.spoilt = maxTries
+				}
 			}
 			return sdt.StatusNoCard, nil
 		}
@@ -143,6 +162,9 @@ func (r *reader) truth(c sdt.Command) (sdt.Status, []byte) {
 	}
 	if c == sdt.CmdSelect {
 		return sdt.StatusOK, make([]byte, 8)
+	}
+	if r.text != nil {
+		return sdt.StatusOK, r.text
 	}
 	data, err := sdt.CardData(*r.card, nil)
 	if err != nil {
@@ -214,6 +236,28 @@ func (r *rig) card() device.IDCard {
 	case <-time.After(patience):
 		r.t.Fatalf("no card came: %+v\n%s", r.device.Health(), r.log)
 		return device.IDCard{}
+	}
+}
+
+// told waits for what could not be read.
+func (r *rig) told() device.Fault {
+	r.t.Helper()
+	select {
+	case u := <-r.device.Unread():
+		return u.Fault
+	case <-time.After(patience):
+		r.t.Fatalf("nobody was told: %+v\n%s", r.device.Health(), r.log)
+		return ""
+	}
+}
+
+// untold checks that nobody was told of anything until now.
+func (r *rig) untold() {
+	r.t.Helper()
+	select {
+	case u := <-r.device.Unread():
+		r.t.Errorf("told %s", u.Fault)
+	default:
 	}
 }
 

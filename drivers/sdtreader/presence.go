@@ -19,25 +19,36 @@ type presence struct {
 	lifted  bool   // and was taken away since
 	unseen  time.Time
 	settled time.Time // when what lies there was read or given up; zero while that is still to do
-	refused bool      // it was given up, and the log says so
+	begun   bool      // it is new, and was neither read nor given up yet
+	refused bool      // it could not be read, and whoever stands there was told
 }
 
 func newPresence() presence { return presence{seed: maphash.MakeSeed()} }
 
-// none says that no card is there. Many modules say so of a card they have read until it is lifted.
-func (p *presence) none(now time.Time) {
-	p.settled, p.refused = time.Time{}, false
+// none says that no card is there, and tells whether one was taken away before it was read. Many modules say so of a card they have
+// read until it is lifted.
+func (p *presence) none(now time.Time) (removed bool) {
+	p.settled = time.Time{}
 	if p.unseen.IsZero() {
 		p.unseen = now
 	}
+	if now.Sub(p.unseen) < liftedAfter {
+		return false
+	}
+	removed = p.begun
+	p.begun, p.refused = false, false
+	return removed
 }
 
 // found says that a card is there, and tells whether to read it.
 func (p *presence) found(now time.Time) bool {
 	if !p.unseen.IsZero() && now.Sub(p.unseen) >= liftedAfter {
-		p.lifted = true
+		p.lifted, p.refused = true, false
 	}
 	p.unseen = time.Time{}
+	if (p.lifted || !p.known) && !p.refused {
+		p.begun = true
+	}
 	return p.settled.IsZero() || now.Sub(p.settled) >= lookAgain
 }
 
@@ -45,13 +56,19 @@ func (p *presence) found(now time.Time) bool {
 func (p *presence) read(now time.Time, number string) bool {
 	id := maphash.String(p.seed, number)
 	fresh := !p.known || p.lifted || p.last != id
-	p.last, p.known, p.lifted, p.settled, p.refused = id, true, false, now, false
+	p.last, p.known, p.lifted, p.settled, p.begun, p.refused = id, true, false, now, false, false
 	return fresh
 }
 
-// giveUp says that the card cannot be read, and tells whether that is news.
+// giveUp says that the card cannot be read, and tells whether that is news. It is tried again after a while.
 func (p *presence) giveUp(now time.Time) bool {
+	p.settled = now
+	return p.fail()
+}
+
+// fail says that reading the card failed, and tells whether that is news.
+func (p *presence) fail() bool {
 	news := !p.refused
-	p.settled, p.refused = now, true
+	p.begun, p.refused = false, true
 	return news
 }

@@ -16,8 +16,8 @@ import (
 	"halledge/configs"
 )
 
-// codesInUse gives every constant of a type named Code (problem.Code, queue.Code, health.Code, …), with a place that uses
-// it. Literals passed where a Code is wanted are constants of that type too. Codecs have codes of their own; they never
+// codesInUse gives every constant of a type named Code (problem.Code, queue.Code, health.Code, …) and every device.Fault, with a
+// place that uses it. Literals passed where a Code is wanted are constants of that type too. Codecs have codes of their own; they never
 // reach people.
 func codesInUse(m *module) map[string]string {
 	used := map[string]string{}
@@ -42,6 +42,7 @@ func codesInUse(m *module) map[string]string {
 				code = "device_" + code
 			case pkg == "firmware-protocols/hallsync" && named.Obj().Name() == "TicketState":
 				code = "state_" + code
+			case pkg == "drivers/device" && named.Obj().Name() == "Fault":
 			case named.Obj().Name() != "Code":
 				continue
 			}

@@ -39,11 +39,12 @@ type Options struct {
 
 // Set is the hardware of one hall. Its methods may be called from any goroutine, also while it does not run.
 type Set struct {
-	texts *problem.Catalog
-	log   *slog.Logger
-	slots []*slot
-	scans chan Scan
-	cards chan Card
+	texts  *problem.Catalog
+	log    *slog.Logger
+	slots  []*slot
+	scans  chan Scan
+	cards  chan Card
+	unread chan Unread
 
 	mu       sync.Mutex
 	watchers map[chan struct{}]struct{}
@@ -63,11 +64,18 @@ type Card struct {
 	device.IDCard
 }
 
+// Unread is something that a scanner or card reader could not read, and which one.
+type Unread struct {
+	Device string
+	Place  config.Place
+	device.Unread
+}
+
 // New builds the devices. One that cannot be built is there nevertheless, unusable, with the reason in its status.
 func New(o Options) *Set {
 	s := &Set{
 		texts: o.Texts, log: o.Log,
-		scans: make(chan Scan), cards: make(chan Card),
+		scans: make(chan Scan), cards: make(chan Card), unread: make(chan Unread),
 		watchers: make(map[chan struct{}]struct{}),
 	}
 	lines := make(map[string]line)
@@ -82,7 +90,7 @@ func (s *Set) slot(o Options, d config.Device, lines map[string]line) *slot {
 	place, _, _ := d.Split()
 	sl := &slot{
 		name: d.Name, model: d.Model, place: place, class: d.Class(), log: o.Log.With("device", d.Name),
-		scans: s.scans, cards: s.cards, keys: make(chan device.Key), renewed: make(chan struct{}, 1),
+		scans: s.scans, cards: s.cards, unread: s.unread, keys: make(chan device.Key), renewed: make(chan struct{}, 1),
 	}
 	model, ok := o.Models[registry.Key{Class: sl.class, Name: d.Model}]
 	site := registry.Site{
@@ -147,6 +155,9 @@ func (s *Set) Scans() <-chan Scan { return s.scans }
 
 // Cards gives what all card readers read. It is never closed.
 func (s *Set) Cards() <-chan Card { return s.cards }
+
+// Unread gives what scanners and card readers could not read. It is never closed.
+func (s *Set) Unread() <-chan Unread { return s.unread }
 
 // Printer finds a printer by name.
 func (s *Set) Printer(name string) (device.Printer, bool) {

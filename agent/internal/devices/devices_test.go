@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -178,6 +179,21 @@ func TestReadingsSayWhereTheyComeFrom(t *testing.T) {
 		at("window-1.pad", "stage", "/dev/d"),
 	))
 	run(t, s)
+	lost := map[string]device.Fault{}
+	for range 3 {
+		select {
+		case u := <-s.Unread():
+			lost[u.Device+" at "+u.Place.String()] = u.Fault
+		case <-time.After(patience):
+			t.Fatal("nobody is told of what could not be read")
+		}
+	}
+	if want := (map[string]device.Fault{
+		"kiosk-1.scanner at kiosk-1": device.ScanTooLong, "desk-1.scanner at desk-1": device.ScanTooLong,
+		"kiosk-2.idcard at kiosk-2": device.CardRemoved,
+	}); !maps.Equal(lost, want) {
+		t.Errorf("told %v", lost)
+	}
 	places := map[string]string{}
 	for range 2 {
 		select {
@@ -297,9 +313,17 @@ func TestEveryCodeHasItsAdvice(t *testing.T) {
 	for _, code := range []device.Code{
 		device.CodeOffline, device.CodeTimeout, device.CodePaperOut, device.CodePaperLow, device.CodeCoverOpen, device.CodeCutter,
 		device.CodeBusy, device.CodePermission, device.CodeBadReply, device.CodeBadConfig, device.CodeUnsupported,
+		device.CodeNoise, device.CodeCardsUnread,
 	} {
 		if text, ok := texts.Text("device_"+string(code), nil); !ok || text.Advice == "" {
 			t.Errorf("device_%s has no advice", code)
+		}
+	}
+	for _, fault := range []device.Fault{
+		device.ScanUnreadable, device.ScanTooLong, device.CardUnreadable, device.CardRemoved, device.CardUnknown, device.CardRefused,
+	} {
+		if text, ok := texts.Text(string(fault), nil); !ok || text.Detail == "" || text.Advice == "" {
+			t.Errorf("%s does not say what to do", fault)
 		}
 	}
 }

@@ -23,6 +23,7 @@ type slot struct {
 	log         *slog.Logger
 	scans       chan<- Scan
 	cards       chan<- Card
+	unread      chan<- Unread
 	keys        chan device.Key
 	renewed     chan struct{} // has a value after the device was made anew
 
@@ -114,14 +115,20 @@ func (s *slot) serve(ctx context.Context, d device.Device) error {
 		all.Go(func() {
 			pass(ctx, d.Scans(), s.scans, func(v device.Scan) Scan { return Scan{Device: s.name, Place: s.place, Scan: v} })
 		})
+		all.Go(func() { pass(ctx, d.Unread(), s.unread, s.unreadHere) })
 	case device.IDCardReader:
 		all.Go(func() {
 			pass(ctx, d.Cards(), s.cards, func(v device.IDCard) Card { return Card{Device: s.name, Place: s.place, IDCard: v} })
 		})
+		all.Go(func() { pass(ctx, d.Unread(), s.unread, s.unreadHere) })
 	case device.CallPad:
 		all.Go(func() { pass(ctx, d.Keys(), s.keys, func(v device.Key) device.Key { return v }) })
 	}
 	return d.Run(ctx)
+}
+
+func (s *slot) unreadHere(v device.Unread) Unread {
+	return Unread{Device: s.name, Place: s.place, Unread: v}
 }
 
 // pass moves what comes from one channel to the other until the first is closed or ctx ends.

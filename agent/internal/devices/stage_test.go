@@ -27,9 +27,9 @@ func stage() map[string]registry.Driver {
 		case "printer":
 			return &printer{a}, nil
 		case "scanner":
-			return &scanner{a, make(chan device.Scan)}, nil
+			return &scanner{unread{a, make(chan device.Unread)}, make(chan device.Scan)}, nil
 		case "idcard":
-			return &reader{a, make(chan device.IDCard)}, nil
+			return &reader{unread{a, make(chan device.Unread)}, make(chan device.IDCard)}, nil
 		case "pad":
 			return &pad{a, make(chan device.Key)}, nil
 		default:
@@ -76,26 +76,42 @@ func (p *printer) Print(_ context.Context, job device.PrintJob) error {
 	return errors.New("printed " + job.ID + " on " + p.name)
 }
 
-type scanner struct {
+// unread is an actor that could not read what was shown first.
+type unread struct {
 	*actor
+	lost chan device.Unread
+}
+
+func (u *unread) Unread() <-chan device.Unread { return u.lost }
+
+type scanner struct {
+	unread
 	out chan device.Scan
 }
 
 func (s *scanner) Scans() <-chan device.Scan { return s.out }
 func (s *scanner) Run(ctx context.Context) error {
 	defer close(s.out)
-	return s.run(ctx, func() { send(ctx, s.out, device.Scan{Payload: device.NewSecret("hello from " + s.name)}) })
+	defer close(s.lost)
+	return s.run(ctx, func() {
+		send(ctx, s.lost, device.Unread{Fault: device.ScanTooLong})
+		send(ctx, s.out, device.Scan{Payload: device.NewSecret("hello from " + s.name)})
+	})
 }
 
 type reader struct {
-	*actor
+	unread
 	out chan device.IDCard
 }
 
 func (r *reader) Cards() <-chan device.IDCard { return r.out }
 func (r *reader) Run(ctx context.Context) error {
 	defer close(r.out)
-	return r.run(ctx, func() { send(ctx, r.out, device.IDCard{Name: device.NewSecret("hello from " + r.name)}) })
+	defer close(r.lost)
+	return r.run(ctx, func() {
+		send(ctx, r.lost, device.Unread{Fault: device.CardRemoved})
+		send(ctx, r.out, device.IDCard{Name: device.NewSecret("hello from " + r.name)})
+	})
 }
 
 type pad struct {

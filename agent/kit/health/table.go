@@ -34,6 +34,8 @@ const (
 	DeviceBadReply    Code = "device_bad_reply"
 	DeviceBadConfig   Code = "device_bad_config"
 	DeviceUnsupported Code = "device_unsupported"
+	DeviceNoise       Code = "device_noise"
+	DeviceCardsUnread Code = "device_cards_unread"
 )
 
 // Table is the catalogue of all conditions of a hall.
@@ -72,11 +74,13 @@ func Table() []Condition {
 		{Code: DeviceBadReply, Severity: Error, Delay: short},
 		{Code: DeviceBadConfig, Severity: Error},
 		{Code: DeviceUnsupported, Severity: Warning},
+		{Code: DeviceNoise, Severity: Warning},
+		{Code: DeviceCardsUnread, Severity: Warning},
 	}
 }
 
 // DeviceCodes are the conditions a device can be in, one at a time.
 func DeviceCodes() []Code {
 	return []Code{DeviceOffline, DeviceTimeout, DevicePaperOut, DevicePaperLow, DeviceCoverOpen, DeviceCutter, DeviceBusy,
-		DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported}
+		DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported, DeviceNoise, DeviceCardsUnread}
 }

@@ -36,10 +36,14 @@ func (h *health) set(state device.State, code device.Code, detail string) bool {
 // good reports whether the device was anything but OK before.
 func (h *health) good() bool {
 	changed := h.set(device.OK, "", "")
+	h.answered()
+	return changed
+}
+
+func (h *health) answered() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now.LastGood = time.Now()
-	return changed
 }
 
 func (h *health) opened() { h.count(device.Counters{Opens: 1}) }

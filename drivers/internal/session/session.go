@@ -221,6 +221,18 @@ func (s *Session) Job() { s.health.count(device.Counters{Jobs: 1}) }
 // Garbage counts n bytes or frames thrown away as noise.
 func (s *Session) Garbage(n int) { s.health.count(device.Counters{Garbage: uint64(max(n, 0))}) }
 
+// ErrNonsense says that something came where an answer was due, and that it was none.
+var ErrNonsense = errors.New("what came is no answer")
+
+// Unanswered gives the error of a question that err left without an answer. If noise came instead of one it is a *device.Error with
+// CodeBadReply around ErrNonsense and err: the other end speaks something else, or the line spoils what it says.
+func Unanswered(err error, noise bool) error {
+	if !noise || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return &device.Error{Op: "read the answer", Code: device.CodeBadReply, Retry: true, Err: fmt.Errorf("%w: %w", ErrNonsense, err)}
+}
+
 // lost records why a connection could not be made or ended. A fault that repeats is counted, and logged once.
 func (s *Session) lost(state device.State, err error) {
 	code := codeOf(err)
