@@ -61,6 +61,8 @@ func (a *Agent) inputs(ctx context.Context) error {
 			a.web.CardShown(c.Place.String())
 		case s := <-a.devices.Scans():
 			a.web.Scanned(ctx, s.Place.String(), s.Payload)
+		case u := <-a.devices.Unread():
+			a.web.Unreadable(u.Place.String(), u.Fault)
 		}
 	}
 }
@@ -135,10 +137,10 @@ func (a *Agent) noteDevices(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		for _, d := range a.devices.Statuses() {
-			now := hallsync.DeviceChanged{Device: d.Name, Class: d.Class, State: d.State, Code: d.Code}
-			if d.State == string(device.Starting) || time.Since(d.Since) < settled {
+			if !worthNoting(d, time.Now()) {
 				continue
 			}
+			now := hallsync.DeviceChanged{Device: d.Name, Class: d.Class, State: d.State, Code: d.Code}
 			known := false
 			a.hall.Read(func(s *queue.State, _ hallsync.Seq) { known = s.Device(d.Name) == now })
 			if known {
@@ -154,4 +156,16 @@ func (a *Agent) noteDevices(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// worthNoting says whether a device's condition has lasted and comes from the device itself: what somebody holds before a scanner
+// or puts on a card reader writes nothing into the log, however often he does it.
+func worthNoting(d hallsync.DeviceStatus, now time.Time) bool {
+	switch {
+	case d.State == string(device.Starting), now.Sub(d.Since) < settled:
+		return false
+	case d.Code == string(device.CodeNoise), d.Code == string(device.CodeCardsUnread):
+		return false
+	}
+	return true
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"halledge/agent/internal/config"
 	"halledge/agent/internal/queue"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
@@ -300,6 +301,35 @@ func TestStreamTellsInputsAndHealth(t *testing.T) {
 	if e := <-screen; e.name != "change" {
 		t.Errorf("a screen was told of %s", e.name)
 	}
+}
+
+// What cannot be read is told at its place with what to do, leaves who was recognised there alone, and writes nothing.
+func TestStreamTellsWhatCouldNotBeRead(t *testing.T) {
+	s := open(t, func(site *config.Site, _ *config.Plan) {
+		site.Web.Tokens = append(site.Web.Tokens, config.Token{Role: "kiosk", ID: "2", Secret: config.NewSecret("kiosk-2-token-0123456789")})
+	})
+	kiosk, cancel := s.listen(kioskToken, "", "")
+	defer cancel()
+	other, cancelOther := s.listen("kiosk-2-token-0123456789", "", "")
+	defer cancelOther()
+	seq := next(t, kiosk, "snapshot").id
+	next(t, other, "snapshot")
+	s.server.CardShown("kiosk-1")
+	identity := next(t, kiosk, "input").data["identity"]
+	s.server.Unreadable("kiosk-1", device.CardUnreadable)
+	e := next(t, kiosk, "input")
+	if e.data["kind"] != "unreadable" || e.data["code"] != "card_unreadable" || e.data["identity"] != nil || e.id != "" ||
+		e.data["detail"] != "没有读到证件。请把身份证平放在感应区，停留 2 秒。" {
+		t.Errorf("%+v", e)
+	}
+	s.server.Unreadable("kiosk-2", device.ScanTooLong)
+	if e := <-other; e.name != "input" || e.data["code"] != "scan_too_long" {
+		t.Errorf("another kiosk was told %+v", e)
+	}
+	if now := s.get(kioskToken, "/api/v1/hall").at("seq").(float64); strconv.Itoa(int(now)) != seq {
+		t.Errorf("the log went from %s to %v", seq, now)
+	}
+	s.post(kioskToken, "/api/v1/tickets", map[string]any{"queue": "C", "channel": "kiosk", "identity": identity}).want(t, 201, "")
 }
 
 func TestStreamEndsWithTheServer(t *testing.T) {

@@ -147,6 +147,9 @@ func (s *Server) Scanned(ctx context.Context, place string, payload device.Secre
 // CardShown tells the page at a place that an identity card was read there.
 func (s *Server) CardShown(place string) { s.api.CardShown(place) }
 
+// Unreadable tells the page at a place that something was shown to a device there and could not be read.
+func (s *Server) Unreadable(place string, why device.Fault) { s.api.Unreadable(place, why) }
+
 // deadlines bounds how long a body may take to arrive and an answer to leave.
 func deadlines(body time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -138,7 +138,7 @@ func (p *poller) look() polled {
 		return body
 	}
 	body.InputN = *p.input
-	if e, ok := p.api.opts.Inputs.Latest(p.api.place(p.who), *p.input); ok {
+	if e, ok := p.api.opts.Inputs.Next(p.api.place(p.who), *p.input); ok {
 		body.Input, body.InputN = &e, e.N
 	}
 	return body

@@ -158,7 +158,7 @@ func (a *API) Scanned(ctx context.Context, place string, payload device.Secret) 
 	body, err := a.recognise(ctx, place, payload)
 	if err != nil {
 		p := a.problemOfScan(err)
-		a.opts.Inputs.Publish(place, inputs.Event{Kind: "refused", Actions: []string{}, Code: string(p.Code), Detail: p.Detail + p.Advice})
+		a.opts.Inputs.Trouble(place, inputs.Event{Kind: "refused", Actions: []string{}, Code: string(p.Code), Detail: p.Detail + p.Advice})
 		return
 	}
 	e := inputs.Event{Kind: string(body.Kind), Identity: body.Identity, Actions: body.Actions}
@@ -172,6 +172,13 @@ func (a *API) Scanned(ctx context.Context, place string, payload device.Secret) 
 func (a *API) CardShown(place string) {
 	a.opts.Inputs.Publish(place, inputs.Event{
 		Kind: "idcard", Identity: a.opts.Inputs.Recognised(place, hallsync.ProofIDCard), Actions: []string{"take"},
+	})
+}
+
+// Unreadable is for what a scanner or card reader of the hall could not read: the page at its place says what to do.
+func (a *API) Unreadable(place string, why device.Fault) {
+	a.opts.Inputs.Trouble(place, inputs.Event{
+		Kind: "unreadable", Actions: []string{}, Code: string(why), Detail: a.opts.Catalog.Say(string(why), nil),
 	})
 }
 

@@ -83,7 +83,7 @@ func (f *follower) next() ([]sse.Event, error) {
 	}
 	f.health = health
 	if f.who.May(access.Scan) {
-		if e, ok := f.api.opts.Inputs.Latest(f.place, f.shown); ok {
+		for e, ok := f.api.opts.Inputs.Next(f.place, f.shown); ok; e, ok = f.api.opts.Inputs.Next(f.place, f.shown) {
 			raw, err := json.Marshal(e)
 			if err != nil {
 				return nil, err

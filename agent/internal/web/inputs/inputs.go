@@ -10,19 +10,24 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-// Event is what was shown last at a place. Identity is an opaque token that lets the place take one ticket.
+// Event is what was shown at a place. Identity is an opaque token that lets the place take one ticket.
 type Event struct {
 	N        uint64            `json:"n"`    // grows with every event of the hall
-	Kind     string            `json:"kind"` // idcard, ticket, yss_code, ysh_code, idcard_no or refused
+	Kind     string            `json:"kind"` // idcard, ticket, yss_code, ysh_code or idcard_no; refused or unreadable when it led nowhere
 	Identity string            `json:"identity,omitempty"`
 	Ticket   hallsync.TicketID `json:"ticket,omitempty"`
 	Actions  []string          `json:"actions"`
-	Code     string            `json:"code,omitempty"`   // of refused: why
-	Detail   string            `json:"detail,omitempty"` // of refused: the sentence for people
+	Code     string            `json:"code,omitempty"`   // of refused and unreadable: why
+	Detail   string            `json:"detail,omitempty"` // of refused and unreadable: the sentence for people
 }
 
-// Term is how long an identity or an event counts.
-const Term = 2 * time.Minute
+// Term is how long an identity or an event counts; troubleTerm is how long one counts that led nowhere, and troubleGap how far
+// apart two of those are at a place at least.
+const (
+	Term        = 2 * time.Minute
+	troubleTerm = 10 * time.Second
+	troubleGap  = time.Second
+)
 
 // maxIdentities bounds the identities that wait to be used.
 const maxIdentities = 1024
@@ -31,7 +36,8 @@ const maxIdentities = 1024
 type Desk struct {
 	mu         sync.Mutex
 	n          uint64
-	last       map[string]stamped
+	last       map[string]stamped // by place
+	trouble    map[string]stamped // likewise, kept apart: noise must not push out what somebody showed
 	watchers   map[string]map[chan struct{}]struct{}
 	identities map[string]*identity
 }
@@ -51,8 +57,8 @@ type identity struct {
 // New gives an empty desk. Its counter starts at the time, so that a page from before a restart finds later events new.
 func New() *Desk {
 	return &Desk{
-		n: uint64(time.Now().UnixMilli()), last: map[string]stamped{}, watchers: map[string]map[chan struct{}]struct{}{},
-		identities: map[string]*identity{},
+		n: uint64(time.Now().UnixMilli()), last: map[string]stamped{}, trouble: map[string]stamped{},
+		watchers: map[string]map[chan struct{}]struct{}{}, identities: map[string]*identity{},
 	}
 }
 
@@ -60,9 +66,23 @@ func New() *Desk {
 func (d *Desk) Publish(place string, e Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.publish(d.last, place, e)
+}
+
+// Trouble tells the page of a place that what was shown led nowhere, unless it was told so less than a second ago.
+func (d *Desk) Trouble(place string, e Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if before, ok := d.trouble[place]; ok && time.Since(before.at) < troubleGap {
+		return
+	}
+	d.publish(d.trouble, place, e)
+}
+
+func (d *Desk) publish(into map[string]stamped, place string, e Event) {
 	d.n++
 	e.N = d.n
-	d.last[place] = stamped{e, time.Now()}
+	into[place] = stamped{e, time.Now()}
 	for w := range d.watchers[place] {
 		select {
 		case w <- struct{}{}:
@@ -71,15 +91,18 @@ func (d *Desk) Publish(place string, e Event) {
 	}
 }
 
-// Latest gives the last event of a place that is newer than n and still counts.
-func (d *Desk) Latest(place string, n uint64) (Event, bool) {
+// Next gives the first event of a place that is newer than n and still counts. Of several the last is kept, and the last trouble.
+func (d *Desk) Next(place string, n uint64) (Event, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	e, ok := d.last[place]
-	if !ok || e.N <= n || time.Since(e.at) >= Term {
-		return Event{}, false
+	var next Event
+	if e := d.last[place]; e.N > n && time.Since(e.at) < Term {
+		next = e.Event
 	}
-	return e.Event, true
+	if t := d.trouble[place]; t.N > n && time.Since(t.at) < troubleTerm && (next.N == 0 || t.N < next.N) {
+		next = t.Event
+	}
+	return next, next.N > 0
 }
 
 // Now is the counter of the last event of the hall.

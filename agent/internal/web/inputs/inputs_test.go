@@ -78,6 +78,16 @@ func TestIdentitiesAreBounded(t *testing.T) {
 	}
 }
 
+// next wants the next event of kiosk-1 after n and gives its number.
+func next(t *testing.T, d *Desk, n uint64, kind string) uint64 {
+	t.Helper()
+	e, ok := d.Next("kiosk-1", n)
+	if e.Kind != kind || ok != (kind != "") || ok && e.N <= n {
+		t.Errorf("after %d comes %+v %v, want %q", n, e, ok, kind)
+	}
+	return e.N
+}
+
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New()
@@ -92,20 +102,46 @@ func TestEvents(t *testing.T) {
 		d.Publish("kiosk-1", Event{Kind: "idcard"})
 		d.Publish("kiosk-1", Event{Kind: "ticket"}) // the channel is full; the reader looks anyway
 		<-dirty
-		e, ok := d.Latest("kiosk-1", begin)
-		if !ok || e.Kind != "ticket" || e.N != d.Now() {
-			t.Errorf("%+v %v", e, ok)
+		n := next(t, d, begin, "ticket")
+		if n != d.Now() {
+			t.Errorf("the last event is %d, the counter %d", n, d.Now())
 		}
-		if _, ok := d.Latest("kiosk-1", e.N); ok {
-			t.Error("seen already")
-		}
+		next(t, d, n, "")
 		time.Sleep(Term)
-		if _, ok := d.Latest("kiosk-1", begin); ok {
-			t.Error("an event outlives its term")
-		}
+		next(t, d, begin, "") // it is past its term
 		cancel()
 		if len(d.watchers) != 0 {
 			t.Error("a watcher is left behind")
 		}
+	})
+}
+
+func TestTroubleIsRareShortAndPushesNothingOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := New()
+		begin := d.Now()
+		dirty, cancel := d.Watch("kiosk-1")
+		defer cancel()
+		d.Publish("kiosk-1", Event{Kind: "idcard"})
+		<-dirty
+		for range 100 {
+			d.Trouble("kiosk-1", Event{Kind: "unreadable"})
+		}
+		d.Trouble("kiosk-2", Event{Kind: "unreadable"}) // has a second of its own
+		if told := d.Now() - begin; told != 3 {
+			t.Errorf("%d events in a moment", told)
+		}
+		<-dirty
+		n := next(t, d, begin, "idcard")
+		n = next(t, d, n, "unreadable")
+		next(t, d, n, "")
+		time.Sleep(troubleGap)
+		d.Trouble("kiosk-1", Event{Kind: "refused"})
+		n = next(t, d, n, "refused")
+		d.Publish("kiosk-1", Event{Kind: "ticket"})
+		next(t, d, begin, "refused") // in the order in which they came
+		next(t, d, n, "ticket")
+		time.Sleep(troubleTerm)
+		next(t, d, begin, "ticket")
 	})
 }
