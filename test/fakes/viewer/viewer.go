@@ -22,6 +22,7 @@ type Viewer struct {
 	pc       *webrtc.PeerConnection
 	session  string // its address at the node
 	token    string
+	client   *http.Client
 	asked    time.Time
 	reading  sync.WaitGroup
 	gathered <-chan struct{}
@@ -35,9 +36,10 @@ type Viewer struct {
 
 // Options say how to watch. TCP: not over UDP.
 type Options struct {
-	URL   string // of the endpoint, http://host:port/whep/CAMERA
-	Token string // for Authorization: Bearer; may be empty
-	TCP   bool
+	URL    string       // of the endpoint, http://host:port/whep/CAMERA
+	Token  string       // for Authorization: Bearer; may be empty
+	Client *http.Client // with the cookies of somebody who is signed in; nil: the default one
+	TCP    bool
 }
 
 // RefusedError is an answer other than 201.
@@ -73,7 +75,10 @@ func prepare(o Options) (*Viewer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make connection: %w", err)
 	}
-	v := &Viewer{pc: pc, token: o.Token, gathered: webrtc.GatheringCompletePromise(pc)}
+	v := &Viewer{pc: pc, token: o.Token, client: o.Client, gathered: webrtc.GatheringCompletePromise(pc)}
+	if v.client == nil {
+		v.client = http.DefaultClient
+	}
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -130,7 +135,7 @@ func (v *Viewer) request(ctx context.Context, method, at, body string, want int)
 	if v.token != "" {
 		r.Header.Set("Authorization", "Bearer "+v.token)
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := v.client.Do(r)
 	if err != nil {
 		return answer{}, err
 	}
