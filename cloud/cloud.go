@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -55,6 +56,7 @@ type Cloud struct {
 	o      Options
 	store  *store.Store
 	board  *halls.Board
+	desk   *access.Desk
 	broker *broker.Broker
 	video  *video
 	http   net.Listener
@@ -92,11 +94,11 @@ func (c *Cloud) open() error {
 	if err != nil {
 		return err
 	}
-	desk := c.desk()
-	if c.video, err = openVideo(c.o, catalog, c.board, desk); err != nil {
+	c.desk = c.newDesk()
+	if c.video, err = openVideo(c.o, catalog, c.board, c.desk); err != nil {
 		return err
 	}
-	return c.openPages(registry, catalog, desk)
+	return c.openPages(registry, catalog)
 }
 
 func (c *Cloud) openStore(ctx context.Context, registry *prometheus.Registry) error {
@@ -115,7 +117,9 @@ func (c *Cloud) openStore(ctx context.Context, registry *prometheus.Registry) er
 	}
 	var users []store.User
 	for _, u := range c.o.Config.Users {
-		users = append(users, store.User{Name: u.Name, FullName: u.FullName, Password: u.Password.String(), Created: time.Now()})
+		users = append(users, store.User{
+			Name: u.Name, FullName: u.FullName, Role: store.Role(u.Role), Password: u.Password.String(), Created: time.Now(),
+		})
 	}
 	if err := c.store.Write(ctx, func(tx *store.Tx) error { return tx.ReplaceConfigUsers(users) }); err != nil {
 		return fmt.Errorf("store the users of the configuration: %w", err)
@@ -166,15 +170,15 @@ func (c *Cloud) openBroker(registry *prometheus.Registry) error {
 	return nil
 }
 
-func (c *Cloud) desk() *access.Desk {
+func (c *Cloud) newDesk() *access.Desk {
 	var tokens []access.Token
 	for _, t := range c.o.Config.Tokens {
-		tokens = append(tokens, access.Token{Name: t.Name, Secret: t.Secret.Reveal()})
+		tokens = append(tokens, access.Token{Name: t.Name, Secret: t.Secret.Reveal(), Role: store.Role(t.Role)})
 	}
 	return access.New(access.Options{Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Secure, Log: c.o.Log})
 }
 
-func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalog, desk *access.Desk) error {
+func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalog) error {
 	zone, err := time.LoadLocation(c.o.Config.Zone)
 	if err != nil {
 		return fmt.Errorf("load time zone: %w", err)
@@ -182,14 +186,19 @@ func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalo
 	closing, end := context.WithCancel(context.Background())
 	c.ending = end
 	a, err := api.New(api.Options{
-		Store: c.store, Board: c.board, Desk: desk, Catalog: catalog, Cameras: c.cameras(), Live: c.video.live, Zone: zone,
+		Store: c.store, Board: c.board, Desk: c.desk, Catalog: catalog, Cameras: c.cameras(), Live: c.video.live, Zone: zone,
 		Version: c.o.Version, Closing: closing, Log: c.o.Log,
 	})
 	if err != nil {
 		return err
 	}
+	var proxies []netip.Prefix
+	for _, p := range c.o.Config.HTTP.Proxies {
+		proxies = append(proxies, p.Prefix)
+	}
 	c.pages = web.Handler(web.Options{
-		API: a, Desk: desk, Console: console.Handler(), WHEP: c.video.node.Handler(), Ready: c.store.Ping, Registry: registry, Log: c.o.Log,
+		API: a, Desk: c.desk, Console: console.Handler(catalog), WHEP: c.video.node.Handler(), Ready: c.store.Ping, Proxies: proxies,
+		Registry: registry, Log: c.o.Log,
 	})
 	if c.http, err = net.Listen("tcp", c.o.Config.HTTP.Listen); err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
@@ -220,6 +229,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 	doors, doorsCtx := errgroup.WithContext(ctx)
 	context.AfterFunc(doorsCtx, c.ending)
 	doors.Go(func() error { return c.broker.Run(doorsCtx) })
+	doors.Go(func() error { return c.desk.Run(doorsCtx) })
 	doors.Go(func() error { return ended(doorsCtx, c.video.node.Run(doorsCtx)) })
 	doors.Go(func() error { return web.Serve(doorsCtx, c.http, c.pages, c.o.Log) })
 	c.announce()

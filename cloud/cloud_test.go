@@ -179,7 +179,13 @@ func (b *box) next(leaf string, into any) {
 
 func (b *box) hello(next hallsync.Seq) hallsync.Ack {
 	b.t.Helper()
-	b.publish(hallsync.UpHello, hallsync.Hello{Hall: hall, Epoch: "e1", First: 1, Next: next, Boot: "b1", ClockMS: time.Now().UnixMilli()})
+	return b.helloAs("b1", next)
+}
+
+// helloAs is the hello of an agent whose start has another name.
+func (b *box) helloAs(boot string, next hallsync.Seq) hallsync.Ack {
+	b.t.Helper()
+	b.publish(hallsync.UpHello, hallsync.Hello{Hall: hall, Epoch: "e1", First: 1, Next: next, Boot: boot, ClockMS: time.Now().UnixMilli()})
 	var ack hallsync.Ack
 	b.next(hallsync.DownAcks, &ack)
 	return ack
@@ -300,11 +306,11 @@ func TestAPublishedCameraIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	lines, err := st.Audits(t.Context(), 10)
+	lines, _, err := st.Audits(t.Context(), store.AuditQuery{Limit: 10})
 	if err != nil || len(lines) != 1 {
 		t.Fatalf("audit %+v, %v", lines, err)
 	}
-	if l := lines[0]; l.Actor != "test" || l.Action != "watch" || l.Subject != "440900000000001-CM001" || l.Result != "ok" || l.Remote != "127.0.0.1" {
+	if l := lines[0]; l.Actor != "test" || l.By != "token" || l.Action != "watch" || l.Subject != "440900000000001-CM001" || l.Result != "ok" || l.Remote != "127.0.0.1" {
 		t.Errorf("audit %+v", l)
 	}
 }

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -16,6 +17,9 @@ import (
 	"halledge/cloud/internal/web/api"
 	"halledge/firmware-protocols/hallsync"
 )
+
+// errNobody is the refusal of a request that came past the web server.
+var errNobody = errors.New("nobody is signed in")
 
 // video is the video node together with what the board and the API want to know of it.
 type video struct {
@@ -33,8 +37,7 @@ func openVideo(o Options, catalog *problem.Catalog, board *halls.Board, desk *ac
 	var err error
 	v.node, err = media.New(media.Config{
 		RTSP: o.Config.Media.RTSP, WebRTC: o.Config.Media.WebRTC, Addresses: o.Config.Media.Addresses, Registry: register, Messages: catalog,
-		// The web server in front of the endpoint lets only those through who are signed in, and everybody may see every camera.
-		Authorize: func(*http.Request, string) error { return nil },
+		Authorize: func(r *http.Request, _ string) (media.Permit, error) { return permit(r, desk) },
 		Changed: func(camera string) {
 			v.stale.Store(true)
 			if hall, ok := register.Hall(camera); ok {
@@ -43,13 +46,23 @@ func openVideo(o Options, catalog *problem.Catalog, board *halls.Board, desk *ac
 		},
 		Watched: func(camera, user, remote string) {
 			host, _, _ := net.SplitHostPort(remote)
-			note := store.Audit{Actor: user, Action: "watch", Subject: camera, Result: "ok", Remote: host}
-			if err := desk.Note(context.Background(), note); err != nil {
+			note := store.Audit{Action: store.ActionWatch, Subject: camera, Result: "ok", Remote: host}
+			if err := desk.Note(context.Background(), access.Program(user), note); err != nil {
 				o.Log.Error("watching not audited", "camera", camera, "error", err)
 			}
 		},
 	}, o.Log)
 	return v, err
+}
+
+// permit lets somebody look at any camera while being signed in. The web server in front of the endpoint has said who it is.
+func permit(r *http.Request, desk *access.Desk) (media.Permit, error) {
+	who, ok := access.WhoOf(r.Context())
+	if !ok {
+		return media.Permit{}, errNobody
+	}
+	held, release := desk.Hold(context.Background(), who)
+	return media.Permit{Done: held.Done(), Release: release}, nil
 }
 
 // live says what arrives of a camera. The list of all is read again only after something changed.

@@ -48,19 +48,29 @@ func versionCommand() *cobra.Command {
 // The sentences of the commands.
 const (
 	codeDatabaseBusy problem.Code = "database_busy"
-	codeUserOfFile   problem.Code = "user_of_file"  // name
-	codePasswordWeak problem.Code = "password_weak" // low
+	codeUserOfFile   problem.Code = "user_of_file"   // name
+	codeUserUnknown  problem.Code = "user_unknown"   // name
+	codeBackupBad    problem.Code = "backup_damaged" // file
+	codeBackupOther  problem.Code = "backup_foreign" // file
+	codeBackupNewer  problem.Code = "backup_newer"   // file
+	codePasswordWeak problem.Code = "password_weak"  // low
 )
 
 // explain gives the sentence for an error, in Chinese where there is one.
 func explain(err error) string {
 	var p problem.Problem
 	var locked *store.LockedError
+	var backup *store.BackupError
 	switch {
 	case errors.As(err, &p):
 		return p.Detail + p.Advice
 	case errors.As(err, &locked):
 		return say(codeDatabaseBusy, nil)
+	case errors.As(err, &backup):
+		codes := map[store.BackupFault]problem.Code{
+			store.BackupDamaged: codeBackupBad, store.BackupForeign: codeBackupOther, store.BackupNewer: codeBackupNewer,
+		}
+		return say(codes[backup.Fault], map[string]string{"file": backup.Path})
 	}
 	return err.Error()
 }

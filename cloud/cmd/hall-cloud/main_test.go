@@ -121,6 +121,36 @@ func TestPasswords(t *testing.T) {
 	s.want(command.Usage, "不能作用户名", "a long enough word\n", "user", "add", "Li")
 	s.want(command.Usage, "cloud.yaml", "a long enough word\n", "user", "add", "admin")
 	s.want(command.Usage, "至少要 10 个字符", "", "user", "add", "li")
+	s.want(command.Usage, "viewer, admin", "a long enough word\n", "user", "add", "li", "--role", "boss")
+}
+
+func TestUsersAreDisabledAndEnabled(t *testing.T) {
+	s := newSite(t)
+	for _, verb := range []string{"disable", "enable"} {
+		s.want(command.Failure, "没有名为“li”的用户", "", "user", verb, "li")
+		s.want(command.Usage, "cloud.yaml", "", "user", verb, "admin")
+		s.want(command.Usage, "不能作用户名", "", "user", verb, "Li")
+		s.want(command.Usage, "hall-cloud: ", "", "user", verb)
+	}
+	r := s.run()
+	s.want(0, "", "a long enough word\n", "user", "add", "li", "--full-name", "李四", "--role", "admin")
+	for _, c := range []struct {
+		args []string
+		list string
+		code int
+	}{
+		{[]string{"user", "disable", "li"}, "li     admin   停用  命令添加  李四", http.StatusUnauthorized},
+		{[]string{"user", "enable", "li"}, "li     admin   启用  命令添加  李四", http.StatusCreated},
+		{[]string{"user", "add", "li"}, "li     admin   启用  命令添加", http.StatusCreated}, // another password, the same role
+		{[]string{"user", "add", "li", "--role", "viewer"}, "li     viewer  启用  命令添加", http.StatusCreated},
+	} {
+		s.want(0, "", "a long enough word\n", c.args...)
+		s.want(0, c.list, "", "user", "list")
+		if code := s.signIn(r, "li", "a long enough word"); code != c.code {
+			t.Errorf("%v: sign in %d, want %d", c.args, code, c.code)
+		}
+	}
+	s.want(0, "admin  viewer  启用  配置文件", "", "user", "list")
 }
 
 // running is a hall-cloud run.
@@ -213,6 +243,9 @@ func TestServiceFromBeginToEnd(t *testing.T) {
 	s.want(0, "0 条事实", "", "rebuild")
 	s.want(0, "before-restore", "", "restore", s.path("backup.db"))
 	s.want(command.Failure, "", "", "restore", s.path("nothing.db"))
+	s.write("half.db", "SQLite format 3")
+	s.want(command.Failure, "损坏或不完整", "", "restore", s.path("half.db"))
+	s.want(command.Failure, "不是本程序的备份文件", "", "restore", s.path("cloud.db"))
 	if err := os.Remove(s.path("ready.json")); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@
 package config
 
 import (
+	"net/netip"
+
 	"halledge/agent/kit/phc"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -27,6 +29,9 @@ type Config struct {
 type HTTP struct {
 	Listen string `yaml:"listen"` // host:port, default :9090; port 0 lets the system choose, as in all addresses
 	Secure bool   `yaml:"secure"` // browsers reach it by https (a proxy in front): cookies are marked Secure
+	// Proxies are the addresses or networks (CIDR) of proxies in front. What they write in X-Forwarded-For is believed: without
+	// it everybody behind a proxy would count as one client, in the audit as in the limits of sign-in.
+	Proxies []Network `yaml:"proxies"`
 }
 
 // MQTT is the embedded broker.
@@ -41,10 +46,17 @@ type Media struct {
 	Addresses []string `yaml:"addresses"` // IP addresses under which viewers reach the node; empty: those of its interfaces
 }
 
+// What users and tokens may do. No role means viewer.
+const (
+	RoleViewer = "viewer" // sees everything but the audit
+	RoleAdmin  = "admin"  // sees the audit too
+)
+
 // User is a person who may sign in to the console.
 type User struct {
 	Name     string `yaml:"name"`
 	FullName string `yaml:"full_name"`
+	Role     string `yaml:"role"`
 	Password Hash   `yaml:"password"`
 }
 
@@ -52,6 +64,7 @@ type User struct {
 // secret as password.
 type Token struct {
 	Name   string `yaml:"name"`
+	Role   string `yaml:"role"`
 	Secret Secret `yaml:"secret"`
 }
 
@@ -87,6 +100,25 @@ func (h *Hash) UnmarshalText(b []byte) error {
 		return &valueError{Code: PasswordHash}
 	}
 	h.Hash = parsed
+	return nil
+}
+
+// Network is one address or a network in CIDR notation.
+type Network struct{ netip.Prefix }
+
+// UnmarshalText reads an address or a network.
+func (n *Network) UnmarshalText(b []byte) error {
+	text := string(b)
+	if ip, err := netip.ParseAddr(text); err == nil && ip.Zone() == "" {
+		ip = ip.Unmap()
+		n.Prefix = netip.PrefixFrom(ip, ip.BitLen())
+		return nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return &valueError{Code: NotNetwork, Args: map[string]string{"value": text}}
+	}
+	n.Prefix = p.Masked()
 	return nil
 }
 

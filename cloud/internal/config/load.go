@@ -38,6 +38,8 @@ const (
 	PasswordHash strictyaml.Code = "config_password_hash"
 	UserName     strictyaml.Code = "config_user_name"  // value
 	IPAddress    strictyaml.Code = "config_ip_address" // value
+	NotNetwork   strictyaml.Code = "config_network"    // value
+	ProxyNeeded  strictyaml.Code = "config_proxy_needed"
 )
 
 const (
@@ -130,6 +132,9 @@ func (c *checker) config(v *Config) {
 		c.at("$.schema", SchemaNew, "value", strconv.Itoa(v.Schema), "known", strconv.Itoa(schema))
 	}
 	c.address("$.http.listen", v.HTTP.Listen)
+	if v.HTTP.Secure && len(v.HTTP.Proxies) == 0 {
+		c.doc.Warn("$.http.secure", ProxyNeeded, nil)
+	}
 	c.address("$.media.rtsp", v.Media.RTSP)
 	c.address("$.media.webrtc", v.Media.WebRTC)
 	if c.address("$.mqtt.listen", v.MQTT.Listen) && !loopback(v.MQTT.Listen) {
@@ -164,9 +169,16 @@ func (c *checker) users(users []User) {
 		}
 		c.once(seen, path+".name", u.Name)
 		c.name(path+".full_name", u.FullName)
+		c.role(path+".role", u.Role)
 		if u.Password.IsZero() {
 			c.at(path+".password", Missing, "key", "password")
 		}
+	}
+}
+
+func (c *checker) role(path, role string) {
+	if roles := []string{"", RoleViewer, RoleAdmin}; !slices.Contains(roles, role) {
+		c.at(path, NotAllowed, "value", role, "allowed", strings.Join(roles[1:], ", "))
 	}
 }
 
@@ -179,6 +191,7 @@ func (c *checker) tokens(tokens []Token) {
 			c.at(path+".name", UserName, "value", t.Name)
 		}
 		c.once(names, path+".name", t.Name)
+		c.role(path+".role", t.Role)
 		if t.Secret.Ref == "" {
 			c.at(path+".secret", Missing, "key", "secret")
 			continue

@@ -55,7 +55,7 @@ func TestSampleIsGood(t *testing.T) {
 	}
 	h := c.Halls[0]
 	if c.HTTP.Listen != ":9090" || c.MQTT.Listen != "127.0.0.1:1883" || c.Media.RTSP != ":8554" || c.Media.WebRTC != ":8189" ||
-		c.Database != "/var/lib/hall-cloud/cloud.db" || c.Zone != "Asia/Shanghai" || c.Users[0].Name != "admin" ||
+		c.Database != "/var/lib/hall-cloud/cloud.db" || c.Zone != "Asia/Shanghai" || c.Users[0].Name != "admin" || c.Users[0].Role != config.RoleAdmin ||
 		c.Tokens[0].Secret.Reveal() != "0123456789abcdef" || h.Code != "440900000000001" || h.Publish.Reveal() != "publish-me" ||
 		h.Cameras[0].Code != "440900000000001-CM001" || h.Password.IsZero() {
 		t.Errorf("%+v", c)
@@ -85,6 +85,9 @@ func TestProblemsSayWhere(t *testing.T) {
 		"open MQTT":            {"schema: 1\nmqtt: {listen: \":1883\"}\n", "2:16 config_mqtt_listen"},
 		"MQTT to the net":      {"schema: 1\nmqtt: {listen: \"192.168.1.2:1883\"}\n", "2:16 config_mqtt_listen"},
 		"media address":        {"schema: 1\nmedia: {addresses: [10.0.0.1, host]}\n", "2:31 config_ip_address"},
+		"proxy":                {"schema: 1\nhttp: {proxies: [10.0.0.1, 10.0.0.0/40]}\n", "2:28 config_network"},
+		"role":                 {strings.Replace(user, "name: li", "name: li, role: boss", 1), "3:22 config_not_allowed"},
+		"role of a token":      {"schema: 1\ntokens:\n  - {name: a, role: root, secret: file:secrets/report.token}\n", "3:21 config_not_allowed"},
 		"zone":                 {"schema: 1\nzone: Asia/Maoming\n", "2:7 config_zone"},
 		"level":                {"schema: 1\nlog: {level: loud}\n", "2:14 config_not_allowed"},
 		"no database":          {"schema: 1\ndatabase: \"\"\n", "2:11 config_missing"},
@@ -183,6 +186,17 @@ func TestOpenSecretIsAWarning(t *testing.T) {
 	_, problems := load(t, dir, strings.Replace(sample, "report.token", "open.token", 1))
 	if problems.Err() != nil || len(problems) != 1 || problems[0].Code != strictyaml.SecretOpen {
 		t.Errorf("%v", problems)
+	}
+}
+
+func TestHTTPSWithoutAProxyIsAWarning(t *testing.T) {
+	c, problems := load(t, t.TempDir(), "schema: 1\nhttp: {secure: true}\n")
+	if problems.Err() != nil || len(problems) != 1 || problems[0].Code != config.ProxyNeeded || !c.HTTP.Secure {
+		t.Errorf("%v", problems)
+	}
+	c, problems = load(t, t.TempDir(), "schema: 1\nhttp: {secure: true, proxies: [10.1.2.3, 10.2.3.4/16, \"2001:db8::1\"]}\n")
+	if len(problems) != 0 || fmt.Sprint(c.HTTP.Proxies) != "[10.1.2.3/32 10.2.0.0/16 2001:db8::1/128]" {
+		t.Errorf("%v, %v", c.HTTP.Proxies, problems)
 	}
 }
 

@@ -21,8 +21,8 @@ type Config struct {
 	WebRTC    string   // host:port for browsers, one UDP and one TCP port of the same number
 	Addresses []string // IP addresses under which browsers reach the node; empty: those of its interfaces
 	Registry  ingest.Registry
-	// Authorize says whether a WHEP request may see a camera; see whep.Config.
-	Authorize func(r *http.Request, camera string) error
+	// Authorize says whether a WHEP request may see a camera, and for how long; see whep.Config.
+	Authorize func(r *http.Request, camera string) (Permit, error)
 	Messages  *problem.Catalog
 	// Demand is told when the first receiver of a camera comes and when the last one has gone, so that the hall can be asked to
 	// start and stop relaying it. Changed is told when a camera began or stopped arriving or its receivers changed. Both may be
@@ -35,6 +35,9 @@ type Config struct {
 
 // Status is one camera at this node.
 type Status = fanout.Status
+
+// Permit lets somebody look at a camera for as long as it lasts.
+type Permit = whep.Permit
 
 // Media is a node.
 type Media struct {

@@ -46,7 +46,7 @@ func until(t *testing.T, what string, ok func() bool) {
 
 func config() Config {
 	return Config{RTSP: "127.0.0.1:0", WebRTC: "127.0.0.1:0", Registry: register{}, Messages: problem.NewCatalog(nil),
-		Authorize: func(*http.Request, string) error { return nil }}
+		Authorize: func(*http.Request, string) (Permit, error) { return Permit{}, nil }}
 }
 
 // ffmpeg publishes over RTSP, a WebRTC client sees the camera, and when the node ends nothing is left.

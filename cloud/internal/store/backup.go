@@ -9,8 +9,31 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"time"
 )
+
+// BackupFault says what makes a file useless as a backup.
+type BackupFault string
+
+// The faults.
+const (
+	BackupDamaged BackupFault = "damaged" // it is no database, or not a whole one
+	BackupForeign BackupFault = "foreign" // a database, and not one of this program
+	BackupNewer   BackupFault = "newer"   // written by a later version of this program
+)
+
+// BackupError says that a file can not be restored from.
+type BackupError struct {
+	Path  string
+	Fault BackupFault
+	Err   error
+}
+
+func (e *BackupError) Error() string {
+	return fmt.Sprintf("backup %s is %s: %v", e.Path, e.Fault, e.Err)
+}
+
+// Unwrap gives what was found.
+func (e *BackupError) Unwrap() error { return e.Err }
 
 // Backup writes a consistent copy of the database to a new file while the service goes on.
 func (s *Store) Backup(ctx context.Context, to string) error {
@@ -24,56 +47,24 @@ func (s *Store) Backup(ctx context.Context, to string) error {
 	}
 	defer db.Close()
 	partial := to + ".partial"
-	if err := removeIfThere(partial); err != nil {
+	// SQLite takes an empty file as it is, and would make a missing one readable by all.
+	if err := errors.Join(removeIfThere(partial), os.WriteFile(partial, nil, 0o600)); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	if _, err := db.ExecContext(ctx, `VACUUM INTO $1`, partial); err != nil {
+	_, err = db.ExecContext(ctx, `VACUUM INTO $1`, partial)
+	if err == nil {
+		err = settle(partial, to)
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("backup: %w", err), removeIfThere(partial))
 	}
-	if err := os.Chmod(partial, 0o600); err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	return settle(partial, to)
+	return nil
 }
 
-// Restore puts a backup in the place of the database at path. The database that was there is kept beside it; its new name is
-// returned, empty if there was none. It needs the database alone and fails with *LockedError while a service runs.
-func Restore(ctx context.Context, path, from string, now time.Time) (kept string, err error) {
-	if err := checkBackup(ctx, from); err != nil {
-		return "", err
-	}
-	lock, err := lockFile(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
-	partial := path + ".partial"
-	if err := copyFile(from, partial); err != nil {
-		return "", fmt.Errorf("restore: %w", err)
-	}
-	if _, err := os.Stat(path); err == nil {
-		kept = path + ".before-restore-" + now.UTC().Format("20060102T150405Z")
-		if err := foldJournal(ctx, path); err != nil {
-			return "", err
-		}
-		if err := os.Rename(path, kept); err != nil {
-			return "", fmt.Errorf("restore: keep the old database: %w", err)
-		}
-	}
-	for _, journal := range []string{path + "-wal", path + "-shm"} {
-		if err := removeIfThere(journal); err != nil {
-			return kept, fmt.Errorf("restore: %w", err)
-		}
-	}
-	return kept, settle(partial, path)
-}
-
-// checkBackup makes sure that a file is a whole database of a version this program knows.
-func checkBackup(ctx context.Context, path string) error {
-	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	// Immutable: nothing is written beside the backup, which may lie on a read-only medium.
+// checkBackup makes sure that a copy of the backup named name is a whole database of a version this program knows.
+func checkBackup(ctx context.Context, name, path string) error {
+	refuse := func(fault BackupFault, err error) error { return &BackupError{Path: name, Fault: fault, Err: err} }
+	// Immutable: nothing is written beside it.
 	db, err := sql.Open("sqlite", address(path, url.Values{"mode": {"ro"}, "immutable": {"1"}}))
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
@@ -81,35 +72,28 @@ func checkBackup(ctx context.Context, path string) error {
 	defer db.Close()
 	var result string
 	if err := db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&result); err != nil {
-		return fmt.Errorf("restore: check %s: %w", path, err)
+		return refuse(BackupDamaged, err)
 	}
 	if result != "ok" {
-		return fmt.Errorf("restore: %s is damaged: %s", path, result)
+		return refuse(BackupDamaged, errors.New(result))
+	}
+	tables := 0
+	err = db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('events', 'cursors', 'users', 'audit')`).Scan(&tables)
+	if err != nil || tables != 4 {
+		return refuse(BackupForeign, errors.Join(err, errors.New("our tables are not in it")))
 	}
 	p, err := migrator(db)
 	if err != nil {
 		return err
 	}
 	version, newest, err := versions(ctx, p)
-	if err != nil {
-		return fmt.Errorf("restore: check %s: %w", path, err)
-	}
-	if version == 0 || version > newest {
-		return fmt.Errorf("restore: %s has schema %d, this program knows 1 to %d", path, version, newest)
+	switch {
+	case err != nil || version == 0:
+		return refuse(BackupForeign, errors.Join(err, errors.New("it has no schema version")))
+	case version > newest:
+		return refuse(BackupNewer, fmt.Errorf("it has schema %d, this program knows 1 to %d", version, newest))
 	}
 	return nil
-}
-
-// foldJournal moves what is in the write-ahead journal into the database file, so that the file can be kept alone.
-func foldJournal(ctx context.Context, path string) error {
-	db, err := sql.Open("sqlite", dsn(path))
-	if err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	if _, err := db.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
-		return errors.Join(fmt.Errorf("restore: fold the journal of the old database: %w", err), db.Close())
-	}
-	return db.Close()
 }
 
 // settle makes a finished file durable and gives it its name.
@@ -124,13 +108,19 @@ func settle(partial, to string) error {
 	if err := os.Rename(partial, to); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(to))
+	return syncDirectory(to)
+}
+
+// syncDirectory makes the names beside path durable.
+func syncDirectory(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+// copyFile makes a durable copy that only its owner can read.
 func copyFile(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
@@ -141,12 +131,29 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, in)
+	if _, err = io.Copy(out, in); err == nil {
+		err = out.Sync()
+	}
 	return errors.Join(err, out.Close())
+}
+
+func exists(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func removeIfThere(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func moveIfThere(from, to string) error {
+	if err := os.Rename(from, to); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil

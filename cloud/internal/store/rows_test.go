@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"fmt"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -120,50 +119,5 @@ func TestConfigUsersFollowTheFile(t *testing.T) {
 	}
 	if u, found, _ := st.User(t.Context(), "b"); !found || u.FullName != "乙" || u.Origin != store.FromConfig {
 		t.Errorf("user b %+v", u)
-	}
-}
-
-func TestSessionsAndFailuresAreForgotten(t *testing.T) {
-	st := open(t, filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
-	later := start.Add(2 * time.Hour)
-	write(t, st, func(tx *store.Tx) error {
-		if err := tx.PutUser(store.User{Name: "a", Created: start}); err != nil {
-			return err
-		}
-		if err := tx.AddSession(store.Session{TokenHash: [32]byte{1}, Name: "a", Expires: start.Add(time.Hour)}, start); err != nil {
-			return err
-		}
-		if err := tx.AddSession(store.Session{TokenHash: [32]byte{2}, Name: "a", Expires: later.Add(time.Hour)}, later); err != nil {
-			return err
-		}
-		for i, f := range []store.Failures{{Name: "old", Failed: 2, Last: start}, {Name: "locked", Failed: 5, Last: start, Locked: later.Add(time.Hour)}} {
-			if err := tx.PutFailures(f, start.Add(time.Duration(i))); err != nil {
-				return err
-			}
-		}
-		return tx.PutFailures(store.Failures{Name: "new", Failed: 1, Last: later}, later)
-	})
-	for n, want := range map[byte]bool{1: false, 2: true} {
-		if _, _, found, err := st.Session(t.Context(), [32]byte{n}); err != nil || found != want {
-			t.Errorf("session %d there: %t, %v", n, found, err)
-		}
-	}
-	for name, want := range map[string]int{"old": 0, "locked": 5, "new": 1} {
-		if f, err := st.Failures(t.Context(), name); err != nil || f.Failed != want {
-			t.Errorf("failures of %s: %+v, %v", name, f, err)
-		}
-	}
-}
-
-func TestAuditIsNewestFirst(t *testing.T) {
-	st := open(t, filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
-	for i := range 3 {
-		write(t, st, func(tx *store.Tx) error {
-			return tx.AddAudit(store.Audit{At: start, Actor: fmt.Sprint(i), Action: "sign_in", Subject: "s", Result: "ok", Remote: "127.0.0.1"})
-		})
-	}
-	lines, err := st.Audits(t.Context(), 2)
-	if err != nil || len(lines) != 2 || lines[0].Actor != "2" || lines[1].Actor != "1" {
-		t.Fatalf("%+v, %v", lines, err)
 	}
 }

@@ -81,15 +81,23 @@ func (s *Store) open(ctx context.Context, shared bool) error {
 	s.lock, err = lockFile(s.path)
 	var locked *LockedError
 	beside := shared && errors.As(err, &locked)
-	if err != nil && !beside {
+	mode := os.O_RDWR
+	switch {
+	case beside:
+		s.lock, err = lockGuests(s.path, false)
+	case err == nil:
+		mode |= os.O_CREATE
+		err = restoration{path: s.path, step: func(string) {}}.finish()
+	}
+	if err != nil {
 		return err
 	}
 	// SQLite would make the file readable by all; its journal files take over the mode of the database.
-	file, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("open database: %w", err)
+	file, err := os.OpenFile(s.path, mode, 0o600)
+	if err == nil {
+		err = file.Close()
 	}
-	if err := file.Close(); err != nil {
+	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
 	if s.writeDB, err = sql.Open("sqlite", dsn(s.path, "synchronous(FULL)")); err != nil {
@@ -163,13 +171,23 @@ func migrator(db *sql.DB) (*goose.Provider, error) {
 	return p, nil
 }
 
-// lockFile takes the lock that the only opener of a database holds.
-func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+// lockFile takes the lock that the only owner of a database holds.
+func lockFile(path string) (*os.File, error) { return flock(path, ".lock", unix.LOCK_EX) }
+
+// lockGuests takes the lock that all share who open a database beside its owner; alone, it takes it from them.
+func lockGuests(path string, alone bool) (*os.File, error) {
+	if alone {
+		return flock(path, ".guests", unix.LOCK_EX)
+	}
+	return flock(path, ".guests", unix.LOCK_SH)
+}
+
+func flock(path, suffix string, how int) (*os.File, error) {
+	f, err := os.OpenFile(path+suffix, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock database: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(&LockedError{Path: path}, f.Close())
 	}
 	return f, nil

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -43,6 +44,7 @@ type Options struct {
 	Console  http.Handler
 	WHEP     http.Handler                // answers POST /whep/{camera} and its sessions; nil: there is no video node
 	Ready    func(context.Context) error // nil when requests can be served
+	Proxies  []netip.Prefix              // ours, in front: they say who the client is
 	Registry *prometheus.Registry
 	Log      *slog.Logger
 }
@@ -60,6 +62,7 @@ func Handler(o Options) http.Handler {
 	o.Registry.MustRegister(s.requests)
 	mux := http.NewServeMux()
 	mux.Handle("/api/", o.API)
+	mux.Handle("/api", o.API) // or it would be sent on to /api/
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}))
@@ -78,6 +81,7 @@ func (s *server) around(next http.Handler) http.Handler {
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		r.RemoteAddr = client(r, s.Proxies)
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		begun := time.Now()
 		defer func() {
@@ -135,7 +139,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-	s.WHEP.ServeHTTP(rec, r)
+	s.WHEP.ServeHTTP(rec, r.WithContext(access.WithWho(r.Context(), who)))
 	if r.Method != http.MethodPost {
 		return
 	}
@@ -145,8 +149,8 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 	}
 	camera := strings.TrimPrefix(r.URL.Path, "/whep/")
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	note := store.Audit{Actor: who.User, Action: "watch", Subject: camera[:min(len(camera), 64)], Result: result, Remote: host}
-	if err := s.Desk.Note(context.WithoutCancel(r.Context()), note); err != nil {
+	note := store.Audit{Action: store.ActionWatch, Subject: camera[:min(len(camera), 64)], Result: result, Remote: host}
+	if err := s.Desk.Note(context.WithoutCancel(r.Context()), who, note); err != nil {
 		s.Log.Error("watching not audited", "error", err)
 	}
 }

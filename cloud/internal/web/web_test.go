@@ -58,6 +58,9 @@ func begin(t *testing.T) *fixture {
 			_, _ = io.WriteString(w, "console")
 		}),
 		WHEP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if who, ok := access.WhoOf(r.Context()); !ok || who.User != "demo" {
+				t.Errorf("the viewer is %+v", who)
+			}
 			if strings.HasSuffix(r.URL.Path, "missing") {
 				w.WriteHeader(http.StatusNotFound)
 				return
@@ -95,7 +98,7 @@ func TestRoutes(t *testing.T) {
 		body   string
 	}{
 		"/healthz": {200, "ok\n"}, "/readyz": {200, "ready\n"}, "/": {200, "console"}, "/halls/440900000000001": {200, "console"},
-		"/api/v1/session": {401, "sign_in"}, "/api/v2": {404, "not_found"},
+		"/api/v1/session": {401, "sign_in"}, "/api/v2": {404, "not_found"}, "/api": {404, "not_found"}, "/api/": {404, "not_found"},
 	} {
 		rec := f.do(http.MethodGet, path)
 		if rec.Code != want.status || !strings.Contains(rec.Body.String(), want.body) {
@@ -132,13 +135,13 @@ func TestWatchingIsForTheSignedInAndAudited(t *testing.T) {
 		}
 	}
 	f.do(http.MethodDelete, "/whep/440900000000001-CM001/1", signed)
-	lines, err := f.st.Audits(t.Context(), 10)
+	lines, _, err := f.st.Audits(t.Context(), store.AuditQuery{Limit: 10})
 	must(t, err)
 	results := map[string]string{}
 	for _, l := range lines {
-		results[l.Subject] = l.Actor + " " + l.Action + " " + l.Result
+		results[l.Subject] = l.Actor + " by " + l.By + " " + l.Action + " " + l.Result
 	}
-	if len(lines) != 2 || results["440900000000001-CM001"] != "demo watch ok" || results["missing"] != "demo watch 404" {
+	if len(lines) != 2 || results["440900000000001-CM001"] != "demo by token watch ok" || results["missing"] != "demo by token watch 404" {
 		t.Errorf("audit %v", results)
 	}
 }

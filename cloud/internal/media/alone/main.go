@@ -41,11 +41,11 @@ func (s *settings) Reader(user, _ string) (string, bool) { return s.Password, us
 
 var errDenied = errors.New("wrong token")
 
-func (s *settings) authorize(r *http.Request, _ string) error {
+func (s *settings) authorize(r *http.Request, _ string) (media.Permit, error) {
 	if r.Header.Get("Authorization") != "Bearer "+s.Password {
-		return errDenied
+		return media.Permit{}, errDenied
 	}
-	return nil
+	return media.Permit{}, nil
 }
 
 // ports is the first line out.

@@ -33,7 +33,8 @@ type session struct {
 	connect time.Duration // from the offer until the line is up
 	hub     *fanout.Hub
 	log     *slog.Logger
-	release func() // the camera is not wanted any more, and the place is free
+	release func()          // the camera is not wanted any more, and the place is free
+	permit  <-chan struct{} // closed when the viewer may not look any more; nil: never
 
 	pc     *webrtc.PeerConnection
 	sender *webrtc.RTPSender
@@ -47,6 +48,9 @@ type session struct {
 	nacks chan []uint16 // the viewer misses packets
 	ended chan struct{} // serve has returned
 }
+
+// notPermitted is the reason of an end in the log.
+const notPermitted = "signed out"
 
 // watch makes the connection's events into signals. They come from the library's goroutines, which must not wait.
 func (s *session) watch() {
@@ -91,6 +95,8 @@ func (s *session) show() (reason string, v *viewer) {
 		case <-ready:
 		case <-s.down:
 			return "no connection", nil
+		case <-s.permit:
+			return notPermitted, nil
 		case <-s.quit:
 			return "ended", nil
 		case <-timeout.C:
@@ -133,6 +139,8 @@ func (s *session) stream(v *viewer, sub *fanout.Subscription) (reason string) {
 			err = v.resend(missing)
 		case <-s.down:
 			return "viewer went away"
+		case <-s.permit:
+			return notPermitted
 		case <-s.quit:
 			return "ended"
 		}

@@ -10,12 +10,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"log/slog"
-	"mime"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +36,8 @@ const (
 	ViewersFull   problem.Code = "viewers_full"
 	SessionGone   problem.Code = "session_gone"
 	NotMethod     problem.Code = "method_not_allowed" // {method}
+	BodyLarge     problem.Code = "body_too_large"     // {limit}
+	BodySlow      problem.Code = "body_slow"
 )
 
 const (
@@ -52,14 +51,21 @@ const (
 type Config struct {
 	Listen    string   // host:port, UDP and TCP; port 0 lets the system choose
 	Addresses []string // IP addresses under which viewers reach the node; empty: those of its interfaces
-	// Authorize says whether a request may see a camera. A problem.Problem as its error is answered as it is, any other error
-	// as 403 not_allowed.
-	Authorize func(r *http.Request, camera string) error
+	// Authorize says whether a request may see a camera, and for how long. A problem.Problem as its error is answered as it is,
+	// any other error as 403 not_allowed.
+	Authorize func(r *http.Request, camera string) (Permit, error)
 	// Known says whether a camera is registered.
 	Known    func(camera string) bool
 	Messages *problem.Catalog
 	// MaxViewers bounds all sessions, MaxPerCamera those of one camera. 0: 500 and 100.
 	MaxViewers, MaxPerCamera int
+}
+
+// Permit lets somebody look until Done is closed. Release is called once, when the looking has ended or never began. The zero
+// Permit does not end.
+type Permit struct {
+	Done    <-chan struct{}
+	Release func()
 }
 
 // Server is the endpoint and its ports.
@@ -130,89 +136,6 @@ func (s *Server) Close() error {
 	return s.ports.close()
 }
 
-// ServeHTTP implements http.Handler for /whep/{camera} and /whep/{camera}/{session}.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	camera, id, inSession := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
-	allow := "POST, OPTIONS"
-	if inSession {
-		allow = "DELETE, OPTIONS"
-	}
-	switch {
-	case r.Method == http.MethodOptions:
-		w.Header().Set("Allow", allow)
-		w.Header().Set("Accept-Post", "application/sdp")
-		w.WriteHeader(http.StatusNoContent)
-	case r.Method == http.MethodPost && !inSession:
-		s.post(w, r, camera)
-	case r.Method == http.MethodDelete && inSession:
-		s.delete(w, camera, id)
-	default:
-		w.Header().Set("Allow", allow)
-		s.refuse(w, http.StatusMethodNotAllowed, NotMethod, map[string]string{"method": r.Method})
-	}
-}
-
-func (s *Server) refuse(w http.ResponseWriter, status int, code problem.Code, args map[string]string) {
-	problem.Write(w, s.cfg.Messages.Problem(status, code, args))
-}
-
-// post begins a session.
-func (s *Server) post(w http.ResponseWriter, r *http.Request, camera string) {
-	if err := s.cfg.Authorize(r, camera); err != nil {
-		var p problem.Problem
-		if errors.As(err, &p) {
-			problem.Write(w, p)
-		} else {
-			s.refuse(w, http.StatusForbidden, NotAllowed, nil)
-		}
-		return
-	}
-	if !s.cfg.Known(camera) {
-		s.refuse(w, http.StatusNotFound, CameraUnknown, nil)
-		return
-	}
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/sdp" {
-		s.refuse(w, http.StatusUnsupportedMediaType, OfferInvalid, nil)
-		return
-	}
-	offer, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOffer))
-	if err != nil {
-		s.refuse(w, http.StatusBadRequest, OfferInvalid, nil)
-		return
-	}
-	if !s.take(camera) {
-		w.Header().Set("Retry-After", "30")
-		s.refuse(w, http.StatusServiceUnavailable, ViewersFull, nil)
-		return
-	}
-	v, refused := s.begin(r.Context(), camera, string(offer))
-	if refused != nil {
-		problem.Write(w, *refused)
-		return
-	}
-	w.Header().Set("Content-Type", "application/sdp")
-	w.Header().Set("Location", Prefix+camera+"/"+v.id)
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusCreated)
-	// A viewer that has gone away never connects, which ends the session.
-	_, _ = io.WriteString(w, v.pc.LocalDescription().SDP)
-}
-
-// delete ends a session. Its id is a secret of its viewer, so nothing else is asked for.
-func (s *Server) delete(w http.ResponseWriter, camera, id string) {
-	s.mu.Lock()
-	v := s.sessions[id]
-	s.mu.Unlock()
-	if v == nil || v.camera != camera {
-		s.refuse(w, http.StatusNotFound, SessionGone, nil)
-		return
-	}
-	v.stop()
-	<-v.ended
-	w.WriteHeader(http.StatusOK)
-}
-
 // take takes a place for a viewer.
 func (s *Server) take(camera string) bool {
 	s.mu.Lock()
@@ -235,7 +158,7 @@ func (s *Server) leave(camera string) {
 }
 
 // begin makes a session for somebody who has a place, and starts it. Whatever it refuses, the place is free again.
-func (s *Server) begin(ctx context.Context, camera, offer string) (*session, *problem.Problem) {
+func (s *Server) begin(ctx context.Context, camera, offer string, permit Permit) (*session, *problem.Problem) {
 	asked := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, arrive)
 	defer cancel()
@@ -260,7 +183,7 @@ func (s *Server) begin(ctx context.Context, camera, offer string) (*session, *pr
 	case info.Codec != fanout.H264:
 		return refuse(http.StatusNotAcceptable, CameraCodec, map[string]string{"codec": info.Codec})
 	}
-	v := &session{id: rand.Text(), camera: camera, asked: asked, connect: s.connect, hub: s.hub, log: s.log, track: newTrack(info.Profile),
+	v := &session{id: rand.Text(), camera: camera, asked: asked, permit: permit.Done, connect: s.connect, hub: s.hub, log: s.log, track: newTrack(info.Profile),
 		up: make(chan struct{}), down: make(chan struct{}), quit: make(chan struct{}), again: make(chan struct{}, 1),
 		nacks: make(chan []uint16, requests), ended: make(chan struct{})}
 	if err := s.negotiate(v, offer); err != nil {
@@ -270,7 +193,7 @@ func (s *Server) begin(ctx context.Context, camera, offer string) (*session, *pr
 		s.log.Debug("offer refused", "camera", camera, "error", err.Error())
 		return refuse(http.StatusBadRequest, OfferInvalid, nil)
 	}
-	if !s.keep(v, release) {
+	if !s.keep(v, func() { release(); permit.Release() }) {
 		_ = v.pc.GracefulClose() // it never was up
 		return refuse(http.StatusServiceUnavailable, ViewersFull, nil)
 	}

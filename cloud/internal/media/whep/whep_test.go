@@ -58,14 +58,14 @@ func startNode(t *testing.T, change func(*Config)) *node {
 	n := &node{t: t, hub: fanout.NewHub(func(string, bool) {}, func(string) {})}
 	cfg := Config{
 		Listen: "127.0.0.1:0",
-		Authorize: func(r *http.Request, camera string) error {
+		Authorize: func(r *http.Request, camera string) (Permit, error) {
 			switch r.Header.Get("Authorization") {
 			case "Bearer good":
-				return nil
+				return Permit{}, nil
 			case "Bearer other":
-				return errors.New("may not see " + camera)
+				return Permit{}, errors.New("may not see " + camera)
 			}
-			return problem.Problem{Status: http.StatusUnauthorized, Code: "sign_in"}
+			return Permit{}, problem.Problem{Status: http.StatusUnauthorized, Code: "sign_in"}
 		},
 		Known:    func(camera string) bool { return camera == cam },
 		Messages: problem.NewCatalog(nil),
@@ -502,7 +502,7 @@ func TestServer_refuses(t *testing.T) {
 		"JSON":           {http.MethodPost, Prefix + cam, "{}", header("Content-Type", "application/json"), 415, "offer_invalid"},
 		"nothing":        {http.MethodPost, Prefix + cam, "", nil, 400, "offer_invalid"},
 		"noise":          {http.MethodPost, Prefix + cam, "v=0\r\nhello", nil, 400, "offer_invalid"},
-		"too long":       {http.MethodPost, Prefix + cam, offer + strings.Repeat("a=x\r\n", 20000), nil, 400, "offer_invalid"},
+		"too long":       {http.MethodPost, Prefix + cam, offer + strings.Repeat("a=x\r\n", 20000), nil, 413, "body_too_large"},
 		"no H.264":       {http.MethodPost, Prefix + cam, audio, nil, 406, "viewer_codec"},
 		"GET":            {http.MethodGet, Prefix + cam, "", nil, 405, "method_not_allowed"},
 		"trickle":        {http.MethodPatch, Prefix + cam + "/x", "", nil, 405, "method_not_allowed"},

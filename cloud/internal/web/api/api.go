@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"mime"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -28,8 +30,10 @@ const (
 	codeMethod         problem.Code = "method_not_allowed" // method
 	codeBodyInvalid    problem.Code = "body_invalid"       // reason
 	codeBodyLarge      problem.Code = "body_too_large"     // limit
-	codeQueryInvalid   problem.Code = "query_invalid"      // name
-	codeHallUnknown    problem.Code = "hall_unknown"       // hall
+	codeBodySlow       problem.Code = "body_slow"
+	codeNotAllowed     problem.Code = "not_allowed"
+	codeQueryInvalid   problem.Code = "query_invalid" // name
+	codeHallUnknown    problem.Code = "hall_unknown"  // hall
 	codeForeignOrigin  problem.Code = "foreign_origin"
 	codeTooManyStreams problem.Code = "too_many_streams"
 	codeInternal       problem.Code = "internal" // id
@@ -137,6 +141,9 @@ func (a *API) enter(c *call, rt route) error {
 	}
 	who, err := a.Admit(c.r)
 	c.who = who
+	if err == nil && rt.admin && who.Role != store.Admin {
+		err = a.problem(http.StatusForbidden, codeNotAllowed)
+	}
 	return err
 }
 
@@ -173,6 +180,8 @@ func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 		a.refusal(w, refusal)
 	case errors.As(err, &large):
 		a.refuse(w, http.StatusRequestEntityTooLarge, codeBodyLarge, "limit", strconv.FormatInt(large.Limit, 10))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		a.refuse(w, http.StatusRequestTimeout, codeBodySlow)
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		// the client has gone
 	default:
@@ -186,13 +195,14 @@ func (a *API) refusal(w http.ResponseWriter, e *access.Refusal) {
 	status := http.StatusUnauthorized
 	if e.RetryAfter > 0 {
 		status = http.StatusTooManyRequests
-		w.Header().Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds())+1))
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	if e.Code == access.CodeSignIn {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="hall-cloud"`)
 	}
-	minutes := strconv.Itoa(int(e.RetryAfter.Minutes()) + 1)
-	a.refuse(w, status, e.Code, "minutes", minutes)
+	// Rounded up: who comes back when told so is let in.
+	minutes, seconds := math.Ceil(e.RetryAfter.Minutes()), math.Ceil(e.RetryAfter.Seconds())
+	a.refuse(w, status, e.Code, "minutes", strconv.Itoa(int(minutes)), "seconds", strconv.Itoa(int(seconds)))
 }
 
 // problem makes a problem; args are pairs of name and value.
@@ -219,7 +229,7 @@ func (a *API) read(c *call, into any) error {
 	err := d.Decode(into)
 	var large *http.MaxBytesError
 	switch {
-	case errors.As(err, &large):
+	case errors.As(err, &large), errors.Is(err, os.ErrDeadlineExceeded):
 		return err
 	case err != nil:
 		return bad("JSON")

@@ -26,7 +26,7 @@ func TestSignInAndOut(t *testing.T) {
 	a := visit(http.MethodPost, "/api/v1/session", `{"user":"li","password":"right"}`)
 	var s api.Session
 	a.into(t, &s)
-	if a.status != http.StatusCreated || s.User != "li" || s.Name != "李四" || s.By != "password" || s.ExpiresAt == nil {
+	if a.status != http.StatusCreated || s.User != "li" || s.Name != "李四" || s.Role != "viewer" || s.By != "password" || s.ExpiresAt == nil {
 		t.Fatalf("%d %+v", a.status, s)
 	}
 	if c := a.header.Get("Set-Cookie"); !strings.Contains(c, "HttpOnly") || !strings.Contains(c, "SameSite=Strict") {
@@ -157,7 +157,10 @@ func TestHalls(t *testing.T) {
 	var page api.Page[api.Hall]
 	f.do(http.MethodGet, "/api/v1/halls", "").into(t, &page)
 	h := page.Items[0]
-	h.SeenAt = nil
+	if h.Finding == nil || *h.Finding != (api.Finding{Code: "facts_refused", Title: "有数据被拒收"}) {
+		t.Errorf("finding %+v", h.Finding)
+	}
+	h.SeenAt, h.Finding = nil, nil
 	want := api.Hall{
 		ID: hallA, Name: "甲厅", Region: "示例市", Profile: "full", State: api.HallOnline, Version: "0.9", Severity: "warning",
 		BusinessDay: "2026-11-23", Waiting: 1, Serving: 1, TakenToday: 3, WindowsOpen: 1, Windows: 1, Devices: 2, DevicesBad: 1,
@@ -281,6 +284,19 @@ func TestCameras(t *testing.T) {
 	}
 }
 
+// nextEvent reads a stream up to an event of a name, and gives its data.
+func nextEvent(t *testing.T, lines *bufio.Scanner, name string) string {
+	t.Helper()
+	for lines.Scan() {
+		if lines.Text() == "event: "+name {
+			lines.Scan()
+			return strings.TrimPrefix(lines.Text(), "data: ")
+		}
+	}
+	t.Fatalf("the stream ended before %s: %v", name, lines.Err())
+	return ""
+}
+
 func TestStream(t *testing.T) {
 	f := begin(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -292,17 +308,7 @@ func TestStream(t *testing.T) {
 	must(t, err)
 	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
-	next := func(event string) string {
-		t.Helper()
-		for lines.Scan() {
-			if lines.Text() == "event: "+event {
-				lines.Scan()
-				return strings.TrimPrefix(lines.Text(), "data: ")
-			}
-		}
-		t.Fatalf("the stream ended before %s: %v", event, lines.Err())
-		return ""
-	}
+	next := func(event string) string { return nextEvent(t, lines, event) }
 	var ready api.Ready
 	must(t, json.Unmarshal([]byte(next("ready")), &ready))
 	f.send(11, hallsync.TicketTaken{Ticket: "T4", Number: "B002", BusinessDay: "2026-11-23", Queue: "B"})

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ const (
 	hallA = hallsync.HallID("440900000000001")
 	hallB = hallsync.HallID("440900000000002")
 	token = "0123456789abcdef"
+
+	adminToken = "fedcba9876543210"
 )
 
 var start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.FixedZone("CST", 8*3600))
@@ -39,6 +42,7 @@ var start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.FixedZone("CST", 8*3600))
 type fixture struct {
 	t      *testing.T
 	server *httptest.Server
+	st     *store.Store
 	board  *halls.Board
 	in     *ingest.Ingester
 	close  context.CancelFunc // ends streams
@@ -58,10 +62,13 @@ func begin(t *testing.T) *fixture {
 	must(t, st.Write(t.Context(), func(tx *store.Tx) error {
 		return tx.PutUser(store.User{Name: "li", FullName: "李四", Password: phc.New([]byte("right")).String(), Origin: store.FromCLI, Created: start})
 	}))
+	desk := access.New(access.Options{
+		Store: st, Tokens: []access.Token{{Name: "demo", Secret: token}, {Name: "auditor", Secret: adminToken, Role: store.Admin}}, Log: log,
+	})
 	closing, end := context.WithCancel(context.Background())
 	a, err := api.New(api.Options{
 		Store: st, Board: board, Catalog: catalog, Zone: start.Location(), Version: "1.2.3", Closing: closing, Log: log,
-		Desk: access.New(access.Options{Store: st, Tokens: []access.Token{{Name: "demo", Secret: token}}, Log: log}),
+		Desk: desk,
 		Cameras: []api.KnownCamera{
 			{Code: "440900000000001-CM001", Name: "入口", Scene: 1, Hall: known[0]},
 			{Code: "440900000000001-CM002", Name: "等候区", Scene: 3, Hall: known[0]},
@@ -72,7 +79,7 @@ func begin(t *testing.T) *fixture {
 		},
 	})
 	must(t, err)
-	f := &fixture{t: t, server: httptest.NewServer(a), board: board, close: end}
+	f := &fixture{t: t, server: httptest.NewServer(a), st: st, board: board, close: end}
 	t.Cleanup(f.server.Close)
 	t.Cleanup(end)
 	f.in = ingest.New(ingest.Options{
@@ -81,10 +88,11 @@ func begin(t *testing.T) *fixture {
 	})
 	f.work()
 	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
+	var running sync.WaitGroup
 	follower := board.Follow()
-	go func() { done <- board.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-done })
+	running.Go(func() { _ = board.Run(ctx) })
+	running.Go(func() { _ = desk.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
 	select { // the figures have been read
 	case <-follower.Signal():
 		follower.Close()
@@ -203,6 +211,8 @@ func (f *fixture) by(client *http.Client, r *http.Request) answer {
 }
 
 func anonymous(r *http.Request) { r.Header.Del("Authorization") }
+
+func asAdmin(r *http.Request) { r.Header.Set("Authorization", "Bearer "+adminToken) }
 
 // browser is a client that keeps cookies and sends no token.
 func (f *fixture) browser() func(method, path, body string, change ...func(*http.Request)) answer {

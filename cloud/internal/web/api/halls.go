@@ -60,8 +60,10 @@ func (a *API) getHall(c *call) error {
 // hall is the line of a list.
 func (a *API) hall(s halls.Status) Hall {
 	h := Hall{
-		ID: s.ID, Name: s.Name, Region: s.Region, State: HallState(s.State), Severity: worst(a.health(s)),
-		WindowsOpen: s.WindowsOpen, Windows: s.Windows,
+		ID: s.ID, Name: s.Name, Region: s.Region, State: HallState(s.State), WindowsOpen: s.WindowsOpen, Windows: s.Windows,
+	}
+	if c := worst(a.health(s)); c != nil {
+		h.Severity, h.Finding = c.Severity, &Finding{Code: c.Code, Title: c.Title}
 	}
 	if s.Report != nil {
 		h.Windows = max(h.Windows, len(s.Report.Windows))
@@ -238,13 +240,13 @@ func (a *API) health(s halls.Status) []hallsync.Condition {
 	return list
 }
 
-// worst is the gravest severity, empty when there is no finding.
-func worst(list []hallsync.Condition) string {
-	grave := ""
-	for _, c := range list {
-		switch {
-		case c.Severity == "error", c.Severity == "warning" && grave != "error", grave == "":
-			grave = c.Severity
+// worst is the gravest finding, the first one of equals; nil when there is none.
+func worst(list []hallsync.Condition) *hallsync.Condition {
+	rank := map[string]int{string(health.Error): 2, string(health.Warning): 1}
+	var grave *hallsync.Condition
+	for i := range list {
+		if grave == nil || rank[list[i].Severity] > rank[grave.Severity] {
+			grave = &list[i]
 		}
 	}
 	return grave

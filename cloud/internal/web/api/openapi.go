@@ -26,6 +26,7 @@ func describe(routes []route, version string) ([]byte, error) {
 	}
 	s.named["Problem"] = problemSchema()
 	s.of(reflect.TypeFor[Ready]()) // the stream's first event
+	s.of(reflect.TypeFor[Ended]()) // and its last
 	doc, err := json.Marshal(object{
 		"openapi": "3.1.0",
 		"info": object{

@@ -21,7 +21,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 		"describe": {path: "/api/v1/openapi.json"}, "signIn": {path: "/api/v1/session", body: `{"user":"li","password":"right"}`},
 		"whoAmI": {path: "/api/v1/session"}, "signOut": {path: "/api/v1/session"}, "listHalls": {path: "/api/v1/halls"},
 		"getHall": {path: "/api/v1/halls/" + string(hallA)}, "listTickets": {path: "/api/v1/tickets?hall=" + string(hallA)},
-		"listFacts": {path: "/api/v1/facts?hall=" + string(hallA)}, "listCameras": {path: "/api/v1/cameras"},
+		"listFacts": {path: "/api/v1/facts?hall=" + string(hallA)}, "listCameras": {path: "/api/v1/cameras"}, "listAudit": {path: "/api/v1/audit"},
 	}
 	seen := 0
 	for path, operations := range doc.Paths {
@@ -36,7 +36,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 				continue
 			}
 			seen++
-			a := f.do(strings.ToUpper(method), q.path, q.body)
+			a := f.do(strings.ToUpper(method), q.path, q.body, asAdmin)
 			want, described := op.Responses[fmt.Sprint(a.status)]
 			if !described || a.status >= 300 {
 				t.Errorf("%s: status %d is not in the description: %s", op.ID, a.status, a.body)
@@ -71,6 +71,7 @@ func TestRefusalsAreDescribed(t *testing.T) {
 		"listHalls":   {method: http.MethodGet, path: "/api/v1/halls?page=0"},
 		"listTickets": {method: http.MethodGet, path: "/api/v1/tickets"},
 		"listFacts":   {method: http.MethodGet, path: "/api/v1/facts?hall=440900000000009"},
+		"listAudit":   {method: http.MethodGet, path: "/api/v1/audit"},
 		"signIn":      {method: http.MethodPost, path: "/api/v1/session", body: `{"user":"` + strings.Repeat("x", 70<<10) + `"}`},
 	} {
 		change := c.change

@@ -16,6 +16,7 @@ type route struct {
 	status       int
 	refusals     []int // beside 401, 403 and 500
 	public       bool
+	admin        bool // for those whose role is admin only
 	handle       func(*call) error
 }
 
@@ -37,7 +38,7 @@ func (a *API) routes() []route {
 	routes := []route{
 		{method: http.MethodGet, path: "/api/v1/openapi.json", name: "describe", summary: "本接口的说明", public: true, answer: map[string]any{}, handle: a.getOpenAPI},
 		{method: http.MethodPost, path: "/api/v1/session", name: "signIn", summary: "登录", public: true, body: SignIn{}, answer: Session{}, status: http.StatusCreated,
-			refusals: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests}, handle: a.postSession},
+			refusals: []int{http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests}, handle: a.postSession},
 		{method: http.MethodGet, path: "/api/v1/session", name: "whoAmI", summary: "谁登录了", answer: Session{}, handle: a.getSession},
 		{method: http.MethodDelete, path: "/api/v1/session", name: "signOut", summary: "退出登录", status: http.StatusNoContent, handle: a.deleteSession},
 		{method: http.MethodGet, path: "/api/v1/halls", name: "listHalls", summary: "大厅列表，按编码排序", answer: Page[Hall]{}, refusals: []int{http.StatusBadRequest},
@@ -66,7 +67,15 @@ func (a *API) routes() []route {
 				param{name: "hall", about: "大厅编码"}, param{name: "state", about: "大厅报告的状态"},
 				param{name: "live", about: "画面现在是否到达本节点", values: []string{"true", "false"}}, param{name: "q", about: "编码或名称的一部分"}),
 			handle: a.listCameras},
-		{method: http.MethodGet, path: "/api/v1/stream", name: "stream", summary: "变化的推送：先 ready（Ready），再 change（Change）", answer: Change{},
+		{method: http.MethodGet, path: "/api/v1/audit", name: "listAudit", summary: "审计记录，新的在前；只有管理员可以看", answer: Page[AuditLine]{},
+			refusals: []int{http.StatusBadRequest}, admin: true,
+			query: paged(
+				param{name: "user", about: "账号、通行证名称或代号"}, param{name: "action", about: "做了什么", values: auditActions},
+				param{name: "from", about: "从什么时候起：带时区的时间，或者日期（当天 0 点）"},
+				param{name: "to", about: "到什么时候止：带时区的时间（不含），或者日期（含当天）"}),
+			handle: a.listAudit},
+		{method: http.MethodGet, path: "/api/v1/stream", name: "stream",
+			summary: "变化的推送：先 ready（Ready），再 change（Change）；登录失效时最后一条是 ended（Ended）", answer: Change{},
 			media: mediaStream, refusals: []int{http.StatusServiceUnavailable}, handle: a.getStream},
 	}
 	for i := range routes {

@@ -32,7 +32,7 @@ func (a *API) deleteSession(c *call) error {
 }
 
 func (a *API) session(who access.Who) Session {
-	s := Session{User: who.User, Name: who.Name, By: who.By}
+	s := Session{User: who.User, Name: who.Name, Role: string(who.Role), By: who.By}
 	if !who.Expires.IsZero() {
 		s.ExpiresAt = a.when(who.Expires)
 	}

@@ -3,17 +3,17 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
 	"halledge/agent/kit/sse"
+	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/halls"
 )
 
-const (
-	maxStreams   = 256         // readers at once
-	recheckAfter = time.Minute // a reader that was signed out elsewhere is cut off at the next change after that
-)
+// maxStreams bounds the readers at once.
+const maxStreams = 256
 
 // getStream sends the changes of all halls for as long as the reader stays and is signed in.
 func (a *API) getStream(c *call) error {
@@ -26,6 +26,8 @@ func (a *API) getStream(c *call) error {
 	ctx, cancel := context.WithCancel(c.r.Context())
 	defer cancel()
 	defer context.AfterFunc(a.Closing, cancel)()
+	ctx, release := a.Desk.Hold(ctx, c.who)
+	defer release()
 	follower := a.Board.Follow()
 	defer follower.Close()
 	stream, err := sse.Start(c.w, c.r.WithContext(ctx), sse.Options{})
@@ -39,20 +41,25 @@ func (a *API) getStream(c *call) error {
 	if err := stream.Send(ready); err != nil {
 		return nil //nolint:nilerr // the reader has gone
 	}
-	checked := time.Now()
 	// The answer has begun: an error from here on only ends it.
-	if err := stream.Follow(follower.Signal(), func() ([]sse.Event, error) {
-		if time.Since(checked) > recheckAfter {
-			if _, err := a.Desk.Identify(c.r); err != nil {
-				return nil, err
-			}
-			checked = time.Now()
-		}
-		return a.changes(follower.Take())
-	}); err != nil {
+	err = stream.Follow(follower.Signal(), func() ([]sse.Event, error) { return a.changes(follower.Take()) })
+	var refusal *access.Refusal
+	if errors.As(context.Cause(ctx), &refusal) {
+		err = a.farewell(stream, refusal)
+	}
+	if err != nil {
 		a.Log.Debug("stream ended", "error", err)
 	}
 	return nil
+}
+
+// farewell tells a reader why it is no longer signed in.
+func (a *API) farewell(stream *sse.Stream, why *access.Refusal) error {
+	e, err := event("ended", Ended{Code: string(why.Code), Detail: a.Catalog.Say(string(why.Code), nil)})
+	if err != nil {
+		return err
+	}
+	return stream.Send(e)
 }
 
 func (a *API) changes(list []halls.Change) ([]sse.Event, error) {

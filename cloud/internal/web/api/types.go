@@ -23,10 +23,12 @@ type SignIn struct {
 	Password string `json:"password"`
 }
 
-// Session is who is signed in. By is password (the cookie) or token (Authorization: Bearer); a token does not expire.
+// Session is who is signed in. By is password (the cookie) or token (Authorization: Bearer); a token does not expire. Role is
+// viewer or admin.
 type Session struct {
 	User      string     `json:"user"`
 	Name      string     `json:"name"`
+	Role      string     `json:"role"`
 	By        string     `json:"by"`
 	ExpiresAt *time.Time `json:"expires_at"`
 }
@@ -53,6 +55,7 @@ type Hall struct {
 	SeenAt       *time.Time      `json:"seen_at"` // last message of any kind
 	Version      string          `json:"version"`
 	Severity     string          `json:"severity"`     // worst health finding: empty, info, warning or error
+	Finding      *Finding        `json:"finding"`      // that finding; null when there is none
 	BusinessDay  string          `json:"business_day"` // 2006-01-02; empty while no day is open
 	Waiting      int             `json:"waiting"`
 	Serving      int             `json:"serving"`
@@ -64,6 +67,12 @@ type Hall struct {
 	Cameras      int             `json:"cameras"`
 	CamerasLive  int             `json:"cameras_live"`  // arriving at this node now
 	FactsPending uint64          `json:"facts_pending"` // facts the hall holds and the cloud does not yet
+}
+
+// Finding is the gravest health finding of a hall in short; all of them are in its detail.
+type Finding struct {
+	Code  string `json:"code"`
+	Title string `json:"title"`
 }
 
 // HallDetail is GET /api/v1/halls/{id}.
@@ -194,13 +203,37 @@ type Camera struct {
 	Whep    string          `json:"whep"` // path of the WHEP endpoint: POST an SDP offer there, with the session
 }
 
+// AuditLine is one line of GET /api/v1/audit, newest first, for admins only. By says what User is: the account of a person
+// (password), the name of a token (token), or an account of the machine that ran hall-cloud (command); it is empty in lines of
+// older versions. What was typed as a user's name and is none is not kept, because it may be a password: User is then a question
+// mark with eight hex digits, the same for the same text until the program ends.
+// Filters: user, action, from (inclusive), to (exclusive; a date means its end).
+type AuditLine struct {
+	ID      int64     `json:"id"`
+	At      time.Time `json:"at"`
+	User    string    `json:"user"`
+	Name    string    `json:"name"` // full name of the user, as it is now
+	By      string    `json:"by"`
+	Action  string    `json:"action"`  // sign_in, sign_out, watch, user_add, user_disable or user_enable
+	Subject string    `json:"subject"` // a camera, or a user
+	Result  string    `json:"result"`  // ok, a code, or the HTTP status of a refused viewing
+	Remote  string    `json:"remote"`  // address of the client
+}
+
 // The stream GET /api/v1/stream is text/event-stream. Each connection begins with the event `ready` (data: Ready): fetch
 // now what you show. Then come `change` events (data: Change), at most about four a second for one hall, the newest state
-// winning: a reader that falls behind gets fewer changes, never old ones.
+// winning: a reader that falls behind gets fewer changes, never old ones. When the reader's session ends, by sign-out, expiry or
+// its user's being disabled, the stream ends with the event `ended` (data: Ended).
 
 // Ready is the data of the event `ready`.
 type Ready struct {
 	At time.Time `json:"at"`
+}
+
+// Ended is the data of the event `ended`: why the reader is no longer signed in.
+type Ended struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
 }
 
 // Change is the data of the event `change`. Parts names what changed of the hall, of PartStatus, PartQueues and so on.

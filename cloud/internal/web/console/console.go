@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"halledge/agent/kit/problem"
 )
 
 //go:embed dist
@@ -40,33 +42,42 @@ type site struct {
 	files map[string]file // by path without the leading slash
 	page  file            // answers every path that is a page of the application
 	code  int             // status of page: 503 while the console is not built
+	said  *problem.Catalog
 }
+
+// The codes of what is refused here.
+const (
+	codeNotFound problem.Code = "not_found"
+	codeMethod   problem.Code = "method_not_allowed" // method
+)
 
 // Handler serves the console: GET and HEAD of the built files, and the application's page for every other path without
 // a file name's ending, because the application finds its own pages.
-func Handler() http.Handler {
+//
+// What it refuses it says with the texts of said.
+func Handler(said *problem.Catalog) http.Handler {
 	built, err := fs.Sub(embedded, "dist/www")
 	if err != nil {
-		return unbuilt()
+		return unbuilt(said)
 	}
-	s, err := load(built)
+	s, err := load(built, said)
 	if err != nil {
-		return unbuilt()
+		return unbuilt(said)
 	}
 	return s
 }
 
-func unbuilt() http.Handler {
+func unbuilt(said *problem.Catalog) http.Handler {
 	raw, err := embedded.ReadFile("dist/unbuilt.html")
 	if err != nil {
 		raw = []byte("console not built: make console")
 	}
-	return &site{page: newFile("unbuilt.html", raw, nil), code: http.StatusServiceUnavailable}
+	return &site{page: newFile("unbuilt.html", raw, nil), code: http.StatusServiceUnavailable, said: said}
 }
 
 // load reads all built files. It fails when there is no index.html.
-func load(built fs.FS) (*site, error) {
-	s := &site{files: map[string]file{}, code: http.StatusOK}
+func load(built fs.FS, said *problem.Catalog) (*site, error) {
+	s := &site{files: map[string]file{}, code: http.StatusOK, said: said}
 	err := fs.WalkDir(built, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(name, ".gz") {
 			return err
@@ -126,7 +137,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		problem.Write(w, s.said.Problem(http.StatusMethodNotAllowed, codeMethod, map[string]string{"method": r.Method}))
 		return
 	}
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
@@ -135,7 +146,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if path.Ext(name) != "" {
-		http.NotFound(w, r)
+		problem.Write(w, s.said.Problem(http.StatusNotFound, codeNotFound, nil))
 		return
 	}
 	if s.code != http.StatusOK {

@@ -3,12 +3,16 @@ package console
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"halledge/agent/kit/problem"
+	"halledge/configs"
 )
 
 const (
@@ -29,6 +33,25 @@ func zip(t *testing.T, text string) []byte {
 	return b.Bytes()
 }
 
+func messages(t *testing.T) *problem.Catalog {
+	t.Helper()
+	c, err := problem.ParseCatalog(configs.Messages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// refusal reads a problem document and gives its code.
+func refusal(t *testing.T, r *http.Response) string {
+	t.Helper()
+	var p struct{ Code, Detail string }
+	if text := body(t, r); r.Header.Get("Content-Type") != problem.ContentType || json.Unmarshal([]byte(text), &p) != nil || p.Detail == "" || p.Detail == p.Code {
+		t.Fatalf("no problem document: %d %s", r.StatusCode, text)
+	}
+	return p.Code
+}
+
 func builtSite(t *testing.T) http.Handler {
 	t.Helper()
 	s, err := load(fstest.MapFS{
@@ -36,7 +59,7 @@ func builtSite(t *testing.T) http.Handler {
 		"favicon.svg":           {Data: []byte("<svg/>")},
 		"assets/app-1a2b.js":    {Data: []byte(script)},
 		"assets/app-1a2b.js.gz": {Data: zip(t, script)},
-	})
+	}, messages(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +177,7 @@ func TestKnownETagGivesNotModified(t *testing.T) {
 func TestMissingFilesAreNotPages(t *testing.T) {
 	h := builtSite(t)
 	for _, path := range []string{"/assets/app-old.js", "/favicon.ico", "/assets/app-1a2b.js.gz", "/../console.go"} {
-		if r := get(t, h, http.MethodGet, path); r.StatusCode != http.StatusNotFound {
+		if r := get(t, h, http.MethodGet, path); r.StatusCode != http.StatusNotFound || refusal(t, r) != "not_found" {
 			t.Errorf("%s: %d", path, r.StatusCode)
 		}
 	}
@@ -162,21 +185,23 @@ func TestMissingFilesAreNotPages(t *testing.T) {
 
 func TestOnlyReading(t *testing.T) {
 	h := builtSite(t)
-	r := get(t, h, http.MethodPost, "/halls")
-	if r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "GET, HEAD" {
-		t.Errorf("POST: %d, Allow %q", r.StatusCode, r.Header.Get("Allow"))
+	for _, path := range []string{"/", "/halls", "/assets/app-1a2b.js"} {
+		r := get(t, h, http.MethodPost, path)
+		if r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "GET, HEAD" || refusal(t, r) != "method_not_allowed" {
+			t.Errorf("POST %s: %d, Allow %q", path, r.StatusCode, r.Header.Get("Allow"))
+		}
 	}
-	r = get(t, h, http.MethodHead, "/halls")
+	r := get(t, h, http.MethodHead, "/halls")
 	if got := body(t, r); r.StatusCode != http.StatusOK || got != "" || r.Header.Get("Content-Length") == "" {
 		t.Errorf("HEAD: %d, %d bytes", r.StatusCode, len(got))
 	}
 }
 
 func TestUnbuiltConsoleSaysHowToBuildIt(t *testing.T) {
-	if _, err := load(fstest.MapFS{"favicon.svg": {Data: []byte("<svg/>")}}); err == nil {
+	if _, err := load(fstest.MapFS{"favicon.svg": {Data: []byte("<svg/>")}}, messages(t)); err == nil {
 		t.Error("a build without index.html was taken for one")
 	}
-	h := unbuilt()
+	h := unbuilt(messages(t))
 	r := get(t, h, http.MethodGet, "/halls")
 	got := body(t, r)
 	if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Cache-Control") != "no-store" {
@@ -191,7 +216,7 @@ func TestUnbuiltConsoleSaysHowToBuildIt(t *testing.T) {
 }
 
 func TestHandlerServesThisBuild(t *testing.T) {
-	r := get(t, Handler(), http.MethodGet, "/")
+	r := get(t, Handler(messages(t)), http.MethodGet, "/")
 	if got := body(t, r); !strings.Contains(got, "大厅边缘系统 HallEdge") {
 		t.Errorf("page %q", got)
 	}

@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// maxSessions bounds the sessions of one user: beyond it the one used longest ago ends.
+const maxSessions = 32
+
+// Session is a signed-in browser, known by the SHA-256 of its cookie.
+type Session struct {
+	TokenHash [32]byte
+	Name      string
+	Created   time.Time
+	Used      time.Time
+	Expires   time.Time
+}
+
+// AddSession stores a session, and forgets those that ended before now and those its user has too many of.
+func (t *Tx) AddSession(x Session, now time.Time) error {
+	if err := t.exec(`DELETE FROM sessions WHERE expires_ms < $1`, now.UnixMilli()); err != nil {
+		return err
+	}
+	err := t.exec(`DELETE FROM sessions WHERE name = $1 AND token_hash NOT IN
+		(SELECT token_hash FROM sessions WHERE name = $1 ORDER BY used_ms DESC LIMIT $2)`, x.Name, maxSessions-1)
+	if err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO sessions (token_hash, name, created_ms, used_ms, expires_ms) VALUES ($1, $2, $3, $4, $5)`,
+		x.TokenHash[:], x.Name, x.Created.UnixMilli(), x.Used.UnixMilli(), x.Expires.UnixMilli())
+}
+
+// sessionsOfUsers picks the sessions of users who may sign in: that of another is as good as ended.
+const sessionsOfUsers = ` FROM sessions s JOIN users u ON u.name = s.name AND u.disabled = 0`
+
+// Session reads a session and the name, full name and role of its user.
+func (s *Store) Session(ctx context.Context, tokenHash [32]byte) (Session, User, bool, error) {
+	x := Session{TokenHash: tokenHash}
+	var u User
+	found := false
+	err := s.query(ctx, `SELECT s.name, s.created_ms, s.used_ms, s.expires_ms, u.full_name, u.role`+sessionsOfUsers+`
+		WHERE s.token_hash = $1`, func(rows *sql.Rows) error {
+		found = true
+		var created, used, expires int64
+		err := rows.Scan(&x.Name, &created, &used, &expires, &u.FullName, &u.Role)
+		x.Created, x.Used, x.Expires = time.UnixMilli(created), time.UnixMilli(used), time.UnixMilli(expires)
+		u.Name = x.Name
+		return err
+	}, tokenHash[:])
+	return x, u, found, err
+}
+
+// Sessions reads all sessions.
+func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
+	return collect(func(rows *sql.Rows) (Session, error) {
+		var x Session
+		var hash []byte
+		var created, used, expires int64
+		err := rows.Scan(&hash, &x.Name, &created, &used, &expires)
+		copy(x.TokenHash[:], hash)
+		x.Created, x.Used, x.Expires = time.UnixMilli(created), time.UnixMilli(used), time.UnixMilli(expires)
+		return x, err
+	}, func(scan func(*sql.Rows) error) error {
+		return s.query(ctx, `SELECT s.token_hash, s.name, s.created_ms, s.used_ms, s.expires_ms`+sessionsOfUsers, scan)
+	})
+}
+
+// TouchSession notes that a session was used.
+func (t *Tx) TouchSession(tokenHash [32]byte, at time.Time) error {
+	return t.exec(`UPDATE sessions SET used_ms = $2 WHERE token_hash = $1`, tokenHash[:], at.UnixMilli())
+}
+
+// DropSession ends a session.
+func (t *Tx) DropSession(tokenHash [32]byte) error {
+	return t.exec(`DELETE FROM sessions WHERE token_hash = $1`, tokenHash[:])
+}
+
+// Failures is how often signing in under a name from a network has failed in a row. Locked is zero when that is not locked.
+type Failures struct {
+	Name    string
+	Network string
+	Failed  int
+	Last    time.Time
+	Locked  time.Time
+}
+
+// Tally sums failures up. Last is zero when there are none.
+type Tally struct {
+	Failed int
+	Last   time.Time
+}
+
+// Attempts is what is remembered of signing in under one name from one network: the failures of both together, whether the user
+// has signed in from there, and the failures of the name from everywhere and of the network under all names.
+type Attempts struct {
+	Failures  Failures
+	Familiar  bool
+	ByName    Tally
+	ByNetwork Tally
+}
+
+// Attempts reads what is remembered; tallies and familiar networks only since the two times.
+func (s *Store) Attempts(ctx context.Context, name, network string, tallied, familiar time.Time) (Attempts, error) {
+	a := Attempts{Failures: Failures{Name: name, Network: network}}
+	err := s.query(ctx, `SELECT failed, last_ms, locked_ms FROM failures WHERE name = $1 AND network = $2`, func(rows *sql.Rows) error {
+		return scanFailures(rows, &a.Failures)
+	}, name, network)
+	if err != nil {
+		return a, err
+	}
+	err = s.query(ctx, `SELECT 1 FROM networks WHERE name = $1 AND network = $2 AND used_ms > $3`, func(*sql.Rows) error {
+		a.Familiar = true
+		return nil
+	}, name, network, familiar.UnixMilli())
+	if err != nil {
+		return a, err
+	}
+	tally := func(by, value string, into *Tally) error {
+		return s.query(ctx, `SELECT COALESCE(SUM(failed), 0), COALESCE(MAX(last_ms), 0) FROM failures WHERE `+by+` = $1 AND last_ms > $2`,
+			func(rows *sql.Rows) error {
+				var last int64
+				err := rows.Scan(&into.Failed, &last)
+				into.Last = timeOrZero(last)
+				return err
+			}, value, tallied.UnixMilli())
+	}
+	if err := tally("name", name, &a.ByName); err != nil {
+		return a, err
+	}
+	return a, tally("network", network, &a.ByNetwork)
+}
+
+// Failures reads the failures of a name from a network.
+func (t *Tx) Failures(name, network string) (Failures, error) {
+	f := Failures{Name: name, Network: network}
+	err := t.query(`SELECT failed, last_ms, locked_ms FROM failures WHERE name = $1 AND network = $2`, func(rows *sql.Rows) error {
+		return scanFailures(rows, &f)
+	}, name, network)
+	return f, err
+}
+
+func scanFailures(rows *sql.Rows, f *Failures) error {
+	var last, locked int64
+	if err := rows.Scan(&f.Failed, &last, &locked); err != nil {
+		return err
+	}
+	f.Last, f.Locked = timeOrZero(last), timeOrZero(locked)
+	return nil
+}
+
+func timeOrZero(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
+
+// PutFailures stores failures, and forgets all that are older than forget.
+func (t *Tx) PutFailures(f Failures, forget time.Time) error {
+	if err := t.exec(`DELETE FROM failures WHERE last_ms < $1 AND locked_ms < $1`, forget.UnixMilli()); err != nil {
+		return err
+	}
+	var locked int64
+	if !f.Locked.IsZero() {
+		locked = f.Locked.UnixMilli()
+	}
+	return t.exec(`INSERT INTO failures (name, network, failed, last_ms, locked_ms) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (name, network) DO UPDATE SET failed = excluded.failed, last_ms = excluded.last_ms, locked_ms = excluded.locked_ms`,
+		f.Name, f.Network, f.Failed, f.Last.UnixMilli(), locked)
+}
+
+// SignedIn forgets the failures of a name from a network, and remembers the network as one the user comes from; the user's
+// networks older than forget are forgotten.
+func (t *Tx) SignedIn(name, network string, at, forget time.Time) error {
+	if err := t.exec(`DELETE FROM failures WHERE name = $1 AND network = $2`, name, network); err != nil {
+		return err
+	}
+	if err := t.exec(`DELETE FROM networks WHERE name = $1 AND used_ms < $2`, name, forget.UnixMilli()); err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO networks (name, network, used_ms) VALUES ($1, $2, $3)
+		ON CONFLICT (name, network) DO UPDATE SET used_ms = excluded.used_ms`, name, network, at.UnixMilli())
+}
+
+// ClearFailures forgets all failures of a name.
+func (t *Tx) ClearFailures(name string) error {
+	return t.exec(`DELETE FROM failures WHERE name = $1`, name)
+}
