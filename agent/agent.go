@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,7 +51,7 @@ type Agent struct {
 	log   *slog.Logger
 	texts *problem.Catalog
 
-	sync    store.DiskSync
+	fsync   atomic.Int64 // 99th percentile of one durable write, in nanoseconds
 	store   *store.Store
 	hall    *hall.Hall
 	devices *devices.Set
@@ -101,9 +102,7 @@ func (a *Agent) openHall() (err error) {
 	if err != nil {
 		return errors.Join(err, a.store.Close())
 	}
-	if a.sync, err = store.MeasureSync(site.Data); err != nil { // a disk that is full is no reason not to call who waits
-		a.log.Warn("disk not measured", "error", err)
-	}
+	a.measureDisk(store.DiskSamples)
 	return nil
 }
 
@@ -187,7 +186,7 @@ func (a *Agent) buildUplink() (err error) {
 	return err
 }
 
-func (a *Agent) fsyncP99() time.Duration { return a.sync.P99 }
+func (a *Agent) fsyncP99() time.Duration { return time.Duration(a.fsync.Load()) }
 
 // sources are what conditions are read from.
 func (a *Agent) sources() ops.Sources {

@@ -32,6 +32,7 @@ func (a *Agent) parts() []supervise.Part {
 		{Name: "devices", Run: a.devices.Run},
 		{Name: "watchdog", Run: a.watchdog},
 		{Name: "conditions", Run: a.watcher.Run},
+		{Name: "disk", Run: a.watchDisk},
 		{Name: "device-facts", Run: a.noteDevices},
 	}
 	if a.uplink != nil {

@@ -102,7 +102,7 @@ func clockCheck(now time.Time) Check {
 
 func dataCheck(dir string) Check {
 	c := Check{Name: "数据目录", Verdict: Good, Detail: dir}
-	sync, err := store.MeasureSync(dir)
+	sync, err := store.MeasureSync(dir, store.DiskSamples)
 	if err != nil {
 		c.Verdict, c.Code, c.Advice = Bad, "storage_failed", "检查目录是否存在、服务用户能否写入、磁盘是否只读。"
 		c.Detail = dir + "：" + err.Error()
