@@ -9,6 +9,8 @@ import (
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/ops"
 	"halledge/agent/kit/command"
+	"halledge/agent/kit/problem"
+	"halledge/configs"
 )
 
 func checkCommand(path *string) *cobra.Command {
@@ -33,8 +35,11 @@ func doctorCommand(path *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "体检：哪里有问题，怎么办", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			report := ops.Examine(cmd.Context(), *path)
-			var err error
+			texts, err := problem.ParseCatalog(configs.Messages())
+			if err != nil {
+				return err
+			}
+			report := ops.Examine(cmd.Context(), *path, texts)
 			if asJSON {
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")

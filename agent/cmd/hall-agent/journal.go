@@ -55,7 +55,7 @@ func withJournal(cmd *cobra.Command, path string, do func(*store.Store) error) e
 		Hall: hallsync.HallID(cfg.Site.Hall.Code), Delivered: uplink.CursorName, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	return errors.Join(do(s), s.Close())
 }

@@ -2,18 +2,36 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"halledge/agent/internal/ops"
+	"halledge/agent/internal/store"
 	"halledge/agent/kit/command"
+	"halledge/agent/kit/problem"
+	"halledge/configs"
 )
 
 // version is set by the linker.
 var version = "development"
 
-func main() { os.Exit(command.Run(root(), nil)) }
+func main() { os.Exit(command.Run(root(), explain)) }
+
+// explain gives the sentence for an error, in Chinese where there is one.
+func explain(err error) string {
+	texts, broken := problem.ParseCatalog(configs.Messages())
+	if broken != nil {
+		return err.Error()
+	}
+	var disk *store.Error
+	if errors.As(err, &disk) { // and what exactly failed, for who mends it
+		return fmt.Sprintf("%s（%v）", texts.Say(string(disk.Code), nil), err)
+	}
+	return ops.Sentence(err, texts)
+}
 
 // defaultConfig is where the package installs the site's file.
 const defaultConfig = "/etc/hall-agent/agent.yaml"

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -15,7 +13,6 @@ import (
 
 	"halledge/agent"
 	"halledge/agent/internal/config"
-	"halledge/agent/internal/store"
 	"halledge/agent/kit/command"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
@@ -58,7 +55,7 @@ func serve(ctx context.Context, path, ready string, stderr io.Writer) error {
 		Ready: func(addr string) { announce(ready, addr, log) },
 	})
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	log.Info("hall agent starts", "version", version, "hall", cfg.Site.Hall.Code, "profile", cfg.Site.Hall.Profile)
 	err = a.Run(ctx)
@@ -99,19 +96,6 @@ func level(name string) slog.Level {
 		return slog.LevelInfo
 	}
 	return l
-}
-
-// explain puts the people's sentence of a store error before the technical one.
-func explain(err error) error {
-	var e *store.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	texts, terr := problem.ParseCatalog(configs.Messages())
-	if terr != nil {
-		return err
-	}
-	return fmt.Errorf("%s（%w）", texts.Say(string(e.Code), nil), err)
 }
 
 func printProblems(w io.Writer, problems strictyaml.Problems) error {

@@ -13,8 +13,6 @@ import (
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/uplink"
-	"halledge/agent/kit/problem"
-	"halledge/configs"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -81,10 +79,6 @@ func apply(t *testing.T, s *queue.State, commands ...queue.Command) {
 
 // each kind of trouble comes and goes by itself.
 func TestConditionsFollowTheBox(t *testing.T) {
-	texts, err := problem.ParseCatalog(configs.Messages())
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	slip := func(state hallsync.PrintState) queue.Command {
 		return queue.SlipProgress{SlipChanged: hallsync.SlipChanged{Ticket: "t", State: state, Code: "cutter"}}
@@ -131,7 +125,7 @@ func TestConditionsFollowTheBox(t *testing.T) {
 					cameras: []hallsync.CameraStatus{{Code: "CM001", State: "relaying"}},
 					uplink:  uplink.Status{Connected: true}, hall: newHall(t),
 				}
-				w := ops.NewWatcher(b.sources(dir), texts)
+				w := ops.NewWatcher(b.sources(dir), texts(t))
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan error, 1)
 				go func() { done <- w.Run(ctx) }()
@@ -166,13 +160,9 @@ func TestConditionsFollowTheBox(t *testing.T) {
 }
 
 func TestAnUnsetClockIsTold(t *testing.T) {
-	texts, err := problem.ParseCatalog(configs.Messages())
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) { // it is the year 2000 in here
-		w := ops.NewWatcher(ops.Sources{Data: dir, LastGood: true, Reset: "hall.db.corrupt"}, texts)
+		w := ops.NewWatcher(ops.Sources{Data: dir, LastGood: true, Reset: "hall.db.corrupt"}, texts(t))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- w.Run(ctx) }()

@@ -13,6 +13,8 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/ops"
+	"halledge/agent/kit/problem"
+	"halledge/configs"
 )
 
 // site writes a configuration whose data directory is dir/data.
@@ -59,6 +61,15 @@ func agent(t *testing.T, data, devices, health string) {
 	}
 }
 
+func texts(t *testing.T) *problem.Catalog {
+	t.Helper()
+	c, err := problem.ParseCatalog(configs.Messages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func verdicts(r ops.Report) map[string]ops.Verdict {
 	out := map[string]ops.Verdict{}
 	for _, c := range r.Checks {
@@ -70,7 +81,7 @@ func verdicts(r ops.Report) map[string]ops.Verdict {
 func TestDoctorFindsNothingWrongWithAGoodBox(t *testing.T) {
 	path, data := site(t)
 	agent(t, data, `{"name":"kiosk-1.printer","model":"x","state":"ok"}`, "")
-	r := ops.Examine(context.Background(), path)
+	r := ops.Examine(context.Background(), path, texts(t))
 	for name, v := range verdicts(r) {
 		if v == ops.Bad {
 			t.Errorf("%s is bad", name)
@@ -90,7 +101,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 	agent(t, data, `{"name":"kiosk-1.printer","state":"offline","code":"paper_out","advice":"请装纸。"}`,
 		`{"code":"device_paper_out","severity":"error","title":"没纸"},{"code":"storage_full","severity":"error","title":"磁盘满了","advice":"请清理磁盘。"},`+
 			`{"code":"log_backlog","severity":"warning","title":"待传数据较多"}`)
-	r := ops.Examine(context.Background(), path)
+	r := ops.Examine(context.Background(), path, texts(t))
 	got := verdicts(r)
 	if r.OK || got["设备 kiosk-1.printer"] != ops.Bad || got["磁盘满了"] != ops.Bad || got["待传数据较多"] != ops.Warn {
 		t.Errorf("%+v", r)
@@ -106,25 +117,25 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 
 func TestDoctorWithoutAgentOrConfiguration(t *testing.T) {
 	path, data := site(t)
-	if r := ops.Examine(context.Background(), path); r.OK || verdicts(r)["代理服务"] != ops.Bad || verdicts(r)["配置文件"] != ops.Good {
+	if r := ops.Examine(context.Background(), path, texts(t)); r.OK || verdicts(r)["代理服务"] != ops.Bad || verdicts(r)["配置文件"] != ops.Good {
 		t.Errorf("no agent: %+v", r)
 	}
 	if err := os.WriteFile(filepath.Join(data, ops.DoorFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := ops.Examine(context.Background(), path); r.OK || verdicts(r)["代理服务"] != ops.Bad {
+	if r := ops.Examine(context.Background(), path, texts(t)); r.OK || verdicts(r)["代理服务"] != ops.Bad {
 		t.Errorf("a torn door: %+v", r)
 	}
 	if err := os.WriteFile(path, []byte("schema: 1\nhall: {"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := ops.Examine(context.Background(), path); r.OK || verdicts(r)["配置文件"] != ops.Bad {
+	if r := ops.Examine(context.Background(), path, texts(t)); r.OK || verdicts(r)["配置文件"] != ops.Bad {
 		t.Errorf("a torn configuration: %+v", r)
 	}
 	if err := os.RemoveAll(data); err != nil {
 		t.Fatal(err)
 	}
-	if r := ops.Examine(context.Background(), filepath.Join(t.TempDir(), "none.yaml")); r.OK {
+	if r := ops.Examine(context.Background(), filepath.Join(t.TempDir(), "none.yaml"), texts(t)); r.OK {
 		t.Errorf("nothing at all: %+v", r)
 	}
 }
@@ -135,14 +146,20 @@ func TestRemoteSaysWhatTheAgentSays(t *testing.T) {
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	if _, err := ops.Devices(context.Background(), cfg); err == nil {
-		t.Error("devices of an agent that does not run")
+	if _, err := ops.Devices(context.Background(), cfg); err == nil || ops.Sentence(err, texts(t)) != "代理没有在运行。" {
+		t.Errorf("devices of an agent that does not run: %v", err)
 	}
 	agent(t, data, `{"name":"kiosk-1.printer"}`, "")
 	if list, err := ops.Devices(context.Background(), cfg); err != nil || len(list) != 1 {
 		t.Errorf("%v, %v", list, err)
 	}
-	if err := ops.TestDevice(context.Background(), cfg, "kiosk-1.printer"); err == nil || err.Error() != "打印机没有纸了。请装纸。" {
+	if err := ops.TestDevice(context.Background(), cfg, "kiosk-1.printer"); err == nil || ops.Sentence(err, texts(t)) != "打印机没有纸了。请装纸。" {
 		t.Errorf("got %v", err)
+	}
+	if err := ops.LeaveDoor(data, ops.Door{HTTP: "127.0.0.1:1", Token: "door"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ops.Devices(context.Background(), cfg); err == nil || !strings.HasPrefix(ops.Sentence(err, texts(t)), "代理没有应答（") {
+		t.Errorf("devices of an agent that is silent: %v", err)
 	}
 }

@@ -7,12 +7,67 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"time"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/kit/problem"
 	"halledge/firmware-protocols/hallsync"
 )
+
+// DoorFile is where a running agent leaves its address and a token for the doctor, inside the data directory.
+const DoorFile = "doctor.json"
+
+// Door is the content of DoorFile.
+type Door struct {
+	HTTP  string `json:"http"` // host:port
+	Token string `json:"token"`
+}
+
+// LeaveDoor writes DoorFile; only the agent's user and root can read it.
+func LeaveDoor(data string, d Door) error {
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(data, DoorFile)
+	if err := os.WriteFile(path+".tmp", raw, 0o600); err != nil {
+		return fmt.Errorf("door for the doctor: %w", err)
+	}
+	return os.Rename(path+".tmp", path)
+}
+
+// Why a running agent cannot be asked.
+const (
+	agentNotRunning problem.Code = "agent_not_running"
+	agentForbidden  problem.Code = "agent_forbidden" // file
+	agentSilent     problem.Code = "agent_silent"    // reason
+	agentRefuses    problem.Code = "agent_refuses"   // status
+)
+
+// Error is a failure for which people have a sentence.
+type Error struct {
+	Code problem.Code
+	Args map[string]string
+	Err  error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Code, e.Err) }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Sentence gives what people read about an error: the text of its code, or else its own.
+func Sentence(err error, texts *problem.Catalog) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return texts.Say(string(e.Code), e.Args)
+	}
+	return err.Error()
+}
 
 // Devices asks the running agent how its devices are.
 func Devices(ctx context.Context, cfg *config.Config) ([]hallsync.DeviceStatus, error) {
@@ -34,6 +89,39 @@ func TestDevice(ctx context.Context, cfg *config.Config, name string) error {
 	return d.ask(ctx, http.MethodPost, "/api/v1/devices/"+url.PathEscape(name)+"/test", nil)
 }
 
+// reachable is where an agent that listens on all addresses is found from the box itself.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// findDoor gives the way into the running agent.
+func findDoor(data string) (Door, error) {
+	path := filepath.Join(data, DoorFile)
+	raw, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return Door{}, &Error{Code: agentForbidden, Args: map[string]string{"file": path}, Err: err}
+	case err != nil:
+		return Door{}, &Error{Code: agentNotRunning, Err: err}
+	}
+	var d Door
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return Door{}, &Error{Code: agentNotRunning, Err: fmt.Errorf("%s: %w", path, err)}
+	}
+	d.HTTP = reachable(d.HTTP)
+	return d, nil
+}
+
+// askLimit bounds each question to the running agent.
+const askLimit = 20 * time.Second
+
 // ask puts a question to the running agent. into may be nil.
 func (d Door) ask(ctx context.Context, method, path string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
@@ -48,7 +136,7 @@ func (d Door) ask(ctx context.Context, method, path string, into any) error {
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("代理没有应答：%w", err)
+		return &Error{Code: agentSilent, Args: map[string]string{"reason": err.Error()}, Err: err}
 	}
 	defer res.Body.Close()
 	body := io.LimitReader(res.Body, 4<<20)
@@ -57,7 +145,7 @@ func (d Door) ask(ctx context.Context, method, path string, into any) error {
 		if json.NewDecoder(body).Decode(&p) == nil && p.Detail != "" {
 			return errors.New(p.Detail + p.Advice)
 		}
-		return fmt.Errorf("代理应答 %d", res.StatusCode)
+		return &Error{Code: agentRefuses, Args: map[string]string{"status": res.Status}, Err: errors.New(res.Status)}
 	}
 	if into == nil {
 		return nil
