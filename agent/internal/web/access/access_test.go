@@ -448,7 +448,7 @@ func TestHashPIN(t *testing.T) {
 	if err != nil || a == b || !p.Matches([]byte("1234")) || p.Matches([]byte("1235")) {
 		t.Fatalf("%s %s %v", a, b, err)
 	}
-	for _, pin := range []string{"", "123", strings.Repeat("1", maxPIN+1)} {
+	for _, pin := range []string{"", "123", strings.Repeat("1", MaxPIN+1)} {
 		if _, err := HashPIN(pin); err == nil {
 			t.Errorf("PIN of %d characters accepted", len(pin))
 		}

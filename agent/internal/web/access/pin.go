@@ -1,21 +1,24 @@
 package access
 
 import (
-	"fmt"
+	"errors"
 
 	"halledge/agent/kit/phc"
 )
 
 // PINs have 4 to 64 bytes.
 const (
-	minPIN = 4
-	maxPIN = 64
+	MinPIN = 4
+	MaxPIN = 64
 )
+
+// ErrPINLength says that a PIN is too short or too long.
+var ErrPINLength = errors.New("a PIN of this length is not allowed")
 
 // HashPIN gives the hash of a PIN as hall.yaml holds it.
 func HashPIN(pin string) (string, error) {
-	if len(pin) < minPIN || len(pin) > maxPIN {
-		return "", fmt.Errorf("access: a PIN has %d to %d characters", minPIN, maxPIN)
+	if len(pin) < MinPIN || len(pin) > MaxPIN {
+		return "", ErrPINLength
 	}
 	return phc.New([]byte(pin)).String(), nil
 }

@@ -41,7 +41,7 @@ func (d *Door) SignIn(w http.ResponseWriter, r *http.Request) {
 		d.problem(w, http.StatusRequestTimeout, BodySlow, nil)
 		return
 	}
-	if err != nil || len(in.User) > 64 || len(in.PIN) > maxPIN || !ValidPage(in.Page) {
+	if err != nil || len(in.User) > 64 || len(in.PIN) > MaxPIN || !ValidPage(in.Page) {
 		d.problem(w, http.StatusBadRequest, BodyInvalid, map[string]string{"reason": "user, pin, page"})
 		return
 	}
