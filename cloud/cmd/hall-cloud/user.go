@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"halledge/agent/kit/command"
 	"halledge/agent/kit/phc"
@@ -192,37 +190,14 @@ func operator() string {
 	return strconv.Itoa(os.Getuid())
 }
 
-// readPassword reads one line. On a terminal it asks for it and does not show it.
+// readPassword reads a new password.
 func readPassword(in io.Reader, prompt io.Writer) ([]byte, error) {
-	if f, ok := in.(*os.File); ok {
-		restore, err := hideTyping(int(f.Fd()))
-		if err == nil {
-			defer restore()
-			fmt.Fprint(prompt, "密码：")
-			defer fmt.Fprintln(prompt)
-		}
+	password, err := command.ReadSecret(in, prompt, "密码：", maxPassword)
+	if err != nil {
+		return nil, err
 	}
-	line, err := bufio.NewReader(io.LimitReader(in, maxPassword+2)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read password: %w", err)
-	}
-	password := strings.TrimRight(line, "\r\n")
 	if len([]rune(password)) < minPassword || len(password) > maxPassword {
 		return nil, usage(codePasswordWeak, "low", strconv.Itoa(minPassword))
 	}
 	return []byte(password), nil
-}
-
-// hideTyping turns the echo of a terminal off. It fails when fd is no terminal.
-func hideTyping(fd int) (restore func(), err error) {
-	state, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err != nil {
-		return nil, err
-	}
-	quiet := *state
-	quiet.Lflag &^= unix.ECHO
-	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &quiet); err != nil {
-		return nil, err
-	}
-	return func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, state) }, nil // nothing can be done if it fails
 }
