@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"halledge/test/fakes/hardware"
 )
 
 // actCommands act in a running demo as its citizens, staff and fitters.
@@ -31,6 +33,9 @@ func actCommands() []*cobra.Command {
 		withArgs(act("look DEVICE", "What the LED panel or the pad shows, for example hall.led", func(args []string) (string, any) {
 			return "/look", plugRequest{Device: args[0]}
 		}), words(1, []string{"hall.led", "window-1.pad"})),
+		withArgs(act("noise DEVICE [on|off]", "All that a device says arrives as noise", func(args []string) (string, any) {
+			return "/noise", noiseRequest{Device: args[0], On: len(args) < 2 || args[1] == "on"}
+		}), words(1, deviceNames(), []string{"on", "off"})),
 		withArgs(act("unplug DEVICE", "Pull a device's cable, for example kiosk-1.printer", func(args []string) (string, any) {
 			return "/unplug", plugRequest{Device: args[0]}
 		}), words(1, deviceNames())),
@@ -47,10 +52,13 @@ func actCommands() []*cobra.Command {
 }
 
 func tapCommand() *cobra.Command {
-	person := 1
+	person, flaw := 1, ""
 	cmd := act("tap-card", "A citizen puts an identity card on the kiosk's reader", func([]string) (string, any) {
-		return "/tap-card", tapRequest{Person: person}
+		return "/tap-card", tapRequest{Person: person, Flaw: flaw}
 	})
+	oneOf(cmd, &flaw, string(hardware.Damaged), "all that the reader says of the card arrives damaged")
+	oneOf(cmd, &flaw, string(hardware.Removed), "the card is taken away before it was read")
+	oneOf(cmd, &flaw, string(hardware.Wrong), "the card is no identity card")
 	cmd.Flags().IntVar(&person, "person", person, fmt.Sprintf("which of the invented people, 1 to %d", len(people)))
 	return withArgs(cmd, func(cmd *cobra.Command, args []string) error {
 		if person < 1 || person > len(people) {
@@ -61,13 +69,27 @@ func tapCommand() *cobra.Command {
 }
 
 func scanCommand() *cobra.Command {
-	return withArgs(act("scan [PAYLOAD]", "A citizen holds a code before the kiosk's scanner", func(args []string) (string, any) {
+	flaw := ""
+	cmd := act("scan [PAYLOAD]", "A citizen holds a code before the kiosk's scanner", func(args []string) (string, any) {
 		payload := "YSS-SIM-0001"
 		if len(args) > 0 {
 			payload = args[0]
 		}
-		return "/scan", scanRequest{Payload: payload}
-	}), cobra.MaximumNArgs(1))
+		return "/scan", scanRequest{Payload: payload, Flaw: flaw}
+	})
+	oneOf(cmd, &flaw, garbage, "the scanner sends what is no code")
+	oneOf(cmd, &flaw, tooLong, "the scanner sends more than a code has")
+	return withArgs(cmd, cobra.MaximumNArgs(1))
+}
+
+// oneOf gives a command a flag that sets chosen to its name; of several the last counts.
+func oneOf(cmd *cobra.Command, chosen *string, name, usage string) {
+	cmd.Flags().BoolFunc(name, usage, func(on string) error {
+		if *chosen = ""; on == "true" {
+			*chosen = name
+		}
+		return nil
+	})
 }
 
 func pressCommand() *cobra.Command {

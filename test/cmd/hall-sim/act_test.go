@@ -13,7 +13,7 @@ func TestWordsAreChecked(t *testing.T) {
 	for line, names := range map[string]string{
 		"press bogus": "next", "unplug nope": "kiosk-1.printer", "unplug": "hall.led", "plug x": "window-1.pad", "look kiosk-1.printer": "hall.led",
 		"stop hall": "agent", "start": "cloud", "paper kiosk-1.printer wet": "low", "paper hall.led": "kiosk-1.printer", "tap-card --person 9": "2",
-		"scan a b": "", "tap-card x": "", "dance": "", "press next recall": "",
+		"noise hall.led maybe": "off", "noise": "hall.led", "scan a b": "", "tap-card x": "", "dance": "", "press next recall": "",
 	} {
 		cmd := root()
 		cmd.SetArgs(strings.Fields(line))
@@ -26,7 +26,8 @@ func TestWordsAreChecked(t *testing.T) {
 }
 
 func TestGoodWordsReachTheDemo(t *testing.T) {
-	for _, line := range []string{"press", "press next", "press --timed finish", "unplug hall.led", "paper kiosk-1.printer", "tap-card --person 2", "scan X"} {
+	for _, line := range []string{"press", "press next", "press --timed finish", "unplug hall.led", "paper kiosk-1.printer", "tap-card --person 2", "scan X",
+		"scan --garbage", "tap-card --damaged", "noise hall.led", "noise hall.led off"} {
 		cmd := root()
 		cmd.SetArgs(append(strings.Fields(line), "--demo", t.TempDir()))
 		err := cmd.Execute()

@@ -10,14 +10,23 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"halledge/test/fakes/hardware"
 )
 
 // socketName is the demo's control socket in its directory.
 const socketName = "sim.sock"
 
 type (
-	tapRequest     struct{ Person int }
-	scanRequest    struct{ Payload string }
+	tapRequest struct {
+		Person int
+		Flaw   string
+	}
+	scanRequest  struct{ Payload, Flaw string }
+	noiseRequest struct {
+		Device string
+		On     bool
+	}
 	pressRequest   struct{ Key string }
 	plugRequest    struct{ Device string }
 	programRequest struct{ Program string }
@@ -39,13 +48,13 @@ func (h *demoHall) control(ctx context.Context) error {
 		return fmt.Errorf("control socket: %w", err)
 	}
 	mux := http.NewServeMux()
-	handle(mux, "/tap-card", func(r tapRequest) (string, error) { return tap(ctx, s, r.Person) })
-	handle(mux, "/scan", func(r scanRequest) (string, error) {
-		ok, err := s.scanner.Scan(r.Payload)
-		if err == nil && !ok {
-			err = errors.New("the scanner is unplugged")
+	handle(mux, "/tap-card", func(r tapRequest) (string, error) { return tap(ctx, s, r) })
+	handle(mux, "/scan", func(r scanRequest) (string, error) { return "scanned", s.scan(r) })
+	handle(mux, "/noise", func(r noiseRequest) (string, error) {
+		if r.On {
+			return r.Device + " says noise", s.disturb(r.Device, true)
 		}
-		return "scanned", err
+		return r.Device + " is clear again", s.disturb(r.Device, false)
 	})
 	handle(mux, "/press", func(r pressRequest) (string, error) { return "pressed", s.press(r.Key) })
 	handle(mux, "/timed-press", func(r pressRequest) (string, error) { return s.timedPress(ctx, r.Key) })
@@ -81,13 +90,17 @@ func (h *demoHall) program(name string, do func(*service) error) error {
 	return fmt.Errorf("the programs are cloud and agent, not %q", name)
 }
 
-func tap(ctx context.Context, s *station, n int) (string, error) {
-	if n < 1 || n > len(people) {
+func tap(ctx context.Context, s *station, r tapRequest) (string, error) {
+	if r.Person < 1 || r.Person > len(people) {
 		return "", fmt.Errorf("there are people 1 to %d", len(people))
 	}
+	said := "card read"
+	if r.Flaw != "" {
+		said = "card taken away unread"
+	}
 	select {
-	case <-s.reader.Tap(people[n-1]):
-		return "card read", nil
+	case <-s.reader.Tap(people[r.Person-1], hardware.Flaw(r.Flaw)):
+		return said, nil
 	case <-ctx.Done():
 		return "", ctx.Err()
 	case <-time.After(cardWait):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"halledge/drivers/drivertest/farend"
 	"halledge/firmware-protocols/escpos"
@@ -30,6 +32,7 @@ type station struct {
 	mu    sync.Mutex
 	lines map[string]*farend.PTY
 	in    map[string]bool
+	noise map[string]*atomic.Bool // true: what the device says arrives as noise
 }
 
 // devices are the names of the demo's devices and their class and model.
@@ -56,7 +59,7 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 	s := &station{
 		dir: dir, printer: hardware.NewPrinter(out), reader: &hardware.CardReader{}, scanner: &hardware.Scanner{},
 		pad:   hardware.NewPad(1),
-		lines: map[string]*farend.PTY{}, in: map[string]bool{},
+		lines: map[string]*farend.PTY{}, in: map[string]bool{}, noise: map[string]*atomic.Bool{},
 	}
 	s.panel = hardware.NewPanel(1, s.moments.changed)
 	pad := func(rw io.ReadWriter) { s.pad.Serve(listening{rw, s.moments.asked}) }
@@ -65,12 +68,58 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 		"hall.led": s.panel.Serve, "window-1.pad": pad,
 	}
 	for _, d := range devices {
-		s.lines[d.name] = farend.NewPTY(s.path(d.name), serve[d.name])
+		noise := new(atomic.Bool)
+		s.noise[d.name] = noise
+		s.lines[d.name] = farend.NewPTY(s.path(d.name), func(rw io.ReadWriter) { serve[d.name](disturbed{rw, noise}) })
 		if err := s.plug(d.name); err != nil {
 			return nil, errors.Join(err, s.close())
 		}
 	}
 	return s, nil
+}
+
+// disturbed is a line that can turn all that is said on it into bytes that mean nothing to anybody.
+type disturbed struct {
+	io.ReadWriter
+	on *atomic.Bool
+}
+
+func (d disturbed) Write(b []byte) (int, error) {
+	if d.on.Load() {
+		b = bytes.Repeat([]byte{0xFF}, len(b))
+	}
+	return d.ReadWriter.Write(b)
+}
+
+func (s *station) disturb(device string, on bool) error {
+	noise := s.noise[device]
+	if noise == nil {
+		return fmt.Errorf("no device %q", device)
+	}
+	noise.Store(on)
+	return nil
+}
+
+// What a scanner can send instead of a code.
+const (
+	garbage = "garbage"
+	tooLong = "too-long"
+)
+
+// scan lets the scanner send a code, or what is none.
+func (s *station) scan(r scanRequest) error {
+	send := func() (bool, error) { return s.scanner.Scan(r.Payload) }
+	switch r.Flaw {
+	case garbage:
+		send = s.scanner.Spoil
+	case tooLong:
+		send = s.scanner.Overlong
+	}
+	ok, err := send()
+	if err == nil && !ok {
+		err = errors.New("the scanner is unplugged")
+	}
+	return err
 }
 
 func (s *station) path(device string) string { return filepath.Join(s.dir, device) }

@@ -9,17 +9,39 @@ import (
 
 // CardReader is an SDT identity-card reader. A card that was tapped is found, read once, and lifted.
 type CardReader struct {
-	mu   sync.Mutex
-	card *sdt.Card
-	read chan struct{} // closed when the card was read
+	mu    sync.Mutex
+	card  *sdt.Card
+	flaw  Flaw
+	tries int           // answers that arrived damaged
+	gone  chan struct{} // closed when the card is lifted
 }
 
-// Tap puts a card on the reader. read is closed when the host has read it; a second card replaces the first.
-func (r *CardReader) Tap(c sdt.Card) (read <-chan struct{}) {
+// Flaw is what keeps a card from being read; empty for none.
+type Flaw string
+
+// The flaws.
+const (
+	Damaged Flaw = "damaged" // its answers arrive damaged
+	Removed Flaw = "removed" // it is taken away in the midst of being read
+	Wrong   Flaw = "wrong"   // it is no identity card
+)
+
+// patience is how many damaged answers a host is given before the citizen takes the card away.
+const patience = 3
+
+// Tap puts a card on the reader, as it should be or with a flaw. gone is closed when the host has read it or has had enough of it,
+// and it is lifted; a second card replaces the first.
+func (r *CardReader) Tap(c sdt.Card, f Flaw) (gone <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.card, r.read = &c, make(chan struct{})
-	return r.read
+	r.card, r.flaw, r.tries, r.gone = &c, f, 0, make(chan struct{})
+	return r.gone
+}
+
+// lift takes the card away.
+func (r *CardReader) lift() {
+	r.card = nil
+	close(r.gone)
 }
 
 // Serve plays the reader on a line.
@@ -32,10 +54,13 @@ func (r *CardReader) Serve(rw io.ReadWriter) {
 			if !ok {
 				return nil
 			}
-			status, data := r.answer(q.Command)
+			status, data, damaged := r.answer(q.Command)
 			frame, err := sdt.AppendReply(nil, status, data)
 			if err != nil {
 				return err
+			}
+			if damaged {
+				frame[len(frame)/2] ^= 0x40
 			}
 			if _, err := rw.Write(frame); err != nil {
 				return err
@@ -44,30 +69,42 @@ func (r *CardReader) Serve(rw io.ReadWriter) {
 	})
 }
 
-func (r *CardReader) answer(c sdt.Command) (sdt.Status, []byte) {
+// answer gives what the reader says to a command, and whether that arrives damaged.
+func (r *CardReader) answer(c sdt.Command) (status sdt.Status, data []byte, damaged bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case c == sdt.CmdReset || c == sdt.CmdStatus:
-		return sdt.StatusOK, nil
+		return sdt.StatusOK, nil, false
 	case c == sdt.CmdSAMNumber:
-		return sdt.StatusOK, make([]byte, 16)
+		return sdt.StatusOK, make([]byte, 16), false
 	case c != sdt.CmdFind && c != sdt.CmdSelect && c != sdt.CmdReadCard && c != sdt.CmdNewestAddress:
-		return sdt.StatusBadCommand, nil
+		return sdt.StatusBadCommand, nil, false
 	case c == sdt.CmdNewestAddress:
-		return sdt.StatusNoItem, nil
+		return sdt.StatusNoItem, nil, false
 	case r.card == nil:
-		return sdt.StatusNoCard, nil
+		return sdt.StatusNoCard, nil, false
 	case c == sdt.CmdFind:
-		return sdt.StatusFound, make([]byte, 4)
+		return sdt.StatusFound, make([]byte, 4), false
+	case c == sdt.CmdSelect && r.flaw == Wrong:
+		r.lift()
+		return sdt.StatusWrongCard, nil, false
 	case c == sdt.CmdSelect:
-		return sdt.StatusOK, make([]byte, 8)
+		return sdt.StatusOK, make([]byte, 8), false
 	}
+	return r.tell()
+}
+
+// tell gives what is on the card.
+func (r *CardReader) tell() (status sdt.Status, data []byte, damaged bool) {
 	data, err := sdt.CardData(*r.card, nil)
-	if err != nil {
-		return sdt.StatusReadFailed, nil
+	if err != nil || r.flaw == Removed {
+		r.lift()
+		return sdt.StatusReadFailed, nil, false
 	}
-	r.card = nil
-	close(r.read)
-	return sdt.StatusOK, data
+	r.tries++
+	if r.flaw != Damaged || r.tries == patience {
+		r.lift()
+	}
+	return sdt.StatusOK, data, r.flaw == Damaged
 }

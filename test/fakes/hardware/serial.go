@@ -1,6 +1,7 @@
 package hardware
 
 import (
+	"bytes"
 	"io"
 	"slices"
 	"sync"
@@ -15,6 +16,14 @@ type Scanner struct{ plug plug }
 // Scan reads a code; ok is false while the scanner is not plugged in.
 func (s *Scanner) Scan(payload string) (ok bool, err error) {
 	return s.plug.send([]byte(payload + "\r"))
+}
+
+// Spoil sends what no code can be: control characters and bytes that are no text.
+func (s *Scanner) Spoil() (ok bool, err error) { return s.plug.send([]byte("\x05\x06\xff\xfe\x07\r")) }
+
+// Overlong sends more than any code of a hall has.
+func (s *Scanner) Overlong() (ok bool, err error) {
+	return s.plug.send(append(bytes.Repeat([]byte("X"), 3000), '\r'))
 }
 
 // Serve plays the scanner on a line. It takes commands and ignores them: the trigger is always on.
