@@ -9,7 +9,10 @@ import (
 type Kind string
 
 // Payload is what a fact says. Each payload type has exactly one Kind.
-type Payload interface{ Kind() Kind }
+type Payload interface {
+	Kind() Kind
+	Subject() Subject
+}
 
 // The kinds of facts.
 const (

@@ -106,6 +106,26 @@ func TestEveryKindDecodesToItsOwnType(t *testing.T) {
 	}
 }
 
+// A payload with a ticket or a window is about it.
+func TestSubjectsAreTheTicketAndTheWindow(t *testing.T) {
+	for _, k := range declaredKinds(t) {
+		p, err := decode(k, `{"ticket":"t","window":"w"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want hallsync.Subject
+		if v := reflect.ValueOf(p).FieldByName("Ticket"); v.IsValid() {
+			want.Ticket = "t"
+		}
+		if v := reflect.ValueOf(p).FieldByName("Window"); v.IsValid() {
+			want.Window = "w"
+		}
+		if got := p.Subject(); got != want {
+			t.Errorf("%s is about %+v, want %+v", k, got, want)
+		}
+	}
+}
+
 // TestEveryFieldSurvivesTheWire fills every field of every payload with a value of its own, so that a field without a JSON
 // name, or two fields with one, do not go unnoticed.
 func TestEveryFieldSurvivesTheWire(t *testing.T) {

@@ -106,7 +106,8 @@ func (m *mirror) apply(f fact) error {
 }
 
 // about finds the ticket of a fact and counts the fact.
-func (m *mirror) about(id hallsync.TicketID, p hallsync.Payload) (*seen, error) {
+func (m *mirror) about(p hallsync.Payload) (*seen, error) {
+	id := p.Subject().Ticket
 	s := m.tickets[id]
 	if s == nil {
 		return nil, fmt.Errorf("%s about ticket %s, which was never taken", p.Kind(), id)
@@ -119,8 +120,8 @@ func (m *mirror) applyTicket(p hallsync.Payload) error {
 	if taken, ok := p.(hallsync.TicketTaken); ok {
 		return m.take(taken)
 	}
-	id, to, at := change(p)
-	s, err := m.about(id, p)
+	to, at := change(p)
+	s, err := m.about(p)
 	if err != nil {
 		return err
 	}
@@ -167,43 +168,37 @@ func (m *mirror) take(p hallsync.TicketTaken) error {
 	return nil
 }
 
-// change says which ticket a fact is about, the state it gives it and the window where it is then; empty: as before.
-func change(p hallsync.Payload) (id hallsync.TicketID, to hallsync.TicketState, at hallsync.WindowID) {
+// change says what state a fact gives its ticket and the window where that is then; empty: as before.
+func change(p hallsync.Payload) (to hallsync.TicketState, at hallsync.WindowID) {
 	switch p := p.(type) {
 	case hallsync.TicketCalled:
-		return p.Ticket, hallsync.Called, p.Window
+		return hallsync.Called, p.Window
 	case hallsync.TicketRecalled:
-		return p.Ticket, "", p.Window
+		return "", p.Window
 	case hallsync.TicketStarted:
-		return p.Ticket, hallsync.Serving, p.Window
+		return hallsync.Serving, p.Window
 	case hallsync.TicketFinished:
-		return p.Ticket, hallsync.Done, p.Window
+		return hallsync.Done, p.Window
 	case hallsync.TicketPassed:
-		return p.Ticket, hallsync.Passed, p.Window
+		return hallsync.Passed, p.Window
 	case hallsync.TicketRequeued:
-		return p.Ticket, hallsync.Waiting, ""
+		return hallsync.Waiting, ""
 	case hallsync.TicketTransferred:
-		return p.Ticket, hallsync.Waiting, ""
+		return hallsync.Waiting, ""
 	case hallsync.TicketHeld:
-		return p.Ticket, hallsync.Held, p.Window
+		return hallsync.Held, p.Window
 	case hallsync.TicketResumed:
-		return p.Ticket, hallsync.Serving, p.Window
+		return hallsync.Serving, p.Window
 	case hallsync.TicketAbandoned:
-		return p.Ticket, hallsync.Abandoned, p.Window
+		return hallsync.Abandoned, p.Window
 	case hallsync.TicketWithdrawn:
-		return p.Ticket, hallsync.Withdrawn, ""
+		return hallsync.Withdrawn, ""
 	case hallsync.TicketReopened:
-		return p.Ticket, p.To, p.Window
+		return p.To, p.Window
 	case hallsync.TicketClosed:
-		return p.Ticket, hallsync.Closed, ""
-	case hallsync.TicketRated:
-		return p.Ticket, "", ""
-	case hallsync.SlipAsked:
-		return p.Ticket, "", ""
-	case hallsync.SlipChanged:
-		return p.Ticket, "", ""
+		return hallsync.Closed, ""
 	}
-	return "", "", ""
+	return "", ""
 }
 
 // printing reports whether a slip of the day still waits for its end.

@@ -156,11 +156,12 @@ func subjectNamed(p hallsync.Payload) bool {
 	case hallsync.TicketTaken:
 		return isID(string(f.Ticket)) && isDay(f.BusinessDay)
 	case hallsync.WindowWasOpened, hallsync.WindowWasClosed, hallsync.WindowWasPaused, hallsync.WindowWasUnpaused:
-		_, window, _ := subject(p)
-		return isID(string(window))
+		return isID(string(p.Subject().Window))
+	case hallsync.DeviceChanged:
+		return true
 	}
-	ticket, window, known := subject(p)
-	return !known || isID(string(ticket)) && len(window) <= maxID
+	about := p.Subject()
+	return isID(string(about.Ticket)) && len(about.Window) <= maxID
 }
 
 func isID(s string) bool { return s != "" && len(s) <= maxID }
@@ -168,53 +169,4 @@ func isID(s string) bool { return s != "" && len(s) <= maxID }
 func isDay(s string) bool {
 	_, err := time.Parse(time.DateOnly, s)
 	return err == nil
-}
-
-// subject gives the ticket and the window a fact is about; known is false for a kind that is about neither.
-func subject(p hallsync.Payload) (ticket hallsync.TicketID, window hallsync.WindowID, known bool) {
-	switch f := p.(type) {
-	case hallsync.TicketTaken:
-		return f.Ticket, "", true
-	case hallsync.TicketCalled:
-		return f.Ticket, f.Window, true
-	case hallsync.TicketRecalled:
-		return f.Ticket, f.Window, true
-	case hallsync.TicketStarted:
-		return f.Ticket, f.Window, true
-	case hallsync.TicketFinished:
-		return f.Ticket, f.Window, true
-	case hallsync.TicketPassed:
-		return f.Ticket, f.Window, true
-	case hallsync.TicketRequeued:
-		return f.Ticket, "", true
-	case hallsync.TicketTransferred:
-		return f.Ticket, f.Window, true
-	case hallsync.TicketHeld:
-		return f.Ticket, f.Window, true
-	case hallsync.TicketResumed:
-		return f.Ticket, f.Window, true
-	case hallsync.TicketAbandoned:
-		return f.Ticket, f.Window, true
-	case hallsync.TicketWithdrawn:
-		return f.Ticket, "", true
-	case hallsync.TicketReopened:
-		return f.Ticket, f.Window, true
-	case hallsync.TicketClosed:
-		return f.Ticket, "", true
-	case hallsync.TicketRated:
-		return f.Ticket, f.Window, true
-	case hallsync.SlipAsked:
-		return f.Ticket, "", true
-	case hallsync.SlipChanged:
-		return f.Ticket, "", true
-	case hallsync.WindowWasOpened:
-		return "", f.Window, true
-	case hallsync.WindowWasClosed:
-		return "", f.Window, true
-	case hallsync.WindowWasPaused:
-		return "", f.Window, true
-	case hallsync.WindowWasUnpaused:
-		return "", f.Window, true
-	}
-	return "", "", false
 }

@@ -57,8 +57,8 @@ func foldPayload(tx *store.Tx, e store.Event, p hallsync.Payload) (Touched, erro
 }
 
 func foldTicket(tx *store.Tx, e store.Event, p hallsync.Payload) (Touched, error) {
-	id, _, about := subject(p)
-	if !about {
+	id := p.Subject().Ticket
+	if id == "" {
 		return 0, nil
 	}
 	k, known, err := tx.Ticket(e.Hall, id)
@@ -111,8 +111,7 @@ func window(tx *store.Tx, hall hallsync.HallID, id hallsync.WindowID) (store.Win
 }
 
 func foldWindow(tx *store.Tx, e store.Event, p hallsync.Payload) error {
-	_, id, _ := subject(p)
-	w, err := window(tx, e.Hall, id)
+	w, err := window(tx, e.Hall, p.Subject().Window)
 	if err != nil {
 		return err
 	}

@@ -109,27 +109,11 @@ func commandOf(verb string, w hallsync.WindowID, in verbBody, by hallsync.By) qu
 // subject gives the ticket that facts are about, the last one named, and why it was called if it was.
 func subject(facts []hallsync.Payload) (id hallsync.TicketID, why *hallsync.Why) {
 	for _, f := range facts {
-		switch f := f.(type) {
-		case hallsync.TicketCalled:
-			id, why = f.Ticket, &f.Why
-		case hallsync.TicketRecalled:
-			id = f.Ticket
-		case hallsync.TicketStarted:
-			id = f.Ticket
-		case hallsync.TicketFinished:
-			id = f.Ticket
-		case hallsync.TicketPassed:
-			id = f.Ticket
-		case hallsync.TicketTransferred:
-			id = f.Ticket
-		case hallsync.TicketHeld:
-			id = f.Ticket
-		case hallsync.TicketResumed:
-			id = f.Ticket
-		case hallsync.TicketAbandoned:
-			id = f.Ticket
-		case hallsync.TicketReopened:
-			id = f.Ticket
+		if t := f.Subject().Ticket; t != "" {
+			id = t
+		}
+		if called, ok := f.(hallsync.TicketCalled); ok {
+			why = &called.Why
 		}
 	}
 	return id, why
