@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	_ "time/tzdata" // minimal systems have no zone files, and a hall without its zone has no business day
 
 	"github.com/spf13/cobra"
 

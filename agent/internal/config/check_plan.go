@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // minimal systems have no zone files, and a hall without its zone has no business day
 
 	"halledge/agent/kit/phc"
 	"halledge/agent/kit/strictyaml"

@@ -1,6 +1,10 @@
 package config
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"halledge/agent/kit/strictyaml"
+)
 
 // The values that stand where a file says nothing.
 const (
@@ -29,10 +33,10 @@ func defaultPlan() Plan {
 
 // fill makes paths absolute.
 func (s *Site) fill(dir string) {
-	s.Data = absolute(dir, s.Data)
-	s.Plan = absolute(dir, s.Plan)
+	s.Data = strictyaml.Absolute(dir, s.Data)
+	s.Plan = strictyaml.Absolute(dir, s.Plan)
 	if s.Cloud.CA != "" {
-		s.Cloud.CA = absolute(dir, s.Cloud.CA)
+		s.Cloud.CA = strictyaml.Absolute(dir, s.Cloud.CA)
 	}
 }
 

@@ -48,7 +48,7 @@ func dataDirOf(c *Config, src sources) string {
 	}
 	site := defaultSite()
 	strictyaml.Decode(src.siteFile, src.site, &site)
-	return absolute(src.dir, site.Data)
+	return strictyaml.Absolute(src.dir, site.Data)
 }
 
 func remember(dataDir string, src sources) error {

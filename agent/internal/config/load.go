@@ -57,7 +57,7 @@ func readSources(path string) (sources, strictyaml.Problems) {
 	}
 	site := defaultSite()
 	strictyaml.Decode(full, src.site, &site) // only for where the plan is; load finds the problems
-	src.planFile = absolute(src.dir, site.Plan)
+	src.planFile = strictyaml.Absolute(src.dir, site.Plan)
 	if src.plan, err = readFile(src.planFile); err != nil {
 		_, doc := decodeSite(full, src.site, src.dir)
 		doc.At("$.plan", Unreadable, map[string]string{"reason": reasonOf(err)})

@@ -70,10 +70,7 @@ func (d *Document) ReadSecret(path string, s *Secret, dir string, shortest int) 
 	if s.Ref == "" {
 		return
 	}
-	file := filepath.Clean(strings.TrimPrefix(s.Ref, secretPrefix))
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(dir, file)
-	}
+	file := Absolute(dir, strings.TrimPrefix(s.Ref, secretPrefix))
 	text, mode, err := readSecretFile(file)
 	switch {
 	case err != nil:
@@ -86,6 +83,14 @@ func (d *Document) ReadSecret(path string, s *Secret, dir string, shortest int) 
 		d.Warn(path, SecretOpen, map[string]string{"file": file, "mode": fmt.Sprintf("%04o", mode.Perm())})
 	}
 	s.text = &text
+}
+
+// Absolute gives the path that a document in directory dir means.
+func Absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
 }
 
 func readSecretFile(file string) (string, os.FileMode, error) {

@@ -73,7 +73,7 @@ func Load(path string) (Config, strictyaml.Problems) {
 	check.config(&c)
 	var further strictyaml.Problems
 	for i, name := range c.HallFiles {
-		path := absolute(check.dir, name)
+		path := strictyaml.Absolute(check.dir, name)
 		data, err := readFile(path)
 		if err != nil {
 			check.at(fmt.Sprintf("$.hall_files[%d]", i), Unreadable, "reason", path+": "+err.Error())
@@ -148,7 +148,7 @@ func (c *checker) config(v *Config) {
 	if v.Database == "" {
 		c.at("$.database", Missing, "key", "database")
 	}
-	v.Database = absolute(c.dir, v.Database)
+	v.Database = strictyaml.Absolute(c.dir, v.Database)
 	if _, err := time.LoadLocation(v.Zone); err != nil || v.Zone == "" || v.Zone == "Local" {
 		c.at("$.zone", Zone, "value", v.Zone)
 	}

@@ -1,10 +1,6 @@
 package config
 
-import (
-	"path/filepath"
-
-	"halledge/agent/kit/strictyaml"
-)
+import "halledge/agent/kit/strictyaml"
 
 // The least length of secrets in bytes.
 const (
@@ -17,11 +13,3 @@ type Secret = strictyaml.Secret
 
 // NewSecret wraps a text that does not come from a file.
 func NewSecret(text string) Secret { return strictyaml.NewSecret(text) }
-
-// absolute resolves a path of the file in directory dir.
-func absolute(dir, path string) string {
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
-	}
-	return filepath.Join(dir, path)
-}
