@@ -9,11 +9,13 @@ import '@/styles/table.css'
 
 const services = makeServices()
 const router = makeRouter(services.session)
-services.api.onSignedOut = () => {
-  services.session.forget()
+function leave(why: string): void {
+  services.session.forget(why)
   const here = router.currentRoute.value
   if (!here.meta.open) void router.replace(signInRoute(here.fullPath))
 }
+services.api.onSignedOut = leave
+services.stream.onEnded = leave
 
 const app = createApp(App)
 provideServices(app, services)

@@ -1,4 +1,5 @@
 import { createRouter, createWebHistory, type RouteLocationRaw, type Router } from 'vue-router'
+import AuditPage from '@/pages/audit/AuditPage.vue'
 import CameraPage from '@/pages/cameras/CameraPage.vue'
 import CamerasPage from '@/pages/cameras/CamerasPage.vue'
 import ConsoleFrame from '@/pages/ConsoleFrame.vue'
@@ -52,6 +53,7 @@ export function makeRouter(session: SignedIn): Router {
           },
           { path: 'cameras', name: 'cameras', component: CamerasPage, meta: { title: '摄像头' } },
           { path: 'cameras/:code', name: 'camera', component: CameraPage, props: true, meta: { title: '视频播放' } },
+          { path: 'audit', name: 'audit', component: AuditPage, meta: { title: '审计' } },
           { path: ':rest(.*)*', name: 'lost', component: NotFound, meta: { title: '页面不存在' } },
         ],
       },

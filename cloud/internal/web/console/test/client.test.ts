@@ -4,18 +4,18 @@ import { json } from './cloud'
 
 let answer: () => Promise<Response>
 let asked: { path: string; init: RequestInit }[]
-let signedOut: number
+let signedOut: string[]
 let api: Api
 
 beforeEach(() => {
   asked = []
-  signedOut = 0
+  signedOut = []
   vi.stubGlobal('fetch', (path: string, init: RequestInit) => {
     asked.push({ path, init })
     return answer()
   })
   api = new Api()
-  api.onSignedOut = () => { signedOut++ }
+  api.onSignedOut = (why) => signedOut.push(why)
 })
 afterEach(() => vi.unstubAllGlobals())
 
@@ -33,14 +33,14 @@ describe('Api', () => {
   it('reports a lost session, and still fails the call', async () => {
     answer = () => Promise.resolve(json({ code: 'sign_in', detail: '请先登录。' }, 401))
     expect(await rejection(api.hall('1'))).toBeInstanceOf(Problem)
-    expect(signedOut).toBe(1)
+    expect(signedOut).toEqual(['请先登录。'])
   })
 
   it('takes a wrong password and an unknown visitor for no lost session', async () => {
     answer = () => Promise.resolve(json({ code: 'sign_in_failed', detail: '账号或密码不对。', advice: '请重新输入。' }, 401))
     expect(sentence(await rejection(api.signIn('ops', 'x')))).toBe('账号或密码不对。请重新输入。')
     expect(await api.session()).toBeNull()
-    expect(signedOut).toBe(0)
+    expect(signedOut).toEqual([])
   })
 
   it('reads how long a lock lasts', async () => {

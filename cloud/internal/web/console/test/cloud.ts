@@ -4,7 +4,7 @@ import type { Hall } from '@/api/types'
 export function hall(id: string, fields: Partial<Hall> = {}): Hall {
   return {
     id, name: `${id}大厅`, region: '茂南区', profile: 'full', state: 'online', seen_at: '2026-11-23T10:00:00+08:00', version: '1.0.0',
-    severity: '', business_day: '2026-11-23', waiting: 0, serving: 0, taken_today: 0, windows_open: 0, windows: 0, devices: 0,
+    severity: '', finding: null, business_day: '2026-11-23', waiting: 0, serving: 0, taken_today: 0, windows_open: 0, windows: 0, devices: 0,
     devices_bad: 0, cameras: 0, cameras_live: 0, facts_pending: 0, ...fields,
   }
 }

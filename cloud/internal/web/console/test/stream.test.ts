@@ -110,6 +110,20 @@ describe('LiveStream', () => {
     expect(asked).toBe(1)
   })
 
+  it('ends with the session, and says why', async () => {
+    const end = new StreamEnd()
+    answers = [end]
+    const why: string[] = []
+    stream.onEnded = (text) => why.push(text)
+    stream.start()
+    end.ready()
+    end.write('event: ended\ndata: {"code":"session_signed_out","detail":"您已在另一个页面退出登录。"}\n\n')
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(why).toEqual(['您已在另一个页面退出登录。'])
+    expect(asked).toBe(1)
+    expect(signedOut).toBe(0)
+  })
+
   it('ends when it is stopped', async () => {
     const end = new StreamEnd()
     answers = [end]

@@ -1,4 +1,4 @@
-import type { Camera, Hall, HallDetail, Page, Session, Ticket } from './types'
+import type { AuditLine, Camera, Hall, HallDetail, Page, Session, Ticket } from './types'
 
 /** An answer of the server that is not a success: an RFC 9457 problem with a stable code and Chinese sentences. */
 export class Problem extends Error {
@@ -71,6 +71,16 @@ export interface CameraQuery extends Query {
   size?: number
 }
 
+export interface AuditQuery extends Query {
+  user?: string
+  action?: string
+  /** A date, and the last one. */
+  from?: string
+  to?: string
+  page?: number
+  size?: number
+}
+
 function withQuery(path: string, query: Query): string {
   const params = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
@@ -80,9 +90,9 @@ function withQuery(path: string, query: Query): string {
   return text === '' ? path : `${path}?${text}`
 }
 
-/** The calls the console makes. onSignedOut runs when the server no longer knows who is asking. */
+/** The calls the console makes. onSignedOut runs when the server no longer knows who is asking, with its sentence. */
 export class Api {
-  onSignedOut: () => void = () => undefined
+  onSignedOut: (why: string) => void = () => undefined
 
   /** Who is signed in; null when nobody is. */
   async session(): Promise<Session | null> {
@@ -124,6 +134,11 @@ export class Api {
     return this.read(withQuery('/api/v1/cameras', query), signal)
   }
 
+  /** Who did what; for admins. */
+  audit(query: AuditQuery, signal?: AbortSignal): Promise<Page<AuditLine>> {
+    return this.read(withQuery('/api/v1/audit', query), signal)
+  }
+
   /** The open event stream. Reading its body is up to the caller. */
   async stream(signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const response = await this.fetch('/api/v1/stream', { headers: { Accept: 'text/event-stream' }, signal })
@@ -155,8 +170,9 @@ export class Api {
   }
 
   private async failed(response: Response): Promise<Problem> {
-    if (response.status === 401) this.onSignedOut()
-    return problemOf(response)
+    const problem = await problemOf(response)
+    if (response.status === 401) this.onSignedOut(problem.detail)
+    return problem
   }
 
   private async fetch(path: string, init: RequestInit): Promise<Response> {

@@ -8,6 +8,7 @@ export interface Page<T> {
 export interface Session {
   user: string
   name: string
+  role: 'viewer' | 'admin'
   by: string
   expires_at: string | null
 }
@@ -28,6 +29,8 @@ export interface Hall {
   seen_at: string | null
   version: string
   severity: Severity
+  /** The gravest of the hall's health findings. */
+  finding: { code: string; title: string } | null
   business_day: string
   waiting: number
   serving: number
@@ -159,10 +162,29 @@ export interface Camera {
   whep: string
 }
 
+/** Who did what. `user` is what `by` says: an account, an interface token or an account of the server's machine. */
+export interface AuditLine {
+  id: number
+  at: string
+  user: string
+  name: string
+  by: 'password' | 'token' | 'command' | ''
+  action: string
+  subject: string
+  result: string
+  remote: string
+}
+
 /** What changed of a hall, in the stream's `change` events. */
 export type Part = 'status' | 'queues' | 'windows' | 'cameras'
 
 export interface Change {
   hall: Hall
   parts: Part[]
+}
+
+/** Why the session has ended: the stream's last event. */
+export interface Ended {
+  code: string
+  detail: string
 }

@@ -120,6 +120,25 @@ const hows: Record<string, string> = {
   recall: '重呼',
 }
 
+export const auditActions: Record<string, string> = {
+  sign_in: '登录',
+  sign_out: '退出',
+  watch: '查看视频',
+  user_add: '添加用户或改密码',
+  user_disable: '停用用户',
+  user_enable: '启用用户',
+}
+const auditResults: Record<string, Word> = {
+  ok: { text: '成功', tone: 'ok' },
+  sign_in_wrong: { text: '账号或密码不对', tone: 'warn' },
+  sign_in_locked: { text: '输错太多，已锁定', tone: 'bad' },
+  user_disabled: { text: '账号已停用', tone: 'bad' },
+  404: { text: '没有这个摄像头', tone: 'warn' },
+  406: { text: '视频格式不能播放', tone: 'warn' },
+  409: { text: '没有画面', tone: 'warn' },
+  503: { text: '观看人数已满', tone: 'warn' },
+}
+
 // A hall may run a newer program than the centre: a name that is not known here is shown as it came.
 const unknown = (name: string): Word => ({ text: name, tone: 'off' })
 
@@ -134,4 +153,6 @@ export const channel = (name: string): string => channels[name] ?? name
 export const print = (name: string): Word => prints[name] ?? unknown(name)
 export const grade = (name: string): string => grades[name] ?? name
 export const how = (name: string): string => hows[name] ?? name
+export const auditAction = (name: string): string => auditActions[name] ?? name
+export const auditResult = (name: string): Word => auditResults[name] ?? { text: `没有成功（${name}）`, tone: 'warn' }
 export const windowName = (id: string): string => `${id} 号窗口`

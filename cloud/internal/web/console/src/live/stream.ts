@@ -1,7 +1,7 @@
 import { computed, readonly, shallowRef, type Ref } from 'vue'
 import { backoffMS } from '@/backoff'
 import { Problem } from '@/api/client'
-import type { Change } from '@/api/types'
+import type { Change, Ended } from '@/api/types'
 import { EventCutter } from './sse'
 
 export type StreamState = 'off' | 'connecting' | 'live' | 'broken'
@@ -11,6 +11,9 @@ export const silenceMS = 40_000
 
 const firstDelayMS = 1_000
 const maxDelayMS = 15_000
+
+/** The server's word that the session is over. */
+class SessionEnded extends Error {}
 
 export interface StreamSource {
   stream(signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
@@ -30,6 +33,8 @@ export class LiveStream {
   private readonly refreshHandlers = new Set<() => void>()
   private readonly changeHandlers = new Set<(c: Change) => void>()
   private stopping: AbortController | null = null
+  /** Runs when the server says that the session has ended, with its sentence. */
+  onEnded: (why: string) => void = () => undefined
 
   readonly state: Readonly<Ref<StreamState>> = readonly(this.stateRef)
   /** When the server last wrote anything (wall clock, ms); what is shown is as old as that. */
@@ -71,7 +76,9 @@ export class LiveStream {
       try {
         await this.readOnce(stopped)
       } catch (e) {
-        if (e instanceof Problem && e.status === 401) return // the page leaves for the sign-in, which stops the stream
+        // The page leaves for the sign-in, which stops the stream.
+        if (e instanceof Problem && e.status === 401) return
+        if (e instanceof SessionEnded) return this.onEnded(e.message)
       }
       if (stopped.aborted) return
       this.stateRef.value = 'broken'
@@ -118,6 +125,8 @@ export class LiveStream {
     } else if (event === 'change') {
       const change = JSON.parse(data) as Change
       for (const handler of this.changeHandlers) handler(change)
+    } else if (event === 'ended') {
+      throw new SessionEnded((JSON.parse(data) as Ended).detail)
     }
   }
 }

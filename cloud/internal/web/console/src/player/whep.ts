@@ -95,6 +95,7 @@ export class WhepLink {
   }
 
   private ended(): void {
+    this.location = '' // there is nothing left to end
     this.lost({ text: '视频服务结束了播放', retry: true })
   }
 

@@ -5,9 +5,12 @@ import type { Session } from '@/api/types'
 /** Who is signed in on this browser. The proof itself is a cookie that scripts cannot read. */
 export class SignedIn {
   private readonly userRef = shallowRef<Session | null>(null)
+  private readonly farewellRef = shallowRef('')
   private asked = false
 
   readonly user: Readonly<Ref<Session | null>> = readonly(this.userRef)
+  /** Why the last session ended without anybody's signing out here; empty when there is nothing to say. */
+  readonly farewell: Readonly<Ref<string>> = readonly(this.farewellRef)
 
   constructor(private readonly api: Api) {}
 
@@ -23,15 +26,17 @@ export class SignedIn {
   async signIn(user: string, password: string): Promise<void> {
     this.userRef.value = await this.api.signIn(user, password)
     this.asked = true
+    this.farewellRef.value = ''
   }
 
   async signOut(): Promise<void> {
     await this.api.signOut()
-    this.forget()
+    this.forget('')
   }
 
-  /** The server no longer knows us. */
-  forget(): void {
+  /** The server no longer knows us. The first reason given is the one to tell: later ones only follow from it. */
+  forget(why: string): void {
+    if (this.userRef.value !== null) this.farewellRef.value = why
     this.userRef.value = null
     this.asked = true
   }

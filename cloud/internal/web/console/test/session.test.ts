@@ -1,0 +1,45 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Api } from '@/api/client'
+import { SignedIn } from '@/session/session'
+import { json } from './cloud'
+
+let answer: Response
+let session: SignedIn
+
+beforeEach(() => {
+  vi.stubGlobal('fetch', () => Promise.resolve(answer))
+  session = new SignedIn(new Api())
+})
+afterEach(() => vi.unstubAllGlobals())
+
+async function signIn(): Promise<void> {
+  answer = json({ user: 'li', name: '李四', role: 'viewer', by: 'password', expires_at: null }, 201)
+  await session.signIn('li', 'right')
+}
+
+describe('SignedIn', () => {
+  it('keeps the first reason why a session ended, until the next sign-in', async () => {
+    await signIn()
+    session.forget('账号已停用。')
+    session.forget('请先登录。') // an answer that was under way
+    expect(session.user.value).toBeNull()
+    expect(session.farewell.value).toBe('账号已停用。')
+    await signIn()
+    expect(session.farewell.value).toBe('')
+  })
+
+  it('has nothing to say after signing out', async () => {
+    await signIn()
+    answer = new Response(null, { status: 204 })
+    await session.signOut()
+    expect(session.user.value).toBeNull()
+    session.forget('请先登录。') // an answer that was under way
+    expect(session.farewell.value).toBe('')
+  })
+
+  it('has nothing to say to a first visitor', async () => {
+    answer = json({ code: 'sign_in', detail: '请先登录。' }, 401)
+    expect(await session.current()).toBeNull()
+    expect(session.farewell.value).toBe('')
+  })
+})
