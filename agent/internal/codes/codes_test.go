@@ -274,8 +274,6 @@ func TestFromConfig(t *testing.T) {
 	}
 	for name, bad := range map[string]config.Codes{
 		"resolver": {Resolver: "guess"},
-		"kind":     {Rules: []config.CodeRule{{Kind: "ticket", Prefix: "x"}}},
-		"empty":    {Rules: []config.CodeRule{{Kind: "yss_code"}}},
 		"pattern":  {Rules: []config.CodeRule{{Kind: "yss_code", Pattern: "("}}},
 	} {
 		if _, _, err := FromConfig(bad); err == nil {

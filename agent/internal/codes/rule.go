@@ -23,17 +23,11 @@ func (r *Rule) matches(text string) bool {
 	return r.Pattern == nil || r.Pattern.FindString(text) == text
 }
 
-// FromConfig gives the rules and the resolver that the site's configuration asks for.
+// FromConfig gives the rules and the resolver that the site's configuration, which is checked, asks for.
 func FromConfig(c config.Codes) ([]Rule, Resolver, error) {
 	var rules []Rule
 	for i, cr := range c.Rules {
 		rule := Rule{Kind: Kind(cr.Kind), Prefix: cr.Prefix}
-		if rule.Kind != KindYSS && rule.Kind != KindYSH {
-			return nil, nil, fmt.Errorf("codes: rule %d: unknown kind %q", i+1, cr.Kind)
-		}
-		if cr.Prefix == "" && cr.Pattern == "" {
-			return nil, nil, fmt.Errorf("codes: rule %d: neither prefix nor pattern", i+1)
-		}
 		if cr.Pattern != "" {
 			re, err := regexp.Compile(cr.Pattern)
 			if err != nil {

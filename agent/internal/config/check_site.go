@@ -25,7 +25,7 @@ func (c *checker) site(s *Site) {
 	c.oneOf("$.hall.profile", s.Hall.Profile, "full", "town", "village")
 	c.web(&s.Web)
 	c.cloud(&s.Cloud)
-	c.oneOf("$.codes.resolver", s.Codes.Resolver, "none", "sim")
+	c.codes(&s.Codes)
 	names := set{}
 	for i := range s.Devices {
 		path := fmt.Sprintf("$.devices[%d]", i)
@@ -92,6 +92,25 @@ func (c *checker) cloud(cl *Cloud) {
 	if cl.CA != "" {
 		if _, err := os.Stat(cl.CA); err != nil {
 			c.at("$.cloud.ca", Unreadable, "reason", reasonOf(err))
+		}
+	}
+}
+
+// maxCodeRule is the longest prefix or pattern of a rule, in characters.
+const maxCodeRule = 200
+
+func (c *checker) codes(codes *Codes) {
+	c.oneOf("$.codes.resolver", codes.Resolver, "none", "sim")
+	for i, r := range codes.Rules {
+		path := fmt.Sprintf("$.codes.rules[%d]", i)
+		c.oneOf(path+".kind", r.Kind, "yss_code", "ysh_code")
+		if r.Prefix == "" && r.Pattern == "" {
+			c.at(path+".prefix", strictyaml.Missing, "key", "prefix")
+		}
+		c.short(path+".prefix", r.Prefix, maxCodeRule)
+		c.short(path+".pattern", r.Pattern, maxCodeRule)
+		if _, err := regexp.Compile(r.Pattern); err != nil {
+			c.at(path+".pattern", Pattern, "value", r.Pattern, "reason", err.Error())
 		}
 	}
 }

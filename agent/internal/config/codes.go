@@ -30,6 +30,7 @@ const (
 	RTSPUser       strictyaml.Code = "config_rtsp_user"
 	CameraCode     strictyaml.Code = "config_camera_code" // value, hall
 	Subnet         strictyaml.Code = "config_subnet"      // value
+	Pattern        strictyaml.Code = "config_pattern"     // value, reason
 	Zone           strictyaml.Code = "config_zone"        // value
 	PIN            strictyaml.Code = "config_pin"
 	TokenShared    strictyaml.Code = "config_token_shared"

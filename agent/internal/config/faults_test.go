@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"strings"
+
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/strictyaml"
 )
@@ -34,6 +36,13 @@ var faults = []struct {
 	{"agent.yaml", "password: file:secrets/cloud.password", "", strictyaml.Missing, "$.cloud.password", "mqtt"},
 	{"agent.yaml", "ca: cloud-ca.pem", "ca: gone.pem", config.Unreadable, "$.cloud.ca", "gone.pem"},
 	{"agent.yaml", "resolver: none", "resolver: all", strictyaml.NotAllowed, "$.codes.resolver", "all"},
+	{"agent.yaml", "resolver: none", "rules: [{kind: yys_code, prefix: Y}]", strictyaml.NotAllowed, "$.codes.rules[0].kind", "yys_code"},
+	{"agent.yaml", "resolver: none", "rules: [{prefix: Y}]", strictyaml.NotAllowed, "$.codes.rules[0].kind", "prefix: Y"},
+	{"agent.yaml", "resolver: none", "rules: [{kind: yss_code}]", strictyaml.Missing, "$.codes.rules[0].prefix", "yss_code"},
+	{"agent.yaml", "resolver: none", "rules: [{kind: ysh_code, prefix: Y}, {kind: ysh_code, pattern: '[0-9'}]", config.Pattern,
+		"$.codes.rules[1].pattern", "[0-9"},
+	{"agent.yaml", "resolver: none", "rules: [{kind: ysh_code, prefix: " + strings.Repeat("Y", 201) + "}]", strictyaml.TooLong,
+		"$.codes.rules[0].prefix", "YYYY"},
 	{"agent.yaml", "name: kiosk-1.printer", "name: kiosk-1.plotter", config.DeviceName, "$.devices[0].name", "plotter"},
 	{"agent.yaml", "name: kiosk-1.printer", "name: window-9.printer", config.UnknownWindow, "$.devices[0].name", "window-9"},
 	{"agent.yaml", "model: escpos-80", "model: espos-80", config.UnknownModel, "$.devices[0].model", "espos"},
