@@ -100,8 +100,8 @@ func TestWhatCannotBeReadIsToldAndChangesNothing(t *testing.T) {
 		for _, c := range []struct{ sim, code, says string }{
 			{"scan --garbage", "scan_unreadable", "没有读到码"},
 			{"scan --too-long", "scan_too_long", "这个码太长"},
-			{"tap-card --damaged", "card_unreadable", "请把身份证平放在感应区，停留 2 秒"},
-			{"tap-card --removed", "card_removed", "还没有读完"},
+			{"tap-card --damaged", "card_unreadable", "请把身份证平放在读卡区，停留 2 秒"},
+			{"tap-card --removed", "card_removed", "没有读完"},
 			{"tap-card --wrong", "card_unknown", "不是身份证"},
 		} {
 			in := hears(t, events, c.code, func() { d.Sim(t, strings.Fields(c.sim)...) })

@@ -319,12 +319,20 @@ func TestStreamTellsWhatCouldNotBeRead(t *testing.T) {
 	s.server.Unreadable("kiosk-1", device.CardUnreadable)
 	e := next(t, kiosk, "input")
 	if e.data["kind"] != "unreadable" || e.data["code"] != "card_unreadable" || e.data["identity"] != nil || e.id != "" ||
-		e.data["detail"] != "没有读到证件。请把身份证平放在感应区，停留 2 秒。" {
+		e.data["detail"] != "没有读到证件。请把身份证平放在读卡区，停留 2 秒。" {
 		t.Errorf("%+v", e)
 	}
 	s.server.Unreadable("kiosk-2", device.ScanTooLong)
 	if e := <-other; e.name != "input" || e.data["code"] != "scan_too_long" {
 		t.Errorf("another kiosk was told %+v", e)
+	}
+	clerk := s.browser() // a window that has a scanner is told, too, also without a stream
+	clerk.signIn("w01", "window-1").want(t, 204, "")
+	n := clerk.do("GET", "/api/v1/hall?as=window-1&input=", "").want(t, 200, "").at("input_n").(float64)
+	s.server.Unreadable("window-1", device.ScanUnreadable)
+	path := fmt.Sprintf("/api/v1/hall?as=window-1&after=%s&input=%.0f", seq, n)
+	if r := clerk.do("GET", path, "").want(t, 200, ""); r.text("input", "code") != "scan_unreadable" || r.text("input", "detail") == "" {
+		t.Errorf("the window was told %s", r.Raw)
 	}
 	if now := s.get(kioskToken, "/api/v1/hall").at("seq").(float64); strconv.Itoa(int(now)) != seq {
 		t.Errorf("the log went from %s to %v", seq, now)
