@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,12 @@ func (s *site) hallLive(t *testing.T) {
 	p.Sees(hallName)
 	s.shot(t, p, "console-halls-1366")
 	p.Resize(deskWidth, deskHeight)
+	s.Sim(t, "unplug", "kiosk-1.scanner")
+	t.Cleanup(func() { s.Sim(t, "plug", "kiosk-1.scanner") })
+	p.Sees("故障", "设备没有连上 kiosk-1.scanner") // named in the list, before anybody opens the hall
+	s.shot(t, p, "console-halls-finding")
+	s.Sim(t, "plug", "kiosk-1.scanner")
+	p.Misses("没有连上")
 	p.Click("link", hallName)
 	p.Has("heading", hallName)
 	p.Sees("1号窗口", "2号窗口", "综合受理", "社保医保", "kiosk-1.printer", "茂名市-市政务服务大厅-入口01")
@@ -107,18 +114,94 @@ func (s *site) consoleSession(t *testing.T) {
 	p.Sees("演示管理员", hallName)
 	other := s.browser.Open(t, deskWidth, deskHeight, s.Info.Cloud.URL+"/halls/"+s.Agent.Hall)
 	other.Sees("演示管理员", "kiosk-1.printer") // the same session in another tab
+	other.Allow("401 (Unauthorized)")
 	p.Click("button", "退出")
 	p.Has("heading", "登录")
+	p.Misses("已在另一个页面退出登录")
+	other.Has("heading", "登录") // by itself, and it says why
+	other.Sees("您已在另一个页面退出登录。")
+	other.Misses("kiosk-1.printer")
+	s.shot(t, other, "console-signed-out")
 	p.Allow("401 (Unauthorized)")
-	other.Allow("401 (Unauthorized)")
 	p.Go(s.Info.Cloud.URL + "/cameras")
 	p.Has("heading", "登录")
-	p.Misses("入口01")
+	p.Misses("入口01", "已在另一个页面退出登录")
+}
+
+func (s *site) audit(t *testing.T) {
+	const typed = "My-Passw0rd!" // into the wrong field
+	answer, err := s.Do(s.Info.Cloud.URL, "", "POST", "/api/v1/session", map[string]string{"user": typed, "password": "x"}, nil)
+	if err != nil || answer.Status != 401 {
+		t.Fatalf("%d, %v", answer.Status, err)
+	}
+	p := s.signIn(t, "/halls")
+	p.Allow("401 (Unauthorized)")
+	p.Click("link", "审计")
+	p.Has("heading", "审计")
+	p.Has("table", "审计记录")
+	p.Sees("演示管理员", s.Info.Cloud.Admin.User, "登录", "退出", "成功", "账号或密码不对", "127.0.0.1", "查看视频", s.Cameras[0].Code, "未知账号", "接口")
+	p.Misses(typed)
+	s.shot(t, p, "console-audit")
+	p.Resize(1366, 768)
+	s.shot(t, p, "console-audit-1366")
+	p.Resize(deskWidth, deskHeight)
+	p.Click("combobox", "开始日期")
+	p.Sees("最近 7 天")
+	demo.Until(t, demo.Patience, "the calendar is open", func() error {
+		if n := chrome.Eval[int](p, "document.getAnimations().length"); n != 0 {
+			return fmt.Errorf("%d things move", n)
+		}
+		return nil
+	})
+	s.shot(t, p, "console-audit-period")
+	p.Click("button", "今天")
+	p.Sees("演示管理员")
+	p.Fill("账号、接口名称或代号", "nobody")
+	p.Sees("没有符合条件的记录。")
+	p.Go(s.Info.Cloud.URL + "/audit?action=watch")
+	p.Sees("查看视频", "演示管理员")
+	p.Misses("未知账号")
+}
+
+// cloudCommand runs hall-cloud beside the service, with a line to read.
+func (s *site) cloudCommand(t *testing.T, line string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), demo.Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(s.Bin, "hall-cloud"), append(args, "--config", s.Info.Cloud.Config)...)
+	cmd.Stdin = strings.NewReader(line)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("hall-cloud %v: %v\n%s", args, err, out)
+	}
+}
+
+func (s *site) noAudit(t *testing.T) {
+	const user, password = "duty", "a word for the night"
+	s.cloudCommand(t, password+"\n", "user", "add", user, "--full-name", "值班员")
+	p := s.signIn(t, "/halls")
+	p.Allow("401 (Unauthorized)")
+	p.Click("button", "退出")
+	p.Has("heading", "登录")
+	p.Fill("账号", user)
+	p.Fill("密码", password)
+	p.Press(chrome.Enter)
+	p.Sees("值班员", hallName)
+	p.Lacks("link", "审计")
+	p.Allow("403 (Forbidden)")
+	p.Go(s.Info.Cloud.URL + "/audit")
+	p.Sees("只有管理员可以查看审计记录。")
+	s.shot(t, p, "console-audit-refused")
+	s.cloudCommand(t, "", "user", "disable", user)
+	p.Has("heading", "登录") // the page is not touched
+	p.Sees("登录已失效", "账号被停用")
+	s.shot(t, p, "console-session-ended")
 }
 
 func (s *site) cameras(t *testing.T) {
 	t.Run("play in the browser", s.playCamera)
 	t.Run("play as they are written", s.probeCamera)
+	t.Run("leave a trail in the audit", s.audit)
+	t.Run("leave a trail that others do not see", s.noAudit)
 }
 
 // frames says how many pictures a <video> has shown.
@@ -155,6 +238,21 @@ func (s *site) playCamera(t *testing.T) {
 	p.Sees("正在观看1 人")
 	s.shot(t, p, "console-player")
 	p.Click("link", "大厅") // leaves the page
+	s.unwatched(t)
+	p.Click("link", "摄像头")
+	p.Click("link", "播放 "+name)
+	p.Sees("播放中")
+	other := s.signIn(t, "/halls")
+	other.Click("button", "退出")
+	p.Has("heading", "登录") // pictures end with the session, and the page says why
+	p.Sees("您已在另一个页面退出登录。")
+	p.Allow("404 (Not Found)") // both ended the viewing
+	s.unwatched(t)
+}
+
+// unwatched waits until nobody looks at the first camera.
+func (s *site) unwatched(t *testing.T) {
+	t.Helper()
 	demo.Until(t, demo.Patience, "the viewer is gone", func() error {
 		var page struct{ Items []struct{ Viewers int } }
 		s.GetCloud(t, "/api/v1/cameras?q="+s.Cameras[0].Code).Into(t, &page)

@@ -63,7 +63,7 @@ func (a *API) hall(s halls.Status) Hall {
 		ID: s.ID, Name: s.Name, Region: s.Region, State: HallState(s.State), WindowsOpen: s.WindowsOpen, Windows: s.Windows,
 	}
 	if c := worst(a.health(s)); c != nil {
-		h.Severity, h.Finding = c.Severity, &Finding{Code: c.Code, Title: c.Title}
+		h.Severity, h.Finding = c.Severity, &Finding{Code: c.Code, Subject: c.Subject, Title: c.Title}
 	}
 	if s.Report != nil {
 		h.Windows = max(h.Windows, len(s.Report.Windows))

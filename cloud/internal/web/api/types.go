@@ -71,8 +71,9 @@ type Hall struct {
 
 // Finding is the gravest health finding of a hall in short; all of them are in its detail.
 type Finding struct {
-	Code  string `json:"code"`
-	Title string `json:"title"`
+	Code    string `json:"code"`
+	Subject string `json:"subject"` // device or camera; empty when it is about the hall
+	Title   string `json:"title"`
 }
 
 // HallDetail is GET /api/v1/halls/{id}.

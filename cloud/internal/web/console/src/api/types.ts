@@ -30,7 +30,7 @@ export interface Hall {
   version: string
   severity: Severity
   /** The gravest of the hall's health findings. */
-  finding: { code: string; title: string } | null
+  finding: { code: string; subject: string; title: string } | null
   business_day: string
   waiting: number
   serving: number
