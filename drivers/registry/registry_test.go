@@ -25,6 +25,7 @@ type scanner struct{ cfg registry.Config }
 func (*scanner) Run(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 func (*scanner) Health() device.Health         { return device.Health{} }
 func (*scanner) Scans() <-chan device.Scan     { return nil }
+func (*scanner) Unread() <-chan device.Unread  { return nil }
 func newScanner(cfg registry.Config) (device.Device, error) {
 	o := registry.NewOptions(cfg)
 	o.Int("gap_ms", 50, 10, 1000)
