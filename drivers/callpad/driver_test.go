@@ -68,7 +68,7 @@ func TestEveryKeyArrivesAndIsAcknowledged(t *testing.T) {
 		if got.Code != want.Code || got.Digit != want.Digit || got.Count != n || got.Lost != 0 || got.At.IsZero() {
 			t.Errorf("key %d arrives as %+v", k, got)
 		}
-		until(t, "the acknowledgement", func() bool { return far.acknowledged(1) == n })
+		drivertest.Until(t, "the acknowledgement", func() bool { return far.acknowledged(1) == n })
 	}
 	if jobs := p.Health().Counters.Jobs; jobs != uint64(n) {
 		t.Errorf("%d keys count as %d", n, jobs)
@@ -92,7 +92,7 @@ func TestTremblingFingerCallsOnePerson(t *testing.T) {
 	far.press(1, modbus.PadNext)
 	first := key(t, p)
 	far.press(1, modbus.PadNext)
-	until(t, "the second press to be seen", func() bool { return p.saw(t) == 2 })
+	drivertest.Until(t, "the second press to be seen", func() bool { return p.saw(t) == 2 })
 	far.press(1, modbus.PadRecall)
 	if k := key(t, p); k.Code != device.KeyRecall && k.At.Sub(first.At) < repeatAfter {
 		t.Errorf("after the first next came %+v", k)
@@ -125,7 +125,7 @@ func TestPadThatLostItsPower(t *testing.T) {
 		t.Fatal(err)
 	}
 	far.with(func(l *line) { l.pads[1] = modbus.NewPad(1) })
-	until(t, "the display to come back", func() bool {
+	drivertest.Until(t, "the display to come back", func() bool {
 		return far.display(1) == modbus.PadDisplay{Number: "A001", Waiting: 12, State: modbus.PadServing}
 	})
 	far.press(1, modbus.PadRecall)
@@ -139,10 +139,10 @@ func TestKeysThatAreNotHandled(t *testing.T) {
 	far := newLine(1)
 	p := one(t, far)
 	far.press(1, 0x77)
-	until(t, "the unknown key", func() bool { return p.Health().Counters.Garbage == 1 })
+	drivertest.Until(t, "the unknown key", func() bool { return p.Health().Counters.Garbage == 1 })
 	for i := range cap(p.keys) + 1 {
 		far.press(1, modbus.PadPass)
-		until(t, "the key", func() bool {
+		drivertest.Until(t, "the key", func() bool {
 			c := p.Health().Counters
 			return c.Jobs == uint64(i+1) || c.Garbage == 2
 		})
@@ -175,18 +175,18 @@ func TestExceptions(t *testing.T) {
 		far := newLine(1)
 		far.says[1] = []modbus.Exception{modbus.IllegalFunction}
 		p := start(t, far, map[string]string{"unit": "1"})[0]
-		reaches(t, p, device.Offline, device.CodeBadReply)
+		drivertest.Reaches(t, p, device.Offline, device.CodeBadReply)
 		if detail := p.Health().Detail; !strings.Contains(detail, "illegal function") {
 			t.Errorf("the detail is %q", detail)
 		}
-		reaches(t, p, device.OK, "")
+		drivertest.Reaches(t, p, device.OK, "")
 	})
 	t.Run("another map", func(t *testing.T) {
 		t.Parallel()
 		far := newLine(1)
 		far.odd = 7
 		p := start(t, far, map[string]string{"unit": "1"})[0]
-		reaches(t, p, device.Offline, device.CodeBadReply)
+		drivertest.Reaches(t, p, device.Offline, device.CodeBadReply)
 		if detail := p.Health().Detail; !strings.Contains(detail, "version 7") {
 			t.Errorf("the detail is %q", detail)
 		}
@@ -213,10 +213,10 @@ func TestPadsShareALine(t *testing.T) {
 	}
 	pads := start(t, far, each...)
 	for _, p := range pads {
-		reaches(t, p, device.OK, "")
+		drivertest.Reaches(t, p, device.OK, "")
 	}
 	far.with(func(l *line) { l.off[2] = true })
-	reaches(t, pads[1], device.Offline, device.CodeTimeout)
+	drivertest.Reaches(t, pads[1], device.Offline, device.CodeTimeout)
 	for i, unit := range []byte{1, 3} {
 		p := pads[2*i]
 		number := "A00" + strconv.Itoa(int(unit))
@@ -229,7 +229,7 @@ func TestPadsShareALine(t *testing.T) {
 		}
 	}
 	far.with(func(l *line) { l.off[2] = false })
-	reaches(t, pads[1], device.OK, "")
+	drivertest.Reaches(t, pads[1], device.OK, "")
 }
 
 func TestNewestDisplayWins(t *testing.T) {

@@ -1,21 +1,16 @@
 package callpad
 
 import (
-	"context"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"halledge/drivers/device"
-	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/modbus"
 )
-
-const patience = 20 * time.Second // for what must happen, however slow the machine
 
 // line is an RS-485 pair with pads on it, seen from its far end.
 type line struct {
@@ -126,21 +121,9 @@ func options(more map[string]string) map[string]string {
 // start runs a driver for each of the options on one line that is plugged in.
 func start(t *testing.T, far *line, each ...map[string]string) []*Pad {
 	t.Helper()
-	cable := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far.serve)
-	if err := cable.Plug(); err != nil {
-		t.Fatal(err)
-	}
+	cable := drivertest.Cable(t, far.serve)
 	model := registry.Model{Name: "halledge-pad", Class: device.ClassCallPad, Driver: "callpad", Connect: registry.Line{Baud: 9600}}
 	r := reg()
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-		if err := cable.Unplug(); err != nil {
-			t.Error(err)
-		}
-	})
 	var pads []*Pad
 	for _, more := range each {
 		site := registry.Site{Name: "window-" + more["unit"] + ".pad", Connect: registry.Connect{Serial: cable.Path()}, Options: options(more)}
@@ -148,7 +131,7 @@ func start(t *testing.T, far *line, each ...map[string]string) []*Pad {
 		if err != nil {
 			t.Fatal(err)
 		}
-		running.Go(func() { _ = d.Run(ctx) })
+		drivertest.Run(t, d)
 		pads = append(pads, d.(*Pad))
 	}
 	return pads
@@ -158,41 +141,12 @@ func start(t *testing.T, far *line, each ...map[string]string) []*Pad {
 func one(t *testing.T, far *line) *Pad {
 	t.Helper()
 	p := start(t, far, map[string]string{"unit": "1"})[0]
-	reaches(t, p, device.OK, "")
+	drivertest.Reaches(t, p, device.OK, "")
 	return p
-}
-
-func reaches(t *testing.T, p *Pad, state device.State, code device.Code) {
-	t.Helper()
-	until(t, "state "+string(state)+" "+string(code), func() bool {
-		h := p.Health()
-		return h.State == state && h.Code == code
-	})
-}
-
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 // key waits for the next key.
 func key(t *testing.T, p *Pad) device.Key {
 	t.Helper()
-	select {
-	case k := <-p.Keys():
-		return k
-	case <-time.After(patience):
-		t.Fatalf("no key came: %+v", p.Health())
-		return device.Key{}
-	}
+	return drivertest.Next(t, p, p.Keys())
 }

@@ -11,13 +11,9 @@ import (
 	"halledge/drivers/registry"
 )
 
-const (
-	// patience is the time for what must happen, however slow the machine.
-	patience = 20 * time.Second
-	// stopsWithin is how soon a device must be gone, or a call back, after its context ended: a second by contract, and
-	// another for a busy machine.
-	stopsWithin = 2 * time.Second
-)
+// stopsWithin is how soon a device must be gone, or a call back, after its context ended: a second by contract, and another for a
+// busy machine.
+const stopsWithin = 2 * time.Second
 
 // Harness is a driver under test and the hardware played for it.
 type Harness struct {

@@ -46,7 +46,7 @@ func Printer(t *testing.T, fresh Fresh[PrinterHarness]) {
 		go func() { call <- r.print(t.Context(), "A001") }()
 		<-fell
 		r.unplug()
-		r.fails(r.returns("Print", call, patience))
+		r.fails(r.returns("Print", call, Patience))
 		r.reaches(device.Offline)
 		r.far.mute(false)
 		r.plug()
@@ -80,7 +80,7 @@ func Printer(t *testing.T, fresh Fresh[PrinterHarness]) {
 			go func() { calls <- r.print(t.Context(), fmt.Sprintf("A%03d", i)) }()
 		}
 		for range jobs {
-			if err := r.returns("Print", calls, patience); err != nil {
+			if err := r.returns("Print", calls, Patience); err != nil {
 				t.Error(err)
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -21,7 +20,7 @@ type rig struct {
 	device device.Device
 	line   farend.Line
 	far    *tap
-	log    logText
+	log    Log
 	ended  chan error
 	cancel context.CancelFunc
 
@@ -38,7 +37,7 @@ func start(t *testing.T, h Harness) *rig {
 	cfg := registry.Config{
 		Name:    "kiosk-1.device",
 		Options: h.Options,
-		Log:     slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:     r.log.Logger(),
 	}
 	if h.TCP {
 		line, err := farend.NewTCP(r.far.Serve)
@@ -175,38 +174,4 @@ func (r *rig) noSecrets() {
 			}
 		}
 	}
-}
-
-// waitFor asks ok again and again until it says yes; state explains the failure.
-func waitFor(t *testing.T, what string, ok func() bool, state func() string) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("waited in vain for %s: %s", what, state())
-		}
-	}
-}
-
-// logText keeps what was logged.
-type logText struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logText) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

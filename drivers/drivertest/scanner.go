@@ -86,7 +86,7 @@ func (r *rig) scans(h ScannerHarness, payload string) {
 // receive takes from the channel until right says that this is the one.
 func receive[T any](r *rig, from <-chan T, what string, right func(T) bool) {
 	r.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(Patience)
 	for {
 		select {
 		case v, ok := <-from:
@@ -105,7 +105,7 @@ func receive[T any](r *rig, from <-chan T, what string, right func(T) bool) {
 // closes proves that the channel is closed.
 func closes[T any](r *rig, ch <-chan T) {
 	r.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(Patience)
 	for {
 		select {
 		case _, ok := <-ch:

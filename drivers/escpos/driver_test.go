@@ -5,10 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -60,47 +58,15 @@ type rig struct {
 // run starts a driver; the line is plugged in.
 func run(t *testing.T, p *printer, opts map[string]string) rig {
 	t.Helper()
-	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), p.serve)
+	line := drivertest.Cable(t, p.serve)
 	d, err := New(registry.Config{
 		Name: "kiosk-1.printer", Connect: registry.Connect{Serial: line.Path()}, Options: opts, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := line.Plug(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-		if err := line.Unplug(); err != nil {
-			t.Error(err)
-		}
-	})
+	drivertest.Run(t, d)
 	return rig{Printer: d.(*Printer), line: line}
-}
-
-func (r rig) reaches(t *testing.T, state device.State, code device.Code) {
-	t.Helper()
-	until(t, "health "+string(state)+" "+string(code), func() bool {
-		h := r.Health()
-		return h.State == state && h.Code == code
-	})
-}
-
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		if <-tick.C; time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 func slip(number string) device.PrintJob {
@@ -135,14 +101,14 @@ func TestFaultsStopAJobBeforeItBegins(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := &printer{}
 			r := run(t, p, options("status", "barrier"))
-			r.reaches(t, device.OK, "")
+			drivertest.Reaches(t, r, device.OK, "")
 			p.set(c.status)
 			fails(t, r.Print(t.Context(), slip("A001")), c.code, c.retry)
 			if h := r.Health(); h.State != device.Degraded || h.Code != c.code {
 				t.Errorf("health is %+v", h)
 			}
 			p.set(escpos.Status{})
-			r.reaches(t, device.OK, "")
+			drivertest.Reaches(t, r, device.OK, "")
 			if err := r.Print(t.Context(), slip("A002")); err != nil {
 				t.Error(err)
 			}
@@ -156,11 +122,11 @@ func TestFaultsStopAJobBeforeItBegins(t *testing.T) {
 func TestPaperLow(t *testing.T) {
 	p := &printer{status: escpos.Status{NearEnd: true}}
 	r := run(t, p, options("status", "barrier"))
-	r.reaches(t, device.Degraded, device.CodePaperLow)
+	drivertest.Reaches(t, r, device.Degraded, device.CodePaperLow)
 	if err := r.Print(t.Context(), slip("A001")); err != nil {
 		t.Error(err)
 	}
-	r.reaches(t, device.Degraded, device.CodePaperLow)
+	drivertest.Reaches(t, r, device.Degraded, device.CodePaperLow)
 	if got, err := r.Paper(t.Context()); err != nil || got != (device.Paper{NearEnd: true}) {
 		t.Errorf("paper %+v, %v", got, err)
 	}
@@ -184,9 +150,9 @@ func TestPaperEndsInTheMiddle(t *testing.T) {
 				}
 			}
 			r := run(t, p, opts)
-			r.reaches(t, device.OK, "")
+			drivertest.Reaches(t, r, device.OK, "")
 			fails(t, r.Print(t.Context(), slip("A001")), device.CodePaperOut, false)
-			r.reaches(t, device.Degraded, device.CodePaperOut)
+			drivertest.Reaches(t, r, device.Degraded, device.CodePaperOut)
 			if r.Health().Counters.Jobs != 0 {
 				t.Error("the job counts as done")
 			}
@@ -199,8 +165,8 @@ func TestProbedPrinters(t *testing.T) {
 	for _, knows := range []bool{true, false} {
 		p := &printer{noBarrier: !knows}
 		r := run(t, p, options("status", "probe", "settle", "300ms"))
-		r.reaches(t, device.OK, "")
-		until(t, "the driver to ask", func() bool { return p.questions() > 2 })
+		drivertest.Reaches(t, r, device.OK, "")
+		drivertest.Until(t, "the driver to ask", func() bool { return p.questions() > 2 })
 		for _, number := range []string{"A001", "A002"} {
 			if err := r.Print(t.Context(), slip(number)); err != nil {
 				t.Error(err)
@@ -230,12 +196,12 @@ func TestHotHeadIsWaitedFor(t *testing.T) {
 				}
 			}
 			r := run(t, p, opts)
-			r.reaches(t, device.OK, "")
+			drivertest.Reaches(t, r, device.OK, "")
 			call := make(chan error, 1)
 			go func() { call <- r.Print(t.Context(), slip("A001")) }()
 			<-hot
 			asked := p.questions()
-			until(t, "the driver to ask", func() bool { return p.questions() > asked })
+			drivertest.Until(t, "the driver to ask", func() bool { return p.questions() > asked })
 			p.set(escpos.Status{})
 			if err := <-call; err != nil {
 				t.Error(err)
@@ -254,7 +220,7 @@ func TestUnpluggedInTheMiddle(t *testing.T) {
 		}
 	}
 	r := run(t, p, options("status", "barrier"))
-	r.reaches(t, device.OK, "")
+	drivertest.Reaches(t, r, device.OK, "")
 	call := make(chan error, 1)
 	go func() { call <- r.Print(t.Context(), slip("A001")) }()
 	<-reached
@@ -262,12 +228,12 @@ func TestUnpluggedInTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails(t, <-call, device.CodeOffline, false)
-	r.reaches(t, device.Offline, device.CodeOffline)
+	drivertest.Reaches(t, r, device.Offline, device.CodeOffline)
 	p.set(escpos.Status{})
 	if err := r.line.Plug(); err != nil {
 		t.Fatal(err)
 	}
-	r.reaches(t, device.OK, "")
+	drivertest.Reaches(t, r, device.OK, "")
 	if err := r.Print(t.Context(), slip("A002")); err != nil {
 		t.Error(err)
 	}
@@ -287,7 +253,7 @@ func TestNextJobAfterATornOne(t *testing.T) {
 		}
 	}
 	r := run(t, p, options("status", "query", "qr", "picture"))
-	r.reaches(t, device.OK, "")
+	drivertest.Reaches(t, r, device.OK, "")
 	job := slip("A001")
 	for range 8 { // far more than the line buffers
 		job.Lines = append(job.Lines, device.Line{QR: strings.Repeat("https://hall.example/", 20), QRDot: 8})
@@ -299,8 +265,8 @@ func TestNextJobAfterATornOne(t *testing.T) {
 	cancel()
 	fails(t, <-call, device.CodeTimeout, false)
 	close(goOn)
-	r.reaches(t, device.OK, "")
-	until(t, "a printer that answers again", func() bool { return r.Print(t.Context(), slip("A002")) == nil })
+	drivertest.Reaches(t, r, device.OK, "")
+	drivertest.Until(t, "a printer that answers again", func() bool { return r.Print(t.Context(), slip("A002")) == nil })
 	slips := p.texts()
 	if len(slips) == 0 {
 		t.Fatal("nothing came out")
@@ -316,11 +282,11 @@ func TestPrintersThatTellNothing(t *testing.T) {
 		t.Run(status, func(t *testing.T) {
 			p := &printer{dumb: true}
 			r := run(t, p, options("status", status))
-			r.reaches(t, device.OK, "")
+			drivertest.Reaches(t, r, device.OK, "")
 			if err := r.Print(t.Context(), slip("A001")); err != nil {
 				t.Error(err)
 			}
-			until(t, "the slip", func() bool { return count(p.texts(), "/t/A001") == 1 })
+			drivertest.Until(t, "the slip", func() bool { return count(p.texts(), "/t/A001") == 1 })
 			_, err := r.Paper(t.Context())
 			fails(t, err, device.CodeUnsupported, false)
 			if asked := p.questions(); (asked > 0) != (status == "probe") {
@@ -329,7 +295,7 @@ func TestPrintersThatTellNothing(t *testing.T) {
 			if err := r.line.Unplug(); err != nil {
 				t.Fatal(err)
 			}
-			r.reaches(t, device.Offline, device.CodeOffline)
+			drivertest.Reaches(t, r, device.Offline, device.CodeOffline)
 		})
 	}
 }
@@ -337,7 +303,7 @@ func TestPrintersThatTellNothing(t *testing.T) {
 func TestPromisedAnswersThatNeverCome(t *testing.T) {
 	p := &printer{dumb: true}
 	r := run(t, p, options("status", "query"))
-	r.reaches(t, device.Offline, device.CodeTimeout)
+	drivertest.Reaches(t, r, device.Offline, device.CodeTimeout)
 	err := r.Print(t.Context(), slip("A001"))
 	var de *device.Error
 	if !errors.As(err, &de) || !de.Retry || de.Code != device.CodeTimeout && de.Code != device.CodeOffline {
@@ -356,7 +322,7 @@ func TestWhatASlipCannotHold(t *testing.T) {
 	} {
 		for _, qr := range []string{"native", "picture"} {
 			r := run(t, p, options("status", "barrier", "qr", qr))
-			r.reaches(t, device.OK, "")
+			drivertest.Reaches(t, r, device.OK, "")
 			fails(t, r.Print(t.Context(), device.PrintJob{ID: name, Lines: lines, Cut: true}), device.CodeUnsupported, false)
 		}
 	}
@@ -368,7 +334,7 @@ func TestWhatASlipCannotHold(t *testing.T) {
 func TestTextIsOnlyEverText(t *testing.T) {
 	p := &printer{}
 	r := run(t, p, options("status", "barrier"))
-	r.reaches(t, device.OK, "")
+	drivertest.Reaches(t, r, device.OK, "")
 	hostile := "\x1bp\x00\x19\xfa\x10\x14\x01\x00\x01\x1dV\x00" + "张测试"
 	job := device.PrintJob{ID: "hostile", Lines: []device.Line{{Text: hostile}, {QR: hostile}}, Cut: true}
 	if err := r.Print(t.Context(), job); err != nil {
@@ -382,7 +348,7 @@ func TestTextIsOnlyEverText(t *testing.T) {
 func TestSelfTestShowsEverything(t *testing.T) {
 	p := &printer{}
 	r := run(t, p, options("status", "barrier", "buzzer", "esc_b"))
-	r.reaches(t, device.OK, "")
+	drivertest.Reaches(t, r, device.OK, "")
 	if err := r.SelfTest(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,29 +1,23 @@
 package ledpanel
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
-	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/onbon"
 )
-
-const patience = 20 * time.Second // for what must happen, however slow the machine
 
 // panel is an LED card as the far end of the line.
 type panel struct {
@@ -147,44 +141,16 @@ func TestConformance(t *testing.T) {
 // start runs a panel driver on a line that is plugged in.
 func start(t *testing.T, far *panel, more map[string]string) *Panel {
 	t.Helper()
-	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far.serve)
+	line := drivertest.Cable(t, far.serve)
 	d, err := New(registry.Config{
 		Name: "hall.led", Connect: registry.Connect{Serial: line.Path(), Baud: 57600}, Options: options(more), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := line.Plug(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-		if err := line.Unplug(); err != nil {
-			t.Error(err)
-		}
-	})
-	p := d.(*Panel)
-	until(t, "the panel", func() bool { return p.Health().State == device.OK })
-	return p
-}
-
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
+	drivertest.Run(t, d)
+	drivertest.Until(t, "the panel", func() bool { return d.Health().State == device.OK })
+	return d.(*Panel)
 }
 
 func show(t *testing.T, p *Panel, lines ...string) {
@@ -241,7 +207,7 @@ func TestFrameShownDuringAnOutageAppearsLater(t *testing.T) {
 		t.Fatalf("a silent panel gives %v", err) // offline when a look at the idle panel noticed first
 	}
 	far.with(func(p *panel) { p.lost = 0 })
-	until(t, "the frame", func() bool { return slices.Equal(far.lines(), []string{"A007"}) })
+	drivertest.Until(t, "the frame", func() bool { return slices.Equal(far.lines(), []string{"A007"}) })
 }
 
 func TestLostAndBusyRepliesAreTriedAgain(t *testing.T) {
@@ -281,7 +247,7 @@ func TestFrameThatThePanelRefuses(t *testing.T) {
 		t.Errorf("health %+v", h)
 	}
 	tried := far.count(onbon.CmdUpdate)
-	until(t, "another attempt", func() bool { return far.count(onbon.CmdUpdate) > tried+1 })
+	drivertest.Until(t, "another attempt", func() bool { return far.count(onbon.CmdUpdate) > tried+1 })
 	if h := p.Health(); h.State != device.Degraded || h.Counters.Failures != 0 {
 		t.Errorf("a refused frame costs the connection: %+v", h)
 	}
@@ -298,7 +264,7 @@ func TestFrameIsSentAgainAfterARefresh(t *testing.T) {
 	p := start(t, far, map[string]string{"refresh": "1s"})
 	show(t, p, "A001")
 	far.with(func(p *panel) { p.panel = onbon.NewPanel(1) }) // it lost its power and did not say so
-	until(t, "the frame to come back", func() bool { return slices.Equal(far.lines(), []string{"A001"}) })
+	drivertest.Until(t, "the frame to come back", func() bool { return slices.Equal(far.lines(), []string{"A001"}) })
 }
 
 func TestSelfTestShowsATextForAMoment(t *testing.T) {
@@ -308,7 +274,7 @@ func TestSelfTestShowsATextForAMoment(t *testing.T) {
 	show(t, p, "A001")
 	done := make(chan error, 1)
 	go func() { done <- p.SelfTest(t.Context()) }()
-	until(t, "the test text", func() bool { return slices.Contains(far.lines(), "显示测试 ABC123") })
+	drivertest.Until(t, "the test text", func() bool { return slices.Contains(far.lines(), "显示测试 ABC123") })
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,112 @@
+package drivertest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest/farend"
+)
+
+// Patience is the time for what must happen, however slow the machine.
+const Patience = 20 * time.Second
+
+// Cable gives a new serial line with played hardware on it, plugged in until the test ends.
+func Cable(t *testing.T, far farend.Serve) *farend.PTY {
+	t.Helper()
+	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far)
+	if err := line.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := line.Unplug(); err != nil {
+			t.Error(err)
+		}
+	})
+	return line
+}
+
+// Run runs a driver until the test ends: before the cable is pulled that was made before.
+func Run(t *testing.T, d device.Device) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+}
+
+// Reaches waits until a driver's health has a state and a code.
+func Reaches(t *testing.T, d device.Device, state device.State, code device.Code) {
+	t.Helper()
+	waitFor(t, fmt.Sprintf("state %s %s", state, code), func() bool {
+		h := d.Health()
+		return h.State == state && h.Code == code
+	}, func() string { return fmt.Sprintf("%+v", d.Health()) })
+}
+
+// Until waits for a condition.
+func Until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	waitFor(t, what, ok, func() string { return "" })
+}
+
+// Next waits for the next value of a driver.
+func Next[T any](t *testing.T, d device.Device, values <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-values:
+		return v
+	case <-time.After(Patience):
+		t.Fatalf("nothing came: %+v", d.Health())
+		var none T
+		return none
+	}
+}
+
+// waitFor asks ok again and again until it says yes; state explains the failure.
+func waitFor(t *testing.T, what string, ok func() bool, state func() string) {
+	t.Helper()
+	deadline := time.NewTimer(Patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("waited in vain for %s: %s", what, state())
+		}
+	}
+}
+
+// Log keeps what was logged. It is safe for concurrent use.
+type Log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Logger logs everything there.
+func (l *Log) Logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// Write implements io.Writer.
+func (l *Log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
