@@ -90,7 +90,20 @@ func (p *Pages) kiosk(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	p.show(w, r, "kiosk-"+k.ID, shell{Name: "kiosk", Title: "自助取号", Place: k.Name}, map[string]any{"queues": p.queues(k.Queues)})
+	p.show(w, r, "kiosk-"+k.ID, shell{Name: "kiosk", Title: "自助取号", Place: k.Name}, map[string]any{
+		"queues": p.queues(k.Queues), "reads": p.reads(config.Place{Kind: "kiosk", ID: k.ID}),
+	})
+}
+
+// reads lists what a place has devices to read: "idcard" for identity cards, "scanner" for codes.
+func (p *Pages) reads(at config.Place) []string {
+	out := []string{}
+	for _, d := range p.opts.Site.Devices {
+		if place, role, ok := d.Split(); ok && place == at && (role == "idcard" || role == "scanner") {
+			out = append(out, role)
+		}
+	}
+	return out
 }
 
 func (p *Pages) window(w http.ResponseWriter, r *http.Request) {

@@ -1,20 +1,24 @@
 // The kiosk: welcome, press, number. The server decides; this page shows where the citizen stands and never leaves him waiting
 // without a word.
 
+import { QueueSetup, balance, queueButton } from './kiosk/queue';
 import { dateText, everySecond, follow, now, timeText } from './lib/clock';
-import { byId, button, empty, make, mark, setup, show, text, touchOnly } from './lib/dom';
+import { byId, button, empty, mark, phrases, setup, show, text, touchOnly } from './lib/dom';
 import { gate } from './lib/gate';
 import { Condition, Hall, Input, Queue, Ticket, find, stateName, waitText } from './lib/hall';
 import { Problem, command, request, sentence } from './lib/http';
 import { listen } from './lib/live';
 
-interface QueueSetup { id: string; name: string; dept: string; identity: string; windows: string; }
-interface Setup { as: string; version: string; queues: QueueSetup[]; }
+interface Setup { as: string; version: string; queues: QueueSetup[]; reads: string[]; }
 
 type View = 'home' | 'card' | 'issuing' | 'result' | 'mine' | 'message';
 
 /** Seconds a view stays without a touch, and when it asks whether somebody is still there. */
-const stays: { [view: string]: number } = { home: 60, card: 60, issuing: 0, result: 20, mine: 40, message: 12 };
+const stays: { [view: string]: number } = { home: 60, card: 60, issuing: 0, result: 20, mine: 40, message: 20 };
+/** How long it says that something could not be read, in milliseconds. */
+const unreadMS = 8000;
+/** Elderly people read longer. */
+const elderStays = 1.5;
 const warnAt = 20;
 const perPage = 6;
 const perElderPage = 4;
@@ -34,6 +38,7 @@ let identity = ''; // of the person at the kiosk
 let wanted: QueueSetup | null = null; // waits for identity
 let shown: Ticket | null = null; // in result or mine
 let outdated = false; // the server has newer pages
+let unread: number | undefined; // timer of what could not be read
 let visit = 0; // grows with each citizen, so that late answers are not shown to the next
 
 function go(next: View): void {
@@ -46,12 +51,12 @@ function go(next: View): void {
 
 /** Somebody is there: the time starts anew. */
 function touch(): void {
-  left = stays[view];
+  left = Math.round(stays[view] * (elder ? elderStays : 1));
   if (view === 'home' && !identity && !elder && first === 0) {
     left = 0;
   }
   if (view === 'result' && byId('paper').className.indexOf('paper-bad') >= 0) {
-    left = 40;
+    left *= 2;
   }
   show(byId('still'), false);
   showCount();
@@ -64,6 +69,7 @@ function end(): void {
   wanted = null;
   shown = null;
   first = 0;
+  sayUnread('');
   setElder(false);
   go('home');
   drawHome();
@@ -84,6 +90,7 @@ function showCount(): void {
   const say = left > 0 ? left + ' 秒后返回首页' : '';
   text(byId('result-count'), say);
   text(byId('mine-count'), say);
+  text(byId('card-count'), say);
   text(byId('message-count'), say);
   text(byId('still-count'), say);
 }
@@ -100,8 +107,12 @@ function tick(): void {
     end();
     return;
   }
-  show(byId('still'), left <= warnAt && (view === 'home' || view === 'card' || view === 'mine'));
   showCount();
+  const asks = left <= warnAt && (view === 'home' || view === 'card' || view === 'mine');
+  if (asks && byId('still').hidden) {
+    show(byId('still'), true);
+    byId('still-go').focus();
+  }
 }
 
 // ---- home ----
@@ -111,46 +122,56 @@ function queueNow(id: string): Queue | null {
 }
 
 function drawHome(): void {
-  show(byId('ways'), !identity);
+  drawWays();
   show(byId('known'), !!identity);
   const count = elder ? perElderPage : perPage;
   const pages = Math.ceil(page.queues.length / count);
   const box = byId('queues');
   empty(box);
-  mark(box, 'queues-rows', page.queues.length <= 4 || elder);
-  mark(box, 'queues-few', page.queues.length <= 3);
+  box.className = 'queues queues-' + Math.min(count, page.queues.length);
   for (let i = first; i < page.queues.length && i < first + count; i++) {
-    box.appendChild(queueButton(page.queues[i]));
+    box.appendChild(homeButton(page.queues[i]));
   }
+  const names = box.getElementsByClassName('queue-name');
+  for (let i = 0; i < names.length; i++) {
+    balance(names[i] as HTMLElement);
+  }
+  text(byId('ask'), page.queues.length === 1 ? '请按下面取号' : '请选择要办理的业务');
   show(byId('pager'), pages > 1);
+  mark(byId('home'), 'home-pages', pages > 1);
   text(byId('page-text'), '第 ' + (Math.floor(first / count) + 1) + ' 页，共 ' + pages + ' 页');
   byId<HTMLButtonElement>('page-back').disabled = first === 0;
   byId<HTMLButtonElement>('page-next').disabled = first + count >= page.queues.length;
   drawNotice();
 }
 
-function queueButton(q: QueueSetup): HTMLElement {
-  const state = queueNow(q.id);
-  const b = button('queue', '', function (): void {
-    press(q);
-  });
-  const name = make('span', 'queue-text', undefined, [make('span', 'queue-name', q.name)]);
-  if (q.dept) {
-    name.appendChild(make('span', 'queue-dept', q.dept));
-  }
-  b.appendChild(make('span', 'queue-top', undefined, [make('span', 'queue-letter', q.id), name]));
-  const foot = make('span', 'queue-foot num');
-  if (state && state.waiting > 0) {
-    const people = make('span', '', '等候');
-    people.appendChild(make('b', '', '' + state.waiting));
-    people.appendChild(document.createTextNode('人'));
-    foot.appendChild(people);
-    foot.appendChild(make('span', '', waitText(state.wait)));
-  } else {
-    foot.appendChild(make('span', 'queue-free', state ? '现在无人等候' : ' '));
-    foot.appendChild(make('span', '', q.identity === 'required' && !identity ? '需核对身份' : ''));
-  }
-  b.appendChild(foot);
+function has(device: string): boolean {
+  return page.reads.indexOf(device) >= 0;
+}
+
+/** Whether a reader of this kiosk has failed. */
+function broken(role: string): boolean {
+  const name = page.as + '.' + role;
+  return !!hall && !!find(hall.health, function (c) { return c.subject === name && c.severity === 'error'; });
+}
+
+/** The ways in beside the buttons: what this kiosk can read. */
+function drawWays(): void {
+  const way = function (role: string, id: string): void {
+    const b = byId<HTMLButtonElement>(id);
+    show(b, has(role));
+    b.disabled = broken(role);
+    show(byId(id + '-say'), !b.disabled);
+    show(byId(id + '-broken'), b.disabled);
+  };
+  way('idcard', 'way-card');
+  way('scanner', 'way-code');
+  show(byId('ways'), !identity && page.reads.length > 0);
+  show(byId('home-way'), !!identity || page.reads.length > 0 || !!printerTrouble());
+}
+
+function homeButton(q: QueueSetup): HTMLElement {
+  const b = queueButton(q, queueNow(q.id), q.identity === 'required' && !identity, function (): void { press(q); });
   b.disabled = !live;
   return b;
 }
@@ -162,12 +183,16 @@ function printerTrouble(): Condition | null {
   }) : null;
 }
 
+const noSlip: { [code: string]: string } = {
+  device_paper_out: '打印机缺纸，暂时打不出小票', device_printer_missing: '这台机器不打印小票'
+};
+
 function drawNotice(): void {
   const trouble = printerTrouble();
   show(byId('notice'), !!trouble);
+  mark(byId('home'), 'home-trouble', !!trouble);
   if (trouble) {
-    const noPaper = trouble.code === 'device_paper_out';
-    text(byId('notice-title'), noPaper ? '打印机缺纸，暂时打不出小票' : '打印机有故障，暂时打不出小票');
+    phrases(byId('notice-title'), noSlip[trouble.code] || '打印机有故障，暂时打不出小票');
   }
 }
 
@@ -179,11 +204,28 @@ function press(q: QueueSetup): void {
   }
   wanted = q;
   if (q.identity === 'required' && !identity) {
-    text(byId('card-title'), '办理“' + q.name + '”要先核对身份');
+    show(byId('card-sign'), true);
+    show(byId('code-sign'), false);
+    phrases(byId('card-title'), '办理“' + q.name + '”，请先核对身份');
+    phrases(byId('card-lead'), page.reads.length === 0 ? '这台机器不能核对身份，请到导办台。' :
+      (has('idcard') ? '请把身份证放在读卡区' : '') + (page.reads.length > 1 ? '，或' : '请') +
+      (has('scanner') ? '把粤省事码、粤商码对准扫码窗' : '') + '。');
+    phrases(byId('card-small'), '没有带证件？请到导办台，工作人员帮您取号。');
     go('card');
     return;
   }
   take(q);
+}
+
+/** Shows how to use a reader to somebody who pressed its picture. */
+function explain(role: 'idcard' | 'scanner'): void {
+  const card = role === 'idcard';
+  show(byId('card-sign'), card);
+  show(byId('code-sign'), !card);
+  phrases(byId('card-title'), card ? '请把身份证放在读卡区' : '请把码对准扫码窗');
+  phrases(byId('card-lead'), card ? '放平不动，读到以后选择业务。' : '粤省事码、粤商码、预约码，小票上的码，都可以。');
+  phrases(byId('card-small'), card ? '没有带身份证？请返回，直接选择业务。' : '扫不出来？请调亮手机屏幕，离远一点再试。');
+  go('card');
 }
 
 function take(q: QueueSetup): void {
@@ -258,8 +300,20 @@ function watchPaper(id: string, mine: number, until: number): void {
 
 // ---- what is shown to the kiosk ----
 
+/** Says above the page what to do when a card or code could not be read. A reader may hear noise: nothing else changes. */
+function sayUnread(words: string): void {
+  phrases(byId('unread-text'), words);
+  show(byId('unread'), words !== '');
+  window.clearTimeout(unread);
+  unread = words ? window.setTimeout(function (): void { sayUnread(''); }, unreadMS) : undefined;
+}
+
 function onInput(input: Input): void {
   if (view === 'issuing') {
+    return;
+  }
+  sayUnread(input.kind === 'unreadable' ? input.detail || '没有读出来，请再试一次。' : '');
+  if (input.kind === 'unreadable') {
     return;
   }
   if (input.kind === 'refused') {
@@ -287,7 +341,7 @@ function onInput(input: Input): void {
     return;
   }
   const how: { [kind: string]: string } = { idcard: '身份证已核对', yss_code: '粤省事码已核对', ysh_code: '粤商码已核对' };
-  text(byId('known-text'), (how[input.kind] || '身份已核对') + '，请选择业务');
+  phrases(byId('known-text'), (how[input.kind] || '身份已核对') + '，请选择业务');
   go('home');
   drawHome();
 }
@@ -305,6 +359,7 @@ function mine(id: string): void {
       return;
     }
     text(byId('mine-say'), '');
+    mark(byId('mine-say'), 'mine-say-bad', false);
     drawMine(answer.ticket);
     go('mine');
   });
@@ -321,6 +376,7 @@ function drawMine(t: Ticket): void {
   const wait = waitText(t.wait);
   show(byId('mine-wait-box'), wait !== '');
   text(byId('mine-wait'), wait.replace(/^约 /, ''));
+  text(byId('mine-windows'), q && q.windows || '请看屏幕');
   const box = byId('mine-actions');
   empty(box);
   const act = function (label: string, className: string, verb: string, said: string): void {
@@ -345,7 +401,8 @@ function drawMine(t: Ticket): void {
 function confirmWithdraw(t: Ticket): void {
   const box = byId('mine-actions');
   empty(box);
-  text(byId('mine-say'), '取消后 ' + t.number + ' 号作废，确定吗？');
+  phrases(byId('mine-say'), '取消后 ' + t.number + ' 号作废，确定吗？');
+  mark(byId('mine-say'), 'mine-say-bad', true);
   box.appendChild(button('btn btn-bad', '确定取消', function (): void {
     mend(t.id, 'withdraw', '已取消排队。');
   }));
@@ -366,15 +423,16 @@ function mend(id: string, verb: string, said: string): void {
       if (at !== visit) {
         return;
       }
-      text(byId('mine-say'), problem ? sentence(problem) : said);
+      phrases(byId('mine-say'), problem ? sentence(problem) : said);
+      mark(byId('mine-say'), 'mine-say-bad', !!problem);
       drawMine(answer ? answer.ticket : shown as Ticket);
       touch();
     });
 }
 
 function message(title: string, say: string): void {
-  text(byId('message-title'), title);
-  text(byId('message-text'), say);
+  phrases(byId('message-title'), title);
+  phrases(byId('message-text'), say);
   go('message');
 }
 
@@ -411,6 +469,7 @@ function main(): void {
     'page-back': function () { first = Math.max(0, first - (elder ? perElderPage : perPage)); drawHome(); touch(); },
     'page-next': function () { first += elder ? perElderPage : perPage; drawHome(); touch(); },
     'elder': function () { setElder(!elder); first = 0; drawHome(); touch(); },
+    'way-card': function () { explain('idcard'); }, 'way-code': function () { explain('scanner'); },
     'known-end': end, 'card-back': end, 'result-end': end, 'mine-back': end, 'message-back': end,
     'result-stay': touch, 'still-go': touch
   };

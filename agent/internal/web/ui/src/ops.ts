@@ -1,7 +1,7 @@
 // Operations: what is wrong and what to do about it, within ten seconds of a look.
 
 import { clockOf, everySecond, follow, now, timeText } from './lib/clock';
-import { byId, button, empty, make, mark, setup, text } from './lib/dom';
+import { byId, button, empty, make, mark, setup, show, text } from './lib/dom';
 import { gate, signOut } from './lib/gate';
 import { Condition, Hall } from './lib/hall';
 import { command, request, sentence } from './lib/http';
@@ -25,12 +25,15 @@ const grades: { [severity: string]: string } = { info: '提示', warning: '注�
 const maxLines = 400;
 
 let devices: Device[] = [];
-let health: Condition[] = [];
+let health: Condition[] | null = null; // null until the hall has told
 let tests: { [name: string]: { words: string; kind: string; busy: boolean } } = {};
 let lastLine = 0;
 let stopped = false;
 
 function drawVerdict(): void {
+  if (!health) {
+    return;
+  }
   let worst = 'ok';
   let count = 0;
   for (let i = 0; i < health.length; i++) {
@@ -44,11 +47,17 @@ function drawVerdict(): void {
   }
   byId('verdict').className = 'verdict verdict-' + worst;
   text(byId('verdict-title'), worst === 'ok' ? '一切正常' : worst === 'warning' ? '能用，有 ' + count + ' 件事要注意' : '有 ' + count + ' 件事要处理');
-  text(byId('verdict-text'), worst === 'ok' ? '' : '按下面“怎么办”做，办好后这里会自己变绿。');
+  text(byId('verdict-text'), worst === 'ok' ? wellText() : '按下面写的办法做，办好后这里会自己变绿。');
 }
 
-function drawHealth(): void {
+/** 5 台设备都正常。 */
+function wellText(): string {
+  return devices.length > 0 ? devices.length + ' 台设备都正常，没有要处理的事。' : '没有要处理的事。';
+}
+
+function drawHealth(health: Condition[]): void {
   drawVerdict();
+  show(byId('findings'), health.length > 0);
   const box = byId('health');
   empty(box);
   for (let i = 0; i < health.length; i++) {
@@ -58,9 +67,6 @@ function drawHealth(): void {
       make('div', '', undefined, [make('b', '', c.title + (c.subject ? '：' + c.subject : '')), make('p', '', c.advice || '')]),
       make('time', 'num', c.since ? clockOf(c.since) + ' 起' : '')
     ]));
-  }
-  if (health.length === 0) {
-    box.appendChild(make('li', 'none', '没有要处理的事'));
   }
 }
 
@@ -110,6 +116,7 @@ function look(): void {
       drawn = key;
       devices = answer.devices;
       drawDevices();
+      drawVerdict();
     }
     window.setTimeout(look, 3000);
   });
@@ -209,7 +216,7 @@ function main(): void {
     as: page.as,
     onHall: function (hall: Hall): void {
       health = hall.health;
-      drawHealth();
+      drawHealth(hall.health);
     },
     onLive: function (live: boolean): void {
       mark(byId('live'), 'bar-live-bad', !live);

@@ -1,15 +1,14 @@
 // The clerk's console. Every verb is a button and an F-key; what may be pressed follows the state the server tells.
 
-import { everySecond, follow, now, timeText } from './lib/clock';
-import { byId, button, empty, make, mark, setup, text } from './lib/dom';
+import { clockOf, everySecond, follow, now, timeText } from './lib/clock';
+import { byId, button, empty, make, mark, phrases, setup, text } from './lib/dom';
 import { gate, signOut } from './lib/gate';
-import { Hall, HallWindow, Input, Ticket, classTag, find, minutes, span, stateName, waitText } from './lib/hall';
+import { Hall, HallWindow, Input, Ticket, Why, classTag, find, minutes, span, stateName, waitText } from './lib/hall';
 import { Problem, command, request, sentence } from './lib/http';
 import { listen } from './lib/live';
 import { Named, askReason, choices, closeSheet, sheet, sheetOpen } from './lib/sheet';
 
 interface Setup { as: string; version: string; person: string; window: string; mine: string[]; queues: Named[]; windows: Named[]; }
-interface Why { rule: string; score: number; waited_s: number; next: string; }
 interface Answer { window: HallWindow; ticket: Ticket | null; why: Why | null; }
 interface Verb { id: string; key: string; label: () => string; may: () => boolean; press: () => void; }
 
@@ -20,8 +19,7 @@ let hall: Hall | null = null;
 let mine: HallWindow | null = null;
 let live = true;
 let busy = ''; // the verb under way
-let why = ''; // of the ticket at the window
-let whyFor = '';
+let why: Why | null = null; // the ticket at the window was called
 let undo = 0; // timer of the offer to undo
 
 const rules: { [rule: string]: string } = {
@@ -91,6 +89,7 @@ function send(id: string, verb: string, body?: { [key: string]: unknown }): void
       } else {
         if (!hall || hall.seq === seen) { // else the stream has told something newer
           mine = answer.window;
+          why = answer.why || why;
         }
         said(verb, answer, before);
       }
@@ -119,11 +118,6 @@ function refused(problem: Problem | null, id: string, verb: string, body?: { [ke
 /** Tells what a verb came to, next to the buttons, and offers to undo a slip of the finger. */
 function said(verb: string, a: Answer, before: Ticket | null): void {
   const t = a.ticket;
-  if (a.why && t) {
-    whyFor = t.id;
-    why = '叫号依据：' + (rules[a.why.rule] || a.why.rule) + '，等了' + (a.why.waited_s < 60 ? '' : ' ') + minutes(a.why.waited_s) +
-      (a.why.next ? '；再下一位 ' + a.why.next : '');
-  }
   switch (verb) {
     case 'call-next':
       if (t) {
@@ -168,7 +162,7 @@ function offerUndo(id: string, label: string): void {
 
 function say(kind: string, words: string): void {
   byId('say').className = 'say' + (kind ? ' say-' + kind : '');
-  text(byId('say-text'), words);
+  phrases(byId('say-text'), words);
   empty(byId('say-actions'));
 }
 
@@ -229,6 +223,7 @@ function askTransfer(): void {
   body.push(make('h3', '', '排在'), choices('排在', [
     { id: 'front', name: '最前' }, { id: 'arrival', name: '按取号时间' }, { id: 'end', name: '最后' }
   ], 'arrival', function (id: string): void { to.position = id; }));
+  body.push(make('p', 'sheet-hint', '先选业务或窗口，再按“转移”。'));
   sheet('转移 ' + t.number, body, [go]);
 }
 
@@ -271,22 +266,29 @@ function drawState(): void {
   b.disabled = busy !== '' || !mine || !!ticket() || held().length > 0;
 }
 
-/** What to do when there is no ticket. */
-function hint(): string {
+/** What stands where the number would, and what to do, when there is no ticket. */
+function idle(): { head: string; hint: string } {
   const waiting = hall && hall.console ? hall.console.waiting : 0;
-  if (!mine || mine.state === 'closed') {
-    return mine ? '按 F2 开窗' : '';
+  const line = waiting > 0 ? '有 ' + waiting + ' 人等候' : '现在没有人等候';
+  if (!mine) {
+    return { head: '', hint: '' };
+  }
+  if (mine.state === 'closed') {
+    return { head: '按 F2 开窗', hint: line };
   }
   if (mine.state === 'paused') {
-    return hall && hall.console && hall.console.reason || '没有写明原因';
+    return {
+      head: hall && hall.console && hall.console.reason || '没有写明原因',
+      hint: '按 F10 结束暂停；' + line + (waiting > 0 ? '，按 F2 结束暂停并叫下一个' : '')
+    };
   }
-  return waiting > 0 ? '有 ' + waiting + ' 人等候，按 F2 叫下一个' : '现在没有人等候';
+  return { head: line, hint: waiting > 0 ? '按 F2 叫下一个' : '有人取号后这里马上更新' };
 }
 
-/** How to go on after a pause; calling the next one ends it too. */
-function pauseHint(): string {
-  const waiting = hall && hall.console ? hall.console.waiting : 0;
-  return '按 F10 结束暂停' + (waiting > 0 ? '；有 ' + waiting + ' 人等候，按 F2 结束暂停并叫下一个' : '；现在没有人等候');
+/** Why the window has this ticket, for the clerk and for whoever asks. */
+function whyText(): string {
+  return why ? '叫号依据：' + (rules[why.rule] || why.rule) + '，等了' + (why.waited_s < 60 ? '' : ' ') + minutes(why.waited_s) +
+    (why.next ? '；再下一位 ' + why.next : '') : '';
 }
 
 function drawNow(): void {
@@ -298,13 +300,14 @@ function drawNow(): void {
   text(byId('now-state'), t ? stateName(t.state) : windowIs('closed') ? '窗口未开' : paused ? '暂停服务' : '空闲');
   text(byId('now-number'), t ? t.number : '');
   const q = t ? find(page.queues, function (x) { return x.id === t.queue; }) : null;
-  text(byId('now-queue'), q ? q.name : hint());
+  const none = idle();
+  text(byId('now-queue'), t ? q ? q.name : t.queue : none.head);
   const tags = byId('now-tags');
   empty(tags);
   if (t && classTag(t.class)) {
     tags.appendChild(make('span', 'tag tag-warm', classTag(t.class)));
   }
-  text(byId('now-why'), t ? (whyFor === t.id ? why : '') : paused ? pauseHint() : '');
+  phrases(byId('now-why'), t ? whyText() : none.hint);
   drawTime();
 }
 
@@ -314,7 +317,9 @@ function drawTime(): void {
   const since = mine && mine.since ? Date.parse(mine.since) : NaN;
   const words: { [state: string]: string } = { called: '已叫 ', serving: '已办 ', paused: '已暂停 ' };
   const state = t ? t.state : mine ? mine.state : '';
-  text(byId('now-time'), (t || state === 'paused') && !isNaN(since) ? (words[state] || '') + span(now() - since) : '');
+  const call = t && hall ? find(hall.calls, function (c) { return c.number === t.number; }) : null;
+  text(byId('now-time'), !(t || state === 'paused') || isNaN(since) ? '' : (words[state] || '') + span(now() - since) +
+    (state === 'called' && call && call.times > 1 ? '（第 ' + call.times + ' 次）' : '') + (t ? '　' + clockOf(t.taken_at) + ' 取号' : ''));
 }
 
 function line(cells: HTMLElement[]): HTMLElement {
@@ -395,7 +400,7 @@ function requeue(t: Ticket): void {
 
 /** A slip or code shown at the window's scanner. */
 function onInput(input: Input): void {
-  if (input.kind === 'refused') {
+  if (input.kind === 'refused' || input.kind === 'unreadable') {
     say('bad', input.detail || '这个码不能用。');
     return;
   }
@@ -444,7 +449,14 @@ function onKey(e: KeyboardEvent): void {
   }
 }
 
+const lost = '连不上大厅服务器，正在重连。这里显示的可能不是最新情况。';
+
 function onLive(is: boolean): void {
+  if (!is) {
+    say('bad', lost);
+  } else if (byId('say-text').textContent === lost) {
+    say('', '');
+  }
   live = is;
   mark(byId('live'), 'bar-live-bad', !live);
   text(byId('live-text'), live ? '已连接' : '正在重连…');
@@ -469,6 +481,7 @@ function main(): void {
     as: page.as, query: 'window=' + encodeURIComponent(page.window),
     onHall: function (next: Hall): void {
       hall = next;
+      why = next.console ? next.console.why : null;
       mine = find(next.windows, function (w) { return w.id === page.window; });
       draw();
     },

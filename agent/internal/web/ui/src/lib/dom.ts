@@ -40,6 +40,18 @@ export function text(target: HTMLElement, value: string): void {
   }
 }
 
+/** Text whose lines break between phrases, so that none begins with a mark or holds a lonely character. */
+export function phrases(target: HTMLElement, value: string): void {
+  if (target.textContent === value) {
+    return;
+  }
+  empty(target);
+  const parts = value.match(/.+?(?:[，。；：！？]+[”）]*|$)/g) || [];
+  for (let i = 0; i < parts.length; i++) {
+    target.appendChild(make('span', 'phrase', parts[i]));
+  }
+}
+
 export function empty(target: HTMLElement): void {
   while (target.firstChild) {
     target.removeChild(target.firstChild);

@@ -18,7 +18,10 @@ export interface Call { number: string; window: string; at: string; times: numbe
 
 export interface Condition { code: string; subject?: string; severity: string; title: string; advice?: string; since: string; }
 
-export interface Console { window: string; waiting: number; reason: string; held: Ticket[]; passed: Ticket[]; }
+/** Why a ticket was called: the rule, how long it had waited, and who would have been next. */
+export interface Why { rule: string; score: number; waited_s: number; next: string; }
+
+export interface Console { window: string; waiting: number; reason: string; why: Why | null; held: Ticket[]; passed: Ticket[]; }
 
 export interface Hall {
   seq: number; hall: string; business_day: string; queues: Queue[]; windows: HallWindow[]; calls: Call[]; missed: string[];

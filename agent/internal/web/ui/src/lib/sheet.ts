@@ -4,7 +4,9 @@ import { button, byId, empty, make, mark, show, text } from './dom';
 
 export interface Named { id: string; name: string; }
 
-/** Shows a question over the page, with its buttons and a way out. */
+let before: HTMLElement | null = null; // had the focus when the sheet was opened
+
+/** Shows a question over the page, with its buttons and a way out. The keyboard stays in it. */
 export function sheet(title: string, body: HTMLElement[], foot: HTMLButtonElement[]): void {
   text(byId('sheet-title'), title);
   const box = byId('sheet-body');
@@ -18,15 +20,43 @@ export function sheet(title: string, body: HTMLElement[], foot: HTMLButtonElemen
   for (let i = 0; i < foot.length; i++) {
     bottom.appendChild(foot[i]);
   }
+  if (!sheetOpen()) {
+    before = document.activeElement as HTMLElement | null;
+    document.addEventListener('keydown', stay);
+  }
   show(byId('cover'), true);
-  const first = (foot[0] || box.getElementsByTagName('button')[0]) as HTMLButtonElement | undefined;
+  const first = (foot[0] && !foot[0].disabled ? foot[0] : box.getElementsByTagName('button')[0]) as HTMLButtonElement | undefined;
   if (first) {
     first.focus();
   }
 }
 
 export function closeSheet(): void {
+  if (!sheetOpen()) {
+    return;
+  }
   show(byId('cover'), false);
+  document.removeEventListener('keydown', stay);
+  if (before && before.focus) {
+    before.focus();
+  }
+}
+
+/** Tab goes round within the sheet. */
+function stay(e: KeyboardEvent): void {
+  if (e.key !== 'Tab') {
+    return;
+  }
+  const all = byId('cover').getElementsByTagName('button');
+  const open: HTMLElement[] = [];
+  for (let i = 0; i < all.length; i++) {
+    if (!all[i].disabled) {
+      open.push(all[i]);
+    }
+  }
+  const at = open.indexOf(document.activeElement as HTMLElement);
+  open[(at + (e.shiftKey ? open.length - 1 : 1)) % open.length].focus();
+  e.preventDefault();
 }
 
 export function sheetOpen(): boolean {
