@@ -40,6 +40,7 @@ func TestPages(t *testing.T) {
 		{"guide", s.guide},
 		{"operations", s.operations},
 		{"restart", s.restart},
+		{"large hall", s.large},
 		{"console", s.console},
 		{"cameras", s.cameras},
 	} {
@@ -47,10 +48,29 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// What people need: a kiosk is read by the old, standing; targets are fingertips wide (the rules for accessible public machines
+// ask for 60 px).
+const (
+	leastLetters, leastKioskLetters = 14, 18
+	leastTarget                     = 60
+)
+
+// open opens a page of the hall, which everybody must be able to read and to press.
+func (s *site) open(t *testing.T, width, height int, path string) *chrome.Page {
+	t.Helper()
+	p := s.browser.Open(t, width, height, s.Agent.URL+path)
+	if strings.HasPrefix(path, "/kiosk/") {
+		p.Demand(leastKioskLetters, leastTarget)
+	} else {
+		p.Demand(leastLetters, leastTarget)
+	}
+	return p
+}
+
 // device opens a page of a machine in the hall by its token, which must not stay in the address.
 func (s *site) device(t *testing.T, width, height int, path, role string) *chrome.Page {
 	t.Helper()
-	p := s.browser.Open(t, width, height, s.Agent.URL+path+"?token="+s.Agent.Tokens[role])
+	p := s.open(t, width, height, path+"?token="+s.Agent.Tokens[role])
 	if at := p.Address(); strings.Contains(at, "token") {
 		t.Errorf("the token stays in the address %s", at)
 	}
@@ -65,6 +85,32 @@ func (s *site) shot(t *testing.T, p *chrome.Page, name string) {
 		t.Errorf("%s: %s", name, flaw)
 	}
 }
+
+// turned keeps a picture of a kiosk's or screen's page on a panel that lies where that one stands, or the other way round.
+func (s *site) turned(t *testing.T, p *chrome.Page, name string) {
+	t.Helper()
+	width, height := p.Size()
+	p.Resize(height, width)
+	s.shot(t, p, name)
+	p.Resize(width, height)
+}
+
+// ringed wants that the keyboard can be followed: after each Tab something has the focus, and shows it.
+func ringed(t *testing.T, p *chrome.Page) {
+	t.Helper()
+	for range 4 {
+		p.Press(chrome.Tab)
+		if at := chrome.Eval[string](p, focused); at != "" {
+			t.Errorf("the keyboard is at %s", at)
+		}
+	}
+}
+
+const focused = `(() => {
+	const e = document.activeElement, style = getComputedStyle(e);
+	if (e === document.body) return 'nothing';
+	return style.outlineStyle === 'solid' && parseFloat(style.outlineWidth) >= 2 ? '' : 'an unmarked ' + e.outerHTML.slice(0, 80);
+})()`
 
 // slip waits for the first slip of a number.
 func (s *site) slip(t *testing.T, number string) string {

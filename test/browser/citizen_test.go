@@ -16,7 +16,7 @@ func (s *site) citizen(t *testing.T) {
 	t.Run("follows and rates the own ticket on the phone", s.phone)
 	t.Run("rates on the tablet at the window", s.tablet)
 	t.Run("opens nothing with a foreign token", func(t *testing.T) {
-		p := s.browser.Open(t, phoneWidth, phoneHeight, s.Agent.URL+"/t/HE1.01ARZ3NDEKTSV4RRFFQ69G5FAV.AAAAAAAAAAAAAAAAAAAAAA")
+		p := s.open(t, phoneWidth, phoneHeight, "/t/HE1.01ARZ3NDEKTSV4RRFFQ69G5FAV.AAAAAAAAAAAAAAAAAAAAAA")
 		p.Allow("404 (Not Found)")
 		p.Sees("没有这个号", "请到导办台")
 		p.Misses("等候中")
@@ -35,7 +35,7 @@ func (s *site) serve(t *testing.T, id string) {
 func (s *site) phone(t *testing.T) {
 	before, taken := s.Take(t, "B"), s.Take(t, "B")
 	token := ticketToken(t, s.slip(t, taken.Number))
-	p := s.browser.Open(t, phoneWidth, phoneHeight, s.Agent.URL+"/t/"+token)
+	p := s.open(t, phoneWidth, phoneHeight, "/t/"+token)
 	p.Sees("社保医保", taken.Number, "等候中", "前面还有")
 	s.shot(t, p, "ticket-waiting")
 	s.serve(t, before.ID)

@@ -16,7 +16,7 @@ const kioskWidth, kioskHeight = 1080, 1920
 
 func (s *site) kiosk(t *testing.T) {
 	t.Run("is closed to unknown machines", func(t *testing.T) {
-		p := s.browser.Open(t, kioskWidth, kioskHeight, s.Agent.URL+"/kiosk/1")
+		p := s.open(t, kioskWidth, kioskHeight, "/kiosk/1")
 		p.Sees("还没有授权")
 		s.shot(t, p, "kiosk-closed")
 		p.Lacks("button", "综合受理")
@@ -55,12 +55,15 @@ func seesTime(t *testing.T, p *chrome.Page, layout string) {
 
 func (s *site) takeByPress(t *testing.T) {
 	p := s.device(t, kioskWidth, kioskHeight, "/kiosk/1", "kiosk")
-	p.Sees("请选择要办理的业务", "茂名市政务服务大厅", "大门取号机", "现在无人等候")
+	p.Sees("请选择要办理的业务", "茂名市政务服务大厅", "大门取号机", "无人等候")
 	s.shot(t, p, "kiosk-welcome")
+	s.turned(t, p, "kiosk-welcome-lying")
+	ringed(t, p)
 	p.Click("button", "综合受理")
 	got := number(t, p.Text, "A")
 	p.Sees("前面还有", "请取走您的小票")
 	s.shot(t, p, "kiosk-result")
+	s.turned(t, p, "kiosk-result-lying")
 	if slip := s.slip(t, got); !strings.Contains(slip, got) {
 		t.Errorf("the slip does not say %s:\n%s", got, slip)
 	}
@@ -71,10 +74,20 @@ func (s *site) takeByPress(t *testing.T) {
 
 func (s *site) takeWithCard(t *testing.T) {
 	p := s.device(t, kioskWidth, kioskHeight, "/kiosk/1", "kiosk")
-	p.Sees("刷身份证")
+	p.Click("button", "扫码") // a picture invites to be pressed: it says how
+	p.Sees("请把码对准扫码窗")
+	s.shot(t, p, "kiosk-how-code")
+	p.Click("button", "返回")
+	p.Click("button", "刷身份证")
+	p.Sees("请把身份证放在读卡区")
+	s.shot(t, p, "kiosk-how-card")
+	s.Sim(t, "tap-card", "--removed")
+	p.Sees("证件没有读完就拿开了", "请把身份证放在读卡区") // it says so, and goes on waiting
+	s.shot(t, p, "kiosk-unread")
 	s.Sim(t, "tap-card")
 	p.Sees("身份证已核对")
 	s.shot(t, p, "kiosk-card")
+	s.turned(t, p, "kiosk-card-lying")
 	p.Click("button", "社保医保")
 	got := number(t, p.Text, "B")
 	p.Sees("请取走您的小票")
@@ -95,14 +108,17 @@ func (s *site) showOwnTicket(t *testing.T) {
 	s.Sim(t, "scan", s.Agent.URL+"/t/"+token)
 	p.Sees(taken.Number, "等候中", "补打小票")
 	s.shot(t, p, "kiosk-own-ticket")
+	s.turned(t, p, "kiosk-own-ticket-lying")
 	p.Click("button", "取消排队")
 	p.Sees("作废，确定吗")
+	s.shot(t, p, "kiosk-withdraw")
 	p.Click("button", "确定取消")
 	p.Sees("已取消排队", "已退号")
 	p.Click("button", "返回")
 	s.Sim(t, "scan", "6901234567892") // a bottle of water
 	p.Sees("这个码不能用")
 	s.shot(t, p, "kiosk-refused")
+	s.turned(t, p, "kiosk-refused-lying")
 	p.Click("button", "知道了")
 	p.Sees("请选择要办理的业务")
 }
@@ -121,10 +137,19 @@ func (s *site) printerUnplugged(t *testing.T) {
 	p := s.device(t, kioskWidth, kioskHeight, "/kiosk/1", "kiosk")
 	p.Sees("请选择要办理的业务")
 	p.Misses("打不出小票")
-	s.Sim(t, "unplug", "kiosk-1.printer")
-	t.Cleanup(func() { s.Sim(t, "plug", "kiosk-1.printer") })
-	p.Sees("暂时打不出小票", "仍可取号") // before somebody takes a number
+	s.Sim(t, "paper", "kiosk-1.printer", "out")
+	p.Sees("打印机缺纸，暂时打不出小票")
+	s.shot(t, p, "kiosk-paper-out")
+	s.Sim(t, "paper", "kiosk-1.printer", "ok")
+	p.Misses("缺纸")
+	for _, name := range []string{"kiosk-1.printer", "kiosk-1.idcard"} {
+		s.Sim(t, "unplug", name)
+		t.Cleanup(func() { s.Sim(t, "plug", name) })
+	}
+	p.Sees("打印机有故障，暂时打不出小票", "仍可取号") // before somebody takes a number
+	p.Sees("刷身份证暂时不能用")
 	s.shot(t, p, "kiosk-printer-missing")
+	s.turned(t, p, "kiosk-printer-missing-lying")
 	p.Click("button", "综合受理")
 	got := number(t, p.Text, "A")
 	p.Sees("小票没有打印出来", "号码有效", got) // and after
@@ -136,9 +161,11 @@ func (s *site) printerUnplugged(t *testing.T) {
 		return nil
 	})
 	s.shot(t, p, "kiosk-result-no-slip")
+	s.turned(t, p, "kiosk-result-no-slip-lying")
 	s.Sim(t, "plug", "kiosk-1.printer")
+	s.Sim(t, "plug", "kiosk-1.idcard")
 	p.Click("button", "完成")
-	p.Sees("请选择要办理的业务")
+	p.Sees("请选择要办理的业务", "放在读卡区")
 	p.Misses("打不出小票")
 }
 
@@ -157,6 +184,11 @@ func (s *site) elderPage(t *testing.T) {
 		t.Errorf("letters of %.0f px become %.0f px in a button %.0f px high", normal[0], elder[0], elder[1])
 	}
 	s.shot(t, p, "kiosk-elder")
+	s.turned(t, p, "kiosk-elder-lying")
+	p.Click("button", "刷身份证")
+	s.shot(t, p, "kiosk-elder-how-card")
+	p.Click("button", "返回") // the next citizen begins anew
+	p.Click("button", "长辈版")
 	p.Click("button", "标准版")
 	p.Has("button", "长辈版")
 }

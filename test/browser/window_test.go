@@ -32,7 +32,7 @@ func (s *site) enter(p *chrome.Page, n int, pin string) {
 // clerk opens a window's page and signs its clerk in.
 func (s *site) clerk(t *testing.T) *chrome.Page {
 	t.Helper()
-	p := s.browser.Open(t, clerkWidth, clerkHeight, s.Agent.URL+"/window/1")
+	p := s.open(t, clerkWidth, clerkHeight, "/window/1")
 	p.SeesAny("PIN 码", "已连接")
 	if strings.Contains(p.Text(), "PIN 码") {
 		s.enter(p, 0, s.Agent.Staff[0].PIN)
@@ -42,7 +42,7 @@ func (s *site) clerk(t *testing.T) *chrome.Page {
 }
 
 func (s *site) wrongPIN(t *testing.T) {
-	p := s.browser.Open(t, clerkWidth, clerkHeight, s.Agent.URL+"/window/2")
+	p := s.open(t, clerkWidth, clerkHeight, "/window/2")
 	p.Allow("401 (Unauthorized)")
 	p.Allow("429 (Too Many Requests)")
 	p.Has("textbox", "工号")
@@ -83,6 +83,9 @@ func (s *site) callReachesAll(t *testing.T) {
 	}
 	p.Sees("叫号依据")
 	s.shot(t, p, "window-called")
+	p.Reload()
+	p.Sees("叫号依据", "已叫号") // the hall knows it, not the page alone
+	ringed(t, p)
 	screen.Sees("1号窗口", "正在叫"+first)
 	s.shot(t, screen, "screen-one-call")
 	p.Press(chrome.F3)
@@ -107,6 +110,7 @@ func (s *site) callReachesAll(t *testing.T) {
 	s.Take(t, "A")
 	s.Sim(t, "press", "next")
 	third := s.calledAt(t, p, screen) // nobody touched the page
+	p.Sees("叫号依据")
 	s.Sim(t, "press", "finish")
 	p.Sees("空闲")
 	s.inCentre(t, third, func(c centreTicket) bool { return c.State == "done" })

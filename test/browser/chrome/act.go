@@ -12,6 +12,7 @@ import (
 const (
 	Enter  = kb.Enter
 	Escape = kb.Escape
+	Tab    = kb.Tab
 	F2     = kb.F2
 	F3     = kb.F3
 	F4     = kb.F4

@@ -28,6 +28,10 @@ var pages = map[string]string{
 	"/flaws": `<title>flaws</title><p style="width:3000px">太宽</p>
 		<p style="width:60px;overflow:hidden;white-space:nowrap">这一句话放不下了</p>
 		<p style="width:60px;overflow:hidden;white-space:nowrap;text-overflow:ellipsis">这一句用省略号</p>`,
+	"/hard": `<title>hard</title><p style="font-size:12px">小字</p><p style="color:#777;background:#888">看不清</p>
+		<p style="color:#777;background:#888;opacity:.5">褪色的</p><button style="width:200px;height:20px">扁的</button><button disabled style="height:9px">不能按的</button>
+		<p style="font:20px/1.5 'Noto Sans CJK SC';width:81px">这里有五个</p>
+		<p style="font:20px/1.5 'Noto Sans CJK SC';width:81px">这里有<span style="display:inline-block">第二行</span></p>`,
 	"/fine": `<title>fine</title><h1>好页面</h1><p>都在里面</p>`,
 }
 
@@ -92,6 +96,23 @@ func TestBrowserActsAndSees(t *testing.T) {
 		if got := p.Flaws(); len(got) != 0 {
 			t.Errorf("a good page has flaws: %q", got)
 		}
+		p.Go(base + "/hard")
+		if got := p.Flaws(); len(got) != 0 {
+			t.Errorf("flaws that nobody asked for: %q", got)
+		}
+		p.Demand(14, 60)
+		got = strings.Join(p.Flaws(), "\n")
+		for _, want := range []string{`letters of 12 px: p "小字"`, `to 1: p "看不清"`, `by 20 px: button "扁的"`, `a lonely character: p "这里有五个"`} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%q was not found in:\n%s", want, got)
+			}
+		}
+		for _, fine := range []string{"褪色的", "不能按的", "第二行"} {
+			if strings.Contains(got, fine) {
+				t.Errorf("%q is no flaw:\n%s", fine, got)
+			}
+		}
+		p.Go(base + "/fine")
 		file := filepath.Join(t.TempDir(), "screens", "fine.png")
 		p.Save(file)
 		if raw, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(raw), "\x89PNG") {

@@ -1,6 +1,7 @@
 package chrome
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -30,10 +31,74 @@ const flaws = `(() => {
   return out;
 })()`
 
+// hard finds what is hard to read or to press: letters and targets that are too small, letters that hardly differ from their
+// ground (WCAG 2.1, 1.4.3: 4.5 to 1, large letters 3 to 1), and lines that begin with a punctuation mark or hold one character.
+// What cannot be used now, or is meant to look faded, is left out.
+const hard = `(letters, target) => {
+  const out = [];
+  const tell = (e) => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '') + ' "' + (e.textContent || '').trim().slice(0, 40) + '"';
+  const shown = (e) => { const b = e.getBoundingClientRect(); return b.width > 1 && b.height > 1 && getComputedStyle(e).visibility !== 'hidden'; };
+  const faded = (e) => { for (; e; e = e.parentElement) if (e.disabled || parseFloat(getComputedStyle(e).opacity) < 1) return true; return false; };
+  const rgba = (s) => { const n = s.match(/[\d.]+/g).map(Number); return n.length < 4 ? n.concat(1) : n; };
+  const over = (a, b) => [0, 1, 2].map((i) => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
+  const ground = (e) => {
+    const layers = [];
+    for (; e; e = e.parentElement) layers.push(rgba(getComputedStyle(e).backgroundColor));
+    return layers.reduceRight((under, layer) => over(layer, under), [255, 255, 255, 1]);
+  };
+  const light = (c) => {
+    const [r, g, b] = c.slice(0, 3).map((v) => { v /= 255; return v <= .03928 ? v / 12.92 : Math.pow((v + .055) / 1.055, 2.4); });
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const lines = (node) => {
+    const found = [], range = document.createRange();
+    for (let i = 0; i < node.length; i++) {
+      range.setStart(node, i);
+      range.setEnd(node, i + 1);
+      const box = range.getBoundingClientRect();
+      if (box.width === 0) continue;
+      const last = found[found.length - 1];
+      if (last && box.top < last.middle) last.text += node.data[i];
+      else found.push({ middle: box.top + box.height / 2, text: node.data[i] });
+    }
+    return found.map((l) => l.text.trim());
+  };
+  for (const e of document.body.querySelectorAll('*')) {
+    if (!shown(e) || faded(e)) continue;
+    const style = getComputedStyle(e);
+    if (e.matches('button, a, input, select, textarea, [role=radio]')) {
+      const b = e.getBoundingClientRect();
+      if (b.width < target || b.height < target) out.push('a target of ' + Math.round(b.width) + ' by ' + Math.round(b.height) + ' px: ' + tell(e));
+    }
+    const texts = Array.from(e.childNodes).filter((n) => n.nodeType === 3 && n.textContent.trim() !== '');
+    if (texts.length === 0) continue;
+    const size = parseFloat(style.fontSize), back = ground(e), ink = over(rgba(style.color), back);
+    if (size < letters) out.push('letters of ' + size + ' px: ' + tell(e));
+    const a = light(ink), b = light(back), ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    const large = size >= 24 || size >= 18.66 && parseInt(style.fontWeight, 10) >= 700;
+    if (ratio < (large ? 3 : 4.5)) out.push('a contrast of ' + ratio.toFixed(2) + ' to 1: ' + tell(e));
+    if (style.wordBreak === 'break-all') continue;
+    for (const n of texts) {
+      const all = lines(n);
+      if (all.length < 2) continue;
+      if (all.slice(1).some((l) => /^[，。；：！？、）”》]/.test(l))) out.push('a line begins with a mark: ' + tell(e));
+      if (/^\p{Script=Han}[，。；：！？）”]?$/u.test(all[all.length - 1])) out.push('a lonely character: ' + tell(e));
+    }
+  }
+  return out;
+}`
+
+// Demand wants letters and targets of at least so many px from now on, and what goes with them for people to read and press.
+func (p *Page) Demand(letters, target float64) { p.letters, p.target = letters, target }
+
 // Flaws says what is drawn wrongly on the page as it is now.
 func (p *Page) Flaws() []string {
 	p.t.Helper()
-	return Eval[[]string](p, flaws)
+	found := Eval[[]string](p, flaws)
+	if p.letters > 0 {
+		found = append(found, Eval[[]string](p, fmt.Sprintf("(%s)(%g, %g)", hard, p.letters, p.target))...)
+	}
+	return found
 }
 
 // Save writes what the screen shows into a PNG file.

@@ -15,9 +15,10 @@ import (
 
 // Page is one tab.
 type Page struct {
-	t             testing.TB
-	ctx           context.Context
-	width, height int
+	t               testing.TB
+	ctx             context.Context
+	width, height   int
+	letters, target float64 // see Demand
 
 	mu      sync.Mutex
 	faults  []string
@@ -48,6 +49,9 @@ func (p *Page) Resize(width, height int) {
 	p.width, p.height = width, height
 	p.do(chromedp.EmulateViewport(int64(width), int64(height)))
 }
+
+// Size is the size of the page's screen.
+func (p *Page) Size() (width, height int) { return p.width, p.height }
 
 // Text is everything the page shows.
 func (p *Page) Text() string {
