@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -107,53 +106,22 @@ type rig struct {
 
 func run(t *testing.T, far *played, options map[string]string) rig {
 	t.Helper()
-	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far.serve)
+	line := drivertest.Cable(t, far.serve)
 	d, err := New(registry.Config{
 		Name: "kiosk-1.scanner", Connect: registry.Connect{Serial: line.Path()}, Options: options, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := line.Plug(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-		if err := line.Unplug(); err != nil {
-			t.Error(err)
-		}
-	})
-	r := rig{Scanner: d.(device.Scanner), far: far, line: line}
-	r.until(t, "OK", func() bool { return r.Health().State == device.OK })
-	return r
-}
-
-func (r rig) until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		if <-tick.C; time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s: %+v", what, r.Health())
-		}
-	}
+	drivertest.Run(t, d)
+	drivertest.Reaches(t, d, device.OK, "")
+	return rig{Scanner: d.(device.Scanner), far: far, line: line}
 }
 
 // told waits for what could not be read.
 func (r rig) told(t *testing.T) device.Fault {
 	t.Helper()
-	select {
-	case u := <-r.Unread():
-		return u.Fault
-	case <-time.After(20 * time.Second):
-		t.Fatalf("nobody was told: %+v", r.Health())
-		return ""
-	}
+	return drivertest.Next(t, r, r.Unread()).Fault
 }
 
 // untold checks that nobody was told of anything until now.
@@ -168,13 +136,7 @@ func (r rig) untold(t *testing.T) {
 
 func (r rig) next(t *testing.T) device.Scan {
 	t.Helper()
-	select {
-	case s := <-r.Scans():
-		return s
-	case <-time.After(20 * time.Second):
-		t.Fatalf("no code came: %+v", r.Health())
-		return device.Scan{}
-	}
+	return drivertest.Next(t, r, r.Scans())
 }
 
 func TestCodesAsScannersSendThem(t *testing.T) {
@@ -244,7 +206,7 @@ func TestNoiseNextToACodeIsNotTold(t *testing.T) {
 	r := run(t, &played{}, map[string]string{"end": "etx"})
 	r.far.send("xx\x02A001\x03")
 	r.next(t)
-	r.until(t, "garbage", func() bool { return r.Health().Counters.Garbage == 2 })
+	drivertest.Until(t, "garbage", func() bool { return r.Health().Counters.Garbage == 2 })
 	r.untold(t)
 }
 
@@ -303,12 +265,12 @@ func TestUnpluggedInTheMiddleOfACode(t *testing.T) {
 	if err := r.line.Unplug(); err != nil {
 		t.Fatal(err)
 	}
-	r.until(t, "offline", func() bool { return r.Health().State == device.Offline })
+	drivertest.Reaches(t, r, device.Offline, device.CodeOffline)
 	if err := r.line.Plug(); err != nil {
 		t.Fatal(err)
 	}
-	r.until(t, "OK", func() bool { return r.Health().State == device.OK })
-	r.until(t, "the scanner", func() bool { return r.far.send("B001\r") })
+	drivertest.Reaches(t, r, device.OK, "")
+	drivertest.Until(t, "the scanner", func() bool { return r.far.send("B001\r") })
 	if got := r.next(t).Payload.Reveal(); got != "B001" {
 		t.Errorf("got %q, the rest of a code of another life", got)
 	}
@@ -387,9 +349,9 @@ func TestSSI(t *testing.T) {
 	if got := r.next(t).Payload.Reveal(); got != "A001" {
 		t.Errorf("got %q", got)
 	}
-	r.until(t, "an ACK", func() bool { return r.far.heard(ack) })
+	drivertest.Until(t, "an ACK", func() bool { return r.far.heard(ack) })
 	r.far.send(packet(1, "A001")) // the ACK was lost
-	r.until(t, "another ACK", func() bool { return r.far.heard(append(ack, ack...)) })
+	drivertest.Until(t, "another ACK", func() bool { return r.far.heard(append(ack, ack...)) })
 	if n := len(r.Unread()); n != 0 {
 		t.Errorf("%d told", n)
 	}
@@ -399,7 +361,7 @@ func TestSSI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.until(t, "a NAK", func() bool { return r.far.heard(nak) })
+	drivertest.Until(t, "a NAK", func() bool { return r.far.heard(nak) })
 	r.far.send(packet(1, "B001"))
 	if got := r.next(t).Payload.Reveal(); got != "B001" {
 		t.Errorf("got %q, want the second code only once", got)
@@ -448,7 +410,7 @@ func TestSelfTest(t *testing.T) {
 			if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &de) || de.Code != c.want) {
 				t.Fatalf("got %v, want code %q", err, c.want)
 			}
-			r.until(t, "the trigger", func() bool { return far.heard(e.on) && (c.want != "" || far.heard(e.off)) })
+			drivertest.Until(t, "the trigger", func() bool { return far.heard(e.on) && (c.want != "" || far.heard(e.off)) })
 			far.send("A001\r") // codes arrive again
 			if got := r.next(t).Payload.Reveal(); got != "A001" {
 				t.Errorf("got %q", got)

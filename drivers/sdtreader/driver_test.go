@@ -220,7 +220,7 @@ func TestModuleThatIsNotWell(t *testing.T) {
 		far := newReader(t)
 		far.say[sdt.CmdStatus] = []sdt.Status{sdt.StatusSelfTest}
 		r := start(t, far, 115200, nil)
-		r.reaches(device.OK, "")
+		drivertest.Reaches(t, r.device, device.OK, "")
 		if n := far.count(sdt.CmdReset); n != 1 {
 			t.Errorf("reset %d times", n)
 		}
@@ -229,18 +229,18 @@ func TestModuleThatIsNotWell(t *testing.T) {
 		far := newReader(t)
 		far.always[sdt.CmdStatus] = sdt.StatusUnauthorised
 		r := start(t, far, 115200, nil)
-		r.reaches(device.Offline, device.CodeBadReply)
+		drivertest.Reaches(t, r.device, device.Offline, device.CodeBadReply)
 		if detail := r.device.Health().Detail; !strings.Contains(detail, "not authorised") {
 			t.Errorf("the detail is %q", detail)
 		}
 		far.with(func(r *reader) { clear(r.always) })
-		r.reaches(device.OK, "")
+		drivertest.Reaches(t, r.device, device.OK, "")
 	})
 	t.Run("fails while it looks", func(t *testing.T) {
 		r := start(t, newReader(t), 115200, nil)
-		r.reaches(device.OK, "")
+		drivertest.Reaches(t, r.device, device.OK, "")
 		r.far.with(func(r *reader) { r.always[sdt.CmdFind] = sdt.StatusSelfTest })
-		r.reaches(device.Offline, device.CodeBadReply)
+		drivertest.Reaches(t, r.device, device.Offline, device.CodeBadReply)
 		r.far.with(func(r *reader) { clear(r.always) })
 		r.far.tap(zhang())
 		r.card()
@@ -257,20 +257,20 @@ func TestModuleThatIsNotWell(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	r := start(t, newReader(t), 115200, nil)
-	r.reaches(device.OK, "")
+	drivertest.Reaches(t, r.device, device.OK, "")
 	r.far.with(func(r *reader) { r.mute[sdt.CmdFind] = true })
 	r.asked(sdt.CmdFind, maxMisses-1)
 	if h := r.device.Health(); h.State != device.OK {
 		t.Errorf("%s after %d lost answers", h.State, maxMisses-1)
 	}
-	r.reaches(device.Offline, device.CodeTimeout)
+	drivertest.Reaches(t, r.device, device.Offline, device.CodeTimeout)
 	r.far.with(func(r *reader) { clear(r.mute); r.mute[sdt.CmdReadCard] = true })
-	r.reaches(device.OK, "")
+	drivertest.Reaches(t, r.device, device.OK, "")
 	r.far.lay(zhang())
 	if told := r.told(); told != device.CardUnreadable {
 		t.Errorf("told %s", told)
 	}
-	r.reaches(device.Offline, device.CodeTimeout) // a reader that finds and never reads is not well either
+	drivertest.Reaches(t, r.device, device.Offline, device.CodeTimeout) // a reader that finds and never reads is not well either
 	r.untold()
 	r.far.with(func(r *reader) { clear(r.mute) })
 	r.card()
@@ -281,7 +281,7 @@ func TestReaderOfAnotherSpeedIsFound(t *testing.T) {
 	far := newReader(t)
 	far.only = unix.B57600
 	r := start(t, far, 115200, nil)
-	r.reaches(device.OK, "")
+	drivertest.Reaches(t, r.device, device.OK, "")
 	if !strings.Contains(r.log.String(), "baud=57600") {
 		t.Errorf("the log does not say the speed:\n%s", r.log)
 	}
@@ -291,9 +291,9 @@ func TestLateCardGivesWay(t *testing.T) {
 	t.Parallel()
 	r := start(t, newReader(t), 115200, nil)
 	r.far.lay(zhang())
-	r.until("the first card", func() bool { return r.device.Health().Counters.Jobs == 1 })
+	drivertest.Until(t, "the first card", func() bool { return r.device.Health().Counters.Jobs == 1 })
 	r.far.lay(li())
-	r.until("the second card", func() bool { return r.device.Health().Counters.Jobs == 2 })
+	drivertest.Until(t, "the second card", func() bool { return r.device.Health().Counters.Jobs == 2 })
 	if c := r.card(); c.Number.Reveal() != "991101198811120021" {
 		t.Errorf("got %s, which nobody waits for any more", c.Number.Reveal())
 	}

@@ -1,25 +1,18 @@
 package sdtreader
 
 import (
-	"bytes"
-	"context"
 	"io"
-	"log/slog"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"halledge/drivers/device"
-	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/sdt"
 )
-
-const patience = 20 * time.Second // for what must happen, however slow the machine
 
 const (
 	findEvery = "50ms"
@@ -192,63 +185,38 @@ type rig struct {
 	t      *testing.T
 	device *Reader
 	far    *reader
-	log    *logText
+	log    *drivertest.Log
 }
 
 func start(t *testing.T, far *reader, baud int, options map[string]string) *rig {
 	t.Helper()
-	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far.serve)
-	r := &rig{t: t, far: far, log: new(logText)}
+	line := drivertest.Cable(t, far.serve)
+	r := &rig{t: t, far: far, log: new(drivertest.Log)}
 	if options == nil {
 		options = map[string]string{}
 	}
 	options["find_every"] = findEvery
 	d, err := New(registry.Config{
-		Name: "kiosk-1.idcard", Connect: registry.Connect{Serial: line.Path(), Baud: baud}, Options: options,
-		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Name: "kiosk-1.idcard", Connect: registry.Connect{Serial: line.Path(), Baud: baud}, Options: options, Log: r.log.Logger(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.device = d.(*Reader)
-	if err := line.Plug(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-		if err := line.Unplug(); err != nil {
-			t.Error(err)
-		}
-	})
+	drivertest.Run(t, d)
 	return r
 }
 
 // card waits for the next card.
 func (r *rig) card() device.IDCard {
 	r.t.Helper()
-	select {
-	case c := <-r.device.Cards():
-		return c
-	case <-time.After(patience):
-		r.t.Fatalf("no card came: %+v\n%s", r.device.Health(), r.log)
-		return device.IDCard{}
-	}
+	return drivertest.Next(r.t, r.device, r.device.Cards())
 }
 
 // told waits for what could not be read.
 func (r *rig) told() device.Fault {
 	r.t.Helper()
-	select {
-	case u := <-r.device.Unread():
-		return u.Fault
-	case <-time.After(patience):
-		r.t.Fatalf("nobody was told: %+v\n%s", r.device.Health(), r.log)
-		return ""
-	}
+	return drivertest.Next(r.t, r.device, r.device.Unread()).Fault
 }
 
 // untold checks that nobody was told of anything until now.
@@ -271,51 +239,9 @@ func (r *rig) none() {
 	}
 }
 
-// until waits for a condition.
-func (r *rig) until(what string, ok func() bool) {
-	r.t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			r.t.Fatalf("waited in vain for %s: %+v\n%s", what, r.device.Health(), r.log)
-		}
-	}
-}
-
 // asked waits until the reader was asked n times more.
 func (r *rig) asked(c sdt.Command, n int) {
 	r.t.Helper()
 	n += r.far.count(c)
-	r.until("questions", func() bool { return r.far.count(c) >= n })
-}
-
-func (r *rig) reaches(state device.State, code device.Code) {
-	r.t.Helper()
-	r.until("state "+string(state), func() bool {
-		h := r.device.Health()
-		return h.State == state && h.Code == code
-	})
-}
-
-// logText keeps what was logged.
-type logText struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logText) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
+	drivertest.Until(r.t, "questions", func() bool { return r.far.count(c) >= n })
 }
