@@ -27,6 +27,8 @@ func (s *site) kiosk(t *testing.T) {
 	t.Run("a press gives a number and a slip", s.takeByPress)
 	t.Run("a card goes with the next number", s.takeWithCard)
 	t.Run("a slip shows its own ticket", s.showOwnTicket)
+	t.Run("says what to do about what it cannot read", s.unreadable)
+	t.Run("a line that brings noise is named", s.noise)
 	t.Run("says that it cannot print", s.printerUnplugged)
 	t.Run("has a page for elderly people", s.elderPage)
 }

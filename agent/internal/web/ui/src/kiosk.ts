@@ -2,6 +2,7 @@
 // without a word.
 
 import { QueueSetup, balance, queueButton } from './kiosk/queue';
+import * as trouble from './kiosk/trouble';
 import { dateText, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, button, empty, mark, phrases, setup, show, text, touchOnly } from './lib/dom';
 import { gate } from './lib/gate';
@@ -15,8 +16,6 @@ type View = 'home' | 'card' | 'issuing' | 'result' | 'mine' | 'message';
 
 /** Seconds a view stays without a touch, and when it asks whether somebody is still there. */
 const stays: { [view: string]: number } = { home: 60, card: 60, issuing: 0, result: 20, mine: 40, message: 20 };
-/** How long it says that something could not be read, in milliseconds. */
-const unreadMS = 8000;
 /** Elderly people read longer. */
 const elderStays = 1.5;
 const warnAt = 20;
@@ -38,7 +37,6 @@ let identity = ''; // of the person at the kiosk
 let wanted: QueueSetup | null = null; // waits for identity
 let shown: Ticket | null = null; // in result or mine
 let outdated = false; // the server has newer pages
-let unread: number | undefined; // timer of what could not be read
 let visit = 0; // grows with each citizen, so that late answers are not shown to the next
 
 function go(next: View): void {
@@ -69,7 +67,7 @@ function end(): void {
   wanted = null;
   shown = null;
   first = 0;
-  sayUnread('');
+  trouble.forget();
   setElder(false);
   go('home');
   drawHome();
@@ -99,6 +97,7 @@ function tick(): void {
   const at = new Date(now());
   text(byId('time'), timeText(at));
   text(byId('date'), dateText(at));
+  trouble.second();
   if (left === 0) {
     return;
   }
@@ -300,30 +299,24 @@ function watchPaper(id: string, mine: number, until: number): void {
 
 // ---- what is shown to the kiosk ----
 
-/** Says above the page what to do when a card or code could not be read. A reader may hear noise: nothing else changes. */
-function sayUnread(words: string): void {
-  phrases(byId('unread-text'), words);
-  show(byId('unread'), words !== '');
-  window.clearTimeout(unread);
-  unread = words ? window.setTimeout(function (): void { sayUnread(''); }, unreadMS) : undefined;
-}
-
 function onInput(input: Input): void {
   if (view === 'issuing') {
     return;
   }
-  sayUnread(input.kind === 'unreadable' ? input.detail || '没有读出来，请再试一次。' : '');
+  const slower = elder ? elderStays : 1;
   if (input.kind === 'unreadable') {
+    trouble.tellSentence(input.detail || '', slower);
     return;
   }
   if (input.kind === 'refused') {
-    message('这个码不能用', input.detail || '请换一个码再试。');
+    trouble.tell('这个码不能用', input.detail || '请换一个码再试。', slower);
     return;
   }
   if (input.kind === 'idcard_no') {
-    message('请刷身份证原件', '扫身份证号码不能核对身份，请把身份证放在读卡区。');
+    trouble.tell('请刷身份证原件', '扫身份证号码不能核对身份，请把身份证放在读卡区。', slower);
     return;
   }
+  trouble.forget();
   if (input.ticket) {
     mine(input.ticket);
     return;
@@ -477,6 +470,7 @@ function main(): void {
     byId(id).addEventListener('click', actions[id]);
   }
   document.addEventListener('click', function (): void {
+    trouble.forget();
     if (left > 0 && view !== 'message') {
       touch();
     }

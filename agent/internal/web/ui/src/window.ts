@@ -401,7 +401,7 @@ function requeue(t: Ticket): void {
 /** A slip or code shown at the window's scanner. */
 function onInput(input: Input): void {
   if (input.kind === 'refused' || input.kind === 'unreadable') {
-    say('bad', input.detail || '这个码不能用。');
+    if (!undo) { say('bad', input.detail || '这个码不能用。'); } // an offer to undo is not taken away by noise
     return;
   }
   if (!input.ticket) {
