@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -56,6 +57,10 @@ func (d *Desk) SignIn(ctx context.Context, user, password, remote string) (*http
 		u.Name = d.mark(user)
 	}
 	if err := d.mayTry(ctx, u.Name, from); err != nil {
+		var refusal *Refusal
+		if errors.As(err, &refusal) {
+			d.log.Warn("sign-in refused", "code", refusal.Code, "remote", remote)
+		}
 		return nil, Who{}, err
 	}
 	hash := d.decoy

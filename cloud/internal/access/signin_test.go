@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"halledge/agent/kit/phc"
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/store"
@@ -268,7 +267,7 @@ func TestPasswordTypedAsNameIsNotKept(t *testing.T) {
 
 func TestDisabledUserIsAStranger(t *testing.T) {
 	f := start(t)
-	u := store.User{Name: "wu", Disabled: true, Password: phc.New([]byte(right)).String(), Origin: store.FromCLI, Created: f.clock.now()}
+	u := store.User{Name: "wu", Disabled: true, Password: rightHash(), Origin: store.FromCLI, Created: f.clock.now()}
 	if err := f.st.Write(t.Context(), func(tx *store.Tx) error { return tx.PutUser(u) }); err != nil {
 		t.Fatal(err)
 	}

@@ -19,9 +19,9 @@ import (
 const (
 	silence    = 90 * time.Second // three keep-alives; a hall reports every 15 s
 	refresh    = 250 * time.Millisecond
-	saveEvery  = 30 * time.Second
-	maxReport  = 128 << 10 // bytes of a report, far above what halls send
-	maxReason  = 120       // bytes of a decoder's complaint
+	saveEvery  = 2 * time.Minute // a crash loses what is newer; halls report again within seconds
+	maxReport  = 128 << 10       // bytes of a report, far above what halls send
+	maxReason  = 120             // bytes of a decoder's complaint
 	bootMemory = 10 * time.Minute
 )
 
