@@ -2,7 +2,7 @@
 // without a word.
 
 import { QueueSetup, balance, queueButton } from './kiosk/queue';
-import * as trouble from './kiosk/trouble';
+import { forgetTrouble, tellSentence, tellTrouble, troubleSecond } from './kiosk/trouble';
 import { dateText, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, button, empty, mark, phrases, setup, show, text, touchOnly } from './lib/dom';
 import { gate } from './lib/gate';
@@ -67,7 +67,7 @@ function end(): void {
   wanted = null;
   shown = null;
   first = 0;
-  trouble.forget();
+  forgetTrouble();
   setElder(false);
   go('home');
   drawHome();
@@ -97,7 +97,7 @@ function tick(): void {
   const at = new Date(now());
   text(byId('time'), timeText(at));
   text(byId('date'), dateText(at));
-  trouble.second();
+  troubleSecond();
   if (left === 0) {
     return;
   }
@@ -305,18 +305,18 @@ function onInput(input: Input): void {
   }
   const slower = elder ? elderStays : 1;
   if (input.kind === 'unreadable') {
-    trouble.tellSentence(input.detail || '', slower);
+    tellSentence(input.detail || '', slower);
     return;
   }
   if (input.kind === 'refused') {
-    trouble.tell('这个码不能用', input.detail || '请换一个码再试。', slower);
+    tellTrouble('这个码不能用', input.detail || '请换一个码再试。', slower);
     return;
   }
   if (input.kind === 'idcard_no') {
-    trouble.tell('请刷身份证原件', '扫身份证号码不能核对身份，请把身份证放在读卡区。', slower);
+    tellTrouble('请刷身份证原件', '扫身份证号码不能核对身份，请把身份证放在读卡区。', slower);
     return;
   }
-  trouble.forget();
+  forgetTrouble();
   if (input.ticket) {
     mine(input.ticket);
     return;
@@ -470,7 +470,7 @@ function main(): void {
     byId(id).addEventListener('click', actions[id]);
   }
   document.addEventListener('click', function (): void {
-    trouble.forget();
+    forgetTrouble();
     if (left > 0 && view !== 'message') {
       touch();
     }

@@ -9,7 +9,7 @@ const stays = 10;
 let left = 0;
 
 /** Says what is wrong and what to do; slower is how much longer than others the reader needs. */
-export function tell(title: string, say: string, slower: number): void {
+export function tellTrouble(title: string, say: string, slower: number): void {
   left = stays * slower;
   phrases(byId('trouble-title'), title);
   phrases(byId('trouble-text'), say);
@@ -19,20 +19,20 @@ export function tell(title: string, say: string, slower: number): void {
 /** Says a sentence of the server's: first what is wrong, then what to do. */
 export function tellSentence(sentence: string, slower: number): void {
   const end = sentence.indexOf('。');
-  tell(end < 0 ? sentence : sentence.slice(0, end), end < 0 ? '' : sentence.slice(end + 1), slower);
+  tellTrouble(end < 0 ? sentence : sentence.slice(0, end), end < 0 ? '' : sentence.slice(end + 1), slower);
 }
 
-export function forget(): void {
+export function forgetTrouble(): void {
   left = 0;
   show(byId('trouble'), false);
 }
 
 /** A second has gone by. */
-export function second(): void {
+export function troubleSecond(): void {
   if (left > 0) {
     left--;
     if (left <= 0) {
-      forget();
+      forgetTrouble();
     }
   }
 }
