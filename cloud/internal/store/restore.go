@@ -34,6 +34,9 @@ func Restore(ctx context.Context, path, from string, now time.Time) (kept string
 }
 
 func (r restoration) run(ctx context.Context, from string, now time.Time) (kept string, err error) {
+	if err := os.MkdirAll(filepath.Dir(r.path), 0o700); err != nil {
+		return "", fmt.Errorf("make database directory: %w", err)
+	}
 	owner, err := lockFile(r.path)
 	if err != nil {
 		return "", err

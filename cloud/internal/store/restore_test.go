@@ -301,6 +301,20 @@ func TestRestoreWaitsForNobodyWhoHasTheDatabaseOpen(t *testing.T) {
 	}
 }
 
+func TestRestoreOnANewMachine(t *testing.T) {
+	dir := t.TempDir()
+	path, backup := filepath.Join(dir, "new", "cloud.db"), filepath.Join(dir, "backup.db")
+	if err := fill(t, backup, newFacts).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := Restore(t.Context(), path, backup, restoreTime); err != nil || kept != "" {
+		t.Fatalf("kept %q, %v", kept, err)
+	}
+	if got := factsIn(t, path); got != newFacts {
+		t.Errorf("%d facts, want %d", got, newFacts)
+	}
+}
+
 func TestADamagedNoteIsNotGuessedAt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cloud.db")
 	if err := fill(t, path, oldFacts).Close(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,27 @@ func TestAuditIsForAdmins(t *testing.T) {
 	l := page.Items[0]
 	if l.User != "li" || l.Name != "李四" || l.By != "password" || l.Action != "sign_in" || l.Result != "ok" || l.Remote != "127.0.0.1" || l.ID == 0 || l.At.IsZero() {
 		t.Errorf("%+v", l)
+	}
+}
+
+func TestSlowedNameIsToldWhen(t *testing.T) {
+	f := begin(t)
+	must(t, f.st.Write(t.Context(), func(tx *store.Tx) error {
+		for i := range 13 {
+			failures := store.Failures{Name: "li", Network: fmt.Sprintf("203.0.113.%d", i+1), Failed: 4, Last: time.Now()}
+			if err := tx.PutFailures(failures, start); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	a := f.browser()(http.MethodPost, "/api/v1/session", `{"user":"li","password":"right"}`)
+	seconds, err := strconv.Atoi(a.header.Get("Retry-After"))
+	if a.status != http.StatusTooManyRequests || a.code(t) != "sign_in_slowed" || err != nil || seconds < 1 || seconds > 30 {
+		t.Fatalf("%d %s, Retry-After %q", a.status, a.body, a.header.Get("Retry-After"))
+	}
+	if !strings.Contains(string(a.body), fmt.Sprintf("%d 秒后", seconds)) {
+		t.Errorf("the sentence names another time: %s", a.body)
 	}
 }
 
