@@ -2,6 +2,7 @@
 // without a word.
 
 import { QueueSetup, balance, queueButton } from './kiosk/queue';
+import { askIdentity, drawReaders, explainReader } from './kiosk/readers';
 import { forgetTrouble, tellSentence, tellTrouble, troubleSecond } from './kiosk/trouble';
 import { dateText, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, button, empty, mark, phrases, setup, show, text, touchOnly } from './lib/dom';
@@ -121,7 +122,9 @@ function queueNow(id: string): Queue | null {
 }
 
 function drawHome(): void {
-  drawWays();
+  drawReaders(page.reads, broken);
+  show(byId('ways'), !identity && page.reads.length > 0);
+  show(byId('home-way'), !!identity || page.reads.length > 0 || !!printerTrouble());
   show(byId('known'), !!identity);
   const count = elder ? perElderPage : perPage;
   const pages = Math.ceil(page.queues.length / count);
@@ -144,29 +147,10 @@ function drawHome(): void {
   drawNotice();
 }
 
-function has(device: string): boolean {
-  return page.reads.indexOf(device) >= 0;
-}
-
 /** Whether a reader of this kiosk has failed. */
 function broken(role: string): boolean {
   const name = page.as + '.' + role;
   return !!hall && !!find(hall.health, function (c) { return c.subject === name && c.severity === 'error'; });
-}
-
-/** The ways in beside the buttons: what this kiosk can read. */
-function drawWays(): void {
-  const way = function (role: string, id: string): void {
-    const b = byId<HTMLButtonElement>(id);
-    show(b, has(role));
-    b.disabled = broken(role);
-    show(byId(id + '-say'), !b.disabled);
-    show(byId(id + '-broken'), b.disabled);
-  };
-  way('idcard', 'way-card');
-  way('scanner', 'way-code');
-  show(byId('ways'), !identity && page.reads.length > 0);
-  show(byId('home-way'), !!identity || page.reads.length > 0 || !!printerTrouble());
 }
 
 function homeButton(q: QueueSetup): HTMLElement {
@@ -203,28 +187,11 @@ function press(q: QueueSetup): void {
   }
   wanted = q;
   if (q.identity === 'required' && !identity) {
-    show(byId('card-sign'), true);
-    show(byId('code-sign'), false);
-    phrases(byId('card-title'), '办理“' + q.name + '”，请先核对身份');
-    phrases(byId('card-lead'), page.reads.length === 0 ? '这台机器不能核对身份，请到导办台。' :
-      (has('idcard') ? '请把身份证放在读卡区' : '') + (page.reads.length > 1 ? '，或' : '请') +
-      (has('scanner') ? '把粤省事码、粤商码对准扫码窗' : '') + '。');
-    phrases(byId('card-small'), '没有带证件？请到导办台，工作人员帮您取号。');
+    askIdentity(q.name, page.reads);
     go('card');
     return;
   }
   take(q);
-}
-
-/** Shows how to use a reader to somebody who pressed its picture. */
-function explain(role: 'idcard' | 'scanner'): void {
-  const card = role === 'idcard';
-  show(byId('card-sign'), card);
-  show(byId('code-sign'), !card);
-  phrases(byId('card-title'), card ? '请把身份证放在读卡区' : '请把码对准扫码窗');
-  phrases(byId('card-lead'), card ? '放平不动，读到以后选择业务。' : '粤省事码、粤商码、预约码，小票上的码，都可以。');
-  phrases(byId('card-small'), card ? '没有带身份证？请返回，直接选择业务。' : '扫不出来？请调亮手机屏幕，离远一点再试。');
-  go('card');
 }
 
 function take(q: QueueSetup): void {
@@ -266,7 +233,7 @@ function result(t: Ticket, q: QueueSetup): void {
 function paper(state: 'printing' | 'printed' | 'failed', id: string): void {
   const box = byId('paper');
   box.className = 'paper' + (state === 'printed' ? ' paper-done' : state === 'failed' ? ' paper-bad' : '');
-  text(byId('paper-text'), state === 'printed' ? '请取走您的小票' : state === 'failed' ? '小票没有打印出来，号码有效' : '正在打印小票…');
+  phrases(byId('paper-text'), state === 'printed' ? '请取走您的小票' : state === 'failed' ? '小票没有打印出来，号码有效' : '正在打印小票…');
   show(byId('paper-fail'), state === 'failed');
   if (state === 'failed') {
     byId<HTMLImageElement>('paper-code').src = '/api/v1/tickets/' + id + '/qr?as=' + page.as;
@@ -462,7 +429,7 @@ function main(): void {
     'page-back': function () { first = Math.max(0, first - (elder ? perElderPage : perPage)); drawHome(); touch(); },
     'page-next': function () { first += elder ? perElderPage : perPage; drawHome(); touch(); },
     'elder': function () { setElder(!elder); first = 0; drawHome(); touch(); },
-    'way-card': function () { explain('idcard'); }, 'way-code': function () { explain('scanner'); },
+    'way-card': function () { explainReader('idcard'); go('card'); }, 'way-code': function () { explainReader('scanner'); go('card'); },
     'known-end': end, 'card-back': end, 'result-end': end, 'mine-back': end, 'message-back': end,
     'result-stay': touch, 'still-go': touch
   };

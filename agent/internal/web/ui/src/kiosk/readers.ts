@@ -1,0 +1,43 @@
+// What the kiosk says about its readers: the pictures beside the queues, and the view that asks for a card or a code.
+
+import { byId, phrases, show } from '../lib/dom';
+
+export type Reader = 'idcard' | 'scanner';
+
+/** Draws the pictures of the readers the kiosk has; one that is out of order says so. */
+export function drawReaders(reads: string[], broken: (role: Reader) => boolean): void {
+  const draw = function (role: Reader, id: string): void {
+    const b = byId<HTMLButtonElement>(id);
+    show(b, reads.indexOf(role) >= 0);
+    b.disabled = broken(role);
+    show(byId(id + '-say'), !b.disabled);
+    show(byId(id + '-broken'), b.disabled);
+  };
+  draw('idcard', 'way-card');
+  draw('scanner', 'way-code');
+}
+
+function say(card: boolean, title: string, lead: string, small: string): void {
+  show(byId('card-sign'), card);
+  show(byId('code-sign'), !card);
+  phrases(byId('card-title'), title);
+  phrases(byId('card-lead'), lead);
+  phrases(byId('card-small'), small);
+}
+
+/** Asks for a card or a code before a number of a queue. */
+export function askIdentity(queue: string, reads: string[]): void {
+  const card = reads.indexOf('idcard') >= 0 ? '把身份证放在读卡区' : '';
+  const code = reads.indexOf('scanner') >= 0 ? '把粤省事码、粤商码对准扫码窗' : '';
+  const how = card && code ? '请' + card + '，或' + code + '。' : card || code ? '请' + card + code + '。' : '这台机器不能核对身份，请到导办台。';
+  say(true, '办理“' + queue + '”，请先核对身份', how, '没有带证件？请到导办台，工作人员帮您取号。');
+}
+
+/** Shows how to use a reader to somebody who pressed its picture. */
+export function explainReader(role: Reader): void {
+  if (role === 'idcard') {
+    say(true, '请把身份证放在读卡区', '放平不动，读到以后选择业务。', '没有带身份证？请返回，直接选择业务。');
+  } else {
+    say(false, '请把码对准扫码窗', '粤省事码、粤商码、预约码，小票上的码，都可以。', '扫不出来？请调亮手机屏幕，离远一点再试。');
+  }
+}
