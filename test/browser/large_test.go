@@ -131,6 +131,13 @@ func (s *site) kioskSizes(t *testing.T) {
 	p.Sees("第 1 页，共 3 页")
 	s.shot(t, p, "kiosk-12-queues-elder")
 	s.turned(t, p, "kiosk-12-queues-elder-lying")
+	s.Sim(t, "paper", "kiosk-1.printer", "out")
+	t.Cleanup(func() { s.Sim(t, "paper", "kiosk-1.printer", "ok") })
+	s.Sim(t, "tap-card")
+	p.Sees("打印机缺纸", "身份证已核对")
+	s.shot(t, p, "kiosk-all-at-once")
+	s.turned(t, p, "kiosk-all-at-once-lying")
+	s.Sim(t, "paper", "kiosk-1.printer", "ok")
 	for _, k := range []struct{ id, see string }{{"2", "请按下面取号"}, {"4", "请选择要办理的业务"}, {"6", "请选择要办理的业务"}} {
 		p := s.device(t, kioskWidth, kioskHeight, "/kiosk/"+k.id, "staff")
 		p.Sees(k.see)

@@ -30,6 +30,7 @@ var pages = map[string]string{
 		<p style="width:60px;overflow:hidden;white-space:nowrap;text-overflow:ellipsis">这一句用省略号</p>`,
 	"/hard": `<title>hard</title><p style="font-size:12px">小字</p><p style="color:#777;background:#888">看不清</p>
 		<p style="color:#777;background:#888;opacity:.5">褪色的</p><button style="width:200px;height:20px">扁的</button><button disabled style="height:9px">不能按的</button>
+		<div style="position:relative"><p>压在下面</p><span style="position:absolute;inset:0;background:#fff"></span></div>
 		<p style="font:20px/1.5 'Noto Sans CJK SC';width:81px">这里有五个</p>
 		<p style="font:20px/1.5 'Noto Sans CJK SC';width:81px">这里有<span style="display:inline-block">第二行</span></p>`,
 	"/fine": `<title>fine</title><h1>好页面</h1><p>都在里面</p>`,
@@ -102,7 +103,8 @@ func TestBrowserActsAndSees(t *testing.T) {
 		}
 		p.Demand(14, 60)
 		got = strings.Join(p.Flaws(), "\n")
-		for _, want := range []string{`letters of 12 px: p "小字"`, `to 1: p "看不清"`, `by 20 px: button "扁的"`, `a lonely character: p "这里有五个"`} {
+		for _, want := range []string{`letters of 12 px: p "小字"`, `to 1: p "看不清"`, `by 20 px: button "扁的"`, `a lonely character: p "这里有五个"`,
+			`hidden under something: p "压在下面"`} {
 			if !strings.Contains(got, want) {
 				t.Errorf("%q was not found in:\n%s", want, got)
 			}

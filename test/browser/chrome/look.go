@@ -32,8 +32,8 @@ const flaws = `(() => {
 })()`
 
 // hard finds what is hard to read or to press: letters and targets that are too small, letters that hardly differ from their
-// ground (WCAG 2.1, 1.4.3: 4.5 to 1, large letters 3 to 1), and lines that begin with a punctuation mark or hold one character.
-// What cannot be used now, or is meant to look faded, is left out.
+// ground (WCAG 2.1, 1.4.3: 4.5 to 1, large letters 3 to 1), texts that lie under something else than a question or an alert, and
+// lines that begin with a punctuation mark or hold one character. What cannot be used now, or is meant to look faded, is left out.
 const hard = `(letters, target) => {
   const out = [];
   const tell = (e) => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '') + ' "' + (e.textContent || '').trim().slice(0, 40) + '"';
@@ -63,6 +63,21 @@ const hard = `(letters, target) => {
     }
     return found.map((l) => l.text.trim());
   };
+  const scrolls = (e) => { for (; e; e = e.parentElement) if (/auto|scroll/.test(getComputedStyle(e).overflowY)) return true; return false; };
+  const words = (e) => { const range = document.createRange(); range.selectNodeContents(e); return range.getBoundingClientRect(); };
+  const paints = (hit, e, y) => { // there: a ground of its own, or letters; those of low lines stand out of their box
+    for (let at = hit; !at.contains(e); at = at.parentElement) if (rgba(getComputedStyle(at).backgroundColor)[3] > .5) return true;
+    const box = words(hit), size = parseFloat(getComputedStyle(hit).fontSize);
+    return y > box.top + .3 * size && y < box.bottom - .3 * size;
+  };
+  const under = (e, size) => {
+    const box = words(e);
+    return [box.top + .45 * size, box.bottom - .45 * size].some((y) => {
+      const hit = document.elementFromPoint(box.left + box.width / 2, y);
+      if (hit === null) return getComputedStyle(document.body).overflow === 'hidden' && !scrolls(e);
+      return !e.contains(hit) && !hit.contains(e) && paints(hit, e, y) && !scrolls(e) && !hit.closest('[role=dialog], [role=alert], .cover');
+    });
+  };
   for (const e of document.body.querySelectorAll('*')) {
     if (!shown(e) || faded(e)) continue;
     const style = getComputedStyle(e);
@@ -73,6 +88,7 @@ const hard = `(letters, target) => {
     const texts = Array.from(e.childNodes).filter((n) => n.nodeType === 3 && n.textContent.trim() !== '');
     if (texts.length === 0) continue;
     const size = parseFloat(style.fontSize), back = ground(e), ink = over(rgba(style.color), back);
+    if (under(e, size)) out.push('hidden under something: ' + tell(e));
     if (size < letters) out.push('letters of ' + size + ' px: ' + tell(e));
     const a = light(ink), b = light(back), ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
     const large = size >= 24 || size >= 18.66 && parseInt(style.fontWeight, 10) >= 700;
