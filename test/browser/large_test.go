@@ -74,6 +74,8 @@ func queueOf(w int) string {
 // large looks at pages with one, some and many queues and windows.
 func (s *site) large(t *testing.T) {
 	screen := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
+	s.Take(t, "A")
+	s.Take(t, "C")
 	s.busy(t, 1, 8)
 	screen.Sees("1号窗口", "8号窗口", "等候人数")
 	s.shot(t, screen, "screen-8-windows")
@@ -138,10 +140,11 @@ func (s *site) kioskSizes(t *testing.T) {
 	s.shot(t, p, "kiosk-all-at-once")
 	s.turned(t, p, "kiosk-all-at-once-lying")
 	s.Sim(t, "paper", "kiosk-1.printer", "ok")
+	p.Misses("打印机缺纸")
 	for _, k := range []struct{ id, see string }{{"2", "请按下面取号"}, {"4", "请选择要办理的业务"}, {"6", "请选择要办理的业务"}} {
 		p := s.device(t, kioskWidth, kioskHeight, "/kiosk/"+k.id, "staff")
-		p.Sees(k.see)
-		p.Lacks("button", "刷身份证") // these kiosks have no reader
+		p.Sees(k.see, "这台机器不打印小票", "请记下屏幕上的号码") // these kiosks have no printer
+		p.Lacks("button", "刷身份证")               // and no reader
 		s.shot(t, p, "kiosk-queues-"+k.id)
 		s.turned(t, p, "kiosk-queues-"+k.id+"-lying")
 	}

@@ -33,15 +33,15 @@ func (a *API) show(who access.Who, r view.Reader) view.Hall {
 	return v
 }
 
-// health gives the findings somebody should see: staff all of them, a kiosk those of its own devices, a screen only whether the
-// centre is reached.
+// health gives the findings somebody should see: at a kiosk those of its own devices, staff elsewhere all of them, a screen only
+// whether the centre is reached.
 func (a *API) health(who access.Who) []hallsync.Condition {
 	out := []hallsync.Condition{}
 	switch {
+	case who.Role == access.Kiosk, strings.HasPrefix(who.Page, "kiosk-"):
+		out = append(out, a.kioskHealth(who)...)
 	case who.May(access.SeeStaff):
 		out = append(out, a.opts.Health()...)
-	case who.Role == access.Kiosk:
-		out = append(out, a.kioskHealth(who)...)
 	case who.Role == access.Screen:
 		for _, c := range a.opts.Health() {
 			if c.Code == "uplink_down" {

@@ -167,7 +167,7 @@ function printerTrouble(): Condition | null {
 }
 
 const noSlip: { [code: string]: string } = {
-  device_paper_out: '打印机缺纸，暂时打不出小票', device_printer_missing: '这台机器不打印小票'
+  device_paper_out: '打印机缺纸，暂时打不出小票', printer_missing: '这台机器不打印小票'
 };
 
 function drawNotice(): void {
