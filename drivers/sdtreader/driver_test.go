@@ -282,9 +282,7 @@ func TestReaderOfAnotherSpeedIsFound(t *testing.T) {
 	far.only = unix.B57600
 	r := start(t, far, 115200, nil)
 	drivertest.Reaches(t, r.device, device.OK, "")
-	if !strings.Contains(r.log.String(), "baud=57600") {
-		t.Errorf("the log does not say the speed:\n%s", r.log)
-	}
+	drivertest.Until(t, "the log to say the speed", func() bool { return strings.Contains(r.log.String(), "baud=57600") })
 }
 
 func TestLateCardGivesWay(t *testing.T) {
