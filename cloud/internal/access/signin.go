@@ -122,7 +122,16 @@ func (d *Desk) open(ctx context.Context, u store.User, from, remote string) (*ht
 	text := base64.RawURLEncoding.EncodeToString(secret)
 	now := d.now()
 	who := Who{User: u.Name, Name: u.FullName, Role: u.Role, By: ByPassword, Expires: now.Add(sessionLife), session: sha256.Sum256([]byte(text))}
-	err := d.store.Write(ctx, func(tx *store.Tx) error {
+	// What was judged is written down, whether or not the browser still waits.
+	err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		// The password took its time to judge: it may have been changed meanwhile.
+		cur, found, err := tx.User(u.Name)
+		if err != nil {
+			return err
+		}
+		if !found || cur.Disabled || cur.Password != u.Password {
+			return &Refusal{Code: CodeWrong}
+		}
 		if err := tx.SignedIn(u.Name, from, now, now.Add(-familiarFor)); err != nil {
 			return err
 		}
@@ -142,7 +151,7 @@ func (d *Desk) open(ctx context.Context, u store.User, from, remote string) (*ht
 func (d *Desk) failed(ctx context.Context, name, from, remote, result string) error {
 	now := d.now()
 	refusal := &Refusal{Code: CodeWrong}
-	err := d.store.Write(ctx, func(tx *store.Tx) error {
+	err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		f, err := tx.Failures(name, from)
 		if err != nil {
 			return err
@@ -171,7 +180,7 @@ func (d *Desk) failed(ctx context.Context, name, from, remote, result string) er
 // SignOut ends a session and all that holds on to it, and gives the cookie that takes the browser's away. A token has no session
 // to end.
 func (d *Desk) SignOut(ctx context.Context, who Who, remote string) (*http.Cookie, error) {
-	err := d.store.Write(ctx, func(tx *store.Tx) error {
+	err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		if err := tx.DropSession(who.session); err != nil {
 			return err
 		}

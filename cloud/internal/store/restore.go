@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,8 +81,32 @@ func (r restoration) copy(ctx context.Context, from string) error {
 	if err := copyFile(from, r.copied()); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
+	if err := r.copyJournal(ctx, from); err != nil {
+		return &BackupError{Path: from + "-wal", Fault: BackupDamaged, Err: err}
+	}
 	r.step("check")
 	return checkBackup(ctx, from, r.copied())
+}
+
+// copyJournal brings what stands in a journal beside the backup into the copy: a database that was put aside by an earlier restore has
+// its last commits there.
+func (r restoration) copyJournal(ctx context.Context, from string) (err error) {
+	info, err := os.Stat(from + "-wal")
+	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := copyFile(from+"-wal", r.copied()+"-wal"); err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", dsn(r.copied()))
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return errors.Join(err, db.Close(), removeIfThere(r.copied()+"-wal"), removeIfThere(r.copied()+"-shm"))
 }
 
 // decide writes the note.

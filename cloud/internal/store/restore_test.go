@@ -336,3 +336,16 @@ func TestADamagedNoteIsNotGuessedAt(t *testing.T) {
 		t.Errorf("%d facts, want %d", got, oldFacts)
 	}
 }
+
+// The last commits of a database that was put aside are in its journal: undoing a restore must bring them back.
+func TestRestoreTakesTheJournalBesideTheBackup(t *testing.T) {
+	dir := t.TempDir()
+	aside, path := filepath.Join(dir, "aside.db"), filepath.Join(dir, "cloud.db")
+	crashed(t, aside)
+	if _, err := Restore(t.Context(), path, aside, restoreTime); err != nil {
+		t.Fatal(err)
+	}
+	if got := factsIn(t, path); got != oldFacts {
+		t.Errorf("%d facts, want the %d of the journal", got, oldFacts)
+	}
+}
