@@ -21,6 +21,16 @@ const Patience = 20 * time.Second
 func Cable(t *testing.T, far farend.Serve) *farend.PTY {
 	t.Helper()
 	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far)
+	Plug(t, line)
+	return line
+}
+
+// Plug plugs played hardware in until the test ends.
+func Plug(t *testing.T, line interface {
+	Plug() error
+	Unplug() error
+}) {
+	t.Helper()
 	if err := line.Plug(); err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +39,6 @@ func Cable(t *testing.T, far farend.Serve) *farend.PTY {
 			t.Error(err)
 		}
 	})
-	return line
 }
 
 // Run runs a driver until the test ends: before the cable is pulled that was made before.

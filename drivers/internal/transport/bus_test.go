@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/internal/transport"
 )
 
@@ -24,7 +25,7 @@ func share(t *testing.T, ports *transport.Ports, s transport.Spec) transport.Bus
 }
 
 func TestBusIsUsedInTurns(t *testing.T) {
-	line := plugPTY(t, echo)
+	line := drivertest.Cable(t, echo)
 	var ports transport.Ports
 	spec := transport.Spec{Serial: line.Path()}
 	var all sync.WaitGroup
@@ -53,7 +54,7 @@ func TestBusIsUsedInTurns(t *testing.T) {
 }
 
 func TestBusTurnEndsWithContext(t *testing.T) {
-	line := plugPTY(t, silent)
+	line := drivertest.Cable(t, silent)
 	var ports transport.Ports
 	a, b := share(t, &ports, transport.Spec{Serial: line.Path()}), share(t, &ports, transport.Spec{Serial: line.Path()})
 	release, err := a.Turn(t.Context())
@@ -69,7 +70,7 @@ func TestBusTurnEndsWithContext(t *testing.T) {
 }
 
 func TestBusIsClosedByItsLastShare(t *testing.T) {
-	line := plugPTY(t, silent)
+	line := drivertest.Cable(t, silent)
 	var ports transport.Ports
 	spec := transport.Spec{Serial: line.Path()}
 	a, b := share(t, &ports, spec), share(t, &ports, spec)
@@ -91,7 +92,7 @@ func TestBusIsClosedByItsLastShare(t *testing.T) {
 }
 
 func TestBusComesBackAfterUnplug(t *testing.T) {
-	line := plugPTY(t, silent)
+	line := drivertest.Cable(t, silent)
 	var ports transport.Ports
 	spec := transport.Spec{Serial: line.Path()}
 	a, b := share(t, &ports, spec), share(t, &ports, spec)

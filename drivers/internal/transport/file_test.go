@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/internal/transport"
 )
 
@@ -106,11 +107,11 @@ func TestFileMustBeADevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]device.Code{
-		plain:                         device.CodeBadConfig,
-		dir:                           device.CodeBadConfig,
-		filepath.Join(plain, "x"):     device.CodeBadConfig,
-		plugPTY(t, silent).Path():     device.CodeBadConfig,
-		filepath.Join(dir, "usb/lp0"): device.CodeOffline,
+		plain:                              device.CodeBadConfig,
+		dir:                                device.CodeBadConfig,
+		filepath.Join(plain, "x"):          device.CodeBadConfig,
+		drivertest.Cable(t, silent).Path(): device.CodeBadConfig,
+		filepath.Join(dir, "usb/lp0"):      device.CodeOffline,
 	} {
 		if _, err := transport.Open(t.Context(), transport.Spec{File: path}); code(err) != want {
 			t.Errorf("%s: %v, want code %s", path, err, want)
@@ -119,7 +120,7 @@ func TestFileMustBeADevice(t *testing.T) {
 }
 
 func TestRightsAreToldApartFromAbsence(t *testing.T) {
-	line := plugPTY(t, silent)
+	line := drivertest.Cable(t, silent)
 	tty, err := filepath.EvalSymlinks(line.Path())
 	if err != nil {
 		t.Fatal(err)

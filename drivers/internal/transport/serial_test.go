@@ -10,26 +10,11 @@ import (
 	"time"
 
 	"halledge/drivers/device"
-	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/internal/transport"
 )
 
 const patience = 5 * time.Second // for things that must happen, however slow the machine
-
-// plugPTY gives a plugged-in line whose device does serve.
-func plugPTY(t *testing.T, serve farend.Serve) *farend.PTY {
-	t.Helper()
-	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), serve)
-	if err := line.Plug(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := line.Unplug(); err != nil {
-			t.Error(err)
-		}
-	})
-	return line
-}
 
 func silent(rw io.ReadWriter) { _, _ = io.Copy(io.Discard, rw) }
 func echo(rw io.ReadWriter)   { _, _ = io.Copy(rw, rw) }
@@ -53,7 +38,7 @@ func code(err error) device.Code {
 }
 
 func TestSerialReadTellsBytesTimeoutAndUnplugApart(t *testing.T) {
-	line := plugPTY(t, echo)
+	line := drivertest.Cable(t, echo)
 	conn := open(t, transport.Spec{Serial: line.Path(), Baud: 115200})
 	buf := make([]byte, 16)
 
@@ -89,7 +74,7 @@ func TestSerialReadTellsBytesTimeoutAndUnplugApart(t *testing.T) {
 }
 
 func TestSerialUnplugEndsBlockedRead(t *testing.T) {
-	line := plugPTY(t, silent)
+	line := drivertest.Cable(t, silent)
 	conn := open(t, transport.Spec{Serial: line.Path()})
 	read := make(chan error, 1)
 	go func() {
@@ -110,7 +95,7 @@ func TestSerialUnplugEndsBlockedRead(t *testing.T) {
 }
 
 func TestSerialCloseReleasesReader(t *testing.T) {
-	line := plugPTY(t, silent)
+	line := drivertest.Cable(t, silent)
 	conn := open(t, transport.Spec{Serial: line.Path()})
 	read := make(chan error, 1)
 	go func() {
@@ -135,7 +120,7 @@ func TestSerialCloseReleasesReader(t *testing.T) {
 
 func TestSerialWriteHasDeadlineWhenNobodyTakesBytes(t *testing.T) {
 	stalled := make(chan struct{})
-	line := plugPTY(t, func(rw io.ReadWriter) {
+	line := drivertest.Cable(t, func(rw io.ReadWriter) {
 		<-stalled
 		silent(rw)
 	})
@@ -164,7 +149,7 @@ func TestSerialWriteHasDeadlineWhenNobodyTakesBytes(t *testing.T) {
 func TestSerialWriteGoesOnWhenDeviceCatchesUp(t *testing.T) {
 	const size = 1 << 18
 	got := make(chan int64, 1)
-	line := plugPTY(t, func(rw io.ReadWriter) {
+	line := drivertest.Cable(t, func(rw io.ReadWriter) {
 		n, _ := io.CopyN(io.Discard, rw, size)
 		got <- n
 	})
@@ -184,7 +169,7 @@ func TestSerialWriteGoesOnWhenDeviceCatchesUp(t *testing.T) {
 }
 
 func TestSerialIsExclusive(t *testing.T) {
-	line := plugPTY(t, silent)
+	line := drivertest.Cable(t, silent)
 	conn := open(t, transport.Spec{Serial: line.Path()})
 	if _, err := transport.Open(t.Context(), transport.Spec{Serial: line.Path()}); code(err) != device.CodeBusy {
 		t.Fatalf("second open: %v; want code busy", err)
@@ -196,7 +181,7 @@ func TestSerialIsExclusive(t *testing.T) {
 }
 
 func TestSerialOpenErrorsHaveCodes(t *testing.T) {
-	line := plugPTY(t, silent)
+	line := drivertest.Cable(t, silent)
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")
 	if err := os.WriteFile(plain, nil, 0o600); err != nil {
@@ -226,7 +211,7 @@ func TestSerialOpenErrorsHaveCodes(t *testing.T) {
 
 func TestDiscardTakesWhatHasArrived(t *testing.T) {
 	sent := make(chan struct{})
-	line := plugPTY(t, func(rw io.ReadWriter) {
+	line := drivertest.Cable(t, func(rw io.ReadWriter) {
 		_, _ = rw.Write(make([]byte, 300))
 		close(sent)
 		silent(rw)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/internal/transport"
 )
@@ -18,14 +19,7 @@ func plugTCP(t *testing.T, serve farend.Serve) *farend.TCP {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := line.Plug(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := line.Unplug(); err != nil {
-			t.Error(err)
-		}
-	})
+	drivertest.Plug(t, line)
 	return line
 }
 
