@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"halledge/agent/internal/hall"
+	"halledge/agent/internal/hall/halltest"
 	"halledge/agent/internal/pads"
 	"halledge/agent/internal/queue"
-	"halledge/agent/internal/store"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -66,33 +66,12 @@ func (p *pad) until(t *testing.T, want device.PadFrame) {
 
 func open(t *testing.T, all ...pads.Pad) *hall.Hall {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	st, err := store.Open(t.TempDir(), store.Options{Hall: "440900000000001", Delivered: "cloud", Log: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
 	plan := &queue.Plan{
 		Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}},
 		Windows: []queue.WindowPlan{{ID: "1", Queues: []hallsync.QueueID{"A"}}},
 	}
-	h, err := hall.New(st, plan, quiet, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	writer, end := context.WithCancel(context.Background())
-	var served, written sync.WaitGroup
-	written.Go(func() { _ = st.Run(writer) })
-	served.Go(func() { _ = pads.New(h, all, quiet).Run(ctx) })
-	t.Cleanup(func() {
-		cancel()
-		served.Wait()
-		end()
-		written.Wait()
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	h := halltest.Open(t, plan)
+	halltest.Run(t, pads.New(h, all, slog.New(slog.DiscardHandler)).Run)
 	return h
 }
 

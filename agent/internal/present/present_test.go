@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"halledge/agent/internal/hall"
+	"halledge/agent/internal/hall/halltest"
 	"halledge/agent/internal/present"
 	"halledge/agent/internal/queue"
-	"halledge/agent/internal/store"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -93,33 +93,12 @@ func (b *board) forget() {
 // open gives a hall with window 1 and the panels of a presenter that runs until the test ends.
 func open(t *testing.T, panels ...present.Panel) *hall.Hall {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	st, err := store.Open(t.TempDir(), store.Options{Hall: "440900000000001", Delivered: "cloud", Log: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
 	plan := &queue.Plan{
 		Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}}, PassRecall: time.Minute,
 		Windows: []queue.WindowPlan{{ID: "1", Name: "1号窗口", Queues: []hallsync.QueueID{"A"}}, {ID: "2", Queues: []hallsync.QueueID{"A"}}},
 	}
-	h, err := hall.New(st, plan, quiet, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	writer, end := context.WithCancel(context.Background())
-	var shown, written sync.WaitGroup
-	written.Go(func() { _ = st.Run(writer) })
-	shown.Go(func() { _ = present.New(h, panels, idle, quiet).Run(ctx) })
-	t.Cleanup(func() {
-		cancel()
-		shown.Wait()
-		end()
-		written.Wait()
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	h := halltest.Open(t, plan)
+	halltest.Run(t, present.New(h, panels, idle, slog.New(slog.DiscardHandler)).Run)
 	return h
 }
 
