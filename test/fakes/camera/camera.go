@@ -94,20 +94,32 @@ func Start(o Options) (*Cameras, error) {
 			return rtcp, nil
 		},
 	}
-	if err := c.server.Start(); err != nil {
+	if err := c.start(); err != nil {
 		_ = ln.Close()
 		_ = rtp.Close()
 		_ = rtcp.Close()
-		return nil, fmt.Errorf("start camera: %w", err)
-	}
-	if err := c.load(); err != nil {
-		c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-// load makes a film per path and starts it.
+// start runs the server and gives it its films, which can only be made once it runs. Nobody is answered in between: a client
+// that is there at once would be told that its path does not exist.
+func (c *Cameras) start() error {
+	c.mu.Lock()
+	if err := c.server.Start(); err != nil {
+		c.mu.Unlock()
+		return fmt.Errorf("start camera: %w", err)
+	}
+	err := c.load()
+	c.mu.Unlock()
+	if err != nil {
+		c.Close()
+	}
+	return err
+}
+
+// load makes a film per path and starts it. mu is held.
 func (c *Cameras) load() error {
 	packets, err := packetize()
 	if err != nil {
@@ -120,9 +132,7 @@ func (c *Cameras) load() error {
 		if err := f.stream.Initialize(); err != nil {
 			return fmt.Errorf("open stream %s: %w", path, err)
 		}
-		c.mu.Lock()
 		c.films[path] = f
-		c.mu.Unlock()
 		c.played.Go(func() { f.play(c.stop) })
 	}
 	return nil
