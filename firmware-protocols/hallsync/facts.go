@@ -1,5 +1,7 @@
 package hallsync
 
+import "time"
+
 // By says who caused a fact: a signed-in member of staff, a window's pad, a kiosk, the hall itself ("system") or the centre.
 type By struct {
 	Kind  string  `json:"kind"` // staff, pad, kiosk, citizen, system or cloud
@@ -11,8 +13,9 @@ type By struct {
 // first day of a log that follows a lost one: that day's numbers begin behind it, and its running number behind a hundred times
 // of it, so that none is given again that may be on somebody's slip.
 type DayOpened struct {
-	BusinessDay string `json:"business_day"`
-	After       int    `json:"after,omitempty"`
+	BusinessDay string     `json:"business_day"`
+	After       int        `json:"after,omitempty"`
+	Carried     []TicketID `json:"carried,omitempty"` // tickets of the day before that still wait
 }
 
 // DayClosed ends a business day. The open tickets were closed by TicketClosed facts before it.
@@ -23,21 +26,27 @@ type DayClosed struct {
 // TicketTaken is a number given to a citizen. Number is what is printed and spoken ("A023"), Ordinal its count in the queue
 // that day, FlowNo the day's running number (yyyyMMdd + 6 digits).
 type TicketTaken struct {
-	Ticket      TicketID   `json:"ticket"`
-	Number      string     `json:"number"`
-	Ordinal     int        `json:"ordinal"`
-	FlowNo      string     `json:"flow_no"`
-	BusinessDay string     `json:"business_day"`
-	Queue       QueueID    `json:"queue"`
-	Class       Class      `json:"class"`
-	Channel     Channel    `json:"channel"`
-	Place       string     `json:"place,omitempty"` // kiosk, desk or window where it was taken
-	Proof       Proof      `json:"proof"`
-	Ahead       int        `json:"ahead"`
-	Wait        *WaitRange `json:"wait,omitempty"`
-	Windows     []WindowID `json:"windows"`           // windows that serve the queue
-	Printer     string     `json:"printer,omitempty"` // place whose printer makes the slip; empty: no paper
-	By          By         `json:"by"`
+	Ticket      TicketID    `json:"ticket"`
+	Number      string      `json:"number"`
+	Ordinal     int         `json:"ordinal"`
+	FlowNo      string      `json:"flow_no"`
+	BusinessDay string      `json:"business_day"`
+	Queue       QueueID     `json:"queue"`
+	Class       Class       `json:"class"`
+	Channel     Channel     `json:"channel"`
+	Place       string      `json:"place,omitempty"` // kiosk, desk or window where it was taken
+	Proof       Proof       `json:"proof"`
+	Ahead       int         `json:"ahead"`
+	Wait        *WaitRange  `json:"wait,omitempty"`
+	Expect      Expectation `json:"expect,omitzero"`
+	Person      string      `json:"person,omitempty"` // keyed digest of the identity number, the same for one person all day
+	Booking     BookingID   `json:"booking,omitempty"`
+	BookedFor   time.Time   `json:"booked_for,omitzero"` // zero: not booked, or too late for it
+	Override    string      `json:"override,omitempty"`  // why staff set hours and quotas aside
+	Then        []QueueID   `json:"then,omitempty"`      // queues the citizen goes on to with the same number, in order
+	Windows     []WindowID  `json:"windows"`             // windows that serve the queue
+	Printer     string      `json:"printer,omitempty"`   // place whose printer makes the slip; empty: no paper
+	By          By          `json:"by"`
 }
 
 // TicketCalled is the first call of a ticket to a window. How is next, designated, passed_recall or transfer_in.
@@ -76,6 +85,15 @@ type TicketFinished struct {
 	By       By       `json:"by"`
 }
 
+// TicketStepDone is 办结 of one of several things a citizen came for with one number; the next is in the transfer that follows.
+type TicketStepDone struct {
+	Ticket   TicketID `json:"ticket"`
+	Window   WindowID `json:"window"`
+	Queue    QueueID  `json:"queue"`
+	ServiceS int64    `json:"service_s"` // seconds between start and finish
+	By       By       `json:"by"`
+}
+
 // TicketPassed is 过号: called, and nobody came.
 type TicketPassed struct {
 	Ticket TicketID `json:"ticket"`
@@ -84,9 +102,10 @@ type TicketPassed struct {
 	By     By       `json:"by"`
 }
 
-// TicketRequeued puts a passed ticket back in line under its old number.
+// TicketRequeued puts a passed ticket back in line under its old number. After is how many further calls of its queue come first.
 type TicketRequeued struct {
 	Ticket TicketID `json:"ticket"`
+	After  int      `json:"after,omitempty"`
 	By     By       `json:"by"`
 }
 
@@ -101,12 +120,13 @@ type TicketTransferred struct {
 	By       By       `json:"by"`
 }
 
-// TicketHeld is 挂起: put aside while the citizen fetches something.
+// TicketHeld is 挂起: put aside while the citizen fetches something. Until, if set, is when it goes back to its old place in line.
 type TicketHeld struct {
-	Ticket TicketID `json:"ticket"`
-	Window WindowID `json:"window"`
-	Reason string   `json:"reason,omitempty"`
-	By     By       `json:"by"`
+	Ticket TicketID  `json:"ticket"`
+	Window WindowID  `json:"window"`
+	Reason string    `json:"reason,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+	By     By        `json:"by"`
 }
 
 // TicketResumed is 恢复办理 of a held ticket.
@@ -200,10 +220,60 @@ type WindowWasUnpaused struct {
 	By     By       `json:"by"`
 }
 
+// WindowDutySet says that a window serves one more queue until a time; a time that is past ends it.
+type WindowDutySet struct {
+	Window WindowID  `json:"window"`
+	Queue  QueueID   `json:"queue"`
+	Until  time.Time `json:"until"`
+	By     By        `json:"by"`
+}
+
+// RollSet says whether windows call the numbers of a paper roll, because no tickets can be printed, and which is next.
+type RollSet struct {
+	Queue QueueID `json:"queue"`
+	On    bool    `json:"on"`
+	Next  int     `json:"next,omitempty"`
+	By    By      `json:"by"`
+}
+
 // DeviceChanged is a change of a device's condition that lasted long enough to be shown.
 type DeviceChanged struct {
 	Device string `json:"device"`
 	Class  string `json:"class"`
 	State  string `json:"state"`
 	Code   string `json:"code,omitempty"`
+}
+
+// ClockStepped says that the box's wall clock was set: by so many milliseconds forward, or back when negative. The hall's time, by
+// which facts are dated, goes on as if it had not been. Dead says that the box does not know the time at all.
+type ClockStepped struct {
+	ByMS int64 `json:"by_ms"`
+	Dead bool  `json:"dead,omitempty"`
+}
+
+// ClockSet says that somebody who knows the time (Source: ntp, cloud or staff) set the hall's time, by so many milliseconds.
+type ClockSet struct {
+	ByMS   int64  `json:"by_ms"`
+	Source string `json:"source"`
+	By     By     `json:"by"`
+}
+
+// BookingSet is an appointment as the centre has it: who comes is only a keyed digest.
+type BookingSet struct {
+	Booking BookingID `json:"booking"`
+	Queue   QueueID   `json:"queue"`
+	Start   time.Time `json:"start"`
+	End     time.Time `json:"end"`
+	Person  string    `json:"person,omitempty"`
+}
+
+// BookingCancelled takes an appointment away.
+type BookingCancelled struct {
+	Booking BookingID `json:"booking"`
+}
+
+// BookingMissed says that nobody came for an appointment. Excused: the hall itself did not work all that time.
+type BookingMissed struct {
+	Booking BookingID `json:"booking"`
+	Excused bool      `json:"excused,omitempty"`
 }

@@ -54,6 +54,15 @@ func wrote() map[hallsync.Kind]hallsync.Payload {
 		hallsync.KindWindowPaused:   hallsync.WindowWasPaused{Window: "1", Reason: "开会", By: clerk},
 		hallsync.KindWindowUnpaused: hallsync.WindowWasUnpaused{Window: "1", By: system},
 		hallsync.KindDeviceChanged:  hallsync.DeviceChanged{Device: "kiosk-1.printer", Class: "printer", State: "degraded", Code: "paper_low"},
+		hallsync.KindTicketStepDone: hallsync.TicketStepDone{Ticket: ticket, Window: "1", Queue: "A", ServiceS: 431, By: clerk},
+		hallsync.KindRollSet:        hallsync.RollSet{Queue: "A", On: true, Next: 17, By: clerk},
+		hallsync.KindWindowDuty:     hallsync.WindowDutySet{Window: "1", Queue: "B", Until: time.Date(2026, 3, 2, 3, 30, 0, 0, time.UTC), By: clerk},
+		hallsync.KindBookingSet: hallsync.BookingSet{Booking: "AP20260302000007", Queue: "A",
+			Start: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), End: time.Date(2026, 3, 2, 10, 30, 0, 0, time.UTC), Person: "5f0a3c9d1e2b4a68"},
+		hallsync.KindBookingCancelled: hallsync.BookingCancelled{Booking: "AP20260302000007"},
+		hallsync.KindBookingMissed:    hallsync.BookingMissed{Booking: "AP20260302000007", Excused: true},
+		hallsync.KindClockStepped:     hallsync.ClockStepped{ByMS: -3_600_000, Dead: true},
+		hallsync.KindClockSet:         hallsync.ClockSet{ByMS: 3_600_000, Source: "cloud", By: system},
 	}
 }
 

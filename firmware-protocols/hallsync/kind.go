@@ -23,6 +23,7 @@ const (
 	KindTicketRecalled    Kind = "ticket.recalled"
 	KindTicketStarted     Kind = "ticket.started"
 	KindTicketFinished    Kind = "ticket.finished"
+	KindTicketStepDone    Kind = "ticket.step_done"
 	KindTicketPassed      Kind = "ticket.passed"
 	KindTicketRequeued    Kind = "ticket.requeued"
 	KindTicketTransferred Kind = "ticket.transferred"
@@ -39,7 +40,14 @@ const (
 	KindWindowClosed      Kind = "window.closed"
 	KindWindowPaused      Kind = "window.paused"
 	KindWindowUnpaused    Kind = "window.unpaused"
+	KindWindowDuty        Kind = "window.duty"
+	KindRollSet           Kind = "roll.set"
 	KindDeviceChanged     Kind = "device.changed"
+	KindBookingSet        Kind = "booking.set"
+	KindBookingCancelled  Kind = "booking.cancelled"
+	KindBookingMissed     Kind = "booking.missed"
+	KindClockStepped      Kind = "clock.stepped"
+	KindClockSet          Kind = "clock.set"
 )
 
 // UnknownKindError says that a fact is of a kind or version this program does not know.
@@ -70,6 +78,40 @@ func decodePayload(k Kind, v int, raw json.RawMessage) (Payload, error) {
 		return into[DayOpened](raw)
 	case KindDayClosed:
 		return into[DayClosed](raw)
+	case KindSlipAsked:
+		return into[SlipAsked](raw)
+	case KindSlipChanged:
+		return into[SlipChanged](raw)
+	case KindWindowOpened:
+		return into[WindowWasOpened](raw)
+	case KindWindowClosed:
+		return into[WindowWasClosed](raw)
+	case KindWindowPaused:
+		return into[WindowWasPaused](raw)
+	case KindWindowUnpaused:
+		return into[WindowWasUnpaused](raw)
+	case KindWindowDuty:
+		return into[WindowDutySet](raw)
+	case KindRollSet:
+		return into[RollSet](raw)
+	case KindDeviceChanged:
+		return into[DeviceChanged](raw)
+	case KindBookingSet:
+		return into[BookingSet](raw)
+	case KindBookingCancelled:
+		return into[BookingCancelled](raw)
+	case KindBookingMissed:
+		return into[BookingMissed](raw)
+	case KindClockStepped:
+		return into[ClockStepped](raw)
+	case KindClockSet:
+		return into[ClockSet](raw)
+	}
+	return decodeTicket(k, v, raw)
+}
+
+func decodeTicket(k Kind, v int, raw json.RawMessage) (Payload, error) {
+	switch k {
 	case KindTicketTaken:
 		return into[TicketTaken](raw)
 	case KindTicketCalled:
@@ -80,6 +122,8 @@ func decodePayload(k Kind, v int, raw json.RawMessage) (Payload, error) {
 		return into[TicketStarted](raw)
 	case KindTicketFinished:
 		return into[TicketFinished](raw)
+	case KindTicketStepDone:
+		return into[TicketStepDone](raw)
 	case KindTicketPassed:
 		return into[TicketPassed](raw)
 	case KindTicketRequeued:
@@ -100,20 +144,6 @@ func decodePayload(k Kind, v int, raw json.RawMessage) (Payload, error) {
 		return into[TicketClosed](raw)
 	case KindTicketRated:
 		return into[TicketRated](raw)
-	case KindSlipAsked:
-		return into[SlipAsked](raw)
-	case KindSlipChanged:
-		return into[SlipChanged](raw)
-	case KindWindowOpened:
-		return into[WindowWasOpened](raw)
-	case KindWindowClosed:
-		return into[WindowWasClosed](raw)
-	case KindWindowPaused:
-		return into[WindowWasPaused](raw)
-	case KindWindowUnpaused:
-		return into[WindowWasUnpaused](raw)
-	case KindDeviceChanged:
-		return into[DeviceChanged](raw)
 	}
 	return nil, &UnknownKindError{Kind: k, V: v}
 }

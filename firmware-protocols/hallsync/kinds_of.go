@@ -8,6 +8,8 @@ func (TicketCalled) Kind() Kind      { return KindTicketCalled }
 func (TicketRecalled) Kind() Kind    { return KindTicketRecalled }
 func (TicketStarted) Kind() Kind     { return KindTicketStarted }
 func (TicketFinished) Kind() Kind    { return KindTicketFinished }
+func (TicketStepDone) Kind() Kind    { return KindTicketStepDone }
+func (RollSet) Kind() Kind           { return KindRollSet }
 func (TicketPassed) Kind() Kind      { return KindTicketPassed }
 func (TicketRequeued) Kind() Kind    { return KindTicketRequeued }
 func (TicketTransferred) Kind() Kind { return KindTicketTransferred }
@@ -24,4 +26,10 @@ func (WindowWasOpened) Kind() Kind   { return KindWindowOpened }
 func (WindowWasClosed) Kind() Kind   { return KindWindowClosed }
 func (WindowWasPaused) Kind() Kind   { return KindWindowPaused }
 func (WindowWasUnpaused) Kind() Kind { return KindWindowUnpaused }
+func (WindowDutySet) Kind() Kind     { return KindWindowDuty }
 func (DeviceChanged) Kind() Kind     { return KindDeviceChanged }
+func (ClockStepped) Kind() Kind      { return KindClockStepped }
+func (ClockSet) Kind() Kind          { return KindClockSet }
+func (BookingSet) Kind() Kind        { return KindBookingSet }
+func (BookingCancelled) Kind() Kind  { return KindBookingCancelled }
+func (BookingMissed) Kind() Kind     { return KindBookingMissed }

@@ -1,7 +1,7 @@
 package hallsync
 
 // Subject is what a fact is about: a ticket, at a window if there is one, or a window. It is empty when the fact is about
-// the day or a device.
+// the day, a device, an appointment or the clock.
 type Subject struct {
 	Ticket TicketID
 	Window WindowID
@@ -15,6 +15,8 @@ func (f TicketCalled) Subject() Subject      { return Subject{f.Ticket, f.Window
 func (f TicketRecalled) Subject() Subject    { return Subject{f.Ticket, f.Window} }
 func (f TicketStarted) Subject() Subject     { return Subject{f.Ticket, f.Window} }
 func (f TicketFinished) Subject() Subject    { return Subject{f.Ticket, f.Window} }
+func (f TicketStepDone) Subject() Subject    { return Subject{f.Ticket, f.Window} }
+func (RollSet) Subject() Subject             { return Subject{} }
 func (f TicketPassed) Subject() Subject      { return Subject{f.Ticket, f.Window} }
 func (f TicketRequeued) Subject() Subject    { return Subject{Ticket: f.Ticket} }
 func (f TicketTransferred) Subject() Subject { return Subject{f.Ticket, f.Window} }
@@ -31,4 +33,10 @@ func (f WindowWasOpened) Subject() Subject   { return Subject{Window: f.Window} 
 func (f WindowWasClosed) Subject() Subject   { return Subject{Window: f.Window} }
 func (f WindowWasPaused) Subject() Subject   { return Subject{Window: f.Window} }
 func (f WindowWasUnpaused) Subject() Subject { return Subject{Window: f.Window} }
+func (f WindowDutySet) Subject() Subject     { return Subject{Window: f.Window} }
 func (DeviceChanged) Subject() Subject       { return Subject{} }
+func (BookingSet) Subject() Subject          { return Subject{} }
+func (BookingCancelled) Subject() Subject    { return Subject{} }
+func (BookingMissed) Subject() Subject       { return Subject{} }
+func (ClockStepped) Subject() Subject        { return Subject{} }
+func (ClockSet) Subject() Subject            { return Subject{} }

@@ -12,6 +12,20 @@ type WindowID string
 // StaffID names a member of staff as hall.yaml does. It is a work id, not a personal name.
 type StaffID string
 
+// BookingID names an appointment, as its citizen was told.
+type BookingID string
+
+// BookingState is what became of an appointment.
+type BookingState string
+
+// The states of an appointment.
+const (
+	Booked         BookingState = "booked"
+	BookingArrived BookingState = "arrived"
+	BookingNoShow  BookingState = "missed"
+	BookingGone    BookingState = "cancelled"
+)
+
 // TicketState is where a ticket stands. The transitions between states are the table in package queue.
 type TicketState string
 
@@ -70,6 +84,7 @@ const (
 	AtDesk   Channel = "desk"
 	AtWindow Channel = "window"
 	Online   Channel = "online"
+	AtRoll   Channel = "roll" // a number of a paper roll, called without a ticket
 )
 
 // Valid reports whether the channel is known.
@@ -143,6 +158,13 @@ const (
 type WaitRange struct {
 	LowS  int `json:"low_s"`
 	HighS int `json:"high_s"`
+}
+
+// Expectation is how long a ticket was expected to wait when it was taken, in seconds and not rounded: by replaying the order, and by
+// how long the first in line had waited. It serves to measure the estimates.
+type Expectation struct {
+	ReplayS int64 `json:"replay_s"`
+	HeadS   int64 `json:"head_s"`
 }
 
 // Why explains a call: which rule chose the ticket, its score under that rule, how long it had waited, and the number that
