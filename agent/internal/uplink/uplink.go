@@ -38,7 +38,8 @@ type Options struct {
 	Renew    func(context.Context) error      // begins a new epoch of the log
 	Report   func() hallsync.Report           // what to publish on up/state, without Hall, Boot, Online, At, Log
 	FsyncP99 func() time.Duration
-	Patience time.Duration // facts without an ack are sent again after this; 0: 10 s
+	Told     func(now time.Time) // the cloud says what time it is, give or take a second; nil: nobody asks
+	Patience time.Duration       // facts without an ack are sent again after this; 0: 10 s
 	Log      *slog.Logger
 }
 
@@ -196,6 +197,9 @@ func (u *Uplink) clock(askedMS, serverMS int64, now time.Time) {
 	trip := now.Sub(time.UnixMilli(askedMS))
 	if askedMS == 0 || trip < 0 {
 		return
+	}
+	if u.opts.Told != nil && trip < 2*time.Second {
+		u.opts.Told(time.UnixMilli(serverMS).Add(trip / 2))
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ const hallCode = hallsync.HallID("440900000000001")
 
 // box is an edge box without a hall: a real store and a real uplink.
 type box struct {
+	told  atomic.Int64 // what the cloud said the time is, in Unix milliseconds
 	t     *testing.T
 	st    *store.Store
 	up    *uplink.Uplink
@@ -45,6 +47,7 @@ func newBoxWith(t *testing.T, broker string, before func(*box)) *box {
 	b := &box{t: t, st: st, dirty: make(chan struct{}, 1), renewed: make(chan string, 16)}
 	st.Watch(b)
 	b.up, err = uplink.New(uplink.Options{
+		Told: func(now time.Time) { b.told.Store(now.UnixMilli()) },
 		Hall: hallCode, Broker: broker, Version: "test", Patience: 500 * time.Millisecond, Store: st, Log: quiet,
 		Dirty: func() (<-chan struct{}, func()) { return b.dirty, func() {} },
 		Renew: func(ctx context.Context) error {
@@ -124,6 +127,9 @@ func TestFactsArriveAndTheCursorFollowsTheAck(t *testing.T) {
 	}
 	if off := st.Offset - time.Hour; off < -10*time.Second || off > 10*time.Second {
 		t.Errorf("clock offset is %v, the cloud is an hour ahead", st.Offset)
+	}
+	if ahead := time.Until(time.UnixMilli(b.told.Load())) - time.Hour; ahead.Abs() > time.Minute {
+		t.Errorf("the box was told a time %v from the cloud's", ahead)
 	}
 	b.stop()
 	c.until("last report", func() bool { return !c.report.Online })
