@@ -20,7 +20,6 @@ import (
 	"halledge/agent/internal/devices"
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/ops"
-	"halledge/agent/internal/queue"
 	"halledge/agent/internal/relay"
 	"halledge/agent/internal/slips"
 	"halledge/agent/internal/store"
@@ -95,9 +94,9 @@ func (a *Agent) openHall() (err error) {
 	if err != nil {
 		return err
 	}
-	plan, err := planOf(&a.cfg.Plan)
+	plan, err := hall.PlanOf(&a.cfg.Plan)
 	if err == nil {
-		a.hall, err = hall.New(a.store, plan, a.log, time.Now)
+		a.hall, err = hall.New(a.store, plan, a.log, hall.SystemClock())
 	}
 	if err != nil {
 		return errors.Join(err, a.store.Close())
@@ -181,7 +180,7 @@ func (a *Agent) buildUplink() (err error) {
 	a.uplink, err = uplink.New(uplink.Options{
 		Hall: hallsync.HallID(site.Hall.Code), Broker: site.Cloud.MQTT, Password: site.Cloud.Password.Reveal(), CA: site.Cloud.CA,
 		Version: a.opts.Version, Revision: a.cfg.Plan.Revision, Store: a.store, Dirty: a.hall.Watch, Renew: a.hall.Renew,
-		Report: a.report, FsyncP99: a.fsyncP99, Log: a.log.With("part", "uplink"),
+		Report: a.report, FsyncP99: a.fsyncP99, Told: a.hall.Told, Log: a.log.With("part", "uplink"),
 	})
 	return err
 }
@@ -209,27 +208,4 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.group = supervise.New(a.log, a.parts()...)
 	err := a.group.Run(ctx)
 	return errors.Join(err, a.store.Close())
-}
-
-// planOf gives the rules their part of hall.yaml.
-func planOf(p *config.Plan) (*queue.Plan, error) {
-	zone, err := time.LoadLocation(p.Zone)
-	if err != nil {
-		return nil, fmt.Errorf("time zone: %w", err)
-	}
-	out := &queue.Plan{
-		Location: zone, CallGap: time.Duration(p.Rules.CallGapS) * time.Second, ArrivalPressed: p.Rules.Arrival == "pressed",
-		PassRecall: time.Duration(p.Rules.PassRecallS) * time.Second, WaitSamples: p.Rules.WaitMinCount,
-	}
-	for _, q := range p.Queues {
-		out.Queues = append(out.Queues, queue.QueuePlan{ID: hallsync.QueueID(q.ID), Name: q.Name})
-	}
-	for _, w := range p.Windows {
-		wp := queue.WindowPlan{ID: hallsync.WindowID(w.ID), Name: w.Name}
-		for _, q := range w.Queues {
-			wp.Queues = append(wp.Queues, hallsync.QueueID(q))
-		}
-		out.Windows = append(out.Windows, wp)
-	}
-	return out, nil
 }

@@ -59,7 +59,7 @@ func (a *Agent) inputs(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case c := <-a.devices.Cards():
-			a.web.CardShown(c.Place.String())
+			a.web.CardShown(c.Place.String(), c.IDCard)
 		case s := <-a.devices.Scans():
 			a.web.Scanned(ctx, s.Place.String(), s.Payload)
 		case u := <-a.devices.Unread():

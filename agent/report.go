@@ -31,12 +31,12 @@ func (a *Agent) report() hallsync.Report {
 }
 
 // renderSlip fills the slip of one ticket.
-func (a *Agent) renderSlip(s *queue.State, t queue.Ticket) (device.PrintJob, error) {
+func (a *Agent) renderSlip(m queue.Moment, t queue.Ticket) (device.PrintJob, error) {
 	d := slips.Data{
-		Hall: a.cfg.Site.Hall.Name, Number: t.Number, Class: t.Class, Ahead: s.Ahead(t.ID), TakenAt: t.TakenAt.In(s.Plan().Location),
+		Hall: a.cfg.Site.Hall.Name, Number: t.Number, Class: t.Class, Ahead: m.Ahead(t.ID), TakenAt: t.TakenAt.In(m.State.Plan().Location),
 		Serial: t.FlowNo, Link: a.signer.TicketURL(t.ID), Copy: t.Reprints,
 	}
-	d.Wait = s.Wait(t.Queue, d.Ahead)
+	d.Wait = m.Waits().Tickets[t.ID]
 	for _, q := range a.cfg.Plan.Queues {
 		if q.ID == string(t.Queue) {
 			d.Queue, d.Dept = q.Name, q.Dept

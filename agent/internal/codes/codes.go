@@ -29,6 +29,7 @@ const (
 type Result struct {
 	Kind   Kind
 	Ticket hallsync.TicketID // of KindTicket
+	Person string            // keyed digest of the citizen's identity number, if the code's owner told it
 	Proof  hallsync.Proof    // how the citizen is recognised; none for KindTicket and KindIDNumber
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"strings"
 
 	"halledge/agent/internal/config"
+	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -110,6 +112,18 @@ func (s *Signer) Digest(data []byte) [sha256.Size]byte {
 	h.Write([]byte("digest\x00"))
 	h.Write(data)
 	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// Person gives the hall's own name for whoever has an identity number: the same all day and in no other hall, and of no use for finding
+// the number out. It is empty for no number.
+func (s *Signer) Person(number device.Secret) string {
+	text := strings.ToUpper(strings.TrimSpace(number.Reveal()))
+	if text == "" {
+		return ""
+	}
+	h := hmac.New(sha256.New, s.key[:])
+	h.Write([]byte("person\x00" + string(s.hall) + "\x00" + text))
+	return hex.EncodeToString(h.Sum(nil)[:macBytes])
 }
 
 // tokenIn gives the token of a slip's QR code, which is either the bare token or an address that ends with it.

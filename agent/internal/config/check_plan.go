@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ func (c *checker) plan(p *Plan) {
 	c.oneOf("$.rules.arrival", p.Rules.Arrival, "assumed", "pressed")
 	c.between("$.rules.pass_recall_s", p.Rules.PassRecallS, 0, 24*3600)
 	c.between("$.rules.wait_min_count", p.Rules.WaitMinCount, 1, 100)
+	c.order("$.rules.order", &p.Rules.Order)
+	c.between("$.rules.max_open", p.Rules.MaxOpen, 0, 100)
+	c.calendar("$.rules.calendar", &p.Rules.Calendar)
 }
 
 func (c *checker) queues(p *Plan) {
@@ -40,6 +44,9 @@ func (c *checker) queues(p *Plan) {
 		c.name(path+".name", q.Name)
 		c.short(path+".dept", q.Dept, maxName)
 		c.oneOf(path+".identity", q.Identity, "none", "optional", "required")
+		c.between(path+".service_s", q.ServiceS, 0, 8*3600)
+		c.order(path+".order", &p.Queues[i].Order)
+		c.admission(path+".admission", &p.Queues[i].Admission)
 		if queueID.MatchString(q.ID) && !slices.ContainsFunc(p.Windows, func(w Window) bool { return slices.Contains(w.Queues, q.ID) }) {
 			c.doc.Warn(path+".id", QueueUnserved, map[string]string{"value": q.ID})
 		}
@@ -60,6 +67,11 @@ func (c *checker) windows(p *Plan) {
 			c.at(path+".queues", strictyaml.Missing, "key", "queues")
 		}
 		c.references(path+".queues", w.Queues, p.queueIDs(), UnknownQueue)
+		for _, q := range slices.Sorted(maps.Keys(w.Weights)) {
+			where := path + ".weights." + q
+			c.known(where, q, w.Queues, UnknownQueue)
+			c.between(where, w.Weights[q], 10, 1000)
+		}
 	}
 }
 

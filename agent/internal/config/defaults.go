@@ -27,7 +27,7 @@ func defaultSite() Site {
 func defaultPlan() Plan {
 	return Plan{
 		Zone:  "Asia/Shanghai",
-		Rules: Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5},
+		Rules: Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, MaxOpen: 3},
 	}
 }
 
@@ -43,7 +43,9 @@ func (s *Site) fill(dir string) {
 // fill gives list entries the values a file may leave out.
 func (p *Plan) fill() {
 	for i := range p.Queues {
-		setDefault(&p.Queues[i].Identity, "none")
+		q := &p.Queues[i]
+		setDefault(&q.Identity, "none")
+		q.Admission.Complete()
 	}
 	for i := range p.Windows {
 		setDefault(&p.Windows[i].Name, p.Windows[i].ID+"号窗口")

@@ -14,6 +14,11 @@ var faults = []struct {
 	code            strictyaml.Code
 	path, line      string
 }{
+	{"hall.yaml", "elder: 150", "elder: 5", strictyaml.OutOfRange, "$.rules.order.weights.elder", "elder: 5"},
+	{"hall.yaml", "elder: 150", "pensioner: 150", strictyaml.UnknownKey, "$.rules.order.weights.pensioner", "pensioner"},
+	{"hall.yaml", "mon-fri 08:30-12:00", "mon-fri 8:30-12:00", config.Hours, "$.queues[0].admission.hours[0]", "8:30"},
+	{"hall.yaml", "\"2026-10-01\"", "\"10-01\"", config.Date, "$.rules.calendar.holidays[0]", "10-01"},
+	{"hall.yaml", "max_wait_min: 30", "max_wait_min: -1", strictyaml.OutOfRange, "$.rules.order.max_wait_min", "-1"},
 	{"agent.yaml", "schema: 1", "schema: 2", config.SchemaNew, "$.schema", "schema: 2"},
 	{"agent.yaml", "schema: 1", "schema: 0", config.SchemaNew, "$.schema", "schema: 0"},
 	{"agent.yaml", "schema: 1 ", "# none", strictyaml.Missing, "$.schema", "hall:"},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -111,7 +112,7 @@ func TestDefaults(t *testing.T) {
 		s.Relay.LingerS != 10 || s.Journal != (config.Journal{MaxMiB: 2048, RetainDays: 7}) || s.Log.Level != "info" {
 		t.Errorf("%+v", s)
 	}
-	if c.Plan.Rules != (config.Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5}) ||
+	if !reflect.DeepEqual(c.Plan.Rules, config.Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, MaxOpen: 3}) ||
 		c.Plan.Zone != "Asia/Shanghai" || c.Plan.Queues[0].Identity != "none" || c.Plan.Windows[0].Name != "1号窗口" {
 		t.Errorf("%+v", c.Plan)
 	}

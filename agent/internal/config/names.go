@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"halledge/agent/kit/strictyaml"
 	"halledge/drivers/device"
 )
 
@@ -68,3 +69,9 @@ func (k Kiosk) PrinterName() string {
 	}
 	return "kiosk-" + k.ID + ".printer"
 }
+
+// Secret is a password or token, written as file:<path>; it cannot be printed.
+type Secret = strictyaml.Secret
+
+// NewSecret wraps a text that comes from elsewhere than a file.
+func NewSecret(text string) Secret { return strictyaml.NewSecret(text) }

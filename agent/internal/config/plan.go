@@ -18,7 +18,11 @@ type Queue struct {
 	ID       string `yaml:"id"`
 	Name     string `yaml:"name"`
 	Dept     string `yaml:"dept"`
-	Identity string `yaml:"identity"` // none, optional or required
+	Identity string `yaml:"identity"`  // none, optional or required
+	ServiceS int    `yaml:"service_s"` // what a service usually takes; 0: unknown
+	Order    Order  `yaml:"order"`     // where it differs from the hall's
+
+	Admission Admission `yaml:"admission"`
 }
 
 // Window is a 窗口 and the queues it serves.
@@ -26,6 +30,8 @@ type Window struct {
 	ID     string   `yaml:"id"`
 	Name   string   `yaml:"name"`
 	Queues []string `yaml:"queues"`
+
+	Weights map[string]int `yaml:"weights"` // percent by queue, default 100
 }
 
 // Staff is a person who signs in at windows. PIN is an argon2id hash in PHC form, never a PIN.
@@ -60,4 +66,8 @@ type Rules struct {
 	Arrival      string `yaml:"arrival"`        // assumed or pressed
 	PassRecallS  int    `yaml:"pass_recall_s"`  // a passed ticket may be called again by its window within this; default 600
 	WaitMinCount int    `yaml:"wait_min_count"` // samples before a wait is shown; default 5
+	Order        Order  `yaml:"order"`
+	MaxOpen      int    `yaml:"max_open"` // open tickets of one person in the hall; default 3, 0: no limit
+
+	Calendar Calendar `yaml:"calendar"`
 }

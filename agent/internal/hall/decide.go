@@ -11,29 +11,39 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-// clock is the wall clock without Go's monotonic part, so that a time reads the same before and after it was stored.
-func (h *Hall) clock() time.Time { return h.now().In(h.plan.Location).Round(0) }
-
 // errDayOver says that the business day must be turned before anything else may happen.
 var errDayOver = errors.New("business day is over")
 
-// update runs do on the writer's goroutine, in a business day that is not over.
+// update runs do on the writer's goroutine, by a clock that was looked after and in a business day that is not over.
 func (h *Hall) update(ctx context.Context, do func(tx *store.Tx, now time.Time) error) error {
 	inDay := func(tx *store.Tx) error {
-		now := h.clock()
+		if h.due == nil {
+			h.due = h.moved()
+		}
+		if h.due != nil {
+			return errClockMoved
+		}
+		now := h.time()
 		if h.ahead.DayOver(now) {
 			return errDayOver
 		}
 		return do(tx, now)
 	}
 	err := h.store.Update(ctx, inDay)
-	if !errors.Is(err, errDayOver) {
-		return err
+	for tries := 0; tries < 4; tries++ { // the clock, the day, and once more when the first moved the second
+		switch {
+		case errors.Is(err, errClockMoved):
+			err = h.settleClock(ctx)
+		case errors.Is(err, errDayOver):
+			err = h.turn(ctx)
+		default:
+			return err
+		}
+		if err == nil {
+			err = h.store.Update(ctx, inDay)
+		}
 	}
-	if err := h.turn(ctx); err != nil {
-		return err
-	}
-	return h.store.Update(ctx, inDay)
+	return err
 }
 
 // decide runs the rules on the writer's goroutine. The writer's state changes last, when nothing can fail any more.
@@ -73,13 +83,12 @@ func (h *Hall) render(r Request, res Result) (status int, body []byte) {
 // turn closes a business day that is over and opens the new one, with a snapshot of the state behind it.
 func (h *Hall) turn(ctx context.Context) error {
 	over := false
-	now := h.clock()
-	h.Read(func(s *queue.State, _ hallsync.Seq) { over = s.DayOver(now) })
+	h.Read(func(s *queue.State, _ hallsync.Seq) { over = s.DayOver(h.at(s)) })
 	if !over {
 		return nil
 	}
 	return h.store.Update(ctx, func(tx *store.Tx) error {
-		res, err := h.decide(tx, queue.TurnDay{Lost: h.store.FollowsLost()}, h.clock())
+		res, err := h.decide(tx, queue.TurnDay{Lost: h.store.FollowsLost()}, h.time())
 		if err != nil || len(res.Facts) == 0 {
 			return err
 		}

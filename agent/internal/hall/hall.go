@@ -24,20 +24,26 @@ type Hall struct {
 	store *store.Store
 	plan  *queue.Plan
 	log   *slog.Logger
-	now   func() time.Time
+	clock Clock
 
-	ahead *queue.State // writer's goroutine only
+	// The writer's goroutine only.
+	ahead *queue.State
+	seen  seen          // the clock when it was looked at last
+	kept  seen          // the same, with all its steps on disk
+	due   queue.Command // what must be done about the clock
 
 	mu       sync.RWMutex
 	state    *queue.State
 	seq      hallsync.Seq // last fact in state
 	watchers map[chan struct{}]struct{}
+
+	waits waits
 }
 
-// New loads the hall's state from the store. now is the wall clock, time.Now outside tests.
-func New(st *store.Store, plan *queue.Plan, log *slog.Logger, now func() time.Time) (*Hall, error) {
+// New loads the hall's state from the store.
+func New(st *store.Store, plan *queue.Plan, log *slog.Logger, clock Clock) (*Hall, error) {
 	h := &Hall{
-		store: st, plan: plan, log: log, now: now,
+		store: st, plan: plan, log: log, clock: clock,
 		state: queue.New(plan), watchers: map[chan struct{}]struct{}{},
 	}
 	err := st.Load(
@@ -75,7 +81,7 @@ func (h *Hall) Committed(facts []store.Fact) {
 	for _, f := range facts {
 		h.state.Apply(f.Value, f.At)
 	}
-	h.seq = h.store.Next() - 1
+	h.seq, h.kept = h.store.Next()-1, h.seen
 	for w := range h.watchers {
 		select {
 		case w <- struct{}{}:
@@ -93,7 +99,7 @@ func (h *Hall) RolledBack() {
 		h.log.Error("state not rolled back", "error", err)
 		return
 	}
-	h.ahead = ahead
+	h.ahead, h.seen, h.due = ahead, h.kept, nil
 }
 
 // Read lets f look at the committed state and the sequence of its last fact. f must be quick and keep nothing.
@@ -101,6 +107,34 @@ func (h *Hall) Read(f func(s *queue.State, seq hallsync.Seq)) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	f(h.state, h.seq)
+}
+
+// Look is Read at the hall's time, with the forecast of waits.
+func (h *Hall) Look(f func(m queue.Moment)) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	now := h.at(h.state)
+	f(queue.Moment{State: h.state, Seq: h.seq, Now: now, Waits: func() *queue.Forecast { return h.waits.at(h.state, h.seq, now) }})
+}
+
+// waitsAge is how long a forecast is good enough while nothing happens.
+const waitsAge = 10 * time.Second
+
+// waits keeps the latest forecast, because many pages ask for it at the same change.
+type waits struct {
+	mu   sync.Mutex
+	seq  hallsync.Seq
+	now  time.Time
+	last *queue.Forecast
+}
+
+func (w *waits) at(s *queue.State, seq hallsync.Seq, now time.Time) *queue.Forecast {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last == nil || w.seq != seq || now.Sub(w.now).Abs() > waitsAge {
+		w.seq, w.now, w.last = seq, now, s.Forecast(now)
+	}
+	return w.last
 }
 
 // Trouble is why the last commit failed, nil if it did not.
@@ -120,16 +154,23 @@ func (h *Hall) Watch() (dirty <-chan struct{}, cancel func()) {
 	}
 }
 
-// Run brings the hall in line with its plan, and turns the business day when it is over, even if nobody comes. It returns when
-// ctx ends.
+// Run brings the hall in line with its plan, turns the business day when it is over, even if nobody comes, and does what has become
+// due. It returns when ctx ends.
 func (h *Hall) Run(ctx context.Context) error {
 	tick := time.NewTicker(30 * time.Second)
 	defer tick.Stop()
+	var began time.Time
+	h.Look(func(m queue.Moment) { began = m.Now })
 	for fits := false; ; {
 		err := h.turn(ctx)
 		if err == nil && !fits {
 			_, err = h.Do(ctx, queue.FitPlan{})
 			fits = err == nil
+		}
+		for _, due := range []queue.Command{queue.Return{}, queue.MissBookings{Since: began}} {
+			if err == nil {
+				_, err = h.Do(ctx, due)
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			h.log.Error("business day or plan not brought in line", "error", err)
@@ -148,6 +189,18 @@ type Result struct {
 	Facts   []hallsync.Payload
 	Refusal *queue.Refusal // nil if the command was taken
 	At      time.Time
+}
+
+// Moment gives the state as the answer may show it. What somebody was told about the wait when taking a number is not reckoned again.
+func (r *Result) Moment() queue.Moment {
+	return queue.Moment{State: r.State, Now: r.At, Waits: sync.OnceValue(func() *queue.Forecast {
+		for _, f := range r.Facts {
+			if t, ok := f.(hallsync.TicketTaken); ok {
+				return &queue.Forecast{Tickets: map[hallsync.TicketID]*hallsync.WaitRange{t.Ticket: t.Wait}}
+			}
+		}
+		return r.State.Forecast(r.At)
+	})}
 }
 
 // Do runs a command. It returns the facts it led to, or a *queue.Refusal, or a *store.Error.

@@ -55,7 +55,7 @@ func openUnder(t *testing.T, dir string, maxBytes int64, plan *queue.Plan) *rig 
 		t.Fatal(err)
 	}
 	r.st = st
-	r.Hall, err = hall.New(st, plan, quiet, now)
+	r.Hall, err = hall.New(st, plan, quiet, hall.ClockOf(now))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ const (
 // Hall is what the printing reads and records.
 type Hall interface {
 	Read(func(s *queue.State, seq hallsync.Seq))
+	Look(func(m queue.Moment))
 	Watch() (dirty <-chan struct{}, cancel func())
 	Do(ctx context.Context, c queue.Command) ([]hallsync.Payload, error)
 }
@@ -34,7 +35,7 @@ type Hall interface {
 type Options struct {
 	Hall    Hall
 	Printer func(place string) (name string, p device.Printer, ok bool)
-	Render  func(s *queue.State, t queue.Ticket) (device.PrintJob, error)
+	Render  func(m queue.Moment, t queue.Ticket) (device.PrintJob, error)
 	Log     *slog.Logger
 }
 
@@ -196,7 +197,7 @@ func (r *Room) render(t queue.Ticket) (job device.PrintJob, err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	r.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) { job, err = r.opts.Render(s, t) })
+	r.opts.Hall.Look(func(m queue.Moment) { job, err = r.opts.Render(m, t) })
 	return job, err
 }
 

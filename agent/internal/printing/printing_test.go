@@ -72,6 +72,7 @@ type failing struct {
 
 // Read, Watch and Do make the rig a printing.Hall whose disk fails when told.
 func (r *rig) Read(f func(*queue.State, hallsync.Seq)) { r.hall.Read(f) }
+func (r *rig) Look(f func(queue.Moment))               { r.hall.Look(f) }
 func (r *rig) Watch() (<-chan struct{}, func())        { return r.hall.Watch() }
 
 func (r *rig) Do(ctx context.Context, c queue.Command) ([]hallsync.Payload, error) {
@@ -95,8 +96,8 @@ func open(t *testing.T, dir string, printers map[string]*paper) *rig {
 		t.Fatal(err)
 	}
 	plan := &queue.Plan{Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}}}
-	now := func() time.Time { return time.Now().Add(time.Duration(r.clock.Load()) * time.Second) }
-	r.hall, err = hall.New(st, plan, quiet, now)
+	now := func() time.Time { return time.Now().AddDate(30, 0, 0).Add(time.Duration(r.clock.Load()) * time.Second) } // synctest begins in 2000, before any hall
+	r.hall, err = hall.New(st, plan, quiet, hall.ClockOf(now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func open(t *testing.T, dir string, printers map[string]*paper) *rig {
 			}
 			return place + ".printer", p, p != nil
 		},
-		Render: func(_ *queue.State, tk queue.Ticket) (device.PrintJob, error) {
+		Render: func(_ queue.Moment, tk queue.Ticket) (device.PrintJob, error) {
 			if tk.ID == "bad" {
 				panic("no such field")
 			}

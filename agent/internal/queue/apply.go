@@ -1,14 +1,19 @@
 package queue
 
 import (
+	"maps"
 	"slices"
 	"time"
 
+	"halledge/agent/internal/queue/admit"
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // Apply folds one fact into the state. It never fails: a fact is the truth, and one about an unknown ticket changes nothing.
 func (s *State) Apply(p hallsync.Payload, at time.Time) {
+	s.clock, s.latest = s.age(at), at
+	s.applyClock(p)
 	switch f := p.(type) {
 	case hallsync.DayOpened:
 		s.openDay(f)
@@ -18,24 +23,35 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.applyCalled(f, at)
 	case hallsync.TicketRecalled:
 		s.onTicket(f.Ticket, func(t *Ticket) {
-			t.Calls = f.Times
+			t.Calls, t.CalledMS = f.Times, s.age(at)
 			s.showCall(t, at)
 		})
 	case hallsync.TicketStarted:
-		s.onTicket(f.Ticket, func(t *Ticket) { t.State, t.StartedAt = hallsync.Serving, at })
+		s.onTicket(f.Ticket, func(t *Ticket) { t.State, t.StartedAt, t.StartedMS = hallsync.Serving, at, s.age(at) })
 	case hallsync.TicketFinished:
 		s.applyFinished(f, at)
+	case hallsync.TicketStepDone:
+		s.onTicket(f.Ticket, func(t *Ticket) {
+			s.served(t.Queue, at, max(0, s.age(at)-t.CalledMS)/1000)
+			t.Then = t.Then[min(1, len(t.Then)):]
+		})
+	case hallsync.RollSet:
+		delete(s.roll, f.Queue)
+		if f.On {
+			s.roll[f.Queue] = f.Next
+		}
 	case hallsync.TicketPassed:
 		s.onTicket(f.Ticket, func(t *Ticket) {
 			s.leave(t, at)
-			t.State, t.PassedAt = hallsync.Passed, at
+			t.State, t.PassedAt, t.PassedMS = hallsync.Passed, at, s.age(at)
+			t.Misses++
 			s.passed = append(s.passed, t)
 		})
 	case hallsync.TicketRequeued:
 		s.onTicket(f.Ticket, func(t *Ticket) {
 			s.leave(t, at)
 			s.turns++
-			t.Turn, t.Front = s.turns, false
+			t.Turn, t.Front, t.Due, t.Returned = s.turns, false, s.lines.Calls(t.Queue)+uint64(max(0, f.After)), true
 			s.enter(t)
 		})
 	case hallsync.TicketTransferred:
@@ -43,7 +59,10 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 	case hallsync.TicketHeld:
 		s.onTicket(f.Ticket, func(t *Ticket) {
 			s.leave(t, at)
-			t.State = hallsync.Held
+			t.State, t.HeldMS = hallsync.Held, 0
+			if !f.Until.IsZero() {
+				t.HeldMS = s.age(at) + f.Until.Sub(at).Milliseconds()
+			}
 			w := s.at(f.Window)
 			w.Held = append(w.Held, t.ID)
 		})
@@ -76,6 +95,8 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.onTicket(f.Ticket, func(t *Ticket) { s.setSlip(t, f.State) })
 	case hallsync.DeviceChanged:
 		s.devices[f.Device] = f
+	case hallsync.BookingSet, hallsync.BookingCancelled, hallsync.BookingMissed:
+		s.applyBooking(p)
 	default:
 		s.applyWindow(p, at)
 	}
@@ -89,6 +110,8 @@ func (s *State) applyWindow(p hallsync.Payload, at time.Time) {
 		s.setWindow(f.Window, hallsync.WindowClosed, "", "", at)
 	case hallsync.WindowWasPaused:
 		s.setWindow(f.Window, hallsync.WindowPaused, s.at(f.Window).Staff, f.Reason, at)
+	case hallsync.WindowDutySet:
+		s.applyDuty(f, at)
 	case hallsync.WindowWasUnpaused:
 		s.setWindow(f.Window, hallsync.WindowOpen, s.at(f.Window).Staff, "", at)
 	}
@@ -101,14 +124,33 @@ func (s *State) setWindow(id hallsync.WindowID, st hallsync.WindowState, staff h
 
 func (s *State) openDay(f hallsync.DayOpened) {
 	s.day, s.after, s.flow = f.BusinessDay, f.After, 100*f.After
+	var carried []*Ticket
+	for _, id := range f.Carried {
+		s.onTicket(id, func(t *Ticket) { carried = append(carried, t) })
+	}
 	clear(s.ordinals)
 	clear(s.tickets)
-	clear(s.lines)
+	s.lines.Clear()
+	clear(s.services)
+	clear(s.given)
+	clear(s.persons)
+	maps.DeleteFunc(s.bookings, func(_ hallsync.BookingID, b *Booking) bool { return s.businessDay(b.End) < f.BusinessDay })
 	clear(s.slips)
 	clear(s.failed)
+	clear(s.roll)
 	s.calls, s.passed = nil, nil
+	for _, t := range carried { // its number stays, so the day's begin behind it
+		s.ordinals[t.Queue] = max(s.ordinals[t.Queue], t.Ordinal)
+		t.Due, t.Target = 0, ""
+		s.tickets[t.ID] = t
+		if t.Person != "" {
+			s.persons[t.Person] = append(s.persons[t.Person], t)
+		}
+		s.setSlip(t, t.Print)
+		s.enter(t)
+	}
 	for _, w := range s.windows {
-		w.Ticket, w.Last, w.Held = "", "", nil
+		w.Ticket, w.Last, w.Held, w.Duties = "", "", nil, nil
 	}
 }
 
@@ -116,22 +158,51 @@ func (s *State) applyTaken(f hallsync.TicketTaken, at time.Time) {
 	s.turns++
 	s.flow++
 	s.ordinals[f.Queue] = f.Ordinal
+	if f.Channel == hallsync.AtRoll {
+		s.roll[f.Queue]++
+	}
 	t := &Ticket{
-		ID: f.Ticket, Number: f.Number, Ordinal: f.Ordinal, FlowNo: f.FlowNo, Queue: f.Queue, Class: f.Class,
-		Channel: f.Channel, Place: f.Place, Proof: f.Proof, TakenAt: at, Turn: s.turns,
-		Print: hallsync.SlipNone, Printer: f.Printer,
+		Entry:  line.Entry{ID: f.Ticket, Queue: f.Queue, Class: f.Class, Came: s.age(at), Base: s.age(at), Turn: s.turns},
+		Number: f.Number, Ordinal: f.Ordinal, FlowNo: f.FlowNo,
+		Channel: f.Channel, Place: f.Place, Proof: f.Proof, TakenAt: at,
+		Person: f.Person, Booking: f.Booking, Then: f.Then, Expect: f.Expect, Print: hallsync.SlipNone, Printer: f.Printer,
+	}
+	if !f.BookedFor.IsZero() {
+		t.Base += f.BookedFor.Sub(at).Milliseconds()
 	}
 	if f.Printer != "" {
 		s.setSlip(t, hallsync.SlipPending)
 	}
+	if b := s.bookings[f.Booking]; b != nil {
+		b.State, b.Ticket = hallsync.BookingArrived, t.ID
+	}
+	s.count(t, at)
 	s.tickets[t.ID] = t
 	s.enter(t)
+}
+
+// count notes a new ticket where quotas and persons are counted.
+func (s *State) count(t *Ticket, at time.Time) {
+	if t.Person != "" {
+		s.persons[t.Person] = append(s.persons[t.Person], t)
+	}
+	if t.Booking != "" {
+		return
+	}
+	rules := &admit.Rules{}
+	if p := s.plan.queue(t.Queue); p != nil {
+		rules = &p.Rules
+	}
+	s.given[t.Queue] = rules.Add(s.given[t.Queue], at.In(s.plan.Location))
 }
 
 func (s *State) applyCalled(f hallsync.TicketCalled, at time.Time) {
 	s.onTicket(f.Ticket, func(t *Ticket) {
 		s.leave(t, at)
-		t.State, t.CalledAt, t.Calls, t.Front, t.Target = hallsync.Called, at, 1, false, ""
+		t.State, t.CalledAt, t.Calls, t.Front, t.Due, t.Target = hallsync.Called, at, 1, false, 0, ""
+		s.noteWait(t, f.How, s.age(at))
+		t.CalledMS = s.age(at)
+		s.lines.Tally(&t.Entry)
 		t.StartedAt, t.Why = time.Time{}, f.Why
 		s.occupy(f.Window, t, at)
 		s.showCall(t, at)
@@ -142,17 +213,17 @@ func (s *State) applyFinished(f hallsync.TicketFinished, at time.Time) {
 	s.onTicket(f.Ticket, func(t *Ticket) {
 		s.leave(t, at)
 		t.State, t.FinishedAt, t.Staff = hallsync.Done, at, f.By.Staff
-		got := append(s.services[t.Queue], max(0, int64(at.Sub(t.CalledAt)/time.Second)))
-		s.services[t.Queue] = got[max(0, len(got)-maxServices):]
+		s.served(t.Queue, at, max(0, s.age(at)-t.CalledMS)/1000)
 	})
 }
 
 func (s *State) applyTransferred(t *Ticket, f hallsync.TicketTransferred, at time.Time) {
 	s.leave(t, at)
 	t.Queue, t.Target, t.Front = f.Queue, f.Window, f.Position == hallsync.AtFront
+	t.Due = 0
 	if f.Position == hallsync.AtEnd {
 		s.turns++
-		t.Turn = s.turns
+		t.Turn, t.Base = s.turns, s.age(at)
 	}
 	s.enter(t)
 }
@@ -163,7 +234,7 @@ func (s *State) applyReopened(t *Ticket, f hallsync.TicketReopened, at time.Time
 	case hallsync.Waiting:
 		s.enter(t)
 	case hallsync.Called:
-		t.State, t.CalledAt = hallsync.Called, at
+		t.State, t.CalledAt, t.CalledMS = hallsync.Called, at, s.age(at)
 		s.occupy(f.Window, t, at)
 		s.showCall(t, at)
 	case hallsync.Serving:
@@ -203,14 +274,14 @@ func (s *State) at(id hallsync.WindowID) *Window {
 // enter puts a ticket into its line.
 func (s *State) enter(t *Ticket) {
 	t.State = hallsync.Waiting
-	s.lines[t.Queue] = s.lines[t.Queue].insert(t)
+	s.lines.Insert(&t.Entry)
 }
 
 // leave takes a ticket out of wherever it is: line, window, the window's held tickets or those that were passed.
 func (s *State) leave(t *Ticket, at time.Time) {
 	switch t.State {
 	case hallsync.Waiting:
-		s.lines[t.Queue] = s.lines[t.Queue].remove(t)
+		s.lines.Remove(&t.Entry)
 	case hallsync.Called, hallsync.Serving:
 		if w := s.windows[t.Window]; w != nil && w.Ticket == t.ID {
 			w.Ticket, w.Last, w.Since = "", t.ID, at

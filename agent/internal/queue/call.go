@@ -1,8 +1,10 @@
 package queue
 
 import (
+	"slices"
 	"time"
 
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -14,13 +16,11 @@ const (
 	HowTransferIn   = "transfer_in"
 )
 
-// The rules that choose a ticket, in Why.Rule.
-const (
-	RuleFront      = "front"      // transferred to the front
-	RuleClass      = "class"      // a higher class than the runner-up
-	RuleTurn       = "turn"       // the first in line
-	RuleDesignated = "designated" // named by staff
-)
+// RuleDesignated in Why.Rule: named by staff. The other rules are those of package line.
+const RuleDesignated = "designated"
+
+// RuleRoll in Why.Rule: the next number of a paper roll.
+const RuleRoll = "roll"
 
 // CallNext is 叫下一个. On a window that has a ticket it is 办结并叫下一个: finish and call in one. With nobody waiting it
 // still finishes, and calls nobody. It ends a pause.
@@ -45,15 +45,16 @@ func (c CallNext) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 		}
 		out = append(out, done...)
 	}
-	first, second := s.next(w.ID)
-	if first == nil {
-		return out, nil
+	choice := s.lines.Choose(s.reach(s.plan.window(w.ID), s.age(now)), s.age(now))
+	if choice.First() == nil {
+		return append(out, s.callRoll(w.ID, now, c.By)...), nil
 	}
+	first := s.tickets[choice.First().ID]
 	how := HowNext
 	if first.Target != "" {
 		how = HowTransferIn
 	}
-	return append(out, called(first, w.ID, how, explain(first, second, now), "", c.By)), nil
+	return append(out, called(first, w.ID, how, s.explain(&choice, now), "", c.By)), nil
 }
 
 // finishForNext finishes the ticket at a window because the next one is called. Pads have no start key, so a called ticket is
@@ -63,66 +64,49 @@ func (s *State) finishForNext(t *Ticket, now time.Time, by hallsync.By) ([]halls
 		if s.plan.ArrivalPressed {
 			return nil, refuseTicket(TicketState, t)
 		}
-		if since := now.Sub(t.CalledAt); since >= 0 && since < s.plan.CallGap {
+		if s.age(now)-t.CalledMS < s.plan.CallGap.Milliseconds() {
 			return nil, refuseTicket(TicketJustCalled, t)
 		}
 	}
-	return finish(t, now, by), nil
+	return s.finish(t, now, by), nil
 }
 
-// finish gives the facts that end a called, serving or held ticket.
-func finish(t *Ticket, now time.Time, by hallsync.By) []hallsync.Payload {
+// ReasonNextStep is why a ticket goes on to the next thing its citizen came for.
+const ReasonNextStep = "next_step"
+
+// finish gives the facts that end a called, serving or held ticket, or what was done of it so far.
+func (s *State) finish(t *Ticket, now time.Time, by hallsync.By) []hallsync.Payload {
 	var out []hallsync.Payload
-	started := t.StartedAt
+	started := t.StartedMS
 	if t.State == hallsync.Called {
 		out = append(out, hallsync.TicketStarted{Ticket: t.ID, Window: t.Window, By: by})
-		started = now
+		started = s.age(now)
 	}
-	return append(out, hallsync.TicketFinished{Ticket: t.ID, Window: t.Window, ServiceS: seconds(now.Sub(started)), By: by})
-}
-
-// next gives the ticket a window should call and the runner-up; both may be nil.
-func (s *State) next(id hallsync.WindowID) (first, second *Ticket) {
-	p := s.plan.window(id)
-	for q, l := range s.lines {
-		for _, t := range l {
-			if !s.callable(p, q, t) {
-				continue
-			}
-			switch {
-			case first == nil || before(t, first) < 0:
-				first, second = t, first
-			case second == nil || before(t, second) < 0:
-				second = t
-			default: // the rest of this line comes later still
-			}
-			if second != nil && before(t, second) > 0 {
-				break
-			}
-		}
+	took := (s.age(now) - started) / 1000
+	if len(t.Then) > 0 {
+		return append(out, hallsync.TicketStepDone{Ticket: t.ID, Window: t.Window, Queue: t.Queue, ServiceS: took, By: by},
+			hallsync.TicketTransferred{
+				Ticket: t.ID, From: t.Window, Queue: t.Then[0], Position: hallsync.ByArrival, Reason: ReasonNextStep, By: by,
+			})
 	}
-	return first, second
+	return append(out, hallsync.TicketFinished{Ticket: t.ID, Window: t.Window, ServiceS: took, By: by})
 }
 
 // callable reports whether a window may call a ticket by call-next: it serves the queue, or the ticket was sent to it. People
 // in a queue that the plan no longer has are everybody's.
-func (s *State) callable(p *WindowPlan, q hallsync.QueueID, t *Ticket) bool {
+func (s *State) callable(p *WindowPlan, t *Ticket, now time.Time) bool {
 	if t.Target != "" {
 		return t.Target == p.ID
 	}
-	return p.serves(q) || s.plan.queue(q) == nil
+	return slices.Contains(s.serves(p, s.age(now)), t.Queue) || s.plan.queue(t.Queue) == nil
 }
 
-func explain(first, second *Ticket, now time.Time) hallsync.Why {
-	why := hallsync.Why{Rule: RuleTurn, Score: int64(first.Turn), WaitedS: seconds(now.Sub(first.TakenAt))}
-	switch {
-	case first.Front:
-		why.Rule, why.Score = RuleFront, 0
-	case second != nil && first.Class.Rank() > second.Class.Rank():
-		why.Rule, why.Score = RuleClass, int64(first.Class.Rank())
-	}
-	if second != nil {
-		why.Next = second.Number
+// explain says why a ticket is called.
+func (s *State) explain(c *line.Choice, now time.Time) hallsync.Why {
+	rule, score := c.Why()
+	why := hallsync.Why{Rule: string(rule), Score: score, WaitedS: s.tickets[c.First().ID].waited(s.age(now))}
+	if second := c.Second(); second != nil {
+		why.Next = s.tickets[second.ID].Number
 	}
 	return why
 }
@@ -163,17 +147,18 @@ func (c CallTicket) decide(s *State, now time.Time) ([]hallsync.Payload, error) 
 	how := HowDesignated
 	if t.State == hallsync.Passed {
 		how = HowPassedRecall
-		mine := t.Window == w.ID && now.Sub(t.PassedAt) <= s.plan.PassRecall
+		mine := t.Window == w.ID && s.age(now)-t.PassedMS <= s.plan.PassRecall.Milliseconds()
 		if !mine && c.Reason == "" {
 			return nil, refuseTicket(ReasonRequired, t)
 		}
 	}
-	if !s.callable(s.plan.window(w.ID), t.Queue, t) {
+	if !s.callable(s.plan.window(w.ID), t, now) {
 		return nil, refuseTicket(WindowNotEntitled, t)
 	}
-	why := hallsync.Why{Rule: RuleDesignated, WaitedS: seconds(now.Sub(t.TakenAt))}
-	if natural, _ := s.next(w.ID); natural != nil && natural != t {
-		why.Next = natural.Number
+	why := hallsync.Why{Rule: RuleDesignated, WaitedS: t.waited(s.age(now))}
+	choice := s.lines.Choose(s.reach(s.plan.window(w.ID), s.age(now)), s.age(now))
+	if natural := choice.First(); natural != nil && natural.ID != t.ID {
+		why.Next = s.tickets[natural.ID].Number
 	}
 	return append(w.wake(c.By), called(t, w.ID, how, why, c.Reason, c.By)), nil
 }
@@ -185,13 +170,23 @@ type Recall struct {
 	By     hallsync.By
 }
 
-func (c Recall) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+func (c Recall) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	w, t, err := s.find(c.Window, c.Ticket, hallsync.Called)
 	if err != nil {
 		return nil, err
 	}
+	o := s.calling(t.Queue)
+	gap := o.RecallGap
+	if t.Class == hallsync.Elder {
+		gap += gap / 2
+	}
+	if left := gap - time.Duration(s.age(now)-t.CalledMS)*time.Millisecond; left > 0 {
+		r := refuseTicket(RecallTooSoon, t)
+		r.After = left
+		return nil, r
+	}
+	if o.RecallLimit > 0 && t.Calls >= o.RecallLimit {
+		return nil, refuseTicket(RecallLimit, t)
+	}
 	return facts(hallsync.TicketRecalled{Ticket: t.ID, Number: t.Number, Window: w.ID, Times: t.Calls + 1, By: c.By}), nil
 }
-
-// seconds is a duration in whole seconds, never negative: a clock that was set back gives 0.
-func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }

@@ -7,15 +7,20 @@ import (
 	"time"
 
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
 var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.FixedZone("", 8*3600))
 
 func plan() *queue.Plan {
+	order := line.Order{
+		Weights: map[hallsync.Class]int{hallsync.Elder: 150, hallsync.Priority: 200},
+		MaxWait: 30 * time.Minute, PriorityRun: 2, Early: 5 * time.Minute,
+	}
 	return &queue.Plan{
 		Location: start.Location(),
-		Queues:   []queue.QueuePlan{{ID: "A", Name: "综合业务"}, {ID: "B", Name: "社保业务"}},
+		Queues:   []queue.QueuePlan{{ID: "A", Name: "综合业务", Order: order, Calling: queue.Calling{ReturnAfter: 3}}, {ID: "B", Name: "社保业务", Order: order, Calling: queue.Calling{ReturnAfter: 3}}},
 		Windows: []queue.WindowPlan{
 			{ID: "1", Name: "1号窗口", Queues: []hallsync.QueueID{"A"}},
 			{ID: "2", Name: "2号窗口", Queues: []hallsync.QueueID{"A", "B"}},
@@ -32,10 +37,13 @@ type bench struct {
 	now   time.Time
 	facts []hallsync.Payload
 	times []time.Time
+	taken int
 }
 
-func newBench(t testing.TB) *bench {
-	b := &bench{t: t, s: queue.New(plan()), now: start}
+func newBench(t testing.TB) *bench { return newBenchOf(t, plan()) }
+
+func newBenchOf(t testing.TB, p *queue.Plan) *bench {
+	b := &bench{t: t, s: queue.New(p), now: start}
 	b.must(queue.TurnDay{})
 	return b
 }

@@ -1,13 +1,16 @@
 // Package queue gives the rules of a hall's queue: which facts follow from a command (Decide) and what the hall looks like
 // after a fact (Apply). It is pure: no clock, no disk, no network, no goroutine. The same facts always give the same state.
 //
-// Order never depends on clocks: a ticket's place in line is its turn, a counter that grows with each entry. Times only
-// serve what people see (waits, 5 seconds after a call, 10 minutes after a pass).
+// Order depends on the hall's clock alone, milliseconds that go on evenly whatever is done to the box's wall clock or to the hall's
+// time: each step is a fact, too, and is taken out again (see age). Times only serve what people see.
 package queue
 
 import (
+	"slices"
 	"time"
 
+	"halledge/agent/internal/queue/admit"
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -16,23 +19,33 @@ type Plan struct {
 	Location       *time.Location // time zone of the business day
 	Queues         []QueuePlan
 	Windows        []WindowPlan
-	CallGap        time.Duration // a called ticket cannot be finished by CallNext within this
-	ArrivalPressed bool          // CallNext refuses until 开始办理 was pressed
-	PassRecall     time.Duration // a passed ticket may be called again by its window within this
-	WaitSamples    int           // finished services needed before a wait is estimated
+	CallGap        time.Duration    // a called ticket cannot be finished by CallNext within this
+	ArrivalPressed bool             // CallNext refuses until 开始办理 was pressed
+	PassRecall     time.Duration    // a passed ticket may be called again by its window within this
+	WaitSamples    int              // finished services needed before a wait is estimated
+	MaxOpen        int              // open tickets of one person in the hall; 0: no limit
+	HallPool       bool             // a held ticket may be resumed at any window that serves its queue
+	Calendar       admit.Calendar   // days that are not like their day of the week, by date
+	Blocked        map[string]Block // persons who take no numbers
 }
 
 // QueuePlan is one queue. ID is the prefix of its numbers.
 type QueuePlan struct {
-	ID   hallsync.QueueID
-	Name string
+	ID      hallsync.QueueID
+	Name    string
+	Service time.Duration // what a service usually takes; 0: unknown
+	Order   line.Order
+	Carry   bool // who still waits at the end of the day waits on the next
+	Calling
+	admit.Rules
 }
 
 // WindowPlan is one window and the queues it serves.
 type WindowPlan struct {
-	ID     hallsync.WindowID
-	Name   string
-	Queues []hallsync.QueueID
+	ID      hallsync.WindowID
+	Name    string
+	Queues  []hallsync.QueueID
+	Weights map[hallsync.QueueID]int // percent; a queue without one has 100
 }
 
 func (p *Plan) queue(id hallsync.QueueID) *QueuePlan {
@@ -53,13 +66,48 @@ func (p *Plan) window(id hallsync.WindowID) *WindowPlan {
 	return nil
 }
 
-func (w *WindowPlan) serves(q hallsync.QueueID) bool {
-	for _, id := range w.Queues {
-		if id == q {
-			return true
+// reach is what a window may call at a moment of the hall's clock.
+func (s *State) reach(w *WindowPlan, age int64) *line.Window {
+	return &line.Window{ID: w.ID, Queues: s.serves(w, age), Weights: w.Weights}
+}
+
+// serves gives the queues of a window: those of the plan, and those it has for a while.
+func (s *State) serves(w *WindowPlan, age int64) []hallsync.QueueID {
+	have := s.windows[w.ID]
+	if have == nil || len(have.Duties) == 0 {
+		return w.Queues
+	}
+	out := slices.Clone(w.Queues)
+	for _, d := range have.Duties {
+		if age < d.UntilMS && !slices.Contains(out, d.Queue) {
+			out = append(out, d.Queue)
 		}
 	}
-	return false
+	return out
+}
+
+// Serves gives the queues of a window: those of the plan, and those it has for a while.
+func (s *State) Serves(id hallsync.WindowID, now time.Time) []hallsync.QueueID {
+	if w := s.plan.window(id); w != nil {
+		return s.serves(w, s.age(now))
+	}
+	return nil
+}
+
+// Calling is how people of a queue are called.
+type Calling struct {
+	ReturnAfter int           // a ticket that was passed and came back is due after so many further calls of its queue
+	RecallGap   time.Duration // between two calls of one ticket; half as long again for elders, who walk slowly
+	RecallLimit int           // calls of one ticket at a window; 0: no limit
+	MissLimit   int           // a ticket that came back and is passed for so many-th time is given up; 0: never
+}
+
+// calling gives how people of a queue are called; the zero value holds for a queue that the plan no longer has.
+func (s *State) calling(q hallsync.QueueID) Calling {
+	if p := s.plan.queue(q); p != nil {
+		return p.Calling
+	}
+	return Calling{}
 }
 
 // State is a hall at one moment of its log. It is not safe for concurrent use.
@@ -69,23 +117,32 @@ type State struct {
 	after    int    // numbers of the day begin behind this
 	flow     int    // running number of the day
 	turns    uint64 // entries into lines since the log began
+	clock    int64  // the hall's clock at the last fact
+	skew     int64  // milliseconds from the hall's time to the hall's clock
+	offset   int64  // milliseconds from the box's wall clock to the hall's time
+	dead     bool   // nobody knows the time
+	latest   time.Time
 	ordinals map[hallsync.QueueID]int
 	tickets  map[hallsync.TicketID]*Ticket
 	windows  map[hallsync.WindowID]*Window
-	lines    map[hallsync.QueueID]line
+	lines    *line.Hall
 	calls    []Call                        // newest last
 	slips    map[hallsync.TicketID]*Ticket // tickets whose slip waits for a printer
 	failed   map[hallsync.TicketID]*Ticket // tickets whose last slip did not come out
 	passed   []*Ticket                     // newest last
 	devices  map[string]hallsync.DeviceChanged
-	services map[hallsync.QueueID][]int64 // seconds of the last services, newest last
+	services map[hallsync.QueueID][]int64         // seconds of today's last services, newest last
+	past     map[hallsync.QueueID]map[int][]int64 // the same by hour of the week, of any day
+	accuracy map[hallsync.QueueID]*accuracy       // how far estimates were off
+
+	roll     map[hallsync.QueueID]int // the next number of a paper roll, by queue
+	given    map[hallsync.QueueID]admit.Count
+	persons  map[string][]*Ticket // today's, of everybody who was recognised
+	bookings map[hallsync.BookingID]*Booking
 }
 
-// Bounds of what a state remembers for display and estimates.
-const (
-	maxCalls    = 32
-	maxServices = 20
-)
+// maxCalls bounds the calls that a state remembers for display.
+const maxCalls = 32
 
 // New gives the empty state of a hall that has no log yet.
 func New(plan *Plan) *State {
@@ -94,12 +151,26 @@ func New(plan *Plan) *State {
 		ordinals: map[hallsync.QueueID]int{},
 		tickets:  map[hallsync.TicketID]*Ticket{},
 		windows:  map[hallsync.WindowID]*Window{},
-		lines:    map[hallsync.QueueID]line{},
+		lines:    line.New(orders(plan)),
 		slips:    map[hallsync.TicketID]*Ticket{},
 		failed:   map[hallsync.TicketID]*Ticket{},
 		services: map[hallsync.QueueID][]int64{},
+		past:     map[hallsync.QueueID]map[int][]int64{},
+		accuracy: map[hallsync.QueueID]*accuracy{},
+		roll:     map[hallsync.QueueID]int{},
+		given:    map[hallsync.QueueID]admit.Count{},
+		persons:  map[string][]*Ticket{},
+		bookings: map[hallsync.BookingID]*Booking{},
 		devices:  map[string]hallsync.DeviceChanged{},
 	}
+}
+
+func orders(p *Plan) map[hallsync.QueueID]*line.Order {
+	out := map[hallsync.QueueID]*line.Order{}
+	for i := range p.Queues {
+		out[p.Queues[i].ID] = &p.Queues[i].Order
+	}
+	return out
 }
 
 // Decide gives the facts that follow from a command, or a *Refusal. It changes nothing; the caller stores the facts and then
@@ -123,13 +194,17 @@ func (s *State) Ticket(id hallsync.TicketID) (Ticket, bool) {
 	return *t, true
 }
 
-// Ahead counts the people before a waiting ticket in its own line; it is 0 for a ticket that does not wait.
-func (s *State) Ahead(id hallsync.TicketID) int {
+// age is a moment of the hall's time on the hall's clock, in milliseconds; that one never goes back.
+func (s *State) age(at time.Time) int64 { return max(s.clock, at.UnixMilli()+s.skew) }
+
+// Ahead counts the people who are called before a waiting ticket of its own queue if everything stays as it is now; it is 0 for a
+// ticket that does not wait.
+func (s *State) Ahead(id hallsync.TicketID, now time.Time) int {
 	t := s.tickets[id]
 	if t == nil || t.State != hallsync.Waiting {
 		return 0
 	}
-	return s.lines[t.Queue].index(t)
+	return s.lines.Ahead(&t.Entry, s.age(now))
 }
 
 // Window gives a copy of one window; it is closed if nothing ever happened there. ok is false if the plan has no such window.
@@ -150,7 +225,7 @@ func (s *State) Plan() *Plan { return s.plan }
 func (s *State) Device(name string) hallsync.DeviceChanged { return s.devices[name] }
 
 // Waiting counts the people in one line.
-func (s *State) Waiting(q hallsync.QueueID) int { return len(s.lines[q]) }
+func (s *State) Waiting(q hallsync.QueueID) int { return s.lines.Len(q) }
 
 // Call is one call as screens show it: the newest is last.
 type Call struct {

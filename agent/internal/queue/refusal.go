@@ -2,7 +2,9 @@ package queue
 
 import (
 	"fmt"
+	"time"
 
+	"halledge/agent/internal/queue/admit"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -26,9 +28,23 @@ const (
 	TicketOtherWindow Code = "ticket_other_window"
 	TicketState       Code = "ticket_state"
 	TicketJustCalled  Code = "ticket_just_called"
+	RecallTooSoon     Code = "recall_too_soon"
+	RecallLimit       Code = "recall_limit"
 	SlipBusy          Code = "slip_busy"
 	AlreadyRated      Code = "already_rated"
 	DayNotOpen        Code = "day_not_open" // the caller must turn the day first
+	QueueClosed       Code = Code(admit.Closed)
+	QuotaUsed         Code = Code(admit.QuotaUsed)
+	SlotQuotaUsed     Code = Code(admit.SlotQuotaUsed)
+	ClosingSoon       Code = Code(admit.ClosingSoon)
+	AlreadyWaiting    Code = "already_waiting"
+	TooManyOpen       Code = "too_many_open"
+	PersonBlocked     Code = "person_blocked"
+	BookingInvalid    Code = "booking_invalid"
+	BookingUnknown    Code = "booking_unknown"
+	BookingUsed       Code = "booking_used"
+	BookingEarly      Code = "booking_early"
+	ClockUnknown      Code = "clock_unknown" // nobody knows what day it is
 )
 
 // Refusal says why a command has no facts. Nothing has changed.
@@ -37,6 +53,9 @@ type Refusal struct {
 	Ticket hallsync.TicketID    // the ticket in question, if any
 	State  hallsync.TicketState // its state
 	Window hallsync.WindowID    // the window in question, if any
+	After  time.Duration        // when it may be tried again, if that is all
+	Opens  time.Time            // from when it is possible, if it is today
+	Closes time.Time            // until when it was
 }
 
 func (r *Refusal) Error() string {

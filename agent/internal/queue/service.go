@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"slices"
 	"time"
 
 	"halledge/firmware-protocols/hallsync"
@@ -33,10 +34,13 @@ func (c Finish) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return finish(t, now, c.By), nil
+	return s.finish(t, now, c.By), nil
 }
 
-// Pass is 过号 of the called ticket: nobody came.
+// ReasonMissed is why a ticket was given up that came back and was missed again.
+const ReasonMissed = "missed_again"
+
+// Pass is 过号 of the called ticket: nobody came. A ticket that had come back after an earlier pass is given up for the day.
 type Pass struct {
 	Window hallsync.WindowID
 	Ticket hallsync.TicketID
@@ -48,7 +52,11 @@ func (c Pass) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return facts(hallsync.TicketPassed{Ticket: t.ID, Number: t.Number, Window: w.ID, By: c.By}), nil
+	out := facts(hallsync.TicketPassed{Ticket: t.ID, Number: t.Number, Window: w.ID, By: c.By})
+	if limit := s.calling(t.Queue).MissLimit; limit > 0 && t.Returned && t.Misses+1 >= limit {
+		out = append(out, hallsync.TicketAbandoned{Ticket: t.ID, Window: w.ID, From: hallsync.Passed, Reason: ReasonMissed, By: c.By})
+	}
+	return out, nil
 }
 
 // Transfer is 转号 to another queue, another window or both; the number stays. An empty Position means by arrival.
@@ -97,25 +105,49 @@ type Hold struct {
 	Window hallsync.WindowID
 	Ticket hallsync.TicketID
 	Reason string
+	For    time.Duration // then it goes back to its old place in line; 0: it does not by itself
 	By     hallsync.By
 }
 
-func (c Hold) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+func (c Hold) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	w, t, err := s.find(c.Window, c.Ticket, hallsync.Serving)
 	if err != nil {
 		return nil, err
 	}
-	return facts(hallsync.TicketHeld{Ticket: t.ID, Window: w.ID, Reason: c.Reason, By: c.By}), nil
+	held := hallsync.TicketHeld{Ticket: t.ID, Window: w.ID, Reason: c.Reason, By: c.By}
+	if c.For > 0 {
+		held.Until = now.Add(c.For)
+	}
+	return facts(held), nil
 }
 
-// Resume is 恢复办理 of a held ticket: the named one, or the one held last at this window.
+// ReasonHeldLong is why a held ticket is back in line.
+const ReasonHeldLong = "held_long"
+
+// Return puts held tickets whose time is over back to their old places in line.
+type Return struct{}
+
+func (Return) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	var out []hallsync.Payload
+	for _, t := range s.Tickets() {
+		if t.State == hallsync.Held && t.HeldMS > 0 && s.age(now) >= t.HeldMS {
+			out = append(out, hallsync.TicketTransferred{
+				Ticket: t.ID, From: t.Window, Queue: t.Queue, Position: hallsync.ByArrival, Reason: ReasonHeldLong, By: hallsync.By{Kind: "system"},
+			})
+		}
+	}
+	return out, nil
+}
+
+// Resume is 恢复办理 of a held ticket: the named one, or the one held last at this window. Where the plan has one pool of held tickets
+// for the hall, a named one may be held at another window.
 type Resume struct {
 	Window hallsync.WindowID
 	Ticket hallsync.TicketID
 	By     hallsync.By
 }
 
-func (c Resume) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+func (c Resume) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	w, err := s.known(c.Window, c.Ticket)
 	switch {
 	case err != nil:
@@ -126,6 +158,10 @@ func (c Resume) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 		return nil, refuseWindow(NoTicket, w.ID)
 	case c.Ticket == "":
 		c.Ticket = w.Held[len(w.Held)-1]
+	}
+	if t := s.tickets[c.Ticket]; t != nil && t.State == hallsync.Held && t.Window != w.ID && s.plan.HallPool &&
+		slices.Contains(s.Serves(w.ID, now), t.Queue) {
+		return append(w.wake(c.By), hallsync.TicketResumed{Ticket: t.ID, Window: w.ID, By: c.By}), nil
 	}
 	w, t, err := s.find(c.Window, c.Ticket, hallsync.Held)
 	if err != nil {

@@ -3,30 +3,49 @@ package queue
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"halledge/agent/internal/queue/admit"
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // snapshot is a state on disk. Lines are not stored: they are the waiting tickets in order.
 type snapshot struct {
-	Day      string                       `json:"day"`
-	After    int                          `json:"after,omitempty"`
-	Flow     int                          `json:"flow"`
-	Turns    uint64                       `json:"turns"`
-	Ordinals map[hallsync.QueueID]int     `json:"ordinals"`
-	Tickets  []*Ticket                    `json:"tickets"`
-	Windows  []*Window                    `json:"windows"`
-	Calls    []Call                       `json:"calls"`
-	Services map[hallsync.QueueID][]int64 `json:"services"`
+	Day      string                               `json:"day"`
+	After    int                                  `json:"after,omitempty"`
+	Flow     int                                  `json:"flow"`
+	Turns    uint64                               `json:"turns"`
+	Clock    int64                                `json:"clock"`
+	Skew     int64                                `json:"skew,omitempty"`
+	Offset   int64                                `json:"offset,omitempty"`
+	Dead     bool                                 `json:"dead,omitempty"`
+	Latest   time.Time                            `json:"latest"`
+	Counts   map[hallsync.QueueID]line.Count      `json:"counts,omitempty"`
+	Ordinals map[hallsync.QueueID]int             `json:"ordinals"`
+	Tickets  []*Ticket                            `json:"tickets"`
+	Windows  []*Window                            `json:"windows"`
+	Calls    []Call                               `json:"calls"`
+	Services map[hallsync.QueueID][]int64         `json:"services"`
+	Past     map[hallsync.QueueID]map[int][]int64 `json:"past,omitempty"`
+	Accuracy map[hallsync.QueueID]*accuracy       `json:"accuracy,omitempty"`
+
+	Given    map[hallsync.QueueID]admit.Count `json:"given,omitempty"`
+	Roll     map[hallsync.QueueID]int         `json:"roll,omitempty"`
+	Bookings []Booking                        `json:"bookings,omitempty"`
 
 	Devices map[string]hallsync.DeviceChanged `json:"devices,omitempty"`
 }
 
 // MarshalJSON writes the state so that Restore gives an equal one. Equal states give equal bytes.
 func (s *State) MarshalJSON() ([]byte, error) {
-	snap := snapshot{Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Ordinals: s.ordinals, Calls: s.calls, Services: s.services, Devices: s.devices}
+	snap := snapshot{
+		Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Clock: s.clock, Skew: s.skew, Offset: s.offset, Dead: s.dead, Latest: s.latest, Counts: s.lines.Counts(), Ordinals: s.ordinals,
+		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Roll: s.roll, Bookings: s.Bookings(), Devices: s.devices,
+	}
 	for _, t := range s.tickets {
 		snap.Tickets = append(snap.Tickets, t)
 	}
@@ -45,16 +64,20 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
 	s := New(plan)
-	s.day, s.after, s.flow, s.turns, s.calls = snap.Day, snap.After, snap.Flow, snap.Turns, snap.Calls
-	for q, n := range snap.Ordinals {
-		s.ordinals[q] = n
+	s.day, s.after, s.flow, s.turns, s.clock, s.skew, s.calls =
+		snap.Day, snap.After, snap.Flow, snap.Turns, snap.Clock, snap.Skew, snap.Calls
+	s.offset, s.dead, s.latest = snap.Offset, snap.Dead, snap.Latest
+	s.lines.Restore(snap.Counts)
+	maps.Copy(s.ordinals, snap.Ordinals)
+	maps.Copy(s.services, snap.Services)
+	maps.Copy(s.past, snap.Past)
+	maps.Copy(s.accuracy, snap.Accuracy)
+	maps.Copy(s.given, snap.Given)
+	maps.Copy(s.roll, snap.Roll)
+	for _, b := range snap.Bookings {
+		s.bookings[b.Booking] = &b
 	}
-	for q, v := range snap.Services {
-		s.services[q] = v
-	}
-	for name, d := range snap.Devices {
-		s.devices[name] = d
-	}
+	maps.Copy(s.devices, snap.Devices)
 	for _, w := range snap.Windows {
 		if w != nil {
 			s.windows[w.ID] = w
@@ -65,6 +88,9 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 			continue
 		}
 		s.tickets[t.ID] = t
+		if t.Person != "" {
+			s.persons[t.Person] = append(s.persons[t.Person], t)
+		}
 		switch t.State {
 		case hallsync.Waiting:
 			s.enter(t)

@@ -44,7 +44,7 @@ func FuzzRestore(f *testing.F) {
 		s.Missed(3)
 		s.Calls(3)
 		s.FailedSlips()
-		s.Wait("A", 3)
+		s.Forecast(now)
 		again, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)

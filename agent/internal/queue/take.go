@@ -2,24 +2,40 @@ package queue
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // Take gives a number. The caller draws Ticket, a ULID; a second number under the same one is refused.
 type Take struct {
-	Ticket  hallsync.TicketID
-	Queue   hallsync.QueueID
-	Class   hallsync.Class // empty: normal
-	Channel hallsync.Channel
-	Place   string
-	Proof   hallsync.Proof // empty: none
-	Printer string         // place whose printer makes the slip; empty: no paper
-	By      hallsync.By
+	Ticket   hallsync.TicketID
+	Queue    hallsync.QueueID
+	Class    hallsync.Class // empty: normal
+	Channel  hallsync.Channel
+	Place    string
+	Proof    hallsync.Proof // empty: none
+	Printer  string         // place whose printer makes the slip; empty: no paper
+	Person   string         // keyed digest of the identity number; empty: nobody was recognised
+	Booking  hallsync.BookingID
+	Override string             // why hours and quotas do not hold, by staff; empty: they do
+	Then     []hallsync.QueueID // queues to go on to with the same number
+	By       hallsync.By
 }
 
+// maxSteps bounds what somebody can come for with one number, after the first thing.
+const maxSteps = 8
+
 func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	var booked time.Time
+	if c.Booking != "" {
+		var err error
+		if booked, err = c.checkIn(s, now); err != nil {
+			return nil, err
+		}
+	}
 	if s.plan.queue(c.Queue) == nil {
 		return nil, refuse(UnknownQueue)
 	}
@@ -32,29 +48,49 @@ func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	if !c.Channel.Valid() {
 		return nil, refuse(ChannelInvalid)
 	}
+	if len(c.Then) > maxSteps || slices.ContainsFunc(c.Then, func(q hallsync.QueueID) bool { return s.plan.queue(q) == nil }) {
+		return nil, refuse(UnknownQueue)
+	}
 	if c.Proof == "" {
 		c.Proof = hallsync.ProofNone
 	}
 	if t := s.tickets[c.Ticket]; t != nil {
 		return nil, refuseTicket(TicketState, t)
 	}
+	if s.dead {
+		return nil, refuse(ClockUnknown)
+	}
 	if s.DayOver(now) {
 		return nil, refuse(DayNotOpen)
 	}
+	newcomer := s.newcomer(&c, booked, now)
+	expect, wait := s.expect(newcomer, now)
+	if err := c.admit(s, now, c.Booking != "", wait); err != nil {
+		return nil, err
+	}
 	ordinal := max(s.ordinals[c.Queue], s.after) + 1
-	ahead := s.lines[c.Queue].index(&Ticket{Class: c.Class, Turn: s.turns + 1})
 	return facts(hallsync.TicketTaken{
 		Ticket: c.Ticket, Number: Number(c.Queue, ordinal), Ordinal: ordinal, FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day,
 		Queue: c.Queue, Class: c.Class, Channel: c.Channel, Place: c.Place, Proof: c.Proof,
-		Ahead: ahead, Wait: s.Wait(c.Queue, ahead), Windows: s.serve(c.Queue), Printer: c.Printer, By: c.By,
+		Person: c.Person, Booking: c.Booking, BookedFor: booked, Then: c.Then, Override: c.Override,
+		Ahead: s.lines.Ahead(newcomer, s.age(now)), Wait: wait, Expect: expect, Windows: s.serve(c.Queue, now), Printer: c.Printer, By: c.By,
 	}), nil
 }
 
-// serve lists the windows of the plan that serve a queue.
-func (s *State) serve(q hallsync.QueueID) []hallsync.WindowID {
+// newcomer is the ticket as it would stand in line.
+func (s *State) newcomer(c *Take, booked, now time.Time) *line.Entry {
+	e := &line.Entry{ID: c.Ticket, Queue: c.Queue, Class: c.Class, Came: s.age(now), Base: s.age(now), Turn: s.turns + 1}
+	if !booked.IsZero() {
+		e.Base += booked.Sub(now).Milliseconds()
+	}
+	return e
+}
+
+// serve lists the windows that serve a queue.
+func (s *State) serve(q hallsync.QueueID, now time.Time) []hallsync.WindowID {
 	out := []hallsync.WindowID{}
 	for i := range s.plan.Windows {
-		if s.plan.Windows[i].serves(q) {
+		if slices.Contains(s.serves(&s.plan.Windows[i], s.age(now)), q) {
 			out = append(out, s.plan.Windows[i].ID)
 		}
 	}
@@ -97,7 +133,7 @@ func (c Requeue) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return facts(hallsync.TicketRequeued{Ticket: t.ID, By: c.By}), nil
+	return facts(hallsync.TicketRequeued{Ticket: t.ID, After: s.calling(t.Queue).ReturnAfter, By: c.By}), nil
 }
 
 // Reprint is 补打: one more copy of the slip of an open ticket, refused while a copy is on its way.
@@ -198,7 +234,11 @@ func (s *State) turnDay(now time.Time, lost bool) []hallsync.Payload {
 	var out []hallsync.Payload
 	if s.day != "" {
 		for _, t := range s.Tickets() {
-			if t.State.Open() {
+			p := s.plan.queue(t.Queue)
+			switch {
+			case t.State == hallsync.Waiting && p != nil && p.Carry:
+				opened.Carried = append(opened.Carried, t.ID)
+			case t.State.Open():
 				out = append(out, hallsync.TicketClosed{Ticket: t.ID, From: t.State})
 			}
 		}

@@ -5,26 +5,25 @@ import (
 	"strings"
 	"time"
 
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // Ticket is one number of the day and everything that happened to it. Nothing in it says who the citizen is.
 type Ticket struct {
-	ID      hallsync.TicketID    `json:"id"`
+	line.Entry
 	Number  string               `json:"number"`
 	Ordinal int                  `json:"ordinal"`
 	FlowNo  string               `json:"flow_no"`
-	Queue   hallsync.QueueID     `json:"queue"`
-	Class   hallsync.Class       `json:"class"`
 	Channel hallsync.Channel     `json:"channel"`
 	Place   string               `json:"place,omitempty"`
 	Proof   hallsync.Proof       `json:"proof"`
+	Person  string               `json:"person,omitempty"` // keyed digest of an identity number
+	Booking hallsync.BookingID   `json:"booking,omitempty"`
+	Then    []hallsync.QueueID   `json:"then,omitempty"` // queues to go on to with the same number
 	State   hallsync.TicketState `json:"state"`
 	TakenAt time.Time            `json:"taken_at"`
-
-	Turn   uint64            `json:"turn"`             // place in line
-	Front  bool              `json:"front,omitempty"`  // transferred to the front
-	Target hallsync.WindowID `json:"target,omitempty"` // the only window that may call it
+	Expect  hallsync.Expectation `json:"expect,omitzero"` // until its first call
 
 	Window     hallsync.WindowID `json:"window,omitempty"` // where it is, or was last
 	Calls      int               `json:"calls,omitempty"`  // calls of this session at the window
@@ -35,6 +34,15 @@ type Ticket struct {
 	PassedAt   time.Time         `json:"passed_at,omitzero"`
 	Staff      hallsync.StaffID  `json:"staff,omitempty"` // who finished it
 	Rated      hallsync.Grade    `json:"rated,omitempty"`
+
+	// Moments of the hall's clock.
+	CalledMS  int64 `json:"called_ms,omitempty"` // last, recalls too
+	StartedMS int64 `json:"started_ms,omitempty"`
+	PassedMS  int64 `json:"passed_ms,omitempty"`
+	HeldMS    int64 `json:"held_ms,omitempty"` // until when it is held; 0: without end
+
+	Misses   int  `json:"misses,omitempty"`   // how often it was passed
+	Returned bool `json:"returned,omitempty"` // came back after that
 
 	Print    hallsync.PrintState `json:"print"`
 	Printer  string              `json:"printer,omitempty"` // place whose printer made the first slip
@@ -57,47 +65,8 @@ func inOrder(all map[hallsync.TicketID]*Ticket, want func(*Ticket) bool) []Ticke
 	return out
 }
 
-// line is the waiting tickets of one queue in order of service.
-type line []*Ticket
-
-// before is the simple order of service: transferred to the front, then class, then turn. The rule that decided is named in
-// every call's Why.
-func before(a, b *Ticket) int {
-	switch {
-	case a.Front != b.Front:
-		if a.Front {
-			return -1
-		}
-		return 1
-	case !a.Front && a.Class.Rank() != b.Class.Rank():
-		return b.Class.Rank() - a.Class.Rank()
-	case a.Turn < b.Turn:
-		return -1
-	case a.Turn > b.Turn:
-		return 1
-	}
-	return 0
-}
-
-func (l line) insert(t *Ticket) line {
-	i, _ := slices.BinarySearchFunc(l, t, before)
-	return slices.Insert(l, i, t)
-}
-
-func (l line) remove(t *Ticket) line {
-	for i := range l {
-		if l[i] == t {
-			return slices.Delete(l, i, i+1)
-		}
-	}
-	return l
-}
-
-// index counts the tickets before t.
-func (l line) index(t *Ticket) int {
-	i, _ := slices.BinarySearchFunc(l, t, before)
-	return i
-}
+// waited gives the seconds since a ticket was taken, at a moment of the hall's clock.
+func (t *Ticket) waited(age int64) int64 { return max(0, age-t.Came) / 1000 }
 
 // Window is one 窗口 as the day has left it.
 type Window struct {
@@ -109,10 +78,17 @@ type Window struct {
 	Staff  hallsync.StaffID     `json:"staff,omitempty"`
 	Reason string               `json:"reason,omitempty"` // of a pause
 	Since  time.Time            `json:"since,omitzero"`
+	Duties []Duty               `json:"duties,omitempty"` // queues it serves for a while
+}
+
+// Duty is a queue that a window serves until a moment of the hall's clock (潮汐窗口).
+type Duty struct {
+	Queue   hallsync.QueueID `json:"queue"`
+	UntilMS int64            `json:"until_ms"`
 }
 
 func (w *Window) clone() Window {
 	c := *w
-	c.Held = slices.Clone(w.Held)
+	c.Held, c.Duties = slices.Clone(w.Held), slices.Clone(w.Duties)
 	return c
 }

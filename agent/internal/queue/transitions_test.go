@@ -2,10 +2,12 @@ package queue_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -174,10 +176,10 @@ func TestWhyNamesRuleAndRunnerUp(t *testing.T) {
 	b.take("n1", "A", hallsync.Normal)
 	b.after(time.Minute)
 	b.take("e1", "A", hallsync.Elder)
-	b.after(time.Minute)
+	b.after(200 * time.Second)
 	facts := b.must(queue.CallNext{Window: "1"})
 	why := facts[len(facts)-1].(hallsync.TicketCalled).Why
-	if why.Rule != queue.RuleClass || why.Next != "A001" || why.WaitedS != 60 {
+	if why.Rule != string(line.Weight) || why.Next != "A001" || why.WaitedS != 200 || why.Score != 300 {
 		t.Errorf("why is %+v", why)
 	}
 }
@@ -378,7 +380,7 @@ func TestWaitNeedsSamplesAndAnOpenWindow(t *testing.T) {
 	b := newBench(t)
 	b.must(queue.Open{Window: "1"})
 	for i := range 5 {
-		if got := b.s.Wait("A", 3); got != nil {
+		if got := b.s.Forecast(b.now).Next["A"]; got != nil {
 			t.Fatalf("after %d services the wait is %+v", i, got)
 		}
 		b.take(string(rune('a'+i)), "A", "")
@@ -386,12 +388,15 @@ func TestWaitNeedsSamplesAndAnOpenWindow(t *testing.T) {
 		b.after(10 * time.Minute)
 		b.must(queue.Finish{Window: "1"})
 	}
-	got := b.s.Wait("A", 3)
-	if got == nil || got.LowS != 2100 || got.HighS != 2400 {
-		t.Errorf("wait is %+v, want 35 to 40 minutes", got)
+	for i := range 3 {
+		b.take(fmt.Sprint("w", i), "A", "")
+	}
+	got := b.s.Forecast(b.now).Next["A"]
+	if got == nil || got.LowS != 1800 || got.HighS != 1800 {
+		t.Errorf("wait is %+v, want 30 minutes: three services of always 10", got)
 	}
 	b.must(queue.Close{Window: "1"})
-	if got := b.s.Wait("A", 3); got != nil {
+	if got := b.s.Forecast(b.now).Next["A"]; got != nil {
 		t.Errorf("with no window open the wait is %+v", got)
 	}
 }

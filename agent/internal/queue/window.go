@@ -1,6 +1,9 @@
 package queue
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"halledge/firmware-protocols/hallsync"
@@ -76,6 +79,83 @@ func (c Unpause) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	return facts(hallsync.WindowWasUnpaused{Window: c.Window, By: c.By}), nil
 }
 
+// SetRoll lets windows call the numbers of a paper roll when nobody else waits, from a number on, or ends that. It is for the hour in
+// which no tickets can be printed.
+type SetRoll struct {
+	Queue hallsync.QueueID
+	On    bool
+	Next  int // 0: 1
+	By    hallsync.By
+}
+
+func (c SetRoll) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	switch {
+	case s.plan.queue(c.Queue) == nil:
+		return nil, refuse(UnknownQueue)
+	case !c.On && s.roll[c.Queue] == 0:
+		return nil, nil
+	}
+	return facts(hallsync.RollSet{Queue: c.Queue, On: c.On, Next: max(1, c.Next), By: c.By}), nil
+}
+
+// Roll gives the next number of a queue's paper roll, 0 if it has none.
+func (s *State) Roll(q hallsync.QueueID) int { return s.roll[q] }
+
+// RollNumber is how a number of a paper roll is shown and spoken.
+func RollNumber(q hallsync.QueueID, n int) string { return fmt.Sprintf("%sR%03d", q, n) }
+
+// callRoll gives the facts that call the next number of a roll to a window, none if its queues have none. The ticket's name is made of
+// the day and the number, because nobody drew one.
+func (s *State) callRoll(id hallsync.WindowID, now time.Time, by hallsync.By) []hallsync.Payload {
+	for _, q := range s.Serves(id, now) {
+		n := s.roll[q]
+		if n == 0 || s.dead {
+			continue
+		}
+		number := RollNumber(q, n)
+		ticket := hallsync.TicketID(s.day + "-" + number)
+		if s.tickets[ticket] != nil { // the roll was set back
+			continue
+		}
+		return facts(
+			hallsync.TicketTaken{
+				Ticket: ticket, Number: number, Ordinal: s.ordinals[q], FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day, Queue: q,
+				Class: hallsync.Normal, Channel: hallsync.AtRoll, Proof: hallsync.ProofNone, Windows: s.serve(q, now), By: by,
+			},
+			hallsync.TicketCalled{
+				Ticket: ticket, Number: number, Queue: q, Window: id, How: HowNext, Why: hallsync.Why{Rule: RuleRoll}, By: by,
+			})
+	}
+	return nil
+}
+
+// SetDuty lets a window serve one more queue until a time (潮汐窗口), or ends that when the time has come. It expires by itself.
+type SetDuty struct {
+	Window hallsync.WindowID
+	Queue  hallsync.QueueID
+	Until  time.Time
+	By     hallsync.By
+}
+
+func (c SetDuty) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	switch {
+	case s.plan.window(c.Window) == nil:
+		return nil, refuseWindow(UnknownWindow, c.Window)
+	case s.plan.queue(c.Queue) == nil:
+		return nil, refuse(UnknownQueue)
+	}
+	return facts(hallsync.WindowDutySet{Window: c.Window, Queue: c.Queue, Until: c.Until, By: c.By}), nil
+}
+
+func (s *State) applyDuty(f hallsync.WindowDutySet, at time.Time) {
+	w, age := s.at(f.Window), s.age(at)
+	until := age + f.Until.Sub(at).Milliseconds()
+	w.Duties = slices.DeleteFunc(w.Duties, func(d Duty) bool { return d.Queue == f.Queue || d.UntilMS <= age })
+	if until > age {
+		w.Duties = append(w.Duties, Duty{Queue: f.Queue, UntilMS: until})
+	}
+}
+
 // openWindow finds a window and refuses a closed one.
 func (s *State) openWindow(id hallsync.WindowID) (Window, error) {
 	w, ok := s.Window(id)
@@ -141,4 +221,39 @@ func (s *State) find(window hallsync.WindowID, ticket hallsync.TicketID, states 
 	}
 	_, err = s.inState(t.ID, states...)
 	return w, t, err
+}
+
+// ReasonPlan is why a ticket was moved when its window was no longer in the plan.
+const ReasonPlan = "plan_changed"
+
+// FitPlan brings the hall in line with a plan that is not the one it worked by before: a ticket at a window that is gone goes
+// back to the front of its line, one that was sent to such a window may be called by any, and the window is closed. It does
+// nothing when everything fits.
+type FitPlan struct{}
+
+func (FitPlan) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	by := hallsync.By{Kind: "system"}
+	gone := func(id hallsync.WindowID) bool { return id != "" && s.plan.window(id) == nil }
+	var out []hallsync.Payload
+	for _, t := range s.Tickets() {
+		f := hallsync.TicketTransferred{Ticket: t.ID, Queue: t.Queue, Reason: ReasonPlan, By: by}
+		switch t.State {
+		case hallsync.Waiting:
+			if gone(t.Target) {
+				f.Position = hallsync.ByArrival
+				out = append(out, f)
+			}
+		case hallsync.Called, hallsync.Serving, hallsync.Held:
+			if gone(t.Window) {
+				f.From, f.Position = t.Window, hallsync.AtFront
+				out = append(out, f)
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.windows)) {
+		if gone(id) && s.windows[id].State != hallsync.WindowClosed {
+			out = append(out, hallsync.WindowWasClosed{Window: id, By: by})
+		}
+	}
+	return out, nil
 }

@@ -83,7 +83,7 @@ func (b *box) open() {
 		b.rt.Fatal("a good file was put aside")
 	}
 	b.st = st
-	if b.hall, err = hall.New(st, boxPlan(), slog.New(slog.DiscardHandler), func() time.Time { return b.now }); err != nil {
+	if b.hall, err = hall.New(st, boxPlan(), slog.New(slog.DiscardHandler), hall.ClockOf(func() time.Time { return b.now })); err != nil {
 		b.rt.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

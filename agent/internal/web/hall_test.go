@@ -158,7 +158,7 @@ func TestLongPoll(t *testing.T) {
 		}
 		answered <- r
 	}()
-	s.server.CardShown("kiosk-1")
+	s.server.CardShown("kiosk-1", card())
 	select {
 	case r := <-answered:
 		if r.text("input", "kind") != "idcard" || r.text("input", "identity") == "" || r.at("input_n") != r.at("input", "n") {
@@ -291,7 +291,7 @@ func TestStreamTellsInputsAndHealth(t *testing.T) {
 	if e := next(t, kiosk, "input"); e.data["kind"] != "refused" || e.data["code"] != "scan_unknown" || e.data["detail"] == "" {
 		t.Errorf("%+v", e)
 	}
-	s.server.CardShown("kiosk-2")
+	s.server.CardShown("kiosk-2", card())
 	s.devices.set("kiosk-1.printer", "offline", "paper_out")
 	e := next(t, kiosk, "health")
 	if found := e.data["health"].([]any); len(found) != 1 || found[0].(map[string]any)["code"] != "device_paper_out" {
@@ -314,7 +314,7 @@ func TestStreamTellsWhatCouldNotBeRead(t *testing.T) {
 	defer cancelOther()
 	seq := next(t, kiosk, "snapshot").id
 	next(t, other, "snapshot")
-	s.server.CardShown("kiosk-1")
+	s.server.CardShown("kiosk-1", card())
 	identity := next(t, kiosk, "input").data["identity"]
 	s.server.Unreadable("kiosk-1", device.CardUnreadable)
 	e := next(t, kiosk, "input")
@@ -441,4 +441,14 @@ func TestReadyNeedsOnlyTheHall(t *testing.T) {
 			t.Errorf("no %s in %s", want, m.Raw)
 		}
 	}
+}
+
+// card is an invented person's.
+func card() device.IDCard {
+	return device.IDCard{Number: device.NewSecret("991101199003070016"), Birth: device.NewSecret("19900307")}
+}
+
+// elder is another one's, who is old.
+func elder() device.IDCard {
+	return device.IDCard{Number: device.NewSecret("991101195003070017"), Birth: device.NewSecret("19500307")}
 }

@@ -137,7 +137,7 @@ func sitePlan(t testing.TB) (*config.Site, *config.Plan) {
 		},
 		Kiosks:  []config.Kiosk{{ID: "1", Name: "1 号取号机"}, {ID: "2", Name: "2 号取号机", Queues: []string{"A"}}},
 		Screens: []config.Screen{{ID: "1", Name: "等候区大屏"}, {ID: "2", Name: "户政大屏", Windows: []string{"3"}}},
-		Rules:   config.Rules{TakesPerS: 500, CallGapS: 0, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5},
+		Rules:   config.Rules{TakesPerS: 500, CallGapS: 0, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, Order: config.Order{RecallGapS: new(int)}},
 	}
 	return site, plan
 }
@@ -187,29 +187,6 @@ func (s *stage) conditions() []hallsync.Condition {
 	return s.found
 }
 
-func rulesOf(t testing.TB, p *config.Plan) *queue.Plan {
-	t.Helper()
-	zone, err := time.LoadLocation(p.Zone)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rules := &queue.Plan{
-		Location: zone, CallGap: time.Duration(p.Rules.CallGapS) * time.Second, ArrivalPressed: p.Rules.Arrival == "pressed",
-		PassRecall: time.Duration(p.Rules.PassRecallS) * time.Second, WaitSamples: p.Rules.WaitMinCount,
-	}
-	for _, q := range p.Queues {
-		rules.Queues = append(rules.Queues, queue.QueuePlan{ID: hallsync.QueueID(q.ID), Name: q.Name})
-	}
-	for _, w := range p.Windows {
-		wp := queue.WindowPlan{ID: hallsync.WindowID(w.ID), Name: w.Name}
-		for _, q := range w.Queues {
-			wp.Queues = append(wp.Queues, hallsync.QueueID(q))
-		}
-		rules.Windows = append(rules.Windows, wp)
-	}
-	return rules
-}
-
 // start opens the store in the stage's directory and serves; stop ends both.
 func (s *stage) start() {
 	s.t.Helper()
@@ -217,7 +194,11 @@ func (s *stage) start() {
 	st, err := store.Open(s.dir, store.Options{Hall: hallCode, Log: log, Delivered: "cloud", Now: s.now, MaxBytes: s.quota})
 	must(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
-	s.hall, err = hall.New(st, rulesOf(s.t, s.plan), log, s.now)
+	rules, err := hall.PlanOf(s.plan)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.hall, err = hall.New(st, rules, log, hall.ClockOf(s.now))
 	must(s.t, err)
 	s.signer, err = codes.NewSigner(s.dir, hallCode, "http://hall.example")
 	must(s.t, err)

@@ -145,7 +145,7 @@ func (s *Server) Scanned(ctx context.Context, place string, payload device.Secre
 }
 
 // CardShown tells the page at a place that an identity card was read there.
-func (s *Server) CardShown(place string) { s.api.CardShown(place) }
+func (s *Server) CardShown(place string, card device.IDCard) { s.api.CardShown(place, card) }
 
 // Unreadable tells the page at a place that something was shown to a device there and could not be read.
 func (s *Server) Unreadable(place string, why device.Fault) { s.api.Unreadable(place, why) }

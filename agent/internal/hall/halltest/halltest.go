@@ -21,7 +21,7 @@ func Open(t *testing.T, plan *queue.Plan) *hall.Hall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := hall.New(st, plan, quiet, time.Now)
+	h, err := hall.New(st, plan, quiet, hall.ClockOf(time.Now))
 	if err != nil {
 		t.Fatal(err)
 	}

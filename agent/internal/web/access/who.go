@@ -37,6 +37,8 @@ const (
 	SeeDevices  Right = "see_devices"  // the state of the devices
 	TestDevices Right = "test_devices" // make a device show a sign of life
 	SeeLog      Right = "see_log"      // the log's tail
+	Override    Right = "override"     // give numbers outside hours and beyond quotas, with a reason
+	Direct      Right = "direct"       // the hall's own settings: temporary services, paper roll, the time
 )
 
 // may says which right which role has. Citizens have none here: they act on their own ticket alone.
@@ -47,7 +49,7 @@ func may(r Role, right Right) bool {
 	case Manager:
 		return right != Rate
 	case Clerk:
-		return right != Rate && right != TestDevices && right != SeeLog
+		return right != Rate && right != TestDevices && right != SeeLog && right != Direct
 	case Kiosk:
 		switch right {
 		case SeeHall, SeeTickets, Take, Mend, Scan, Rate:

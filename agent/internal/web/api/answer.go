@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"strconv"
@@ -236,7 +237,9 @@ func (a *API) land(key store.AnswerKey) {
 func (a *API) refusal(r *queue.Refusal) problem.Problem {
 	state, _ := a.opts.Catalog.Text("state_"+string(r.State), nil)
 	window := echo(string(r.Window)) // of the address, if it is unknown
-	p := a.opts.Catalog.Problem(statusOf(r.Code), problem.Code(r.Code), map[string]string{"window": window, "state": state.Title})
+	p := a.opts.Catalog.Problem(statusOf(r.Code), problem.Code(r.Code), map[string]string{
+		"window": window, "state": state.Title, "seconds": strconv.Itoa(int(math.Ceil(r.After.Seconds()))),
+	})
 	if r.State != "" {
 		p = p.With("state", r.State)
 	}
@@ -246,14 +249,19 @@ func (a *API) refusal(r *queue.Refusal) problem.Problem {
 	if window != "" {
 		p = p.With("window", window)
 	}
+	for member, at := range map[string]time.Time{"opens": r.Opens, "closes": r.Closes} {
+		if !at.IsZero() {
+			p = p.With(member, at.In(a.zone).Truncate(time.Second))
+		}
+	}
 	return p
 }
 
 func statusOf(c queue.Code) int {
 	switch c {
-	case queue.UnknownQueue, queue.UnknownWindow, queue.UnknownTicket:
+	case queue.UnknownQueue, queue.UnknownWindow, queue.UnknownTicket, queue.BookingUnknown:
 		return http.StatusNotFound
-	case queue.ClassInvalid, queue.ChannelInvalid, queue.GradeInvalid, queue.TargetRequired, queue.ReasonRequired:
+	case queue.ClassInvalid, queue.ChannelInvalid, queue.BookingInvalid, queue.GradeInvalid, queue.TargetRequired, queue.ReasonRequired:
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusConflict

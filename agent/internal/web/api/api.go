@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -107,6 +108,9 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/v1/tickets/{id}/reprint", a.post(needs(access.Mend), a.reprint))
 
 	mux.HandleFunc("POST /api/v1/windows/{w}/{verb}", a.post(atWindow, a.windowVerb))
+	mux.HandleFunc("POST /api/v1/windows/{w}/duty", a.post(needs(access.Direct), a.duty))
+	mux.HandleFunc("POST /api/v1/roll", a.post(needs(access.Direct), a.roll))
+	mux.HandleFunc("POST /api/v1/clock", a.post(needs(access.Direct), a.clock))
 	mux.HandleFunc("GET /api/v1/windows/{w}/rating", a.get(access.Rate, a.getRating))
 	mux.HandleFunc("POST /api/v1/scans", a.post(needs(access.Scan), a.scan))
 	mux.HandleFunc("POST /api/v1/ratings", a.post(mayRate, a.rate))
@@ -213,11 +217,11 @@ func write(w http.ResponseWriter, status int, raw []byte) {
 	_, _ = w.Write(raw) // a client that has gone away cannot be told anything
 }
 
-// reader says what somebody may see of the hall.
-func (a *API) reader(who access.Who, console hallsync.WindowID) view.Reader {
-	r := view.Reader{Staff: who.May(access.SeeStaff)}
+// reader says what somebody may see of the hall, and wants to: the console of a window, and which queues give numbers.
+func (a *API) reader(who access.Who, q url.Values) view.Reader {
+	r := view.Reader{Staff: who.May(access.SeeStaff), Gives: q.Has("gives")}
 	if r.Staff {
-		r.Console = console
+		r.Console = hallsync.WindowID(q.Get("window"))
 	}
 	if who.Role == access.Screen {
 		i := slices.IndexFunc(a.opts.Plan.Screens, func(s config.Screen) bool { return s.ID == who.ID })

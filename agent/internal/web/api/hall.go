@@ -28,7 +28,7 @@ const (
 // show shows the hall to a reader now.
 func (a *API) show(who access.Who, r view.Reader) view.Hall {
 	var v view.Hall
-	a.opts.Hall.Read(func(s *queue.State, seq hallsync.Seq) { v = view.HallOf(s, seq, a.hall, r) })
+	a.opts.Hall.Look(func(m queue.Moment) { v = view.HallOf(m, a.hall, r) })
 	v.Health = a.health(who)
 	return v
 }
@@ -104,7 +104,7 @@ type polled struct {
 // after event n, an empty n meaning from now on.
 func (a *API) getHall(w http.ResponseWriter, r *http.Request, who access.Who) {
 	q := r.URL.Query()
-	p := poller{api: a, who: who, reader: a.reader(who, hallsync.WindowID(q.Get("window")))}
+	p := poller{api: a, who: who, reader: a.reader(who, q)}
 	if q.Has("input") && who.May(access.Scan) {
 		n, err := strconv.ParseUint(q.Get("input"), 10, 64)
 		if err != nil {
@@ -215,7 +215,7 @@ func (a *API) wake(ctx context.Context, place string) (wake <-chan struct{}, sto
 // getBoard answers GET /api/v1/board.
 func (a *API) getBoard(w http.ResponseWriter, r *http.Request, _ access.Who) {
 	var b view.Board
-	a.opts.Hall.Read(func(s *queue.State, seq hallsync.Seq) { b = view.BoardOf(s, seq, a.opts.Now()) })
+	a.opts.Hall.Look(func(m queue.Moment) { b = view.BoardOf(m) })
 	a.send(w, r, http.StatusOK, b)
 }
 

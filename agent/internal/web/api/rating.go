@@ -49,7 +49,7 @@ func (a *API) rate(w http.ResponseWriter, p post) {
 	a.command(w, p, func() (queue.Command, error) {
 		return queue.Rate{Ticket: in.Ticket, Grade: in.Grade, Reasons: in.Reasons, Text: in.Text, By: p.who.By()}, nil
 	}, func(res hall.Result) (int, any) {
-		return http.StatusCreated, ticketBody{view.TicketByID(res.State, in.Ticket)}
+		return http.StatusCreated, ticketBody{view.TicketByID(res.Moment(), in.Ticket)}
 	})
 }
 
@@ -60,14 +60,15 @@ const rateWithin = 10 * time.Minute
 func (a *API) getRating(w http.ResponseWriter, r *http.Request, _ access.Who) {
 	var body ticketBody
 	known := false
-	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
+	a.opts.Hall.Look(func(m queue.Moment) {
+		s := m.State
 		var win queue.Window
 		if win, known = s.Window(hallsync.WindowID(r.PathValue("w"))); !known {
 			return
 		}
 		t, ok := s.Ticket(win.Last)
 		if ok && t.State == hallsync.Done && t.Rated == "" && a.opts.Now().Sub(t.FinishedAt) < rateWithin {
-			v := view.TicketOf(s, t)
+			v := view.TicketOf(m, t)
 			body.Ticket = &v
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"halledge/agent/internal/codes"
 	"halledge/agent/internal/queue"
@@ -89,9 +90,9 @@ func (a *API) recognise(ctx context.Context, place string, payload device.Secret
 	body := scanBody{Kind: res.Kind, Actions: []string{}}
 	switch res.Kind {
 	case codes.KindTicket:
-		a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
-			if t, ok := s.Ticket(res.Ticket); ok {
-				v := view.TicketOf(s, t)
+		a.opts.Hall.Look(func(m queue.Moment) {
+			if t, ok := m.State.Ticket(res.Ticket); ok {
+				v := view.TicketOf(m, t)
 				body.Ticket, body.Actions = &v, actionsFor(t)
 			}
 		})
@@ -101,7 +102,7 @@ func (a *API) recognise(ctx context.Context, place string, payload device.Secret
 	case codes.KindIDNumber:
 		body.Actions = append(body.Actions, "show_card")
 	default:
-		body.Identity = a.opts.Inputs.Recognised(place, res.Proof)
+		body.Identity = a.opts.Inputs.Recognised(place, inputs.Person{Proof: res.Proof, Key: res.Person})
 		body.Actions = append(body.Actions, "take")
 	}
 	return body, nil
@@ -168,11 +169,31 @@ func (a *API) Scanned(ctx context.Context, place string, payload device.Secret) 
 	a.opts.Inputs.Publish(place, e)
 }
 
-// CardShown is for a card reader of the hall. Nothing of the card itself is needed: that it was read proves who stands there.
-func (a *API) CardShown(place string) {
-	a.opts.Inputs.Publish(place, inputs.Event{
-		Kind: "idcard", Identity: a.opts.Inputs.Recognised(place, hallsync.ProofIDCard), Actions: []string{"take"},
+// CardShown is for a card reader of the hall. Of the card only a keyed digest of its number is kept, and whether its holder is an elder.
+func (a *API) CardShown(place string, card device.IDCard) {
+	p := inputs.Person{Proof: hallsync.ProofIDCard, Key: a.opts.Signer.Person(card.Number)}
+	if elderly(card.Birth, a.opts.Now().In(a.zone)) {
+		p.Class = hallsync.Elder
+	}
+	e := inputs.Event{Kind: "idcard", Identity: a.opts.Inputs.Recognised(place, p), Actions: []string{"take"}}
+	a.opts.Hall.Look(func(m queue.Moment) {
+		for _, t := range m.State.Live(p.Key) {
+			e.Waiting = append(e.Waiting, t.ID)
+		}
+		for _, b := range m.State.BookingsOf(p.Key, m.Now) {
+			e.Bookings = append(e.Bookings, inputs.Booking{Booking: b.Booking, Queue: b.Queue, Start: b.Start, End: b.End})
+		}
 	})
+	a.opts.Inputs.Publish(place, e)
+}
+
+// elderAge is from when people are elders, in years (老年人权益保障法, article 2).
+const elderAge = 60
+
+// elderly reports whether somebody born on a day, YYYYMMDD, is an elder. A date that cannot be read makes nobody one.
+func elderly(birth device.Secret, now time.Time) bool {
+	born, err := time.ParseInLocation("20060102", birth.Reveal(), now.Location())
+	return err == nil && !born.AddDate(elderAge, 0, 0).After(now)
 }
 
 // Unreadable is for what a scanner or card reader of the hall could not read: the page at its place says what to do.

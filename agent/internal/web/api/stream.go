@@ -31,7 +31,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 		a.problem(w, http.StatusServiceUnavailable, overloaded, nil)
 		return
 	}
-	f := &follower{api: a, request: r, who: who, reader: a.reader(who, hallsync.WindowID(r.URL.Query().Get("window"))), place: a.place(who)}
+	f := &follower{api: a, request: r, who: who, reader: a.reader(who, r.URL.Query()), place: a.place(who)}
 	if last, ok := sse.LastEventID(r); ok {
 		f.seq, f.resumed = hallsync.Seq(last), true
 	}

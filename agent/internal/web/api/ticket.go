@@ -30,6 +30,10 @@ type takeBody struct {
 	Class    hallsync.Class   `json:"class"`
 	Identity string           `json:"identity"`
 	Channel  hallsync.Channel `json:"channel"`
+
+	Booking  hallsync.BookingID `json:"booking"`  // check in for an appointment; the queue is then its own
+	Then     []hallsync.QueueID `json:"then"`     // queues to go on to with the same number
+	Override string             `json:"override"` // why hours and quotas do not hold; for people of the staff
 }
 
 // take answers POST /api/v1/tickets: 201 {"ticket": T}.
@@ -37,6 +41,15 @@ func (a *API) take(w http.ResponseWriter, p post) {
 	var in takeBody
 	if err := a.decode(p.body, &in); err != nil {
 		a.fail(w, p.Request, err)
+		return
+	}
+	in.Override = strings.TrimSpace(in.Override)
+	if err := a.text("override", in.Override, maxReason); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	if in.Override != "" && !p.who.May(access.Override) {
+		a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
 		return
 	}
 	id, err := ulid.New(ulid.Now(), rand.Reader)
@@ -52,23 +65,26 @@ func (a *API) take(w http.ResponseWriter, p post) {
 		}
 		c := queue.Take{
 			Ticket: hallsync.TicketID(id.String()), Queue: in.Queue, Class: in.Class, Channel: in.Channel, Place: place,
-			Printer: a.printerAt(p.who, in.Channel), By: p.who.By(),
+			Printer: a.printerAt(p.who, in.Channel), Booking: in.Booking, Then: in.Then, Override: in.Override, By: p.who.By(),
 		}
 		q, known := a.queue(in.Queue)
 		switch {
-		case !known: // the queue refuses it
+		case !known && in.Booking == "": // the queue refuses it
 		case in.Identity != "":
-			proof, ok := a.opts.Inputs.Reserve(in.Identity, place)
+			person, ok := a.opts.Inputs.Reserve(in.Identity, place)
 			if !ok {
 				return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, identityUnknown, nil)
 			}
-			c.Proof, reserved = proof, true
+			c.Proof, c.Person, reserved = person.Proof, person.Key, true
+			if c.Class == "" || c.Class == hallsync.Normal {
+				c.Class = person.Class
+			}
 		case q.Identity == "required" && in.Channel == hallsync.AtKiosk:
 			return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, identityNeeded, nil)
 		}
 		return c, nil
 	}, func(res hall.Result) (int, any) {
-		return http.StatusCreated, ticketBody{view.TicketByID(res.State, hallsync.TicketID(id.String()))}
+		return http.StatusCreated, ticketBody{view.TicketByID(res.Moment(), hallsync.TicketID(id.String()))}
 	})
 	switch {
 	case reserved && done && status == http.StatusCreated:
@@ -107,16 +123,16 @@ func (a *API) getTicket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var body citizenBody
-	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
-		if body.Ticket = view.TicketByID(s, id); body.Ticket == nil {
+	a.opts.Hall.Look(func(m queue.Moment) {
+		if body.Ticket = view.TicketByID(m, id); body.Ticket == nil {
 			return
 		}
-		t, _ := s.Ticket(id)
+		t, _ := m.State.Ticket(id)
 		body.Rated = t.Rated != ""
 		q, _ := a.queue(t.Queue)
 		body.QueueName = q.Name
 		if body.Ticket.Window != nil {
-			at, _ := view.WindowOf(s, *body.Ticket.Window, false)
+			at, _ := view.WindowOf(m, *body.Ticket.Window, false)
 			body.WindowName = at.Name
 		}
 	})
@@ -173,15 +189,15 @@ func (a *API) findTickets(w http.ResponseWriter, r *http.Request, _ access.Who) 
 		limit = maxFound
 	}
 	body := foundBody{Items: []view.Ticket{}}
-	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
-		all := s.Tickets()
+	a.opts.Hall.Look(func(m queue.Moment) {
+		all := m.State.Tickets()
 		slices.Reverse(all)
 		for _, t := range all {
 			if number != "" && t.Number != number || states != nil && !slices.Contains(states, string(t.State)) {
 				continue
 			}
 			if body.Total++; len(body.Items) < limit {
-				body.Items = append(body.Items, view.TicketOf(s, t))
+				body.Items = append(body.Items, view.TicketOf(m, t))
 			}
 		}
 	})
@@ -196,7 +212,7 @@ func (a *API) onTicket(w http.ResponseWriter, p post, cmd func(id hallsync.Ticke
 	}
 	id := hallsync.TicketID(p.PathValue("id"))
 	a.command(w, p, func() (queue.Command, error) { return cmd(id) }, func(res hall.Result) (int, any) {
-		return http.StatusOK, ticketBody{view.TicketByID(res.State, id)}
+		return http.StatusOK, ticketBody{view.TicketByID(res.Moment(), id)}
 	})
 }
 

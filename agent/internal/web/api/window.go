@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
@@ -20,7 +21,11 @@ type verbBody struct {
 		Position hallsync.Position `json:"position"`
 	} `json:"to"`
 	Reason string `json:"reason"`
+	ForMin int    `json:"for_min"` // of hold: then the ticket goes back to its old place in line; 0: it does not by itself
 }
+
+// maxHold bounds how long a ticket is held by a timer, in minutes.
+const maxHold = 24 * 60
 
 // windowBody is the answer of a window's verbs. Ticket is the one the verb dealt with; Why explains a call.
 type windowBody struct {
@@ -46,6 +51,10 @@ func (a *API) windowVerb(w http.ResponseWriter, p post) {
 		a.fail(w, p.Request, err)
 		return
 	}
+	if in.ForMin < 0 || in.ForMin > maxHold {
+		a.problem(w, http.StatusBadRequest, fieldType, map[string]string{"field": "for_min", "type": "0–1440"})
+		return
+	}
 	id := hallsync.WindowID(p.PathValue("w"))
 	c := commandOf(p.PathValue("verb"), id, in, p.who.By())
 	if c == nil {
@@ -54,14 +63,15 @@ func (a *API) windowVerb(w http.ResponseWriter, p post) {
 	}
 	a.command(w, p, func() (queue.Command, error) { return c, nil }, func(res hall.Result) (int, any) {
 		var body windowBody
-		body.Window, _ = view.WindowOf(res.State, id, true)
+		m := res.Moment()
+		body.Window, _ = view.WindowOf(m, id, true)
 		var about hallsync.TicketID
 		about, body.Why = subject(res.Facts)
 		if _, next := c.(queue.CallNext); next && body.Why == nil {
 			about = "" // it finished one and found nobody to call
 		}
 		if about != "" {
-			body.Ticket = view.TicketByID(res.State, about)
+			body.Ticket = view.TicketByID(m, about)
 		}
 		return http.StatusOK, body
 	})
@@ -95,7 +105,7 @@ func commandOf(verb string, w hallsync.WindowID, in verbBody, by hallsync.By) qu
 			Window: w, Ticket: in.Ticket, ToQueue: in.To.Queue, ToWindow: in.To.Window, Position: in.To.Position, Reason: in.Reason, By: by,
 		}
 	case "hold":
-		return queue.Hold{Window: w, Ticket: in.Ticket, Reason: in.Reason, By: by}
+		return queue.Hold{Window: w, Ticket: in.Ticket, Reason: in.Reason, For: time.Duration(in.ForMin) * time.Minute, By: by}
 	case "resume":
 		return queue.Resume{Window: w, Ticket: in.Ticket, By: by}
 	case "abandon":

@@ -12,13 +12,23 @@ import (
 
 // Event is what was shown at a place. Identity is an opaque token that lets the place take one ticket.
 type Event struct {
-	N        uint64            `json:"n"`    // grows with every event of the hall
-	Kind     string            `json:"kind"` // idcard, ticket, yss_code, ysh_code or idcard_no; refused or unreadable when it led nowhere
-	Identity string            `json:"identity,omitempty"`
-	Ticket   hallsync.TicketID `json:"ticket,omitempty"`
-	Actions  []string          `json:"actions"`
-	Code     string            `json:"code,omitempty"`   // of refused and unreadable: why
-	Detail   string            `json:"detail,omitempty"` // of refused and unreadable: the sentence for people
+	N        uint64              `json:"n"`    // grows with every event of the hall
+	Kind     string              `json:"kind"` // idcard, ticket, yss_code, ysh_code or idcard_no; refused or unreadable when it led nowhere
+	Identity string              `json:"identity,omitempty"`
+	Ticket   hallsync.TicketID   `json:"ticket,omitempty"`
+	Actions  []string            `json:"actions"`
+	Waiting  []hallsync.TicketID `json:"waiting,omitempty"`  // open tickets of the person
+	Bookings []Booking           `json:"bookings,omitempty"` // of today, not used yet
+	Code     string              `json:"code,omitempty"`     // of refused and unreadable: why
+	Detail   string              `json:"detail,omitempty"`   // of refused and unreadable: the sentence for people
+}
+
+// Booking is an appointment somebody may check in for.
+type Booking struct {
+	Booking hallsync.BookingID `json:"booking"`
+	Queue   hallsync.QueueID   `json:"queue"`
+	Start   time.Time          `json:"start"`
+	End     time.Time          `json:"end"`
 }
 
 // Term is how long an identity or an event counts; troubleTerm is how long one counts that led nowhere, and troubleGap how far
@@ -47,9 +57,16 @@ type stamped struct {
 	at time.Time
 }
 
+// Person is what is known of somebody who was recognised: not who it is.
+type Person struct {
+	Proof hallsync.Proof
+	Key   string         // keyed digest of the identity number; empty if the proof gives none
+	Class hallsync.Class // that the proof itself gives a right to; empty: none
+}
+
 type identity struct {
 	place    string
-	proof    hallsync.Proof
+	person   Person
 	at       time.Time
 	reserved bool
 }
@@ -132,28 +149,28 @@ func (d *Desk) Watch(place string) (dirty <-chan struct{}, cancel func()) {
 }
 
 // Recognised notes that somebody was recognised at a place and gives the token for it.
-func (d *Desk) Recognised(place string, proof hallsync.Proof) string {
+func (d *Desk) Recognised(place string, p Person) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.identities) >= maxIdentities {
 		d.sweep()
 	}
 	token := rand.Text()
-	d.identities[token] = &identity{place: place, proof: proof, at: time.Now()}
+	d.identities[token] = &identity{place: place, person: p, at: time.Now()}
 	return token
 }
 
 // Reserve takes a token for one command. ok is false if it is not known, past its term, of another place, or reserved already.
 // Whoever reserved must Spend or Release it.
-func (d *Desk) Reserve(token, place string) (proof hallsync.Proof, ok bool) {
+func (d *Desk) Reserve(token, place string) (p Person, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	id := d.identities[token]
 	if id == nil || id.reserved || id.place != place || time.Since(id.at) >= Term {
-		return "", false
+		return Person{}, false
 	}
 	id.reserved = true
-	return id.proof, true
+	return id.person, true
 }
 
 // Spend ends a token: its command has led to a ticket.

@@ -13,16 +13,16 @@ import (
 func TestAnIdentityIsUsedOnceAtItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New()
-		token := d.Recognised("kiosk-1", hallsync.ProofIDCard)
+		token := d.Recognised("kiosk-1", Person{Proof: hallsync.ProofIDCard})
 		if _, ok := d.Reserve(token, "kiosk-2"); ok {
 			t.Error("another place may use it")
 		}
 		if _, ok := d.Reserve("guess", "kiosk-1"); ok {
 			t.Error("a guess is accepted")
 		}
-		proof, ok := d.Reserve(token, "kiosk-1")
-		if !ok || proof != hallsync.ProofIDCard {
-			t.Fatal(proof, ok)
+		person, ok := d.Reserve(token, "kiosk-1")
+		if !ok || person.Proof != hallsync.ProofIDCard {
+			t.Fatal(person, ok)
 		}
 		if _, ok := d.Reserve(token, "kiosk-1"); ok {
 			t.Error("it is reserved twice")
@@ -35,7 +35,7 @@ func TestAnIdentityIsUsedOnceAtItsPlace(t *testing.T) {
 		if _, ok := d.Reserve(token, "kiosk-1"); ok {
 			t.Error("spent, but there")
 		}
-		old := d.Recognised("kiosk-1", hallsync.ProofYSS)
+		old := d.Recognised("kiosk-1", Person{Proof: hallsync.ProofYSS})
 		time.Sleep(Term)
 		if _, ok := d.Reserve(old, "kiosk-1"); ok {
 			t.Error("it outlives its term")
@@ -45,7 +45,7 @@ func TestAnIdentityIsUsedOnceAtItsPlace(t *testing.T) {
 
 func TestTwoCommandsCannotShareAnIdentity(t *testing.T) {
 	d := New()
-	token := d.Recognised("kiosk-1", hallsync.ProofIDCard)
+	token := d.Recognised("kiosk-1", Person{Proof: hallsync.ProofIDCard})
 	var won atomic.Int64
 	var wg sync.WaitGroup
 	for range 16 {
@@ -63,12 +63,12 @@ func TestTwoCommandsCannotShareAnIdentity(t *testing.T) {
 
 func TestIdentitiesAreBounded(t *testing.T) {
 	d := New()
-	first := d.Recognised("kiosk-1", hallsync.ProofIDCard)
+	first := d.Recognised("kiosk-1", Person{Proof: hallsync.ProofIDCard})
 	if _, ok := d.Reserve(first, "kiosk-1"); !ok {
 		t.Fatal("not reserved")
 	}
 	for range maxIdentities + 50 {
-		d.Recognised("kiosk-1", hallsync.ProofIDCard)
+		d.Recognised("kiosk-1", Person{Proof: hallsync.ProofIDCard})
 	}
 	if len(d.identities) > maxIdentities {
 		t.Errorf("%d identities", len(d.identities))

@@ -59,11 +59,12 @@ func (m *mean) value() *int64 {
 }
 
 // BoardOf shows the day of a state at a moment.
-func BoardOf(s *queue.State, seq hallsync.Seq, now time.Time) Board {
-	b := Board{Seq: seq, BusinessDay: s.Day(), Queues: []BoardQueue{}, Windows: []BoardWindow{}}
+func BoardOf(m queue.Moment) Board {
+	s := m.State
+	b := Board{Seq: m.Seq, BusinessDay: s.Day(), Queues: []BoardQueue{}, Windows: []BoardWindow{}}
 	queues := map[hallsync.QueueID]*BoardQueue{}
 	for _, q := range s.Plan().Queues {
-		queues[q.ID] = &BoardQueue{Queue: QueueOf(s, q)}
+		queues[q.ID] = &BoardQueue{Queue: QueueOf(m, q)}
 	}
 	done := map[hallsync.WindowID]int{}
 	var wait, serve mean
@@ -73,13 +74,13 @@ func BoardOf(s *queue.State, seq hallsync.Seq, now time.Time) Board {
 			done[t.Window]++
 		}
 		if q := queues[t.Queue]; q != nil {
-			q.count(t, now)
+			q.count(t, m.Now)
 		}
 	}
 	b.MeanWaitS, b.MeanServeS = wait.value(), serve.value()
 	for i := range s.Plan().Windows {
 		p := &s.Plan().Windows[i]
-		w, _ := WindowOf(s, p.ID, true)
+		w, _ := WindowOf(m, p.ID, true)
 		record, _ := s.Window(p.ID)
 		b.Windows = append(b.Windows, BoardWindow{Window: w, Reason: record.Reason, Done: done[p.ID]})
 		for _, id := range p.Queues {

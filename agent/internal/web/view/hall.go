@@ -18,6 +18,8 @@ type Hall struct {
 	Missed      []string             `json:"missed"` // newest first
 	Health      []hallsync.Condition `json:"health"`
 	Console     *Console             `json:"console,omitempty"`
+
+	Gives map[hallsync.QueueID]Gives `json:"gives,omitempty"`
 }
 
 // Console is what a window's page shows beside the window itself.
@@ -42,6 +44,7 @@ type Reader struct {
 	Staff   bool                // may know who works where
 	Windows []hallsync.WindowID // only these windows and their calls; empty: all
 	Console hallsync.WindowID   // the window whose console this is; empty: none
+	Gives   bool                // wants to know which queues give numbers
 }
 
 func (r Reader) sees(id hallsync.WindowID) bool {
@@ -49,19 +52,20 @@ func (r Reader) sees(id hallsync.WindowID) bool {
 }
 
 // HallOf shows a state to a reader. Health is left empty: it is not part of the log.
-func HallOf(s *queue.State, seq hallsync.Seq, hall hallsync.HallID, r Reader) Hall {
+func HallOf(m queue.Moment, hall hallsync.HallID, r Reader) Hall {
+	s := m.State
 	v := Hall{
-		Seq: seq, Hall: hall, BusinessDay: s.Day(),
+		Seq: m.Seq, Hall: hall, BusinessDay: s.Day(),
 		Queues: []Queue{}, Windows: []Window{}, Calls: []Call{}, Missed: []string{}, Health: []hallsync.Condition{},
 	}
 	for _, q := range s.Plan().Queues {
 		if r.seesQueue(s.Plan(), q.ID) {
-			v.Queues = append(v.Queues, QueueOf(s, q))
+			v.Queues = append(v.Queues, QueueOf(m, q))
 		}
 	}
 	for i := range s.Plan().Windows {
 		id := s.Plan().Windows[i].ID
-		if w, ok := WindowOf(s, id, r.Staff); ok && r.sees(id) {
+		if w, ok := WindowOf(m, id, r.Staff); ok && r.sees(id) {
 			v.Windows = append(v.Windows, w)
 		}
 	}
@@ -76,8 +80,14 @@ func HallOf(s *queue.State, seq hallsync.Seq, hall hallsync.HallID, r Reader) Ha
 			v.Missed = append(v.Missed, t.Number)
 		}
 	}
+	if r.Gives {
+		v.Gives = map[hallsync.QueueID]Gives{}
+		for _, q := range v.Queues {
+			v.Gives[q.ID] = givesOf(m, q.ID)
+		}
+	}
 	if r.Console != "" {
-		v.Console = consoleOf(s, r.Console, missed)
+		v.Console = consoleOf(m, r.Console, missed)
 	}
 	return v
 }
@@ -95,7 +105,8 @@ func (r Reader) seesQueue(p *queue.Plan, id hallsync.QueueID) bool {
 	return false
 }
 
-func consoleOf(s *queue.State, id hallsync.WindowID, missed []queue.Ticket) *Console {
+func consoleOf(m queue.Moment, id hallsync.WindowID, missed []queue.Ticket) *Console {
+	s := m.State
 	w, ok := s.Window(id)
 	if !ok {
 		return nil
@@ -104,7 +115,7 @@ func consoleOf(s *queue.State, id hallsync.WindowID, missed []queue.Ticket) *Con
 	var queues []hallsync.QueueID
 	for i := range s.Plan().Windows {
 		if p := &s.Plan().Windows[i]; p.ID == id {
-			queues = p.Queues
+			queues = s.Serves(id, m.Now)
 		}
 	}
 	for _, q := range queues {
@@ -114,13 +125,13 @@ func consoleOf(s *queue.State, id hallsync.WindowID, missed []queue.Ticket) *Con
 		c.Why = &t.Why
 	}
 	for _, held := range w.Held {
-		if t := TicketByID(s, held); t != nil {
+		if t := TicketByID(m, held); t != nil {
 			c.Held = append(c.Held, *t)
 		}
 	}
 	for _, t := range missed {
 		if slices.Contains(queues, t.Queue) && len(c.Passed) < maxPassed {
-			c.Passed = append(c.Passed, TicketOf(s, t))
+			c.Passed = append(c.Passed, TicketOf(m, t))
 		}
 	}
 	return c

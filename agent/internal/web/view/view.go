@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/queue/admit"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -45,6 +46,18 @@ type Queue struct {
 	Wait    *hallsync.WaitRange `json:"wait"`
 }
 
+// Gives is whether a queue gives numbers now. Reason is the code of why not; Opens is when it will, null if not today; Closes is when it
+// stops, null if it does not; Left is how many numbers are left today, null for no limit. Late: who comes now would probably still wait
+// when it closes.
+type Gives struct {
+	Open   bool         `json:"open"`
+	Reason admit.Reason `json:"reason"`
+	Opens  *time.Time   `json:"opens"`
+	Closes *time.Time   `json:"closes"`
+	Left   *int         `json:"left"`
+	Late   bool         `json:"late"`
+}
+
 // Call is one line of a calling screen.
 type Call struct {
 	Number string            `json:"number"`
@@ -54,15 +67,15 @@ type Call struct {
 }
 
 // TicketOf shows a ticket of a state.
-func TicketOf(s *queue.State, t queue.Ticket) Ticket {
+func TicketOf(m queue.Moment, t queue.Ticket) Ticket {
 	v := Ticket{
 		ID: t.ID, Number: t.Number, Queue: t.Queue, Class: t.Class, State: t.State,
-		TakenAt: stamp(s, t.TakenAt), Print: t.Print, Reprints: t.Reprints,
+		TakenAt: stamp(m.State, t.TakenAt), Print: t.Print, Reprints: t.Reprints,
 	}
 	at := t.Window
 	if t.State == hallsync.Waiting {
-		v.Ahead = s.Ahead(t.ID)
-		v.Wait = s.Wait(t.Queue, v.Ahead)
+		v.Ahead = m.Ahead(t.ID)
+		v.Wait = m.Waits().Tickets[t.ID]
 		at = t.Target
 	}
 	if at != "" {
@@ -72,17 +85,18 @@ func TicketOf(s *queue.State, t queue.Ticket) Ticket {
 }
 
 // TicketByID shows a ticket, or gives nil if the day has none of that id.
-func TicketByID(s *queue.State, id hallsync.TicketID) *Ticket {
-	t, ok := s.Ticket(id)
+func TicketByID(m queue.Moment, id hallsync.TicketID) *Ticket {
+	t, ok := m.State.Ticket(id)
 	if !ok {
 		return nil
 	}
-	v := TicketOf(s, t)
+	v := TicketOf(m, t)
 	return &v
 }
 
 // WindowOf shows a window; withStaff says whether the reader may know who works there. ok is false if there is no such window.
-func WindowOf(s *queue.State, id hallsync.WindowID, withStaff bool) (v Window, ok bool) {
+func WindowOf(m queue.Moment, id hallsync.WindowID, withStaff bool) (v Window, ok bool) {
+	s := m.State
 	w, ok := s.Window(id)
 	if !ok {
 		return Window{}, false
@@ -91,11 +105,11 @@ func WindowOf(s *queue.State, id hallsync.WindowID, withStaff bool) (v Window, o
 	for i := range s.Plan().Windows {
 		if p := &s.Plan().Windows[i]; p.ID == id {
 			v.Name = p.Name
-			v.Queues = append(v.Queues, p.Queues...)
+			v.Queues = append(v.Queues, s.Serves(id, m.Now)...)
 		}
 	}
 	if w.Ticket != "" {
-		v.Ticket = TicketByID(s, w.Ticket)
+		v.Ticket = TicketByID(m, w.Ticket)
 	}
 	if withStaff && w.Staff != "" {
 		v.Staff = &w.Staff
@@ -108,9 +122,25 @@ func WindowOf(s *queue.State, id hallsync.WindowID, withStaff bool) (v Window, o
 }
 
 // QueueOf shows a queue of the plan.
-func QueueOf(s *queue.State, q queue.QueuePlan) Queue {
-	n := s.Waiting(q.ID)
-	return Queue{ID: q.ID, Name: q.Name, Waiting: n, Wait: s.Wait(q.ID, n)}
+func QueueOf(m queue.Moment, q queue.QueuePlan) Queue {
+	return Queue{ID: q.ID, Name: q.Name, Waiting: m.State.Waiting(q.ID), Wait: m.Waits().Next[q.ID]}
+}
+
+func givesOf(m queue.Moment, q hallsync.QueueID) Gives {
+	a := m.State.Admits(q, m.Now, m.Waits().Next[q])
+	g := Gives{Open: a.Reason == "", Reason: a.Reason, Late: a.Late}
+	at := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		t = stamp(m.State, t)
+		return &t
+	}
+	g.Opens, g.Closes = at(a.Opens), at(a.Closes)
+	if a.Left >= 0 {
+		g.Left = &a.Left
+	}
+	return g
 }
 
 // stamp is a time as it is shown: with the hall's offset, to the millisecond.

@@ -1,0 +1,204 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"halledge/agent/kit/strictyaml"
+)
+
+// Order is how those who wait are weighed. The hall has one; a queue may have its own word on any part of it.
+type Order struct {
+	Weights     map[string]int `yaml:"weights"`      // percent by class: normal, appointment, elder, priority
+	BoostsS     map[string]int `yaml:"boosts_s"`     // seconds a class is ahead from the start
+	MaxWaitMin  *int           `yaml:"max_wait_min"` // whoever waits longer goes first; 0: never
+	PriorityRun *int           `yaml:"priority_run"` // privileged calls in a row while others wait; 0: no limit
+	EarlyMin    *int           `yaml:"early_min"`    // a booked ticket may be called so long before its time
+	ReturnAfter *int           `yaml:"return_after"` // further calls before one that was passed is called again
+	RecallGapS  *int           `yaml:"recall_gap_s"` // between two calls of one ticket; half as long again for elders
+	RecallLimit *int           `yaml:"recall_limit"` // calls of one ticket at a window; 0: no limit
+	MissLimit   *int           `yaml:"miss_limit"`   // a ticket that came back and was passed so often is given up; 0: never
+}
+
+func defaultOrder() Order {
+	number := func(n int) *int { return &n }
+	return Order{
+		Weights: map[string]int{"normal": 100, "appointment": 100, "elder": 150, "priority": 200}, BoostsS: map[string]int{},
+		MaxWaitMin: number(30), PriorityRun: number(2), EarlyMin: number(5), ReturnAfter: number(3),
+		RecallGapS: number(20), RecallLimit: number(3), MissLimit: number(2),
+	}
+}
+
+// OrderOf gives the order of a queue, all parts of it.
+func (p *Plan) OrderOf(q Queue) Order { return q.Order.over(p.Rules.Order.over(defaultOrder())) }
+
+// over gives an order whose missing parts are those of another.
+func (o Order) over(hall Order) Order {
+	out := hall
+	out.Weights, out.BoostsS = maps.Clone(hall.Weights), maps.Clone(hall.BoostsS)
+	maps.Copy(out.Weights, o.Weights)
+	maps.Copy(out.BoostsS, o.BoostsS)
+	for _, part := range []struct{ mine, to **int }{
+		{&o.MaxWaitMin, &out.MaxWaitMin}, {&o.PriorityRun, &out.PriorityRun}, {&o.EarlyMin, &out.EarlyMin},
+		{&o.ReturnAfter, &out.ReturnAfter}, {&o.RecallGapS, &out.RecallGapS}, {&o.RecallLimit, &out.RecallLimit},
+		{&o.MissLimit, &out.MissLimit},
+	} {
+		if *part.mine != nil {
+			*part.to = *part.mine
+		}
+	}
+	return out
+}
+
+// order checks an order. Whoever weighs nothing would never be called before the longest wait is over.
+func (c *checker) order(path string, o *Order) {
+	for _, of := range []struct {
+		key       string
+		values    map[string]int
+		low, high int
+	}{{"weights", o.Weights, 10, 1000}, {"boosts_s", o.BoostsS, 0, 24 * 3600}} {
+		for _, class := range slices.Sorted(maps.Keys(of.values)) {
+			where := fmt.Sprintf("%s.%s.%s", path, of.key, class)
+			if !slices.Contains(classes(), class) {
+				c.at(where, strictyaml.UnknownKey, "key", class, "allowed", strings.Join(classes(), ", "))
+				continue
+			}
+			c.between(where, of.values[class], of.low, of.high)
+		}
+	}
+	for _, of := range []struct {
+		key   string
+		value *int
+		high  int
+	}{
+		{"max_wait_min", o.MaxWaitMin, 24 * 60}, {"priority_run", o.PriorityRun, 100}, {"early_min", o.EarlyMin, 24 * 60},
+		{"return_after", o.ReturnAfter, 100}, {"recall_gap_s", o.RecallGapS, 600}, {"recall_limit", o.RecallLimit, 100},
+		{"miss_limit", o.MissLimit, 100},
+	} {
+		if of.value != nil {
+			c.between(path+"."+of.key, *of.value, 0, of.high)
+		}
+	}
+}
+
+// classes are the names of the classes of tickets.
+func classes() []string { return []string{"normal", "appointment", "elder", "priority"} }
+
+// Admission is when a queue gives numbers, how many, and to whom.
+type Admission struct {
+	Hours     []string `yaml:"hours"`      // "mon-fri 08:30-12:00"; empty: at any time
+	Quota     int      `yaml:"quota"`      // numbers a day, bookings apart; 0: no limit
+	SlotMin   int      `yaml:"slot_min"`   // length of a slot of the day
+	SlotQuota int      `yaml:"slot_quota"` // numbers a slot; 0: no limit
+	PerPerson *int     `yaml:"per_person"` // open tickets of one person; default 1, 0: no limit
+	Closing   string   `yaml:"closing"`    // ignore, warn or stop, when somebody would still wait at the end of the hours
+	EarlyMin  *int     `yaml:"early_min"`  // default 15: a booked person may come so long before the booked time
+	LateMin   *int     `yaml:"late_min"`   // default 15: and so long after it
+}
+
+// Calendar has the days that are not like their day of the week.
+type Calendar struct {
+	Holidays []string          `yaml:"holidays"` // dates on which no numbers are given
+	Workdays map[string]string `yaml:"workdays"` // dates, and the day of the week whose hours hold (mon … sun)
+}
+
+// Span is a part of the day on some days of the week, by time.Weekday.
+type Span struct {
+	Days     [7]bool
+	From, To time.Duration // since midnight
+}
+
+// weekdays are the names of the days, by time.Weekday.
+func weekdays() []string { return []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} }
+
+// Weekday gives the day of the week a name stands for, -1 for none.
+func Weekday(name string) int { return slices.Index(weekdays(), name) }
+
+// ParseSpan reads a span as hall.yaml writes it: "mon-fri 08:30-12:00", "sat 09:00-12:00" or "mon,wed,fri 14:00-17:00".
+func ParseSpan(text string) (s Span, ok bool) {
+	days, hours, found := strings.Cut(text, " ")
+	from, to, both := strings.Cut(hours, "-")
+	if !found || !both {
+		return s, false
+	}
+	for _, part := range strings.Split(days, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		a, b := Weekday(first), Weekday(last)
+		if a < 0 || b < 0 {
+			return s, false
+		}
+		for d := a; ; d = (d + 1) % 7 {
+			s.Days[d] = true
+			if d == b {
+				break
+			}
+		}
+	}
+	var good [2]bool
+	s.From, good[0] = clock(from)
+	s.To, good[1] = clock(to)
+	return s, good[0] && good[1] && s.From < s.To
+}
+
+// clock reads a time of day, 00:00 to 24:00.
+func clock(text string) (time.Duration, bool) {
+	if text == "24:00" {
+		return 24 * time.Hour, true
+	}
+	t, err := time.Parse("15:04", text)
+	if err != nil || len(text) != len("15:04") {
+		return 0, false
+	}
+	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, true
+}
+
+// Complete gives what is left out its default.
+func (a *Admission) Complete() {
+	setDefault(&a.Closing, "warn")
+	a.SlotMin = cmp.Or(a.SlotMin, 30)
+	for at, value := range map[**int]int{&a.PerPerson: 1, &a.EarlyMin: 15, &a.LateMin: 15} {
+		if *at == nil {
+			*at = &value
+		}
+	}
+}
+
+func (c *checker) admission(path string, a *Admission) {
+	for i, text := range a.Hours {
+		if _, ok := ParseSpan(text); !ok {
+			c.at(fmt.Sprintf("%s.hours[%d]", path, i), Hours, "value", text)
+		}
+	}
+	c.between(path+".quota", a.Quota, 0, 100_000)
+	c.between(path+".slot_min", a.SlotMin, 5, 24*60)
+	c.between(path+".slot_quota", a.SlotQuota, 0, 100_000)
+	c.between(path+".per_person", *a.PerPerson, 0, 100)
+	c.oneOf(path+".closing", a.Closing, "ignore", "warn", "stop")
+	c.between(path+".early_min", *a.EarlyMin, 0, 24*60)
+	c.between(path+".late_min", *a.LateMin, 0, 24*60)
+}
+
+func (c *checker) calendar(path string, cal *Calendar) {
+	dates := set{}
+	date := func(where, text string) {
+		if _, err := time.Parse(time.DateOnly, text); err != nil {
+			c.at(where, Date, "value", text)
+		}
+		dates.add(c, where, text)
+	}
+	for i, text := range cal.Holidays {
+		date(fmt.Sprintf("%s.holidays[%d]", path, i), text)
+	}
+	for _, text := range slices.Sorted(maps.Keys(cal.Workdays)) {
+		where := path + ".workdays." + text
+		date(where, text)
+		c.oneOf(where, cal.Workdays[text], weekdays()...)
+	}
+}

@@ -1,0 +1,181 @@
+package hall_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"halledge/agent/internal/hall"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/store"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// watch is a box's clock that a test sets.
+type watch struct {
+	wall   time.Time
+	steady time.Duration
+	synced bool
+}
+
+var morning = time.Date(2026, 3, 2, 9, 0, 0, 0, time.FixedZone("CST", 8*3600))
+
+func (w *watch) pass(d time.Duration) { w.wall, w.steady = w.wall.Add(d), w.steady+d }
+
+func (w *watch) clock() hall.Clock {
+	return hall.Clock{
+		Wall: func() time.Time { return w.wall }, Steady: func() time.Duration { return w.steady }, Synced: func() bool { return w.synced },
+	}
+}
+
+// boot starts a hall in dir; off is the power cut.
+func boot(t *testing.T, dir string, w *watch) (h *hall.Hall, off func()) {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	st, err := store.Open(dir, store.Options{Hall: "440900000000001", Delivered: "cloud", Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err = hall.New(st, plan(), quiet, w.clock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { _ = st.Run(ctx) })
+	off = sync.OnceFunc(func() {
+		cancel()
+		done.Wait()
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(off)
+	return h, off
+}
+
+func grab(h *hall.Hall, id string) error {
+	_, err := h.Do(context.Background(), queue.Take{Ticket: hallsync.TicketID(id), Queue: "A", Channel: hallsync.AtKiosk})
+	return err
+}
+
+// at gives the business day and the time of day of the hall, and how many wait.
+func at(h *hall.Hall) (text string) {
+	h.Look(func(m queue.Moment) {
+		text = fmt.Sprintf("%s %s %d", m.State.Day(), m.Now.Format("15:04"), m.State.Waiting("A"))
+	})
+	return text
+}
+
+func TestStepsOfTheClockMoveNoDay(t *testing.T) {
+	for name, step := range map[string]time.Duration{"a day ahead": 24 * time.Hour, "a day back": -24 * time.Hour, "years back": -20 * 365 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			w := &watch{wall: morning}
+			h, _ := boot(t, t.TempDir(), w)
+			if err := grab(h, "a"); err != nil {
+				t.Fatal(err)
+			}
+			w.pass(time.Hour)
+			w.wall = w.wall.Add(step)
+			w.pass(time.Minute)
+			if err := grab(h, "b"); err != nil {
+				t.Fatal(err)
+			}
+			if got := at(h); got != "2026-03-02 10:01 2" {
+				t.Errorf("after the step the hall is at %s", got)
+			}
+			w.pass(15 * time.Hour)
+			if err := grab(h, "c"); err != nil {
+				t.Fatal(err)
+			}
+			if got := at(h); got != "2026-03-03 01:01 1" {
+				t.Errorf("after midnight the hall is at %s", got)
+			}
+		})
+	}
+}
+
+func TestTheNetworkIsBelievedAboutTheTime(t *testing.T) {
+	w := &watch{wall: morning.Add(-time.Hour)}
+	h, _ := boot(t, t.TempDir(), w)
+	if err := grab(h, "a"); err != nil {
+		t.Fatal(err)
+	}
+	w.wall, w.synced = w.wall.Add(time.Hour), true
+	if err := grab(h, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-02 09:00 2" {
+		t.Errorf("the hall is at %s", got)
+	}
+}
+
+func TestABoxThatLostTheTimeGivesNoTicketsUntilSomebodyKnowsIt(t *testing.T) {
+	dir, w := t.TempDir(), &watch{wall: morning}
+	h, off := boot(t, dir, w)
+	if err := grab(h, "a"); err != nil {
+		t.Fatal(err)
+	}
+	off()
+	w = &watch{wall: time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h, off = boot(t, dir, w)
+	for range 2 { // it does not forget by itself, and not by a restart
+		var r *queue.Refusal
+		if err := grab(h, "b"); !errors.As(err, &r) || r.Code != queue.ClockUnknown {
+			t.Fatalf("got %v", err)
+		}
+		if _, err := h.Do(context.Background(), queue.Open{Window: "1"}); err != nil {
+			t.Fatalf("windows must work: %v", err)
+		}
+		off()
+		w.pass(time.Minute)
+		h, off = boot(t, dir, w)
+	}
+	day := morning.Add(26 * time.Hour)
+	if _, err := h.Do(context.Background(), queue.SetClock{To: day, Source: queue.ClockByStaff}); err != nil {
+		t.Fatal(err)
+	}
+	if err := grab(h, "c"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-03 11:00 1" {
+		t.Errorf("the hall is at %s", got)
+	}
+}
+
+func TestTheCentreIsBelievedAboutTheTime(t *testing.T) {
+	w := &watch{wall: time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h, _ := boot(t, t.TempDir(), w)
+	var r *queue.Refusal
+	if err := grab(h, "a"); !errors.As(err, &r) || r.Code != queue.ClockUnknown {
+		t.Fatalf("got %v", err)
+	}
+	h.Told(morning)
+	h.Told(morning.Add(30 * time.Second)) // not far enough from what is known
+	if err := grab(h, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-02 09:00 1" {
+		t.Errorf("the hall is at %s", got)
+	}
+}
+
+func TestASmallLossOfTimeAtTheStartIsNoted(t *testing.T) {
+	dir, w := t.TempDir(), &watch{wall: morning}
+	h, off := boot(t, dir, w)
+	if err := grab(h, "a"); err != nil {
+		t.Fatal(err)
+	}
+	off()
+	h, _ = boot(t, dir, &watch{wall: morning.Add(-time.Minute)})
+	if err := grab(h, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-02 09:00 2" {
+		t.Errorf("the hall is at %s", got)
+	}
+}

@@ -1,0 +1,192 @@
+package queue
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"halledge/agent/internal/queue/admit"
+	"halledge/agent/internal/queue/line"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Booking is an appointment of today or tomorrow. Nothing in it says who the citizen is: Person is the hall's own keyed digest of the
+// identity number.
+type Booking struct {
+	hallsync.BookingSet
+	State  hallsync.BookingState `json:"state"`
+	Ticket hallsync.TicketID     `json:"ticket,omitempty"`
+}
+
+// SetBooking takes over an appointment from the centre, new or changed. One that has been used stays as it is.
+type SetBooking struct{ hallsync.BookingSet }
+
+func (c SetBooking) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	have := s.bookings[c.Booking]
+	switch {
+	case c.Booking == "" || !c.End.After(c.Start):
+		return nil, refuse(BookingInvalid)
+	case s.plan.queue(c.Queue) == nil:
+		return nil, refuse(UnknownQueue)
+	case have != nil && (have.State != hallsync.Booked || same(have.BookingSet, c.BookingSet)):
+		return nil, nil
+	}
+	return facts(c.BookingSet), nil
+}
+
+func same(a, b hallsync.BookingSet) bool {
+	return a.Queue == b.Queue && a.Person == b.Person && a.Start.Equal(b.Start) && a.End.Equal(b.End)
+}
+
+// CancelBooking takes an appointment away that was not used yet.
+type CancelBooking struct{ Booking hallsync.BookingID }
+
+func (c CancelBooking) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if have := s.bookings[c.Booking]; have == nil || have.State != hallsync.Booked {
+		return nil, nil
+	}
+	return facts(hallsync.BookingCancelled{Booking: c.Booking}), nil
+}
+
+// MissBookings notes who had an appointment and did not come. Since is when this hall began to work: who could not have come in is not
+// counted as missing.
+type MissBookings struct{ Since time.Time }
+
+func (c MissBookings) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	var out []hallsync.Payload
+	for _, b := range s.Bookings() {
+		late := time.Duration(0)
+		if p := s.plan.queue(b.Queue); p != nil {
+			late = p.Late
+		}
+		if b.State == hallsync.Booked && now.After(b.End.Add(late)) {
+			out = append(out, hallsync.BookingMissed{Booking: b.Booking, Excused: c.Since.After(b.Start)})
+		}
+	}
+	return out, nil
+}
+
+// Bookings gives all appointments, by time.
+func (s *State) Bookings() []Booking {
+	out := make([]Booking, 0, len(s.bookings))
+	for _, b := range s.bookings {
+		out = append(out, *b)
+	}
+	slices.SortFunc(out, func(a, b Booking) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Booking, b.Booking)) })
+	return out
+}
+
+// BookingsOf gives a person's appointments of a day that were not used yet, by time.
+func (s *State) BookingsOf(person string, now time.Time) []Booking {
+	return slices.DeleteFunc(s.Bookings(), func(b Booking) bool {
+		return person == "" || b.Person != person || b.State != hallsync.Booked || s.businessDay(b.Start) != s.businessDay(now)
+	})
+}
+
+// checkIn gives the appointment a take stands for, and when it is for; that is zero when the citizen comes too late for it.
+func (c *Take) checkIn(s *State, now time.Time) (at time.Time, err error) {
+	b := s.bookings[c.Booking]
+	switch {
+	case b == nil:
+		return at, refuse(BookingUnknown)
+	case b.State != hallsync.Booked || b.Person != "" && c.Person != "" && b.Person != c.Person:
+		return at, refuse(BookingUsed)
+	}
+	c.Queue, c.Person = b.Queue, cmp.Or(c.Person, b.Person)
+	p := s.plan.queue(b.Queue)
+	switch {
+	case p == nil:
+		return at, refuse(UnknownQueue)
+	case s.businessDay(b.Start) != s.businessDay(now) || now.Before(b.Start.Add(-p.Early)):
+		r := refuse(BookingEarly)
+		r.Opens = b.Start.Add(-p.Early)
+		return at, r
+	case now.After(b.End.Add(p.Late)):
+		return at, nil
+	}
+	if !line.Privileged(c.Class) {
+		c.Class = hallsync.Appointment
+	}
+	return b.Start, nil
+}
+
+func (s *State) applyBooking(p hallsync.Payload) {
+	set := func(id hallsync.BookingID, to hallsync.BookingState) {
+		if b := s.bookings[id]; b != nil {
+			b.State = to
+		}
+	}
+	switch f := p.(type) {
+	case hallsync.BookingSet:
+		s.bookings[f.Booking] = &Booking{BookingSet: f, State: hallsync.Booked}
+	case hallsync.BookingCancelled:
+		set(f.Booking, hallsync.BookingGone)
+	case hallsync.BookingMissed:
+		set(f.Booking, hallsync.BookingNoShow)
+	}
+}
+
+// Admits tells whether a queue gives a number to somebody who comes now. wait is what would be said about the wait, or nil.
+func (s *State) Admits(q hallsync.QueueID, now time.Time, wait *hallsync.WaitRange) admit.State {
+	p := s.plan.queue(q)
+	if p == nil {
+		return admit.State{Reason: admit.Closed}
+	}
+	longest := time.Duration(0)
+	if wait != nil {
+		longest = time.Duration(wait.HighS) * time.Second
+	}
+	return p.Rules.At(now.In(s.plan.Location), s.plan.Calendar, s.given[q], longest)
+}
+
+// live gives the open tickets of a person, the oldest first.
+func (s *State) live(person string) []*Ticket {
+	if person == "" {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.persons[person]), func(t *Ticket) bool { return !t.State.Open() })
+}
+
+// Live gives copies of a person's open tickets, the oldest first.
+func (s *State) Live(person string) []Ticket {
+	var out []Ticket
+	for _, t := range s.live(person) {
+		out = append(out, *t)
+	}
+	return out
+}
+
+// admit refuses a take that the rules of the hall or its queue do not allow. Staff with a reason stand above hours and quotas, but
+// nobody gets two tickets for one thing.
+func (c *Take) admit(s *State, now time.Time, booked bool, wait *hallsync.WaitRange) error {
+	p := s.plan.queue(c.Queue)
+	mine := s.live(c.Person)
+	same := slices.DeleteFunc(slices.Clone(mine), func(t *Ticket) bool { return t.Queue != c.Queue })
+	switch {
+	case p.PerPerson > 0 && len(same) >= p.PerPerson:
+		return refuseTicket(AlreadyWaiting, same[0])
+	case s.plan.MaxOpen > 0 && len(mine) >= s.plan.MaxOpen:
+		return refuseTicket(TooManyOpen, mine[0])
+	case s.blocked(c, now):
+		return refuse(PersonBlocked)
+	case c.Override != "" || booked:
+		return nil
+	}
+	if a := s.Admits(c.Queue, now, wait); a.Reason != "" {
+		r := refuse(Code(a.Reason))
+		r.Opens, r.Closes = a.Opens, a.Closes
+		return r
+	}
+	return nil
+}
+
+// Block keeps a person from taking numbers until a time: online only, or everywhere.
+type Block struct {
+	Until      time.Time
+	Everywhere bool
+}
+
+func (s *State) blocked(c *Take, now time.Time) bool {
+	b, ok := s.plan.Blocked[c.Person]
+	return ok && c.Person != "" && now.Before(b.Until) && (b.Everywhere || c.Channel == hallsync.Online)
+}

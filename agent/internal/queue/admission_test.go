@@ -1,0 +1,241 @@
+package queue_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/queue/admit"
+	"halledge/agent/internal/queue/line"
+	"halledge/firmware-protocols/hallsync"
+)
+
+var workdays = [7]bool{1: true, 2: true, 3: true, 4: true, 5: true}
+
+// office is open in the morning and in the afternoon of working days.
+func office(change func(p *queue.Plan)) *queue.Plan {
+	p := plan()
+	p.Queues[0].Hours = []admit.Span{
+		{Days: workdays, From: 9 * time.Hour, To: 12 * time.Hour}, {Days: workdays, From: 14*time.Hour + 30*time.Minute, To: 17 * time.Hour},
+	}
+	change(p)
+	return p
+}
+
+// moment is a time of the test's first Monday.
+func moment(hour, minute int) time.Time {
+	return time.Date(2026, 3, 2, hour, minute, 0, 0, start.Location())
+}
+
+func (b *bench) at(now time.Time) *bench { b.now = now; return b }
+
+func (b *bench) takes(change func(c *queue.Take)) (hallsync.TicketTaken, *queue.Refusal) {
+	b.t.Helper()
+	b.taken++
+	c := queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("x", b.taken)), Queue: "A", Channel: hallsync.AtKiosk}
+	if change != nil {
+		change(&c)
+	}
+	facts, err := b.try(c)
+	var r *queue.Refusal
+	if errors.As(err, &r) {
+		return hallsync.TicketTaken{}, r
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return facts[0].(hallsync.TicketTaken), nil
+}
+
+func (b *bench) wantTake(want queue.Code, change func(c *queue.Take)) (hallsync.TicketTaken, *queue.Refusal) {
+	b.t.Helper()
+	f, r := b.takes(change)
+	got := queue.Code("")
+	if r != nil {
+		got = r.Code
+	}
+	if got != want {
+		b.t.Fatalf("take gave %q, want %q", got, want)
+	}
+	return f, r
+}
+
+func TestNumbersAreGivenInHours(t *testing.T) {
+	b := newBenchOf(t, office(func(p *queue.Plan) {
+		p.Calendar = admit.Calendar{"2026-03-03": admit.Holiday, "2026-03-07": int(time.Monday)}
+	}))
+	for _, tc := range []struct {
+		now   time.Time
+		want  queue.Code
+		opens time.Time
+	}{
+		{moment(8, 59), queue.QueueClosed, moment(9, 0)},
+		{moment(9, 0), "", time.Time{}},
+		{moment(12, 0), queue.QueueClosed, moment(14, 30)},
+		{moment(17, 0), queue.QueueClosed, time.Time{}},
+		{moment(10, 0).AddDate(0, 0, 1), queue.QueueClosed, time.Time{}}, // a holiday
+		{moment(10, 0).AddDate(0, 0, 5), "", time.Time{}},                // a Saturday that makes up for it
+		{moment(10, 0).AddDate(0, 0, 6), queue.QueueClosed, time.Time{}}, // Sunday
+	} {
+		b.at(tc.now).must(queue.TurnDay{})
+		if _, r := b.wantTake(tc.want, nil); r != nil && !r.Opens.Equal(tc.opens) {
+			t.Errorf("%s: opens %s, want %s", tc.now, r.Opens, tc.opens)
+		}
+	}
+	b.wantTake("", func(c *queue.Take) { c.Override = "主管同意" })
+	b.wantTake("", func(c *queue.Take) { c.Queue = "B" }) // it has no hours, and holidays are of the calendar day
+}
+
+func TestQuotas(t *testing.T) {
+	b := newBenchOf(t, office(func(p *queue.Plan) {
+		p.Queues[0].Quota, p.Queues[0].Slot, p.Queues[0].SlotQuota = 3, time.Hour, 2
+	}))
+	b.wantTake("", nil)
+	b.wantTake("", nil)
+	if _, r := b.wantTake(queue.SlotQuotaUsed, nil); !r.Opens.Equal(moment(10, 0)) {
+		t.Errorf("opens %s", r.Opens)
+	}
+	b.at(moment(10, 0)).wantTake("", nil)
+	b.at(moment(11, 0)).wantTake(queue.QuotaUsed, nil)
+	if a := b.s.Admits("A", b.now, nil); a.Left != 0 || a.Reason != admit.QuotaUsed {
+		t.Errorf("%+v", a)
+	}
+	b.at(moment(9, 0).AddDate(0, 0, 1)).must(queue.TurnDay{})
+	if a := b.s.Admits("A", b.now, nil); a.Left != 3 || a.Reason != "" || !a.Closes.Equal(moment(12, 0).AddDate(0, 0, 1)) {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestOnePersonHasOneOpenTicketPerQueue(t *testing.T) {
+	p := plan()
+	p.MaxOpen = 2
+	p.Queues = append(p.Queues, queue.QueuePlan{ID: "C"})
+	for i := range p.Queues {
+		p.Queues[i].PerPerson = 1
+	}
+	b := newBenchOf(t, p)
+	by := func(person string, q hallsync.QueueID) func(*queue.Take) {
+		return func(c *queue.Take) { c.Person, c.Queue = person, q }
+	}
+	first, _ := b.wantTake("", by("p", "A"))
+	if _, r := b.wantTake(queue.AlreadyWaiting, by("p", "A")); r.Ticket != first.Ticket {
+		t.Errorf("refused because of %s", r.Ticket)
+	}
+	b.wantTake("", by("q", "A"))
+	b.wantTake("", by("", "A"))
+	b.wantTake("", by("p", "B"))
+	b.wantTake(queue.TooManyOpen, by("p", "C"))
+	b.must(queue.Withdraw{Ticket: first.Ticket})
+	b.wantTake("", by("p", "A"))
+}
+
+func TestBlockedPersonsTakeNothingOnline(t *testing.T) {
+	p := plan()
+	p.Blocked = map[string]queue.Block{"p": {Until: moment(23, 0)}, "q": {Until: moment(23, 0), Everywhere: true}}
+	b := newBenchOf(t, p)
+	online := func(c *queue.Take) { c.Person, c.Channel = "p", hallsync.Online }
+	b.wantTake(queue.PersonBlocked, online)
+	b.wantTake("", func(c *queue.Take) { c.Person = "p" })
+	b.wantTake(queue.PersonBlocked, func(c *queue.Take) { c.Person = "q" })
+	b.at(moment(23, 0)).wantTake("", online)
+}
+
+func TestWhoWouldStillWaitAtClosingIsToldBefore(t *testing.T) {
+	for closing, want := range map[admit.Closing]queue.Code{admit.Ignored: "", admit.Warns: "", admit.Stops: queue.ClosingSoon} {
+		b := newBenchOf(t, office(func(p *queue.Plan) { p.Queues[0].Closing = closing }))
+		b.must(queue.Open{Window: "1"})
+		for range 5 {
+			b.wantTake("", nil)
+			b.must(queue.CallNext{Window: "1"})
+			b.after(10 * time.Minute)
+			b.must(queue.Finish{Window: "1"})
+		}
+		b.at(moment(11, 55))
+		b.wantTake("", nil)
+		b.must(queue.CallNext{Window: "1"})
+		b.wantTake(want, nil)
+		if a := b.s.Admits("A", b.now, b.s.Forecast(b.now).Next["A"]); !a.Late || queue.Code(a.Reason) != want {
+			t.Errorf("%q: %+v", closing, a)
+		}
+		b.wantTake("", func(c *queue.Take) { c.Override = "群众愿意等" })
+	}
+}
+
+// booked gives a hall with an appointment at ten.
+func booked(t *testing.T) *bench {
+	b := newBenchOf(t, office(func(p *queue.Plan) {
+		p.Queues[0].Early, p.Queues[0].Late, p.Queues[0].Quota = 15*time.Minute, 15*time.Minute, 1
+	}))
+	b.must(queue.SetBooking{BookingSet: hallsync.BookingSet{Booking: "AP1", Queue: "A", Start: moment(10, 0), End: moment(10, 30), Person: "p"}})
+	return b
+}
+
+func TestBookedPeopleCheckInAndAreCalledAtTheirTime(t *testing.T) {
+	b := booked(t)
+	b.must(queue.Open{Window: "1"})
+	b.at(moment(9, 30)).wantTake("", nil) // and the quota is used
+	checkIn := func(c *queue.Take) { c.Booking, c.Queue = "AP1", "" }
+	if _, r := b.wantTake(queue.BookingEarly, checkIn); !r.Opens.Equal(moment(9, 45)) {
+		t.Errorf("opens %s", r.Opens)
+	}
+	f, _ := b.at(moment(9, 45)).wantTake("", checkIn)
+	if f.Class != hallsync.Appointment || f.Queue != "A" || f.Person != "p" || !f.BookedFor.Equal(moment(10, 0)) {
+		t.Errorf("%+v", f)
+	}
+	b.wantTake(queue.BookingUsed, checkIn)
+	b.wantTake("", func(c *queue.Take) { c.Override = "补号" })
+	b.wantNext("1", "A001", line.Turn)
+	b.wantNext("1", "A003", line.Turn) // before 9:55 the appointment is not due
+	b.at(moment(9, 55)).takes(func(c *queue.Take) { c.Override = "补号" })
+	b.at(moment(10, 6)).wantNext("1", "A004", line.Turn)
+	b.wantNext("1", "A002", line.Turn)
+}
+
+func TestLateForAnAppointmentIsAnOrdinaryNumber(t *testing.T) {
+	b := booked(t)
+	f, _ := b.at(moment(10, 46)).wantTake("", func(c *queue.Take) { c.Booking = "AP1" })
+	if f.Class != hallsync.Normal || !f.BookedFor.IsZero() {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestAppointmentsAreMissedUnlessTheHallWasDown(t *testing.T) {
+	for since, excused := range map[time.Time]bool{moment(8, 0): false, moment(10, 10): true} {
+		b := booked(t)
+		if got := b.at(moment(10, 45)).must(queue.MissBookings{Since: since}); len(got) != 0 {
+			t.Errorf("missed too soon: %v", got)
+		}
+		got := b.after(time.Second).must(queue.MissBookings{Since: since})
+		if len(got) != 1 || got[0] != (hallsync.BookingMissed{Booking: "AP1", Excused: excused}) {
+			t.Errorf("got %+v", got)
+		}
+		if again := b.must(queue.MissBookings{Since: since}); len(again) != 0 {
+			t.Errorf("missed twice: %v", again)
+		}
+		b.wantTake(queue.BookingUsed, func(c *queue.Take) { c.Booking = "AP1" })
+	}
+}
+
+func TestAppointmentsFollowTheCentre(t *testing.T) {
+	b := booked(t)
+	set := hallsync.BookingSet{Booking: "AP1", Queue: "A", Start: moment(10, 0), End: moment(10, 30), Person: "p"}
+	if again := b.must(queue.SetBooking{BookingSet: set}); len(again) != 0 {
+		t.Errorf("the same appointment is news: %v", again)
+	}
+	set.Start, set.End = moment(16, 0), moment(16, 30)
+	b.must(queue.SetBooking{BookingSet: set})
+	if mine := b.s.BookingsOf("p", b.now); len(mine) != 1 || !mine[0].Start.Equal(moment(16, 0)) {
+		t.Errorf("%+v", mine)
+	}
+	b.must(queue.CancelBooking{Booking: "AP1"})
+	b.wantTake(queue.BookingUsed, func(c *queue.Take) { c.Booking = "AP1" })
+	b.wantTake(queue.BookingUnknown, func(c *queue.Take) { c.Booking = "AP9" })
+	b.refused(queue.SetBooking{BookingSet: hallsync.BookingSet{Booking: "AP2", Queue: "Z", Start: moment(1, 0), End: moment(2, 0)}}, queue.UnknownQueue)
+	b.refused(queue.SetBooking{BookingSet: hallsync.BookingSet{Booking: "AP2", Queue: "A", Start: moment(2, 0), End: moment(2, 0)}}, queue.BookingInvalid)
+	b.at(moment(9, 0).AddDate(0, 0, 1)).must(queue.TurnDay{})
+	if left := b.s.Bookings(); len(left) != 0 {
+		t.Errorf("yesterday's appointments are kept: %v", left)
+	}
+}

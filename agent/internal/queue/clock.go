@@ -1,0 +1,69 @@
+package queue
+
+import (
+	"time"
+
+	"halledge/firmware-protocols/hallsync"
+)
+
+// The box's wall clock may be wrong, and may be set while people wait. The hall's time is the wall clock as it was before anybody
+// set it: a step is noted and taken out again, so it moves no day and no order. Only somebody who knows the time, the network, the
+// centre or a person, sets the hall's time; the order of those who wait does not follow that either (see age).
+
+// Who set the hall's time, in ClockSet.Source.
+const (
+	ClockByNetwork = "ntp"
+	ClockByCloud   = "cloud"
+	ClockByStaff   = "staff"
+)
+
+// StepClock notes that the wall clock was set by so much. Dead says that the box has no time at all, as after its battery died: no
+// tickets are given until somebody sets the hall's time.
+type StepClock struct {
+	By   time.Duration
+	Dead bool
+}
+
+func (c StepClock) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if c.By == 0 && c.Dead == s.dead {
+		return nil, nil
+	}
+	return facts(hallsync.ClockStepped{ByMS: c.By.Milliseconds(), Dead: c.Dead}), nil
+}
+
+// SetClock sets the hall's time to what somebody knows it to be.
+type SetClock struct {
+	To     time.Time
+	Source string
+	By     hallsync.By
+}
+
+func (c SetClock) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	by := c.To.Sub(now).Truncate(time.Millisecond)
+	if by == 0 && !s.dead {
+		return nil, nil
+	}
+	return facts(hallsync.ClockSet{ByMS: by.Milliseconds(), Source: c.Source, By: c.By}), nil
+}
+
+// Offset is how far the hall's time is from the wall clock.
+func (s *State) Offset() time.Duration { return time.Duration(s.offset) * time.Millisecond }
+
+// ClockDead reports whether nobody knows the time.
+func (s *State) ClockDead() bool { return s.dead }
+
+// Latest is the hall's time of the last fact.
+func (s *State) Latest() time.Time { return s.latest }
+
+// applyClock folds what became of the clock. The fact itself is dated by the hall's time before it.
+func (s *State) applyClock(p hallsync.Payload) {
+	switch f := p.(type) {
+	case hallsync.ClockStepped:
+		s.offset -= f.ByMS
+		s.dead = f.Dead
+	case hallsync.ClockSet:
+		s.offset += f.ByMS
+		s.skew -= f.ByMS
+		s.dead = false
+	}
+}

@@ -1,0 +1,368 @@
+package queue_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/queue/line"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// next calls the next ticket to a window, finishing the one that is there, and gives the fact; nil if nobody was called.
+func (b *bench) next(w hallsync.WindowID) *hallsync.TicketCalled {
+	b.t.Helper()
+	b.after(10 * time.Second)
+	for _, f := range b.must(queue.CallNext{Window: w}) {
+		if c, ok := f.(hallsync.TicketCalled); ok {
+			return &c
+		}
+	}
+	return nil
+}
+
+func (b *bench) wantNext(w hallsync.WindowID, number string, rule line.Rule) {
+	b.t.Helper()
+	c := b.next(w)
+	if c == nil {
+		b.t.Fatalf("nobody was called, want %s", number)
+	}
+	if c.Number != number || c.Why.Rule != string(rule) {
+		b.t.Fatalf("called %s by %s, want %s by %s", c.Number, c.Why.Rule, number, rule)
+	}
+}
+
+func TestClassesAgeByTheirWeight(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "1"})
+	b.take("n", "A", hallsync.Normal)
+	b.after(4 * time.Minute)
+	b.take("e", "A", hallsync.Elder)
+	b.take("n2", "A", hallsync.Normal)
+	b.after(9 * time.Minute) // 13 against 9 × 1.5
+	b.wantNext("1", "A002", line.Weight)
+	b.wantNext("1", "A001", line.Turn)
+	b.wantNext("1", "A003", line.Turn)
+}
+
+func TestWindowPrefersItsOwnQueue(t *testing.T) {
+	p := plan()
+	p.Windows[1].Weights = map[hallsync.QueueID]int{"B": 50}
+	b := newBenchOf(t, p)
+	b.must(queue.Open{Window: "2"})
+	b.take("b", "B", "")
+	b.after(time.Minute)
+	b.take("a", "A", "")
+	b.after(2 * time.Minute)
+	b.wantNext("2", "A001", line.Weight)
+	b.wantNext("2", "B001", line.Turn)
+}
+
+func TestWhoWaitsTooLongGoesFirst(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "1"})
+	b.take("n", "A", hallsync.Normal)
+	b.after(11 * time.Minute)
+	b.take("p", "A", hallsync.Priority)
+	b.after(20 * time.Minute) // 31 against 20 × 2
+	b.wantNext("1", "A001", line.MaxWait)
+	b.wantNext("1", "A002", line.Turn)
+}
+
+func TestPrivilegedDoNotHaveTheHallToThemselves(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "1"})
+	b.take("n", "A", hallsync.Normal)
+	b.after(time.Minute)
+	for i := range 4 {
+		b.take(fmt.Sprint("p", i), "A", hallsync.Priority)
+	}
+	b.after(5 * time.Minute)
+	b.wantNext("1", "A002", line.Weight)
+	b.wantNext("1", "A003", line.Weight)
+	b.wantNext("1", "A001", line.PriorityLimit)
+	b.wantNext("1", "A004", line.Turn)
+}
+
+func TestWhoComesBackIsCalledAfterThreeCalls(t *testing.T) {
+	p := plan()
+	p.Queues[0].MissLimit = 2
+	b := newBenchOf(t, p)
+	b.must(queue.Open{Window: "1"})
+	b.take("late", "A", "")
+	b.next("1")
+	b.must(queue.Pass{Window: "1"})
+	for i := range 6 {
+		b.take(fmt.Sprint("n", i), "A", "")
+	}
+	b.must(queue.Requeue{Ticket: "late"})
+	for _, number := range []string{"A002", "A003", "A004"} {
+		b.wantNext("1", number, line.Turn)
+	}
+	b.wantNext("1", "A001", line.Returned)
+	b.must(queue.Pass{Window: "1"})
+	if got := b.ticket("late").State; got != hallsync.Abandoned {
+		t.Errorf("after the second miss the ticket is %s", got)
+	}
+}
+
+func TestNoWindowIsIdleForSomebodyWhoCameBack(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "1"})
+	b.take("late", "A", "")
+	b.next("1")
+	b.must(queue.Pass{Window: "1"})
+	b.must(queue.Requeue{Ticket: "late"})
+	b.wantNext("1", "A001", line.Idle)
+}
+
+func TestRecallsHaveAGapAndALimit(t *testing.T) {
+	p := plan()
+	p.Queues[0].RecallGap, p.Queues[0].RecallLimit = 20*time.Second, 3
+	for class, gap := range map[hallsync.Class]time.Duration{hallsync.Normal: 20 * time.Second, hallsync.Elder: 30 * time.Second} {
+		b := newBenchOf(t, p)
+		b.must(queue.Open{Window: "1"})
+		b.take("t", "A", class)
+		b.next("1")
+		b.after(gap - time.Second)
+		if r := b.refused(queue.Recall{Window: "1"}, queue.RecallTooSoon); r.After != time.Second {
+			t.Errorf("%s: may be tried after %s", class, r.After)
+		}
+		b.after(time.Second).must(queue.Recall{Window: "1"})
+		b.after(gap).must(queue.Recall{Window: "1"})
+		b.after(gap).refused(queue.Recall{Window: "1"}, queue.RecallLimit)
+	}
+}
+
+// sequences is how many random days are compared with the reference.
+const sequences = 100_000
+
+// TestOrderIsThatOfTheReference compares each call of random days with a reference that knows no lines and no heads, only the rules:
+// it looks at every ticket that waits and takes the best.
+func TestOrderIsThatOfTheReference(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	n := sequences
+	if testing.Short() {
+		n /= 100
+	}
+	for i := range n {
+		newDay(t, rand.New(rand.NewPCG(seed, uint64(i))), i).run(12)
+	}
+}
+
+// day is a random day: commands, and what the reference counts.
+type day struct {
+	t     *testing.T
+	r     *rand.Rand
+	name  int
+	plan  *queue.Plan
+	s     *queue.State
+	now   time.Time
+	taken int
+	calls map[hallsync.QueueID]uint64
+	run_  map[hallsync.QueueID]int
+	skew  time.Duration
+}
+
+func newDay(t *testing.T, r *rand.Rand, name int) *day {
+	p := plan()
+	p.CallGap = 0
+	for i := range p.Queues {
+		p.Queues[i].Order.PriorityRun = r.IntN(3)
+		p.Queues[i].Calling.ReturnAfter = r.IntN(4)
+		p.Queues[i].Order.MaxWait = time.Duration(r.IntN(3)) * 15 * time.Minute
+	}
+	p.Windows[1].Weights = map[hallsync.QueueID]int{"A": 50 + r.IntN(100)}
+	d := &day{t: t, r: r, name: name, plan: p, s: queue.New(p), now: start, calls: map[hallsync.QueueID]uint64{}, run_: map[hallsync.QueueID]int{}}
+	d.do(queue.TurnDay{})
+	for _, w := range []hallsync.WindowID{"1", "2", "3"} {
+		d.do(queue.Open{Window: w})
+	}
+	return d
+}
+
+func (d *day) do(c queue.Command) []hallsync.Payload {
+	facts, err := d.s.Decide(c, d.now)
+	if err != nil {
+		return nil
+	}
+	for _, f := range facts {
+		d.s.Apply(f, d.now)
+		if c, ok := f.(hallsync.TicketCalled); ok {
+			t, _ := d.s.Ticket(c.Ticket)
+			d.calls[t.Queue]++
+			if d.run_[t.Queue]++; t.Class != hallsync.Elder && t.Class != hallsync.Priority {
+				d.run_[t.Queue] = 0
+			}
+		}
+	}
+	return facts
+}
+
+func (d *day) run(steps int) {
+	classes := []hallsync.Class{hallsync.Normal, hallsync.Normal, hallsync.Appointment, hallsync.Elder, hallsync.Priority}
+	queues := []hallsync.QueueID{"A", "B"}
+	windows := []hallsync.WindowID{"1", "2", "3"}
+	for range steps {
+		d.now = d.now.Add(time.Duration(d.r.IntN(600)) * time.Second)
+		w := windows[d.r.IntN(3)]
+		switch d.r.IntN(10) {
+		case 0, 1, 2, 3:
+			d.taken++
+			d.do(queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", d.taken)), Queue: queues[d.r.IntN(2)], Class: classes[d.r.IntN(5)], Channel: hallsync.AtKiosk})
+		case 4:
+			d.do(queue.Pass{Window: w})
+		case 5:
+			if missed := d.s.Missed(1); len(missed) > 0 {
+				d.do(queue.Requeue{Ticket: missed[0].ID})
+			}
+		case 6:
+			position := []hallsync.Position{hallsync.AtFront, hallsync.ByArrival, hallsync.AtEnd}[d.r.IntN(3)]
+			d.do(queue.Transfer{Window: w, ToQueue: queues[d.r.IntN(2)], ToWindow: []hallsync.WindowID{"", "", w}[d.r.IntN(3)], Position: position})
+		case 7:
+			step := time.Duration(d.r.IntN(20_000)-10_000) * time.Second
+			d.do(queue.SetClock{To: d.now.Add(step), Source: queue.ClockByStaff})
+			d.now = d.now.Add(step)
+			d.skew -= step
+		default:
+			d.call(w)
+		}
+	}
+	for range 4 {
+		d.call(windows[d.r.IntN(3)])
+	}
+}
+
+func (d *day) call(w hallsync.WindowID) {
+	best := d.best(w)
+	want := ""
+	if best != nil {
+		want = best.Number
+	}
+	if got := calledNumber(d.do(queue.CallNext{Window: w})); got != want && d.s.Day() == start.Format(time.DateOnly) {
+		d.t.Fatalf("day %d: window %s called %q, the reference %q of %+v", d.name, w, got, want, d.s.Tickets())
+	}
+}
+
+// best is the reference.
+func (d *day) best(id hallsync.WindowID) *queue.Ticket {
+	var p queue.WindowPlan
+	for _, w := range d.plan.Windows {
+		if w.ID == id {
+			p = w
+		}
+	}
+	var can []queue.Ticket
+	for _, t := range d.s.Tickets() {
+		if t.State == hallsync.Waiting && (t.Target == id || t.Target == "" && slices.Contains(p.Queues, t.Queue)) {
+			can = append(can, t)
+		}
+	}
+	if len(can) == 0 {
+		return nil
+	}
+	slices.SortFunc(can, func(a, b queue.Ticket) int { return slices.Compare(d.key(&p, &a), d.key(&p, &b)) })
+	return &can[0]
+}
+
+// key is a list of numbers; the ticket with the smaller list is first.
+func (d *day) key(p *queue.WindowPlan, t *queue.Ticket) []int64 {
+	var o line.Order
+	for _, q := range d.plan.Queues {
+		if q.ID == t.Queue {
+			o = q.Order
+		}
+	}
+	age := d.now.Add(d.skew).UnixMilli()
+	waited, turn, base := age-t.Base, int64(t.Turn), t.Base
+	percent := func(have int, ok bool) int64 {
+		if !ok {
+			return 100
+		}
+		return int64(have)
+	}
+	byClass, inClass := o.Weights[t.Class]
+	byQueue, inQueue := p.Weights[t.Queue]
+	score := max(0, waited) * percent(byClass, inClass) / 100 * percent(byQueue, inQueue) / 100
+	ordinary := slices.ContainsFunc(d.s.Tickets(), func(o queue.Ticket) bool {
+		return o.State == hallsync.Waiting && o.Queue == t.Queue && o.Target == "" && !o.Front && o.Due == 0 &&
+			(o.Class == hallsync.Normal || o.Class == hallsync.Appointment)
+	})
+	privileged := t.Class == hallsync.Elder || t.Class == hallsync.Priority
+	switch {
+	case t.Front:
+		return []int64{0, turn}
+	case t.Due > d.calls[t.Queue]:
+		return []int64{5, base, turn}
+	case t.Due > 0:
+		return []int64{1, turn}
+	case o.MaxWait > 0 && waited >= o.MaxWait.Milliseconds():
+		return []int64{2, base, turn}
+	case privileged && o.PriorityRun > 0 && d.run_[t.Queue] >= o.PriorityRun && ordinary:
+		return []int64{4, -score, -int64(t.Class.Rank()), turn}
+	}
+	return []int64{3, -score, -int64(t.Class.Rank()), turn}
+}
+
+// TestSettingTheClockChangesNoOrder runs the same day with a clock that is set now and then and with one that is not.
+func TestSettingTheClockChangesNoOrder(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	for i := range 200 {
+		var orders [2][]string
+		for with := range 2 {
+			r := rand.New(rand.NewPCG(seed, uint64(i)))
+			b := newBench(t)
+			b.must(queue.Open{Window: "2"})
+			for n := range 20 {
+				b.after(time.Duration(r.IntN(300)) * time.Second)
+				b.must(queue.Take{
+					Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: []hallsync.QueueID{"A", "B"}[r.IntN(2)],
+					Class: []hallsync.Class{hallsync.Normal, hallsync.Elder, hallsync.Priority}[r.IntN(3)], Channel: hallsync.AtKiosk,
+				})
+				if step := time.Duration(r.IntN(7200)-7200) * time.Second; r.IntN(4) == 0 && with == 1 {
+					b.must(queue.SetClock{To: b.now.Add(step), Source: queue.ClockByCloud})
+					b.after(step)
+				}
+				if n%3 == 2 {
+					if c := b.next("2"); c != nil {
+						orders[with] = append(orders[with], c.Number)
+					}
+				}
+			}
+			for c := b.next("2"); c != nil; c = b.next("2") {
+				orders[with] = append(orders[with], c.Number)
+			}
+		}
+		if len(orders[0]) != 20 || !slices.Equal(orders[0], orders[1]) {
+			t.Fatalf("day %d\n without %v\n    with %v", i, orders[0], orders[1])
+		}
+	}
+}
+
+func TestAWindowHelpsOutUntilATime(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "3"})
+	b.take("a", "A", "")
+	if c := b.next("3"); c != nil {
+		t.Fatalf("window 3 called %s", c.Number)
+	}
+	b.must(queue.SetDuty{Window: "3", Queue: "A", Until: b.now.Add(time.Hour)})
+	b.wantNext("3", "A001", line.Turn)
+	b.take("a2", "A", "")
+	b.after(time.Hour)
+	if c := b.next("3"); c != nil {
+		t.Fatalf("after its time window 3 called %s", c.Number)
+	}
+	b.must(queue.SetDuty{Window: "3", Queue: "A", Until: b.now.Add(time.Hour)})
+	b.must(queue.SetDuty{Window: "3", Queue: "A", Until: b.now})
+	if got := b.s.Serves("3", b.now); !slices.Equal(got, []hallsync.QueueID{"B"}) {
+		t.Errorf("window 3 serves %v", got)
+	}
+	b.refused(queue.SetDuty{Window: "3", Queue: "Z"}, queue.UnknownQueue)
+	b.refused(queue.SetDuty{Window: "9", Queue: "A"}, queue.UnknownWindow)
+}

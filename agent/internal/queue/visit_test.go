@@ -1,0 +1,114 @@
+package queue_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/queue/line"
+	"halledge/firmware-protocols/hallsync"
+)
+
+func TestOneNumberForSeveralThings(t *testing.T) {
+	b := newBench(t)
+	for _, w := range []hallsync.WindowID{"1", "3"} {
+		b.must(queue.Open{Window: w})
+	}
+	f, _ := b.wantTake("", func(c *queue.Take) { c.Then = []hallsync.QueueID{"B", "A"} })
+	b.wantNext("1", "A001", line.Turn)
+	b.after(time.Minute).must(queue.Finish{Window: "1"})
+	if got := b.ticket(f.Ticket); got.State != hallsync.Waiting || got.Queue != "B" || !slices.Equal(got.Then, []hallsync.QueueID{"A"}) {
+		t.Fatalf("after the first thing the ticket is %+v", got)
+	}
+	b.wantNext("3", "A001", line.Turn)
+	b.next("3") // finishes it by calling on
+	b.wantNext("1", "A001", line.Turn)
+	b.must(queue.Finish{Window: "1"})
+	if got := b.ticket(f.Ticket).State; got != hallsync.Done {
+		t.Errorf("after the last thing the ticket is %s", got)
+	}
+	b.wantTake(queue.UnknownQueue, func(c *queue.Take) { c.Then = []hallsync.QueueID{"Z"} })
+}
+
+func TestHeldTicketsComeBackByThemselves(t *testing.T) {
+	b := into(t, hallsync.Serving)
+	b.must(queue.Hold{Window: "1", Reason: "复印材料", For: 10 * time.Minute})
+	b.take("later", "A", "")
+	if got := b.after(10*time.Minute - time.Second).must(queue.Return{}); len(got) != 0 {
+		t.Errorf("back too soon: %v", got)
+	}
+	b.after(time.Second).must(queue.Return{})
+	b.wantNext("1", "A001", line.Turn)
+}
+
+func TestHeldTicketsOfTheHallAreResumedAnywhere(t *testing.T) {
+	for _, pool := range []bool{false, true} {
+		p := plan()
+		p.HallPool = pool
+		b := newBenchOf(t, p)
+		for _, w := range []hallsync.WindowID{"1", "2", "3"} {
+			b.must(queue.Open{Window: w})
+		}
+		b.take("t", "A", "")
+		b.next("1")
+		b.must(queue.Start{Window: "1"})
+		b.must(queue.Hold{Window: "1"})
+		b.refused(queue.Resume{Window: "3", Ticket: "t"}, queue.TicketOtherWindow) // it does not serve A
+		if !pool {
+			b.refused(queue.Resume{Window: "2", Ticket: "t"}, queue.TicketOtherWindow)
+			continue
+		}
+		b.must(queue.Resume{Window: "2", Ticket: "t"})
+		w1, _ := b.s.Window("1")
+		w2, _ := b.s.Window("2")
+		if len(w1.Held) != 0 || w2.Ticket != "t" {
+			t.Errorf("window 1 holds %v, window 2 has %q", w1.Held, w2.Ticket)
+		}
+	}
+}
+
+func TestPaperRoll(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "1"})
+	b.take("t", "A", "")
+	b.must(queue.SetRoll{Queue: "A", On: true, Next: 17})
+	b.wantNext("1", "A001", line.Turn) // who has a ticket comes first
+	b.wantNext("1", "AR017", queue.RuleRoll)
+	b.wantNext("1", "AR018", queue.RuleRoll)
+	b.must(queue.Pass{Window: "1"})
+	b.must(queue.SetRoll{Queue: "A", On: true, Next: 18}) // set back by mistake: nobody is called twice
+	if c := b.next("1"); c != nil {
+		t.Errorf("called %s again", c.Number)
+	}
+	b.must(queue.SetRoll{Queue: "A"})
+	if c := b.next("1"); c != nil {
+		t.Errorf("called %s without a roll", c.Number)
+	}
+	b.refused(queue.SetRoll{Queue: "Z", On: true}, queue.UnknownQueue)
+}
+
+func TestWhoWaitsIsCarriedOverNight(t *testing.T) {
+	p := plan()
+	p.Queues[0].Carry = true
+	b := newBenchOf(t, p)
+	b.must(queue.Open{Window: "1"})
+	b.take("a", "A", "")
+	b.take("b", "B", "")
+	b.at(moment(9, 0).AddDate(0, 0, 1)).must(queue.TurnDay{})
+	if _, kept := b.s.Ticket("b"); kept {
+		t.Error("a ticket of an ordinary queue is kept")
+	}
+	b.take("new", "A", "")
+	if got := b.ticket("new").Number; got != "A002" {
+		t.Errorf("the new day begins with %s", got)
+	}
+	b.must(queue.Open{Window: "1"})
+	b.wantNext("1", "A001", line.MaxWait)
+	b.wantNext("1", "A002", line.Turn)
+	b.at(moment(9, 0).AddDate(0, 0, 2)).must(queue.TurnDay{})
+	b.take("third", "A", "")
+	if got := b.ticket("third").Number; got != "A001" {
+		t.Errorf("with nobody left the day begins with %s", got)
+	}
+}
