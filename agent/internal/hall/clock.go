@@ -75,8 +75,8 @@ func (h *Hall) moved() queue.Command {
 	switch {
 	case by != 0 || dead != h.ahead.ClockDead():
 		return queue.StepClock{By: by, Dead: dead}
-	case (dead || h.ahead.Offset() != 0) && h.clock.Synced():
-		return queue.SetClock{To: now.wall, Source: queue.ClockByNetwork}
+	case (dead || h.ahead.Offset().Abs() >= step) && h.clock.Synced():
+		return queue.SetClock{Source: queue.ClockByNetwork}
 	}
 	return nil
 }
@@ -85,17 +85,27 @@ func (h *Hall) moved() queue.Command {
 func (h *Hall) settleClock(ctx context.Context) error {
 	return h.store.Update(ctx, func(tx *store.Tx) error {
 		for range 2 { // a step, and then what the network says about it
-			c := h.due
-			if c == nil {
-				c = h.moved()
+			if h.due == nil {
+				h.due = h.moved()
 			}
-			h.due = nil
-			if c == nil {
+			now := h.time()
+			switch c := h.due.(type) {
+			case nil:
 				return nil
+			case queue.StepClock:
+				now = now.Add(-c.By) // the hall's time goes on as if the step had not been
+			case queue.SetClock:
+				c.To = h.clock.Wall() // not when it was noticed: a commit may lie between
+				h.due = c
 			}
-			if _, err := h.decide(tx, c, h.time()); err != nil {
+			res, err := h.decide(tx, h.due, now)
+			if err != nil {
 				return err
 			}
+			if res.Refusal != nil {
+				h.log.Warn("the clock's time not taken over", "refusal", string(res.Refusal.Code))
+			}
+			h.due = nil
 		}
 		return nil
 	})

@@ -28,7 +28,7 @@ func (w *watch) pass(d time.Duration) { w.wall, w.steady = w.wall.Add(d), w.stea
 
 func (w *watch) clock() hall.Clock {
 	return hall.Clock{
-		Wall: func() time.Time { return w.wall }, Steady: func() time.Duration { return w.steady }, Synced: func() bool { return w.synced },
+		Wall: func() time.Time { w.pass(300 * time.Microsecond); return w.wall }, Steady: func() time.Duration { return w.steady }, Synced: func() bool { return w.synced },
 	}
 }
 
@@ -160,6 +160,95 @@ func TestTheCentreIsBelievedAboutTheTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := at(h); got != "2026-03-02 09:00 1" {
+		t.Errorf("the hall is at %s", got)
+	}
+}
+
+func TestNothingTurnsADayBeforeTheClockWasLookedAfter(t *testing.T) {
+	w := &watch{wall: morning}
+	h, _ := boot(t, t.TempDir(), w)
+	if err := grab(h, "a"); err != nil {
+		t.Fatal(err)
+	}
+	w.wall = w.wall.Add(24 * time.Hour)
+	ctx, cancel := context.WithCancel(context.Background())
+	dirty, stop := h.Watch()
+	defer stop()
+	var done sync.WaitGroup
+	done.Go(func() { _ = h.Run(ctx) })
+	<-dirty // the step is noted
+	cancel()
+	done.Wait()
+	if got := at(h); got != "2026-03-02 09:00 1" {
+		t.Errorf("the hall is at %s", got)
+	}
+}
+
+func TestAStepDoesNotStopTheHallsClock(t *testing.T) {
+	for name, synced := range map[string]bool{"nobody vouches": false, "the network vouches": true} {
+		t.Run(name, func(t *testing.T) {
+			w := &watch{wall: morning}
+			dir := t.TempDir()
+			h, off := boot(t, dir, w)
+			do := func(c queue.Command) {
+				t.Helper()
+				if _, err := h.Do(context.Background(), c); err != nil {
+					t.Fatalf("%T: %v", c, err)
+				}
+			}
+			do(queue.Open{Window: "1"})
+			for _, id := range []string{"a", "b", "c"} {
+				if err := grab(h, id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			do(queue.CallNext{Window: "1"})
+			w.wall, w.synced = w.wall.Add(time.Hour), synced
+			w.pass(10 * time.Second)
+			do(queue.CallNext{Window: "1"})
+			w.pass(10 * time.Second)
+			do(queue.CallNext{Window: "1"})
+			off()
+			h, _ = boot(t, dir, w)
+			if err := grab(h, "d"); err != nil {
+				t.Errorf("after a start: %v", err)
+			}
+		})
+	}
+}
+
+func TestAYearMistypedOpensNoDay(t *testing.T) {
+	w := &watch{wall: morning}
+	h, _ := boot(t, t.TempDir(), w)
+	if err := grab(h, "a"); err != nil {
+		t.Fatal(err)
+	}
+	var r *queue.Refusal
+	_, err := h.Do(context.Background(), queue.SetClock{To: morning.AddDate(10, 0, 0), Source: queue.ClockByStaff})
+	if !errors.As(err, &r) || r.Code != queue.ClockFar {
+		t.Fatalf("got %v", err)
+	}
+	h.Told(morning.AddDate(10, 0, 0))
+	if got := at(h); got != "2026-03-02 09:00 1" {
+		t.Errorf("the hall is at %s", got)
+	}
+}
+
+func TestACorrectionOutlivesAStart(t *testing.T) {
+	dir, w := t.TempDir(), &watch{wall: morning.Add(time.Hour)}
+	h, off := boot(t, dir, w)
+	if err := grab(h, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Do(context.Background(), queue.SetClock{To: morning, Source: queue.ClockByStaff}); err != nil {
+		t.Fatal(err)
+	}
+	off()
+	h, _ = boot(t, dir, w)
+	if err := grab(h, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-02 09:00 2" {
 		t.Errorf("the hall is at %s", got)
 	}
 }

@@ -81,7 +81,10 @@ func (h *Hall) Committed(facts []store.Fact) {
 	for _, f := range facts {
 		h.state.Apply(f.Value, f.At)
 	}
-	h.seq, h.kept = h.store.Next()-1, h.seen
+	h.seq = h.store.Next() - 1
+	if h.due == nil { // or else a step that was seen is not on disk yet
+		h.kept = h.seen
+	}
 	for w := range h.watchers {
 		select {
 		case w <- struct{}{}:
@@ -162,8 +165,8 @@ func (h *Hall) Run(ctx context.Context) error {
 	var began time.Time
 	h.Look(func(m queue.Moment) { began = m.Now })
 	for fits := false; ; {
-		err := h.turn(ctx)
-		if err == nil && !fits {
+		var err error
+		if !fits {
 			_, err = h.Do(ctx, queue.FitPlan{})
 			fits = err == nil
 		}

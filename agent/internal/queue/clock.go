@@ -31,6 +31,10 @@ func (c StepClock) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	return facts(hallsync.ClockStepped{ByMS: c.By.Milliseconds(), Dead: c.Dead}), nil
 }
 
+// farAhead is more than anybody's clock is behind by mistake. A business day that was opened too early can never be taken back, so a
+// year mistyped must not open it.
+const farAhead = 36 * time.Hour
+
 // SetClock sets the hall's time to what somebody knows it to be.
 type SetClock struct {
 	To     time.Time
@@ -39,9 +43,12 @@ type SetClock struct {
 }
 
 func (c SetClock) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
-	by := c.To.Sub(now).Truncate(time.Millisecond)
-	if by == 0 && !s.dead {
+	by := c.To.Sub(now).Round(time.Millisecond)
+	switch {
+	case by == 0 && !s.dead:
 		return nil, nil
+	case by > farAhead && !s.dead:
+		return nil, refuse(ClockFar)
 	}
 	return facts(hallsync.ClockSet{ByMS: by.Milliseconds(), Source: c.Source, By: c.By}), nil
 }
@@ -64,6 +71,7 @@ func (s *State) applyClock(p hallsync.Payload) {
 	case hallsync.ClockSet:
 		s.offset += f.ByMS
 		s.skew -= f.ByMS
+		s.latest = s.latest.Add(time.Duration(f.ByMS) * time.Millisecond) // or a start right after would find the time gone back
 		s.dead = false
 	}
 }

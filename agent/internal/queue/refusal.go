@@ -44,6 +44,7 @@ const (
 	BookingUnknown    Code = "booking_unknown"
 	BookingUsed       Code = "booking_used"
 	BookingEarly      Code = "booking_early"
+	ClockFar          Code = "clock_far"
 	ClockUnknown      Code = "clock_unknown" // nobody knows what day it is
 )
 
