@@ -157,9 +157,10 @@ func (s *State) openDay(f hallsync.DayOpened) {
 func (s *State) applyTaken(f hallsync.TicketTaken, at time.Time) {
 	s.turns++
 	s.flow++
-	s.ordinals[f.Queue] = f.Ordinal
 	if f.Channel == hallsync.AtRoll {
-		s.roll[f.Queue]++
+		s.roll[f.Queue] = f.Ordinal + 1
+	} else {
+		s.ordinals[f.Queue] = f.Ordinal
 	}
 	t := &Ticket{
 		Entry:  line.Entry{ID: f.Ticket, Queue: f.Queue, Class: f.Class, Came: s.age(at), Base: s.age(at), Turn: s.turns},

@@ -112,14 +112,14 @@ func (s *State) callRoll(id hallsync.WindowID, now time.Time, by hallsync.By) []
 		if n == 0 || s.dead {
 			continue
 		}
-		number := RollNumber(q, n)
-		ticket := hallsync.TicketID(s.day + "-" + number)
-		if s.tickets[ticket] != nil { // the roll was set back
-			continue
+		named := func() hallsync.TicketID { return hallsync.TicketID(s.day + "-" + RollNumber(q, n)) }
+		for s.tickets[named()] != nil { // the roll was set back: nobody is called twice
+			n++
 		}
+		ticket, number := named(), RollNumber(q, n)
 		return facts(
 			hallsync.TicketTaken{
-				Ticket: ticket, Number: number, Ordinal: s.ordinals[q], FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day, Queue: q,
+				Ticket: ticket, Number: number, Ordinal: n, FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day, Queue: q,
 				Class: hallsync.Normal, Channel: hallsync.AtRoll, Proof: hallsync.ProofNone, Windows: s.serve(q, now), By: by,
 			},
 			hallsync.TicketCalled{
