@@ -18,7 +18,7 @@ func (s *site) unreadable(t *testing.T) {
 	p.Sees("没有读到证件", "请选择要办理的业务")
 	s.shot(t, p, "kiosk-unreadable-card")
 	s.turned(t, p, "kiosk-unreadable-card-lying")
-	s.Sim(t, "tap-card") // now it can be read, and the page says so
+	s.Sim(t, "tap-card", "--person", "2") // now it can be read, and the page says so
 	p.Sees("身份证已核对")
 	p.Misses("没有读到证件")
 

@@ -200,10 +200,14 @@ func (s *station) press(key string) error {
 	return nil
 }
 
-// people are invented: region 991101 is not assigned to any place.
+// people are invented: region 991101 is not assigned to any place. The third and the fourth are old enough for the elders' line.
 var people = [...]sdt.Card{
 	person("测试甲", sdt.Male, "991101199003070016"),
 	person("测试乙", sdt.Female, "991101198811120021"),
+	person("测试丙", sdt.Male, "991101195003070018"),
+	person("测试丁", sdt.Female, "991101194806150025"),
+	person("测试戊", sdt.Male, "991101200105040032"),
+	person("测试己", sdt.Female, "991101196509210043"),
 }
 
 func person(name string, sex sdt.Sex, number string) sdt.Card {
