@@ -96,6 +96,31 @@ func TestFollowSendsChangesAndHeartbeats(t *testing.T) {
 	})
 }
 
+// TestBeatsDoNotWaitForQuiet has a source that is asked often and has nothing: its reader must hear the beats all the same.
+func TestBeatsDoNotWaitForQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rec := httptest.NewRecorder()
+		s, err := sse.Start(rec, httptest.NewRequest(http.MethodGet, "/", nil), sse.Options{Heartbeat: 4 * time.Second, Beat: "beat"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirty, done := make(chan struct{}), make(chan error)
+		go func() { done <- s.Follow(dirty, func() ([]sse.Event, error) { return nil, nil }) }()
+		for range 10 {
+			time.Sleep(time.Second)
+			dirty <- struct{}{}
+		}
+		close(dirty)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		want := "retry: 2000\n\n" + strings.Repeat("event: beat\ndata: 1\n\n", 2)
+		if got := rec.Body.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 func TestFollowEnds(t *testing.T) {
 	s, err := sse.Start(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil), sse.Options{})
 	if err != nil {

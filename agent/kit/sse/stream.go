@@ -24,6 +24,7 @@ type Event struct {
 // Options of Start. The zero value is good.
 type Options struct {
 	Heartbeat  time.Duration // a comment is sent after this much silence, so that dead connections end; 0 means 15 s
+	Beat       string        // an event of this name is sent instead of the comment, for readers that watch for silence themselves
 	WriteLimit time.Duration // a reader that takes longer to take one message is cut off; 0 means 10 s
 	Retry      time.Duration // how long the reader waits before it comes back; 0 means 2 s
 }
@@ -88,6 +89,7 @@ func (s *Stream) Follow(dirty <-chan struct{}, next func() ([]Event, error)) err
 			if err := s.Send(e); err != nil {
 				return err
 			}
+			beat.Reset(s.opts.Heartbeat)
 		}
 		if more, err := s.wait(dirty, beat); err != nil || !more {
 			return err
@@ -95,9 +97,9 @@ func (s *Stream) Follow(dirty <-chan struct{}, next func() ([]Event, error)) err
 	}
 }
 
-// wait returns when there may be something to send; it keeps the connection alive until then.
+// wait returns when there may be something to send; it keeps the connection alive until then. A signal that brings nothing to send
+// is no sign of life to the reader, so that it does not put off the next beat.
 func (s *Stream) wait(dirty <-chan struct{}, beat *time.Timer) (more bool, err error) {
-	beat.Reset(s.opts.Heartbeat)
 	for {
 		select {
 		case <-s.r.Context().Done():
@@ -105,12 +107,19 @@ func (s *Stream) wait(dirty <-chan struct{}, beat *time.Timer) (more bool, err e
 		case _, open := <-dirty:
 			return open, nil
 		case <-beat.C:
-			if err := s.write([]byte(":\n\n")); err != nil {
+			if err := s.beat(); err != nil {
 				return false, err
 			}
 			beat.Reset(s.opts.Heartbeat)
 		}
 	}
+}
+
+func (s *Stream) beat() error {
+	if s.opts.Beat == "" {
+		return s.write([]byte(":\n\n"))
+	}
+	return s.Send(Event{Name: s.opts.Beat, Data: []byte("1")}) // an event without data is not given to the reader
 }
 
 func (s *Stream) write(b []byte) error {
