@@ -14,7 +14,8 @@ type Device interface {
 	Health() Health
 }
 
-// Printer prints slips. Print returns when the printer said that the job is on paper, or with an *Error that says why not.
+// Printer prints slips. Print returns when the printer said that the job is on paper, or with an *Error that says why not and, by the
+// Out of the first one in its chain, how much of it came out.
 type Printer interface {
 	Device
 	Print(ctx context.Context, job PrintJob) error
@@ -89,6 +90,7 @@ type Health struct {
 	Since    time.Time // when State and Code became what they are
 	LastGood time.Time // last moment the device answered or delivered
 	Detail   string    // for logs and ops, never personal data
+	Blind    bool      // it cannot tell how it is: OK means no more than that its line is open
 	Counters Counters
 }
 

@@ -36,11 +36,23 @@ const (
 	CardRefused    Fault = "card_refused"    // card and reader do not trust each other
 )
 
-// Error is a failed operation on a device. Retry says whether the same call may work later without anybody's help.
+// Outcome is how much of a print job that failed is on paper.
+type Outcome string
+
+// The outcomes. Only the first two are ever sure: nobody prints a job again by himself after OutUnknown.
+const (
+	OutNothing Outcome = "nothing" // its first byte was not sent
+	OutPart    Outcome = "part"    // the printer said that it stopped before the end; it may print the rest when it goes on
+	OutUnknown Outcome = ""        // it may be whole
+)
+
+// Error is a failed operation on a device. Retry says whether the same call may work later without anybody's help, Out how much of a
+// print job came out.
 type Error struct {
 	Op    string
 	Code  Code
 	Retry bool
+	Out   Outcome
 	Err   error
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"halledge/drivers/device"
@@ -41,6 +42,7 @@ type Printer struct {
 	cfg     registry.Config
 	model   model
 	session *session.Session
+	blind   atomic.Bool // it told nothing when it was asked last
 
 	// Guarded by the session's turns: only used inside Do.
 	answered bool // it has answered DLE EOT once
@@ -91,7 +93,11 @@ func readModel(cfg registry.Config) (model, error) {
 func (p *Printer) Run(ctx context.Context) error { return p.session.Run(ctx, p.cfg.Open, p.serve) }
 
 // Health implements device.Device.
-func (p *Printer) Health() device.Health { return p.session.Health() }
+func (p *Printer) Health() device.Health {
+	h := p.session.Health()
+	h.Blind = p.blind.Load()
+	return h
+}
 
 // serve looks at the printer again and again. All talk to it happens inside Do, so a look never falls into a job.
 func (p *Printer) serve(ctx context.Context, _ transport.Conn) error {
@@ -106,22 +112,23 @@ func (p *Printer) serve(ctx context.Context, _ transport.Conn) error {
 // Print implements device.Printer. An error after the first byte was sent has Retry false, whatever its code: part of the slip
 // may be on paper, and a second one must be somebody's decision.
 func (p *Printer) Print(ctx context.Context, job device.PrintJob) error {
-	op := "print " + job.ID
+	op := p.cfg.Name + " print " + job.ID
 	data, err := p.model.build(job)
 	if err != nil {
-		return &device.Error{Op: p.cfg.Name + " " + op, Code: device.CodeUnsupported, Err: err}
+		return &device.Error{Op: op, Code: device.CodeUnsupported, Out: device.OutNothing, Err: err}
 	}
-	begun := false
-	err = p.do(ctx, op, func(x *exchange) error { return x.print(data, &begun) })
+	out := device.OutNothing
+	err = p.do(ctx, "print "+job.ID, func(x *exchange) error { return x.print(data, &out) })
 	if err == nil {
 		p.session.Job()
 		return nil
 	}
+	failed := device.Error{Op: op, Code: device.CodeOffline, Out: out, Err: err}
 	var de *device.Error
-	if begun && errors.As(err, &de) && de.Retry {
-		return &device.Error{Op: p.cfg.Name + " " + op + ", perhaps partly on paper", Code: de.Code, Err: err}
+	if errors.As(err, &de) {
+		failed.Code, failed.Retry = de.Code, de.Retry && out == device.OutNothing
 	}
-	return err
+	return &failed
 }
 
 // Paper implements device.PaperSensor. It fails with CodeUnsupported where nothing can be asked.

@@ -82,6 +82,15 @@ func fails(t *testing.T, err error, code device.Code, retry bool) {
 	}
 }
 
+// leaves checks how much of a failed job is on paper.
+func leaves(t *testing.T, err error, want device.Outcome) {
+	t.Helper()
+	var de *device.Error
+	if !errors.As(err, &de) || de.Out != want {
+		t.Errorf("got %+v, want %q on paper", de, want)
+	}
+}
+
 func count(slips []string, text string) int { return strings.Count(strings.Join(slips, ""), text) }
 
 func TestFaultsStopAJobBeforeItBegins(t *testing.T) {
@@ -102,8 +111,13 @@ func TestFaultsStopAJobBeforeItBegins(t *testing.T) {
 			p := &printer{}
 			r := run(t, p, options("status", "barrier"))
 			drivertest.Reaches(t, r, device.OK, "")
+			if r.Health().Blind {
+				t.Error("the printer counts as one that tells nothing")
+			}
 			p.set(c.status)
-			fails(t, r.Print(t.Context(), slip("A001")), c.code, c.retry)
+			err := r.Print(t.Context(), slip("A001"))
+			fails(t, err, c.code, c.retry)
+			leaves(t, err, device.OutNothing)
 			if h := r.Health(); h.State != device.Degraded || h.Code != c.code {
 				t.Errorf("health is %+v", h)
 			}
@@ -136,23 +150,35 @@ func TestPaperLow(t *testing.T) {
 	}
 }
 
-func TestPaperEndsInTheMiddle(t *testing.T) {
-	for name, opts := range map[string]map[string]string{
-		"tells all":     options("status", "barrier"),
-		"tells unasked": options("status", "barrier", "auto_status", "true"),
-		"DLE EOT only":  options("status", "query", "settle", "1s"),
+// A printer that gives its answer at the end of a slip and stops without it has not cut the slip. Whoever only watched a printer for a
+// while does not know how far it was, and with a jammed cutter all the text is on paper.
+func TestStoppedInTheMiddle(t *testing.T) {
+	noPaper := escpos.Status{Offline: true, PaperEnd: true, PaperStop: true}
+	for name, c := range map[string]struct {
+		opts   map[string]string
+		status escpos.Status
+		code   device.Code
+		out    device.Outcome
+	}{
+		"tells all":     {options("status", "barrier"), noPaper, device.CodePaperOut, device.OutPart},
+		"tells unasked": {options("status", "barrier", "auto_status", "true"), noPaper, device.CodePaperOut, device.OutPart},
+		"DLE EOT only":  {options("status", "query", "settle", "1s"), noPaper, device.CodePaperOut, device.OutUnknown},
+		"cover opened":  {options("status", "barrier"), escpos.Status{Offline: true, CoverOpen: true}, device.CodeCoverOpen, device.OutPart},
+		"cutter jammed": {options("status", "barrier"), escpos.Status{Offline: true, Error: true, Cutter: true}, device.CodeCutter, device.OutUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &printer{noBarrier: name == "DLE EOT only"}
 			p.onLine = func(text string) {
 				if text == "A001" {
-					p.set(escpos.Status{Offline: true, PaperEnd: true, PaperStop: true})
+					p.set(c.status)
 				}
 			}
-			r := run(t, p, opts)
+			r := run(t, p, c.opts)
 			drivertest.Reaches(t, r, device.OK, "")
-			fails(t, r.Print(t.Context(), slip("A001")), device.CodePaperOut, false)
-			drivertest.Reaches(t, r, device.Degraded, device.CodePaperOut)
+			err := r.Print(t.Context(), slip("A001"))
+			fails(t, err, c.code, false)
+			leaves(t, err, c.out)
+			drivertest.Reaches(t, r, device.Degraded, c.code)
 			if r.Health().Counters.Jobs != 0 {
 				t.Error("the job counts as done")
 			}
@@ -227,7 +253,10 @@ func TestUnpluggedInTheMiddle(t *testing.T) {
 	if err := r.line.Unplug(); err != nil {
 		t.Fatal(err)
 	}
-	fails(t, <-call, device.CodeOffline, false)
+	err := <-call
+	fails(t, err, device.CodeOffline, false)
+	leaves(t, err, device.OutUnknown)
+	leaves(t, r.Print(t.Context(), slip("A001")), device.OutNothing)
 	drivertest.Reaches(t, r, device.Offline, device.CodeOffline)
 	p.set(escpos.Status{})
 	if err := r.line.Plug(); err != nil {
@@ -287,6 +316,9 @@ func TestPrintersThatTellNothing(t *testing.T) {
 				t.Error(err)
 			}
 			drivertest.Until(t, "the slip", func() bool { return count(p.texts(), "/t/A001") == 1 })
+			if !r.Health().Blind {
+				t.Error("the printer counts as one that tells how it is")
+			}
 			_, err := r.Paper(t.Context())
 			fails(t, err, device.CodeUnsupported, false)
 			if asked := p.questions(); (asked > 0) != (status == "probe") {

@@ -50,7 +50,8 @@ func (x *exchange) look() error {
 	if err := x.forget(); err != nil {
 		return err
 	}
-	_, err := x.ask()
+	known, err := x.ask()
+	x.p.blind.Store(err == nil && !known)
 	if errors.Is(err, errSilent) {
 		if x.p.silent++; x.p.silent < maxSilent {
 			return nil

@@ -11,8 +11,8 @@ import (
 )
 
 // print sends a job and waits until the printer said that it is on paper, or, where it says nothing, until the job has left.
-// begun becomes true with the job's first byte.
-func (x *exchange) print(job []byte, begun *bool) error {
+// out says how much of it came out: nothing until the job's first byte.
+func (x *exchange) print(job []byte, out *device.Outcome) error {
 	if err := x.forget(); err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (x *exchange) print(job []byte, begun *bool) error {
 	if err := x.write(make([]byte, x.p.torn)); err != nil {
 		return err
 	}
-	*begun = true
+	*out = device.OutUnknown
 	x.p.torn = len(job)
 	if err := x.write(job); err != nil {
 		return err
@@ -42,7 +42,7 @@ func (x *exchange) print(job []byte, begun *bool) error {
 	x.p.torn = 0
 	switch {
 	case x.p.answered:
-		err = x.await()
+		err = x.await(out)
 	case known: // by its port alone
 		if _, err = x.ask(); err == nil && faultOf(x.status) != nil {
 			err = faultOf(x.status)
@@ -82,8 +82,9 @@ func (x *exchange) drain(n int) error {
 }
 
 // await waits for the end of the slip: for the answer to GS r, or, from printers that do not give it, for the time a slip takes.
-// A printer that has stopped answers no GS r, so it is asked in real time meanwhile.
-func (x *exchange) await() error {
+// A printer that has stopped answers no GS r, so it is asked in real time meanwhile. If it gives that answer at its end, then one that
+// stopped without it has not cut the slip yet: a part of it is out at most. A jammed cutter, too, stops it, with all the text on paper.
+func (x *exchange) await(out *device.Outcome) error {
 	limit := x.p.model.settle
 	certain := x.p.model.status == statusBarrier || x.p.barriers
 	if certain {
@@ -103,6 +104,9 @@ func (x *exchange) await() error {
 		case err != nil && !errors.Is(err, errSilent): // some are deaf while they print
 			return err
 		case fault != nil && !fault.Retry:
+			if certain && (fault.Code == device.CodePaperOut || fault.Code == device.CodeCoverOpen) {
+				*out = device.OutPart
+			}
 			return fault
 		case !over:
 		case certain:

@@ -39,6 +39,7 @@ type DeviceStatus struct {
 	Code   string    `json:"code,omitempty"`
 	Since  time.Time `json:"since"`
 	Advice string    `json:"advice,omitempty"`
+	Blind  bool      `json:"blind,omitempty"` // cannot tell how it is: ok means no more than that its line is open
 }
 
 // CameraStatus is one configured camera and its relay.

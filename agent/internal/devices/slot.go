@@ -157,9 +157,11 @@ func use[D any](s *slot, op string) (D, error) {
 	switch {
 	case now == nil:
 		retry := health.State != device.Unusable
-		return d, &device.Error{Op: s.name + " " + op, Code: health.Code, Retry: retry, Err: errors.New(health.Detail)}
+		return d, &device.Error{
+			Op: s.name + " " + op, Code: health.Code, Retry: retry, Out: device.OutNothing, Err: errors.New(health.Detail),
+		}
 	case !ok:
-		return d, &device.Error{Op: s.name + " " + op, Code: device.CodeUnsupported}
+		return d, &device.Error{Op: s.name + " " + op, Code: device.CodeUnsupported, Out: device.OutNothing}
 	}
 	return d, nil
 }

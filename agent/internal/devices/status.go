@@ -22,6 +22,7 @@ func (s *Set) Statuses() []hallsync.DeviceStatus {
 			Code:   string(h.Code),
 			Since:  h.Since,
 			Advice: s.advice(sl.name, h),
+			Blind:  h.Blind,
 		}
 	}
 	return list
@@ -56,7 +57,7 @@ func (s *Set) SelfTest(ctx context.Context, name string) error {
 	return sl.SelfTest(ctx)
 }
 
-// Watch gives a channel that has a value after the state or code of any device changed. cancel ends it.
+// Watch gives a channel that has a value after the state, code or blindness of any device changed. cancel ends it.
 func (s *Set) Watch() (changed <-chan struct{}, cancel func()) {
 	ch := make(chan struct{}, watchBacklog)
 	s.mu.Lock()
@@ -74,6 +75,7 @@ func (s *Set) look(ctx context.Context) {
 	type condition struct {
 		state device.State
 		code  device.Code
+		blind bool
 	}
 	before := make([]condition, len(s.slots))
 	tick := time.NewTicker(lookEvery)
@@ -82,7 +84,7 @@ func (s *Set) look(ctx context.Context) {
 		changed := false
 		for i, sl := range s.slots {
 			h := sl.Health()
-			if now := (condition{h.State, h.Code}); now != before[i] {
+			if now := (condition{h.State, h.Code, h.Blind}); now != before[i] {
 				before[i], changed = now, true
 			}
 		}
