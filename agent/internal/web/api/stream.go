@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"time"
 
 	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/view"
@@ -38,13 +40,25 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 	f.shown = a.opts.Inputs.Now()
 	wake, stop := a.wake(r.Context(), f.place)
 	defer stop()
-	s, err := sse.Start(w, r, sse.Options{})
+	s, err := sse.Start(w, r, beats(r.URL.Query()))
 	if err == nil {
 		err = s.Follow(wake, f.next)
 	}
 	if err != nil {
 		a.opts.Log.Debug("stream ended", "place", f.place, "error", err)
 	}
+}
+
+// beatEvery is how often a reader that asks for beats hears something at the least: pages that hear nothing for longer say so and
+// come again, for a machine that lost its power takes no leave.
+const beatEvery = 4 * time.Second
+
+// beats gives the stream's options for a reader: with beat in the query it gets beat events in times of silence.
+func beats(q url.Values) sse.Options {
+	if q.Has("beat") {
+		return sse.Options{Heartbeat: beatEvery, Beat: "beat"}
+	}
+	return sse.Options{}
 }
 
 // follower is one reader of the stream and how far it has read.

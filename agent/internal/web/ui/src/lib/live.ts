@@ -14,6 +14,9 @@ export interface Ears {
 
 /** How long a break may last before what is shown counts as old. */
 const patience = 2500;
+/** The server beats every four seconds. A stream that is silent for longer is dead, even if nobody said so: a machine that lost its
+ * power, or a cable that was pulled, takes no leave. */
+const silence = 9000;
 
 export function listen(ears: Ears): void {
   let hall: Hall | null = null;
@@ -46,22 +49,43 @@ export function listen(ears: Ears): void {
   const query = ears.query ? '&' + ears.query : '';
 
   const stream = function (): void {
-    const source = new EventSource('/api/v1/stream?as=' + encodeURIComponent(ears.as) + query);
+    const source = new EventSource('/api/v1/stream?beat=1&as=' + encodeURIComponent(ears.as) + query);
+    let heard = Date.now();
+    const listens = window.setInterval(function (): void {
+      if (source.readyState === 2) { // closed elsewhere
+        window.clearInterval(listens);
+      } else if (Date.now() - heard > silence) {
+        window.clearInterval(listens);
+        source.close();
+        ears.onLive(false);
+        stream();
+      }
+    }, 1000);
     const onHall = function (e: Event): void {
+      heard = Date.now();
       take(JSON.parse((e as MessageEvent).data as string) as Hall);
     };
+    source.addEventListener('beat', function (): void {
+      heard = Date.now();
+      good();
+    });
     source.addEventListener('snapshot', onHall);
     source.addEventListener('change', onHall);
     source.addEventListener('health', function (e: Event): void {
+      heard = Date.now();
       if (hall) {
         hall.health = (JSON.parse((e as MessageEvent).data as string) as { health: Condition[] }).health;
         take(hall);
       }
     });
     source.addEventListener('input', function (e: Event): void {
+      heard = Date.now();
       takeInput(JSON.parse((e as MessageEvent).data as string) as Input);
     });
-    source.onopen = good;
+    source.onopen = function (): void {
+      heard = Date.now();
+      good();
+    };
     source.onerror = function (): void {
       bad();
       if (source.readyState === 2) { // the server refused; the browser will not come back by itself
