@@ -109,7 +109,7 @@ type TicketRequeued struct {
 	By     By       `json:"by"`
 }
 
-// TicketTransferred is 转号. Window, if set, is the only window that may call the ticket.
+// TicketTransferred is 转号. Window, if set, is the only window that may call the ticket. Note is what the next window should know.
 type TicketTransferred struct {
 	Ticket   TicketID `json:"ticket"`
 	From     WindowID `json:"from"`
@@ -117,6 +117,7 @@ type TicketTransferred struct {
 	Window   WindowID `json:"window,omitempty"`
 	Position Position `json:"position"`
 	Reason   string   `json:"reason,omitempty"`
+	Note     string   `json:"note,omitempty"`
 	By       By       `json:"by"`
 }
 

@@ -66,6 +66,44 @@ func wrote() map[hallsync.Kind]hallsync.Payload {
 	}
 }
 
+// grown is what testdata/v1/later/<name>.json says: facts with members that came after the first release.
+func grown() map[string]hallsync.Payload {
+	clerk := hallsync.By{Kind: "staff", ID: "window-1", Staff: "w001"}
+	return map[string]hallsync.Payload{
+		"ticket.transferred.note": hallsync.TicketTransferred{Ticket: ticket, From: "1", Queue: "B", Position: hallsync.ByArrival,
+			Note: "材料已核对，缺复印件", By: clerk},
+	}
+}
+
+func TestLaterMembersStayAsTheyWereWritten(t *testing.T) {
+	at := time.Date(2026, 3, 2, 9, 26, 53, 589_000_000, time.FixedZone("", 8*3600))
+	for name, want := range grown() {
+		golden := readGolden(t, hallsync.Kind("later/"+name))
+		var e hallsync.Event
+		if err := json.Unmarshal(golden, &e); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Decode(); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got  %+v, %v\nwant %+v", name, got, err, want)
+		}
+		written, err := hallsync.NewEvent(hall, epoch, 58, at, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := json.Marshal(written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plain bytes.Buffer
+		if err := json.Compact(&plain, golden); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, plain.Bytes()) {
+			t.Errorf("%s is written as\n%s, was\n%s", name, got, plain.Bytes())
+		}
+	}
+}
+
 func readGolden(t testing.TB, k hallsync.Kind) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(goldens, string(k)+".json"))
