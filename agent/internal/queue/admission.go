@@ -83,13 +83,14 @@ func (s *State) BookingsOf(person string, now time.Time) []Booking {
 	})
 }
 
-// checkIn gives the appointment a take stands for, and when it is for; that is zero when the citizen comes too late for it.
+// checkIn gives the appointment a take stands for, and when it is for; that is zero when the citizen comes too late for it, noted as
+// missing or not yet, and waits like everybody else.
 func (c *Take) checkIn(s *State, now time.Time) (at time.Time, err error) {
 	b := s.bookings[c.Booking]
 	switch {
 	case b == nil:
 		return at, refuse(BookingUnknown)
-	case b.State != hallsync.Booked || b.Person != "" && c.Person != "" && b.Person != c.Person:
+	case b.State != hallsync.Booked && b.State != hallsync.BookingNoShow || b.Person != "" && c.Person != "" && b.Person != c.Person:
 		return at, refuse(BookingUsed)
 	}
 	c.Queue, c.Person = b.Queue, cmp.Or(c.Person, b.Person)

@@ -60,6 +60,7 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.onTicket(f.Ticket, func(t *Ticket) {
 			s.leave(t, at)
 			t.State, t.HeldMS = hallsync.Held, 0
+			t.leaveNote(f.Reason)
 			if !f.Until.IsZero() {
 				t.HeldMS = s.age(at) + f.Until.Sub(at).Milliseconds()
 			}
@@ -140,7 +141,7 @@ func (s *State) openDay(f hallsync.DayOpened) {
 	clear(s.roll)
 	s.calls, s.passed = nil, nil
 	for _, t := range carried { // its number stays, so the day's begin behind it
-		s.ordinals[t.Queue] = max(s.ordinals[t.Queue], t.Ordinal)
+		s.ordinals[t.Home] = max(s.ordinals[t.Home], t.Ordinal)
 		t.Due, t.Target = 0, ""
 		s.tickets[t.ID] = t
 		if t.Person != "" {
@@ -164,7 +165,7 @@ func (s *State) applyTaken(f hallsync.TicketTaken, at time.Time) {
 	}
 	t := &Ticket{
 		Entry:  line.Entry{ID: f.Ticket, Queue: f.Queue, Class: f.Class, Came: s.age(at), Base: s.age(at), Turn: s.turns},
-		Number: f.Number, Ordinal: f.Ordinal, FlowNo: f.FlowNo,
+		Number: f.Number, Ordinal: f.Ordinal, Home: f.Queue, FlowNo: f.FlowNo,
 		Channel: f.Channel, Place: f.Place, Proof: f.Proof, TakenAt: at,
 		Person: f.Person, Booking: f.Booking, Then: f.Then, Expect: f.Expect, Print: hallsync.SlipNone, Printer: f.Printer,
 	}
@@ -222,6 +223,7 @@ func (s *State) applyTransferred(t *Ticket, f hallsync.TicketTransferred, at tim
 	s.leave(t, at)
 	t.Queue, t.Target, t.Front = f.Queue, f.Window, f.Position == hallsync.AtFront
 	t.Due = 0
+	t.leaveNote(f.Note)
 	if f.Position == hallsync.AtEnd {
 		s.turns++
 		t.Turn, t.Base = s.turns, s.age(at)

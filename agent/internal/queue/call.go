@@ -175,18 +175,43 @@ func (c Recall) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	if err != nil {
 		return nil, err
 	}
+	in, left := s.recallable(t, now)
+	if in > 0 {
+		r := refuseTicket(RecallTooSoon, t)
+		r.After = in
+		return nil, r
+	}
+	if left == 0 {
+		return nil, refuseTicket(RecallLimit, t)
+	}
+	return facts(hallsync.TicketRecalled{Ticket: t.ID, Number: t.Number, Window: w.ID, Times: t.Calls + 1, By: c.By}), nil
+}
+
+// recallable says in how long a called ticket may be called again, and how often still, -1 for without limit.
+func (s *State) recallable(t *Ticket, now time.Time) (in time.Duration, left int) {
 	o := s.calling(t.Queue)
 	gap := o.RecallGap
 	if t.Class == hallsync.Elder {
 		gap += gap / 2
 	}
-	if left := gap - time.Duration(s.age(now)-t.CalledMS)*time.Millisecond; left > 0 {
-		r := refuseTicket(RecallTooSoon, t)
-		r.After = left
-		return nil, r
+	left = -1
+	if o.RecallLimit > 0 {
+		left = max(0, o.RecallLimit-t.Calls)
 	}
-	if o.RecallLimit > 0 && t.Calls >= o.RecallLimit {
-		return nil, refuseTicket(RecallLimit, t)
+	return max(0, gap-time.Duration(s.age(now)-t.CalledMS)*time.Millisecond), left
+}
+
+// Recallable says in how long the ticket that is called at a window may be called again, and how often still, -1 for without limit. ok is
+// false if none is called there.
+func (s *State) Recallable(id hallsync.WindowID, now time.Time) (in time.Duration, left int, ok bool) {
+	w := s.windows[id]
+	if w == nil {
+		return 0, 0, false
 	}
-	return facts(hallsync.TicketRecalled{Ticket: t.ID, Number: t.Number, Window: w.ID, Times: t.Calls + 1, By: c.By}), nil
+	t := s.tickets[w.Ticket]
+	if t == nil || t.State != hallsync.Called {
+		return 0, 0, false
+	}
+	in, left = s.recallable(t, now)
+	return in, left, true
 }

@@ -227,6 +227,11 @@ func (s *State) Device(name string) hallsync.DeviceChanged { return s.devices[na
 // Waiting counts the people in one line.
 func (s *State) Waiting(q hallsync.QueueID) int { return s.lines.Len(q) }
 
+// Longest gives how long whoever waits longest in a line has waited, 0 if nobody does. A booked ticket waits from its time on.
+func (s *State) Longest(q hallsync.QueueID, now time.Time) time.Duration {
+	return max(0, time.Duration(s.lines.Oldest(q, s.age(now)))*time.Millisecond)
+}
+
 // Call is one call as screens show it: the newest is last.
 type Call struct {
 	Ticket hallsync.TicketID `json:"ticket"`

@@ -67,6 +67,7 @@ type Transfer struct {
 	ToWindow hallsync.WindowID
 	Position hallsync.Position
 	Reason   string
+	Note     string // for the window that calls it next
 	By       hallsync.By
 }
 
@@ -96,7 +97,7 @@ func (c Transfer) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 		c.ToQueue = t.Queue
 	}
 	return facts(hallsync.TicketTransferred{
-		Ticket: t.ID, From: w.ID, Queue: c.ToQueue, Window: c.ToWindow, Position: c.Position, Reason: c.Reason, By: c.By,
+		Ticket: t.ID, From: w.ID, Queue: c.ToQueue, Window: c.ToWindow, Position: c.Position, Reason: c.Reason, Note: c.Note, By: c.By,
 	}), nil
 }
 

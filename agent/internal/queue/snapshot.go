@@ -87,6 +87,7 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 		if t == nil {
 			continue
 		}
+		s.complete(t)
 		s.tickets[t.ID] = t
 		if t.Person != "" {
 			s.persons[t.Person] = append(s.persons[t.Person], t)
@@ -101,4 +102,23 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 	}
 	slices.SortStableFunc(s.passed, func(a, b *Ticket) int { return a.PassedAt.Compare(b.PassedAt) })
 	return s, nil
+}
+
+// complete gives a ticket what the snapshots of earlier programs do not have.
+func (s *State) complete(t *Ticket) {
+	if t.Home == "" {
+		t.Home = t.Queue
+	}
+	if t.Came == 0 && t.Base == 0 {
+		t.Came, t.Base = s.age(t.TakenAt), s.age(t.TakenAt)
+		if !t.CalledAt.IsZero() {
+			t.CalledMS = s.age(t.CalledAt)
+		}
+		if !t.StartedAt.IsZero() {
+			t.StartedMS = s.age(t.StartedAt)
+		}
+		if !t.PassedAt.IsZero() {
+			t.PassedMS = s.age(t.PassedAt)
+		}
+	}
 }

@@ -14,6 +14,7 @@ type Ticket struct {
 	line.Entry
 	Number  string               `json:"number"`
 	Ordinal int                  `json:"ordinal"`
+	Home    hallsync.QueueID     `json:"home,omitempty"` // the queue that numbered it
 	FlowNo  string               `json:"flow_no"`
 	Channel hallsync.Channel     `json:"channel"`
 	Place   string               `json:"place,omitempty"`
@@ -34,6 +35,7 @@ type Ticket struct {
 	PassedAt   time.Time         `json:"passed_at,omitzero"`
 	Staff      hallsync.StaffID  `json:"staff,omitempty"` // who finished it
 	Rated      hallsync.Grade    `json:"rated,omitempty"`
+	Note       string            `json:"note,omitempty"` // what a window last left to know about it: with a transfer, or why it was held
 
 	// Moments of the hall's clock.
 	CalledMS  int64 `json:"called_ms,omitempty"` // last, recalls too
@@ -63,6 +65,13 @@ func inOrder(all map[hallsync.TicketID]*Ticket, want func(*Ticket) bool) []Ticke
 		out[i] = *t
 	}
 	return out
+}
+
+// leaveNote keeps what a window says about a ticket; without a word the last one stays.
+func (t *Ticket) leaveNote(note string) {
+	if note != "" {
+		t.Note = note
+	}
 }
 
 // waited gives the seconds since a ticket was taken, at a moment of the hall's clock.

@@ -110,3 +110,68 @@ func TestWhoWaitsIsCarriedOverNight(t *testing.T) {
 		t.Errorf("with nobody left the day begins with %s", got)
 	}
 }
+
+func TestANoteTravelsWithTheTicket(t *testing.T) {
+	b := into(t, hallsync.Serving)
+	b.must(queue.Transfer{Window: "1", ToQueue: "B", Note: "材料已核对，缺复印件"})
+	b.must(queue.Open{Window: "3"})
+	b.wantNext("3", "A001", line.Turn)
+	w, _ := b.s.Window("3")
+	if got := b.ticket(w.Ticket).Note; got != "材料已核对，缺复印件" {
+		t.Errorf("window 3 reads %q", got)
+	}
+	b.must(queue.Transfer{Window: "3", ToQueue: "A"})
+	if got := b.ticket(w.Ticket).Note; got == "" {
+		t.Error("a transfer without a word takes the note away")
+	}
+	b.wantNext("1", "A001", line.Turn)
+	b.must(queue.Start{Window: "1"})
+	b.must(queue.Hold{Window: "1", Reason: "去缴费", For: time.Minute})
+	held := b.ticket(w.Ticket)
+	if until, ok := b.s.HeldUntil(&held, b.now); held.Note != "去缴费" || !ok || !until.Equal(b.now.Add(time.Minute)) {
+		t.Errorf("held for %q until %v", held.Note, until)
+	}
+}
+
+func TestAWindowKnowsWhenItMayCallAgain(t *testing.T) {
+	p := plan()
+	p.Queues[0].Calling = queue.Calling{RecallGap: 20 * time.Second, RecallLimit: 2}
+	b := newBenchOf(t, p)
+	b.must(queue.Open{Window: "1"})
+	if _, _, ok := b.s.Recallable("1", b.now); ok {
+		t.Error("nobody is called")
+	}
+	b.take("t", "A", "")
+	b.next("1")
+	for _, step := range []struct {
+		after time.Duration
+		in    time.Duration
+		left  int
+	}{{0, 20 * time.Second, 1}, {15 * time.Second, 5 * time.Second, 1}, {5 * time.Second, 0, 1}} {
+		in, left, ok := b.after(step.after).s.Recallable("1", b.now)
+		if in != step.in || left != step.left || !ok {
+			t.Errorf("in %v, %d times, %v; want %+v", in, left, ok, step)
+		}
+	}
+	b.must(queue.Recall{Window: "1"})
+	if _, left, _ := b.s.Recallable("1", b.after(time.Minute).now); left != 0 {
+		t.Errorf("%d calls left", left)
+	}
+	b.refused(queue.Recall{Window: "1"}, queue.RecallLimit)
+}
+
+func TestAWindowKnowsItsDuties(t *testing.T) {
+	b := newBench(t)
+	until := b.now.Add(time.Hour)
+	b.must(queue.SetDuty{Window: "1", Queue: "B", Until: until})
+	if got := b.s.Duties("1", b.now); len(got) != 1 || !got["B"].Equal(until) {
+		t.Errorf("%v", got)
+	}
+	b.take("t", "B", "")
+	if got := b.after(59*time.Minute).s.Longest("B", b.now); got != 59*time.Minute {
+		t.Errorf("the first has waited %v", got)
+	}
+	if got := b.after(time.Minute).s.Duties("1", b.now); len(got) != 0 {
+		t.Errorf("over, and still %v", got)
+	}
+}

@@ -156,6 +156,32 @@ func (s *State) applyDuty(f hallsync.WindowDutySet, at time.Time) {
 	}
 }
 
+// Duties gives the queues that a window serves for a while, each with when that ends.
+func (s *State) Duties(id hallsync.WindowID, now time.Time) map[hallsync.QueueID]time.Time {
+	out, age := map[hallsync.QueueID]time.Time{}, s.age(now)
+	if w := s.windows[id]; w != nil {
+		for _, d := range w.Duties {
+			if d.UntilMS > age {
+				out[d.Queue] = s.when(d.UntilMS, now)
+			}
+		}
+	}
+	return out
+}
+
+// when gives the time of a moment of the hall's clock, as seen now.
+func (s *State) when(ms int64, now time.Time) time.Time {
+	return now.Add(time.Duration(ms-s.age(now)) * time.Millisecond)
+}
+
+// HeldUntil gives when a held ticket goes back to its line by itself; ok is false if it does not.
+func (s *State) HeldUntil(t *Ticket, now time.Time) (at time.Time, ok bool) {
+	if t.State != hallsync.Held || t.HeldMS == 0 {
+		return time.Time{}, false
+	}
+	return s.when(t.HeldMS, now), true
+}
+
 // openWindow finds a window and refuses a closed one.
 func (s *State) openWindow(id hallsync.WindowID) (Window, error) {
 	w, ok := s.Window(id)
