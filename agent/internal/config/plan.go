@@ -68,6 +68,7 @@ type Rules struct {
 	WaitMinCount int    `yaml:"wait_min_count"` // samples before a wait is shown; default 5
 	Order        Order  `yaml:"order"`
 	MaxOpen      int    `yaml:"max_open"` // open tickets of one person in the hall; default 3, 0: no limit
+	HallPool     bool   `yaml:"hall_pool"` // a held ticket may be resumed at any window that serves its queue
 
 	Calendar Calendar `yaml:"calendar"`
 }
