@@ -21,6 +21,7 @@ type Queue struct {
 	Identity string `yaml:"identity"`  // none, optional or required
 	ServiceS int    `yaml:"service_s"` // what a service usually takes; 0: unknown
 	Order    Order  `yaml:"order"`     // where it differs from the hall's
+	Carry    bool   `yaml:"carry"`     // who still waits at the end of the day waits on the next
 
 	Admission Admission `yaml:"admission"`
 }
@@ -67,7 +68,7 @@ type Rules struct {
 	PassRecallS  int    `yaml:"pass_recall_s"`  // a passed ticket may be called again by its window within this; default 600
 	WaitMinCount int    `yaml:"wait_min_count"` // samples before a wait is shown; default 5
 	Order        Order  `yaml:"order"`
-	MaxOpen      int    `yaml:"max_open"` // open tickets of one person in the hall; default 3, 0: no limit
+	MaxOpen      int    `yaml:"max_open"`  // open tickets of one person in the hall; default 3, 0: no limit
 	HallPool     bool   `yaml:"hall_pool"` // a held ticket may be resumed at any window that serves its queue
 
 	Calendar Calendar `yaml:"calendar"`
