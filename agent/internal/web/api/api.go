@@ -112,6 +112,8 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/v1/roll", a.post(needs(access.Direct), a.roll))
 	mux.HandleFunc("POST /api/v1/clock", a.post(needs(access.Direct), a.clock))
 	mux.HandleFunc("GET /api/v1/windows/{w}/rating", a.get(access.Rate, a.getRating))
+	mux.HandleFunc("POST /api/v1/help", a.post(needs(access.Scan), a.ring))
+	mux.HandleFunc("POST /api/v1/help/{place}/come", a.post(needs(access.Work), a.come))
 	mux.HandleFunc("POST /api/v1/scans", a.post(needs(access.Scan), a.scan))
 	mux.HandleFunc("POST /api/v1/ratings", a.post(mayRate, a.rate))
 
@@ -139,6 +141,7 @@ const (
 	unknownTicket   problem.Code = "unknown_ticket"
 	unknownWindow   problem.Code = "unknown_window"
 	notFound        problem.Code = "not_found"
+	nobodyCalls     problem.Code = "nobody_calls"
 	overloaded      problem.Code = "overloaded"
 	internal        problem.Code = "internal"
 )

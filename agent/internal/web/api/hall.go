@@ -29,7 +29,7 @@ const (
 func (a *API) show(who access.Who, r view.Reader) view.Hall {
 	var v view.Hall
 	a.opts.Hall.Look(func(m queue.Moment) { v = view.HallOf(m, a.hall, r) })
-	v.Health = a.health(who)
+	v.Health, v.Help = a.health(who), a.helpCalls(who)
 	return v
 }
 
@@ -150,7 +150,7 @@ func (p *poller) wait(ctx context.Context, before polled) polled {
 	defer stop()
 	for {
 		now := p.look()
-		if now.Seq != before.Seq || now.Input != nil || !slices.Equal(now.Health, before.Health) {
+		if now.Seq != before.Seq || now.Input != nil || !slices.Equal(now.Health, before.Health) || !slices.Equal(now.Help, before.Help) {
 			return now
 		}
 		select {

@@ -22,8 +22,8 @@ const (
 )
 
 // stream answers GET /api/v1/stream with server-sent events: snapshot (the hall), then change for each fact, whose id is the
-// fact's sequence and whose data is the hall together with the fact's kind; health when only that changed; input at a kiosk when
-// somebody shows a card or code. Last-Event-ID resumes without a snapshot.
+// fact's sequence and whose data is the hall together with the fact's kind; health or help when only that changed; input at a kiosk
+// when somebody shows a card or code. Last-Event-ID resumes without a snapshot.
 func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 	select {
 	case a.streams <- struct{}{}:
@@ -73,6 +73,7 @@ type follower struct {
 	seq     hallsync.Seq // last fact sent
 	shown   uint64       // last input sent
 	health  []byte       // as sent last
+	help    []byte       // likewise
 }
 
 // errSignedOut ends the stream of somebody whose session is over.
@@ -95,7 +96,14 @@ func (f *follower) next() ([]sse.Event, error) {
 	if f.health != nil && len(events) == 0 && !bytes.Equal(health, f.health) {
 		events = append(events, sse.Event{Name: "health", Data: fmt.Appendf(nil, `{"health":%s}`, health)})
 	}
-	f.health = health
+	help, err := json.Marshal(v.Help)
+	if err != nil {
+		return nil, err
+	}
+	if f.help != nil && len(events) == 0 && !bytes.Equal(help, f.help) {
+		events = append(events, sse.Event{Name: "help", Data: fmt.Appendf(nil, `{"help":%s}`, help)})
+	}
+	f.health, f.help = health, help
 	if f.who.May(access.Scan) {
 		for e, ok := f.api.opts.Inputs.Next(f.place, f.shown); ok; e, ok = f.api.opts.Inputs.Next(f.place, f.shown) {
 			raw, err := json.Marshal(e)

@@ -1,5 +1,6 @@
-// Package inputs gives what citizens show at a place, a card or a code, to the page that stands there, and remembers for a
-// short while that somebody was recognised. It holds no personal data: of a citizen only the way of recognition is kept.
+// Package inputs gives what citizens show at a place, a card or a code, to the page that stands there, remembers for a short while
+// that somebody was recognised, and carries calls for the guide. It holds no personal data: of a citizen only the way of recognition
+// is kept.
 package inputs
 
 import (
@@ -50,6 +51,7 @@ type Desk struct {
 	trouble    map[string]stamped // likewise, kept apart: noise must not push out what somebody showed
 	watchers   map[string]map[chan struct{}]struct{}
 	identities map[string]*identity
+	helps      map[string]help // by place
 }
 
 type stamped struct {
@@ -75,7 +77,7 @@ type identity struct {
 func New() *Desk {
 	return &Desk{
 		n: uint64(time.Now().UnixMilli()), last: map[string]stamped{}, trouble: map[string]stamped{},
-		watchers: map[string]map[chan struct{}]struct{}{}, identities: map[string]*identity{},
+		watchers: map[string]map[chan struct{}]struct{}{}, identities: map[string]*identity{}, helps: map[string]help{},
 	}
 }
 
@@ -100,6 +102,11 @@ func (d *Desk) publish(into map[string]stamped, place string, e Event) {
 	d.n++
 	e.N = d.n
 	into[place] = stamped{e, time.Now()}
+	d.wake(place)
+}
+
+// wake has those look who watch a place.
+func (d *Desk) wake(place string) {
 	for w := range d.watchers[place] {
 		select {
 		case w <- struct{}{}:

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/web/inputs"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -20,6 +21,7 @@ type Hall struct {
 	Console     *Console             `json:"console,omitempty"`
 
 	Gives map[hallsync.QueueID]Gives `json:"gives,omitempty"`
+	Help  []inputs.HelpCall          `json:"help,omitempty"` // calls for the guide: all for staff, a kiosk's own there
 }
 
 // Console is what a window's page shows beside the window itself.
@@ -51,7 +53,7 @@ func (r Reader) sees(id hallsync.WindowID) bool {
 	return len(r.Windows) == 0 || slices.Contains(r.Windows, id)
 }
 
-// HallOf shows a state to a reader. Health is left empty: it is not part of the log.
+// HallOf shows a state to a reader. Health and Help are left empty: they are not part of the log.
 func HallOf(m queue.Moment, hall hallsync.HallID, r Reader) Hall {
 	s := m.State
 	v := Hall{
