@@ -1,0 +1,176 @@
+package syn6288
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"halledge/firmware-protocols/internal/vectors"
+)
+
+func frame(t testing.TB, f Frame) []byte {
+	t.Helper()
+	b, err := AppendFrame(nil, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func spoken(t testing.TB, s Speech) []byte {
+	t.Helper()
+	f, err := s.Frame()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return frame(t, f)
+}
+
+func TestEveryHostVector(t *testing.T) {
+	const call = "请A001号到3号窗口"
+	speeches := map[string]Speech{
+		"speak-maker-name": {Text: "宇音天下"},
+		"speak-gb2312":     {Text: call},
+		"speak-gbk-tags":   {Encoding: GBK, Tags: []Tag{Volume(8), Music(0), Speed(4)}, Text: call},
+		"speak-unicode":    {Encoding: Unicode, Text: "三号窗口"},
+	}
+	commands := map[string]Frame{
+		"stop": {Command: CmdStop}, "pause": {Command: CmdPause}, "resume": {Command: CmdResume}, "query": {Command: CmdQuery}, "sleep": {Command: CmdSleep},
+		"baud-9600": {Command: CmdBaud, Data: []byte{byte(Baud9600)}}, "baud-38400": {Command: CmdBaud, Data: []byte{byte(Baud38400)}},
+	}
+	for _, v := range vectors.For(t, "syn6288") {
+		if v.Direction != "host>device" {
+			continue
+		}
+		t.Run(v.Name, func(t *testing.T) {
+			speech, says := speeches[v.Name]
+			want := frame(t, commands[v.Name])
+			if says {
+				want = spoken(t, speech)
+			}
+			if !bytes.Equal(want, v.Bytes) {
+				t.Fatalf("encoded % X\nwant    % X", want, v.Bytes)
+			}
+			var d Decoder
+			d.Push(v.Bytes)
+			f, ok := d.Next()
+			if !ok || !bytes.Equal(frame(t, f), v.Bytes) {
+				t.Fatalf("decoded %+v, %v", f, ok)
+			}
+			switch s, err := ParseSpeech(f); {
+			case !says && err == nil:
+				t.Errorf("a command says %q", s.Text)
+			case says && (err != nil || !reflect.DeepEqual(s, speech)):
+				t.Errorf("says %+v, want %+v, %v", s, speech, err)
+			}
+		})
+	}
+}
+
+func TestEveryStatusVector(t *testing.T) {
+	want := map[string]Status{"status-4a": Ready, "status-41": Accepted, "status-45": Rejected, "status-4e": Speaking, "status-4f": Idle}
+	for _, v := range vectors.For(t, "syn6288") {
+		if v.Direction == "device>host" && (len(v.Bytes) != 1 || Status(v.Bytes[0]) != want[v.Name] || !want[v.Name].Known()) {
+			t.Errorf("%s: % X", v.Name, v.Bytes)
+		}
+	}
+	if Status(0x42).Known() {
+		t.Error("42 is no status")
+	}
+}
+
+func TestFramesAreFoundInNoise(t *testing.T) {
+	stop, query := frame(t, Frame{Command: CmdStop}), frame(t, Frame{Command: CmdQuery})
+	bad := bytes.Clone(stop)
+	bad[4] ^= 1
+	for name, c := range map[string]struct {
+		in   [][]byte
+		want []Command
+	}{
+		"two together":   {[][]byte{stop, query}, []Command{CmdStop, CmdQuery}},
+		"noise before":   {[][]byte{{0, 0xFD, 0xFF, 1}, stop}, []Command{CmdStop}},
+		"wrong checksum": {[][]byte{bad, query}, []Command{CmdQuery}},
+		"no command":     {[][]byte{{0xFD, 0, 1, 0xFC}, query}, []Command{CmdQuery}},
+	} {
+		all := bytes.Join(c.in, nil)
+		for size := 1; size <= len(all); size++ {
+			var d Decoder
+			var got []Command
+			for rest := all; len(rest) > 0; rest = rest[min(size, len(rest)):] {
+				d.Push(rest[:min(size, len(rest))])
+				for f, ok := d.Next(); ok; f, ok = d.Next() {
+					got = append(got, f.Command)
+				}
+			}
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%s in pieces of %d: %v, want %v", name, size, got, c.want)
+			}
+		}
+	}
+}
+
+func TestLongTextsBecomeSeveralFrames(t *testing.T) {
+	long := Speech{Encoding: GBK, Tags: []Tag{Volume(10)}, Text: strings.Repeat("请A零零一号到三号窗口办理，", 20)}
+	if _, err := long.Frame(); !errors.Is(err, ErrLong) {
+		t.Errorf("got %v, want ErrLong", err)
+	}
+	said := ""
+	for _, s := range long.Split() {
+		back, err := ParseSpeech(Frame{Command: CmdSpeak, Data: spoken(t, s)[4 : len(spoken(t, s))-1]})
+		if err != nil || !strings.HasSuffix(back.Text, "，") {
+			t.Errorf("a part says %q, %v", back.Text, err)
+		}
+		said += back.Text
+	}
+	if said != long.Text {
+		t.Errorf("said %q", said)
+	}
+}
+
+func TestTextsCannotSmuggleTagsIn(t *testing.T) {
+	f, err := Speech{Encoding: GBK, Text: "[v0]3号窗口"}.Frame()
+	if err != nil || bytes.ContainsAny(f.Data, "[]") {
+		t.Errorf("% X, %v", f.Data, err)
+	}
+	for name, bad := range map[string]Frame{
+		"big5": {Command: CmdSpeak, Data: []byte{2, 'A'}}, "music": {Command: CmdSpeak, Data: []byte{16 << 3, 'A'}}, "empty": {Command: CmdSpeak, Data: []byte{0}},
+	} {
+		if s, err := ParseSpeech(bad); err == nil {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	if f, err := (Speech{Background: 16, Text: "号"}).Frame(); err == nil {
+		t.Errorf("music 16: %+v", f)
+	}
+}
+
+func FuzzDecoder(f *testing.F) {
+	for _, v := range vectors.For(f, "syn6288") {
+		f.Add(v.Bytes)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var d Decoder
+		d.Push(b)
+		used := 0
+		for m, ok := d.Next(); ok; m, ok = d.Next() {
+			again, err := AppendFrame(nil, m)
+			if err != nil || !bytes.Contains(b, again) {
+				t.Fatalf("% X gave % X, %v", b, again, err)
+			}
+			used += len(again)
+			if s, err := ParseSpeech(m); err == nil {
+				s.Tags = nil // others than ours may be in it, and would not fit with what they take
+				for _, part := range s.Split() {
+					if _, err := part.Frame(); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		if uint64(used)+d.Garbage() > uint64(len(b)) {
+			t.Fatalf("%d bytes became %d of frames and %d of garbage", len(b), used, d.Garbage())
+		}
+	})
+}
