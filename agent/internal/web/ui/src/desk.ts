@@ -3,6 +3,7 @@
 import { clockOf, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, button, empty, make, mark, setup, text } from './lib/dom';
 import { gate, signOut } from './lib/gate';
+import { drawHelp } from './lib/help';
 import { Hall, Input, Ticket, classTag, find, stateName, waitText } from './lib/hall';
 import { command, request, sentence } from './lib/http';
 import { listen } from './lib/live';
@@ -195,6 +196,7 @@ function main(): void {
     as: page.as, onInput: onInput,
     onHall: function (next: Hall): void {
       hall = next;
+      drawHelp(byId('helps'), page.as, next.help || []);
       const key = JSON.stringify(next.queues);
       if (key !== drawn) {
         drawn = key;

@@ -23,15 +23,25 @@ export interface Why { rule: string; score: number; waited_s: number; next: stri
 
 export interface Console { window: string; waiting: number; reason: string; why: Why | null; held: Ticket[]; passed: Ticket[]; }
 
+/** Somebody at a place who asks for the guide. */
+export interface HelpCall { place: string; name: string; at: string; coming: boolean; }
+
+/** Whether a queue gives numbers now; reason is the code of why not. */
+export interface Gives { open: boolean; reason: string; opens: string | null; closes: string | null; left: number | null; late: boolean; }
+
 export interface Hall {
   seq: number; hall: string; business_day: string; queues: Queue[]; windows: HallWindow[]; calls: Call[]; missed: string[];
-  health: Condition[]; console?: Console; kind?: string;
+  health: Condition[]; console?: Console; kind?: string; help?: HelpCall[]; gives?: { [queue: string]: Gives };
 }
 
 /** What somebody showed at a kiosk or window: a card, a code, a slip. */
 export interface Input {
   n: number; kind: string; identity?: string; ticket?: string; actions: string[]; code?: string; detail?: string;
+  waiting?: string[]; bookings?: Booking[];
 }
+
+/** An appointment somebody may check in for. */
+export interface Booking { booking: string; queue: string; start: string; end: string; }
 
 const states: { [key: string]: string } = {
   waiting: '等候中', called: '已叫号', serving: '办理中', held: '已挂起', passed: '已过号', done: '已办结', abandoned: '已弃号',

@@ -1,6 +1,6 @@
 // The hall as it is now: server-sent events where the browser has them, else long polling. Both tell the same.
 
-import { Condition, Hall, Input } from './hall';
+import { Condition, Hall, HelpCall, Input } from './hall';
 import { request } from './http';
 
 export interface Ears {
@@ -75,6 +75,13 @@ export function listen(ears: Ears): void {
       heard = Date.now();
       if (hall) {
         hall.health = (JSON.parse((e as MessageEvent).data as string) as { health: Condition[] }).health;
+        take(hall);
+      }
+    });
+    source.addEventListener('help', function (e: Event): void {
+      heard = Date.now();
+      if (hall) {
+        hall.help = (JSON.parse((e as MessageEvent).data as string) as { help: HelpCall[] }).help;
         take(hall);
       }
     });
