@@ -21,6 +21,7 @@ type verbBody struct {
 		Position hallsync.Position `json:"position"`
 	} `json:"to"`
 	Reason string `json:"reason"`
+	Note   string `json:"note"`    // of transfer: for the window that calls the ticket next
 	ForMin int    `json:"for_min"` // of hold: then the ticket goes back to its old place in line; 0: it does not by itself
 }
 
@@ -47,9 +48,12 @@ func (a *API) windowVerb(w http.ResponseWriter, p post) {
 		return
 	}
 	in.Reason = strings.TrimSpace(in.Reason) // a blank is no reason
-	if err := a.text("reason", in.Reason, maxReason); err != nil {
-		a.fail(w, p.Request, err)
-		return
+	in.Note = strings.TrimSpace(in.Note)
+	for field, text := range map[string]string{"reason": in.Reason, "note": in.Note} {
+		if err := a.text(field, text, maxReason); err != nil {
+			a.fail(w, p.Request, err)
+			return
+		}
 	}
 	if in.ForMin < 0 || in.ForMin > maxHold {
 		a.problem(w, http.StatusBadRequest, fieldType, map[string]string{"field": "for_min", "type": "0–1440"})
@@ -102,7 +106,8 @@ func commandOf(verb string, w hallsync.WindowID, in verbBody, by hallsync.By) qu
 		return queue.Pass{Window: w, Ticket: in.Ticket, By: by}
 	case "transfer":
 		return queue.Transfer{
-			Window: w, Ticket: in.Ticket, ToQueue: in.To.Queue, ToWindow: in.To.Window, Position: in.To.Position, Reason: in.Reason, By: by,
+			Window: w, Ticket: in.Ticket, ToQueue: in.To.Queue, ToWindow: in.To.Window, Position: in.To.Position, Reason: in.Reason, Note: in.Note,
+			By: by,
 		}
 	case "hold":
 		return queue.Hold{Window: w, Ticket: in.Ticket, Reason: in.Reason, For: time.Duration(in.ForMin) * time.Minute, By: by}

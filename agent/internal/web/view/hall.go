@@ -24,16 +24,6 @@ type Hall struct {
 	Help  []inputs.HelpCall          `json:"help,omitempty"` // calls for the guide: all for staff, a kiosk's own there
 }
 
-// Console is what a window's page shows beside the window itself.
-type Console struct {
-	Window  hallsync.WindowID `json:"window"`
-	Waiting int               `json:"waiting"` // people this window could call
-	Reason  string            `json:"reason"`  // of the window's pause
-	Why     *hallsync.Why     `json:"why"`     // of the call of the window's ticket; null without one
-	Held    []Ticket          `json:"held"`    // held here, the latest last
-	Passed  []Ticket          `json:"passed"`  // of this window's queues, newest first
-}
-
 // Bounds of what is shown.
 const (
 	maxCalls  = 32
@@ -105,36 +95,4 @@ func (r Reader) seesQueue(p *queue.Plan, id hallsync.QueueID) bool {
 		}
 	}
 	return false
-}
-
-func consoleOf(m queue.Moment, id hallsync.WindowID, missed []queue.Ticket) *Console {
-	s := m.State
-	w, ok := s.Window(id)
-	if !ok {
-		return nil
-	}
-	c := &Console{Window: id, Reason: w.Reason, Held: []Ticket{}, Passed: []Ticket{}}
-	var queues []hallsync.QueueID
-	for i := range s.Plan().Windows {
-		if p := &s.Plan().Windows[i]; p.ID == id {
-			queues = s.Serves(id, m.Now)
-		}
-	}
-	for _, q := range queues {
-		c.Waiting += s.Waiting(q)
-	}
-	if t, ok := s.Ticket(w.Ticket); ok && t.Why.Rule != "" {
-		c.Why = &t.Why
-	}
-	for _, held := range w.Held {
-		if t := TicketByID(m, held); t != nil {
-			c.Held = append(c.Held, *t)
-		}
-	}
-	for _, t := range missed {
-		if slices.Contains(queues, t.Queue) && len(c.Passed) < maxPassed {
-			c.Passed = append(c.Passed, TicketOf(m, t))
-		}
-	}
-	return c
 }
