@@ -26,7 +26,7 @@ func PlanOf(p *config.Plan) (*queue.Plan, error) {
 	for _, q := range p.Queues {
 		out.Queues = append(out.Queues, queue.QueuePlan{
 			ID: hallsync.QueueID(q.ID), Name: q.Name, Service: time.Duration(q.ServiceS) * time.Second, Order: orderOf(p.OrderOf(q)),
-			Calling: callingOf(p.OrderOf(q)), Rules: admissionOf(q.Admission),
+			Calling: callingOf(p.OrderOf(q)), Carry: q.Carry, Rules: admissionOf(q.Admission),
 		})
 	}
 	for _, w := range p.Windows {

@@ -18,6 +18,9 @@ type Booking struct {
 	Ticket hallsync.TicketID     `json:"ticket,omitempty"`
 }
 
+// open reports whether the citizen may still come with it; who was noted as missing is only late.
+func (b *Booking) open() bool { return b.State == hallsync.Booked || b.State == hallsync.BookingNoShow }
+
 // SetBooking takes over an appointment from the centre, new or changed. One that has been used stays as it is.
 type SetBooking struct{ hallsync.BookingSet }
 
@@ -79,7 +82,7 @@ func (s *State) Bookings() []Booking {
 // BookingsOf gives a person's appointments of a day that were not used yet, by time.
 func (s *State) BookingsOf(person string, now time.Time) []Booking {
 	return slices.DeleteFunc(s.Bookings(), func(b Booking) bool {
-		return person == "" || b.Person != person || b.State != hallsync.Booked || s.businessDay(b.Start) != s.businessDay(now)
+		return person == "" || b.Person != person || !b.open() || s.businessDay(b.Start) != s.businessDay(now)
 	})
 }
 
@@ -90,7 +93,7 @@ func (c *Take) checkIn(s *State, now time.Time) (at time.Time, err error) {
 	switch {
 	case b == nil:
 		return at, refuse(BookingUnknown)
-	case b.State != hallsync.Booked && b.State != hallsync.BookingNoShow || b.Person != "" && c.Person != "" && b.Person != c.Person:
+	case !b.open() || b.Person != "" && c.Person != "" && b.Person != c.Person:
 		return at, refuse(BookingUsed)
 	}
 	c.Queue, c.Person = b.Queue, cmp.Or(c.Person, b.Person)

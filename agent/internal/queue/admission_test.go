@@ -214,6 +214,10 @@ func TestAppointmentsAreMissedUnlessTheHallWasDown(t *testing.T) {
 		if again := b.must(queue.MissBookings{Since: since}); len(again) != 0 {
 			t.Errorf("missed twice: %v", again)
 		}
+		f, _ := b.wantTake("", func(c *queue.Take) { c.Booking = "AP1" }) // who comes after all gets an ordinary number
+		if f.Class != hallsync.Normal || !f.BookedFor.IsZero() {
+			t.Errorf("%+v", f)
+		}
 		b.wantTake(queue.BookingUsed, func(c *queue.Take) { c.Booking = "AP1" })
 	}
 }

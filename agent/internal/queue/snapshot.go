@@ -109,16 +109,15 @@ func (s *State) complete(t *Ticket) {
 	if t.Home == "" {
 		t.Home = t.Queue
 	}
-	if t.Came == 0 && t.Base == 0 {
-		t.Came, t.Base = s.age(t.TakenAt), s.age(t.TakenAt)
-		if !t.CalledAt.IsZero() {
-			t.CalledMS = s.age(t.CalledAt)
-		}
-		if !t.StartedAt.IsZero() {
-			t.StartedMS = s.age(t.StartedAt)
-		}
-		if !t.PassedAt.IsZero() {
-			t.PassedMS = s.age(t.PassedAt)
+	if t.Came != 0 {
+		return
+	}
+	for from, to := range map[*time.Time]*int64{
+		&t.TakenAt: &t.Came, &t.CalledAt: &t.CalledMS, &t.StartedAt: &t.StartedMS, &t.PassedAt: &t.PassedMS,
+	} {
+		if !from.IsZero() {
+			*to = from.UnixMilli() + s.skew
 		}
 	}
+	t.Base = t.Came
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -53,4 +54,38 @@ func FuzzRestore(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// Programs before the hall had a clock of its own kept only times.
+func TestRestoreOfAnEarlierProgramsDay(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "1"})
+	b.take("a", "A", "")
+	b.after(time.Minute).take("b", "A", "")
+	b.wantNext("1", "A001", line.Turn)
+	b.must(queue.Pass{Window: "1"})
+	var snap map[string]any
+	if err := json.Unmarshal([]byte(b.dump()), &snap); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range snap["tickets"].([]any) {
+		for _, later := range []string{"came", "base", "home", "called_ms", "started_ms", "passed_ms"} {
+			delete(one.(map[string]any), later)
+		}
+	}
+	old, err := json.Marshal(snap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := queue.Restore(plan(), old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []hallsync.TicketID{"a", "b"} {
+		want, _ := b.s.Ticket(id)
+		if got, _ := s.Ticket(id); got.Base != want.Base || got.Came != want.Came || got.Home != want.Home || got.CalledMS != want.CalledMS ||
+			got.PassedMS != want.PassedMS {
+			t.Errorf("%s is %+v, was %+v", id, got, want)
+		}
+	}
 }

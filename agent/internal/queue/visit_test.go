@@ -111,6 +111,23 @@ func TestWhoWaitsIsCarriedOverNight(t *testing.T) {
 	}
 }
 
+// A ticket that went to another queue keeps its number, which its first queue must not give again.
+func TestWhoWasSentElsewhereKeepsTheNumberOverNight(t *testing.T) {
+	p := plan()
+	p.Queues[1].Carry = true
+	b := newBenchOf(t, p)
+	b.must(queue.Open{Window: "1"})
+	b.take("a", "A", "")
+	b.wantNext("1", "A001", line.Turn)
+	b.must(queue.Transfer{Window: "1", ToQueue: "B"})
+	b.at(moment(9, 0).AddDate(0, 0, 1)).must(queue.TurnDay{})
+	b.take("new", "A", "")
+	b.take("other", "B", "")
+	if got, other := b.ticket("new").Number, b.ticket("other").Number; got != "A002" || other != "B001" {
+		t.Errorf("the new day begins with %s and %s beside A001", got, other)
+	}
+}
+
 func TestANoteTravelsWithTheTicket(t *testing.T) {
 	b := into(t, hallsync.Serving)
 	b.must(queue.Transfer{Window: "1", ToQueue: "B", Note: "材料已核对，缺复印件"})
