@@ -1,0 +1,47 @@
+// Package gm gives the national (GM) algorithms that HallEdge uses: SM3 and HMAC-SM3 (GB/T 32905), SM2 signatures (GB/T 32918), and
+// HTTP questions and answers that are signed with them. No other package may import a library of these algorithms: what those get wrong
+// is kept in here.
+//
+// All keys are the caller's values: a private key cannot be printed, logged or encoded by accident, and a public key that exists is a
+// point of the curve.
+package gm
+
+import (
+	"crypto/hmac"
+	"crypto/subtle"
+	"errors"
+	"hash"
+
+	"github.com/emmansun/gmsm/sm3"
+)
+
+// Size is the length of an SM3 digest in bytes.
+const Size = 32
+
+// Sum gives the SM3 digest of data.
+func Sum(data []byte) [Size]byte { return sm3.Sum(data) }
+
+// HMAC gives the HMAC-SM3 of the parts under a key. Each part is preceded by its length, so that no two lists of parts are the same
+// message.
+func HMAC(key []byte, parts ...string) [Size]byte {
+	return mac(key, func(h hash.Hash) {
+		for _, p := range parts {
+			n := len(p)
+			h.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+			h.Write([]byte(p))
+		}
+	})
+}
+
+func mac(key []byte, write func(hash.Hash)) (out [Size]byte) {
+	h := hmac.New(sm3.New, key)
+	write(h)
+	h.Sum(out[:0])
+	return out
+}
+
+// Equal compares two secrets in a time that does not depend on where they differ.
+func Equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+
+// ErrInvalid is all that is said of a key that cannot be used.
+var ErrInvalid = errors.New("gm: not a usable SM2 key")
