@@ -8,6 +8,7 @@ import (
 	"halledge/drivers/linescanner"
 	"halledge/drivers/registry"
 	"halledge/drivers/sdtreader"
+	"halledge/drivers/voicemodule"
 )
 
 // All gives the drivers by the name that model files use.
@@ -18,5 +19,6 @@ func All() *registry.Registry {
 		"linescanner": {New: linescanner.New},
 		"ledpanel":    {New: ledpanel.New},
 		"sdtreader":   {New: sdtreader.New},
+		"voicemodule": {New: voicemodule.New},
 	})
 }

@@ -80,6 +80,10 @@ type Announcement struct {
 	ID       string
 	Text     string
 	Language string // zh-CN or zh-yue
+	Volume   int    // percent of the loudest; 0: as the device is set
+	Rate     int    // percent of the usual speed; 0: as the device is set
+	// Sound is the sentence as a WAV file, for speakers that only play; nil when nothing on this machine can make one.
+	Sound []byte
 }
 
 // KeyCode is what a pad's key means.
