@@ -3,6 +3,7 @@ package sdtreader
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -36,27 +37,37 @@ func (e *refusal) fault() device.Fault {
 
 // look looks for a card and reads it if it may be a new one.
 func (r *Reader) look(_ context.Context, conn transport.Conn) error {
-	reply, err := r.ask(conn, sdt.CmdFind, answerIn)
-	if err != nil {
+	found, err := r.find(conn)
+	switch {
+	case err != nil:
 		return r.missed(err)
-	}
-	switch reply.Status.Action() {
-	case sdt.KeepLooking, sdt.FindAgain:
-		r.unread.Answered()
+	case !found:
 		if r.seen.none(time.Now()) {
 			r.session.Garbage(1)
 			r.unread.Failed(device.CardRemoved, "it was taken away")
 		}
 		return r.missed(nil)
-	case sdt.Proceed:
-		r.unread.Answered()
-	default: // the module itself is not well: the next connection begins by asking it
-		return outOfService(reply.Status)
-	}
-	if !r.seen.found(time.Now()) {
+	case !r.seen.found(time.Now()):
 		return r.missed(nil)
 	}
 	return r.missed(r.read(conn))
+}
+
+// find asks whether a card is there.
+func (r *Reader) find(conn transport.Conn) (found bool, err error) {
+	reply, err := r.ask(conn, sdt.CmdFind, answerIn)
+	switch action := reply.Status.Action(); {
+	case err != nil:
+		return false, err
+	case reply.Status == sdt.StatusFound, action == sdt.KeepLooking, action == sdt.FindAgain:
+		r.unread.Answered()
+		return reply.Status == sdt.StatusFound, nil
+	case reply.Status.OK(): // so nobody answers this command: it belongs to another one, and the true answer is still to come
+		r.owed = time.Now().Add(readIn)
+		return false, &device.Error{Op: "find a card", Code: device.CodeBadReply, Retry: true,
+			Err: fmt.Errorf("%w: %s", session.ErrNonsense, reply.Status)}
+	}
+	return false, outOfService(reply.Status) // the module itself is not well: the next connection begins by asking it
 }
 
 // missed tolerates that one look or the next stays without an answer.
@@ -97,8 +108,7 @@ func (r *Reader) read(conn transport.Conn) error {
 			}
 			return nil
 		}
-		reply, err := r.ask(conn, sdt.CmdFind, answerIn)
-		if err != nil || !reply.Status.OK() {
+		if found, err := r.find(conn); err != nil || !found {
 			return err // taken away meanwhile; the next look will tell
 		}
 	}

@@ -22,7 +22,7 @@ import (
 const (
 	answerIn = 500 * time.Millisecond
 	readIn   = 3 * time.Second
-	quietFor = 200 * time.Millisecond // silence that ends what a missed answer left behind
+	quietFor = 200 * time.Millisecond // silence that ends what a missed answer left behind, once its time is over
 	brokenIn = 300 * time.Millisecond // silence in the midst of an answer after which the rest does not come
 )
 
@@ -43,7 +43,7 @@ type Reader struct {
 
 	// Of the open connection; used in the session's turns only.
 	replies sdt.ReplyDecoder
-	owed    bool // an answer is still to come
+	owed    time.Time // until when an answer may still come that belongs to no question any more; zero: none does
 	misses  int
 	seen    presence
 }
@@ -110,7 +110,7 @@ func (r *Reader) serve(ctx context.Context, _ transport.Conn) error {
 // start makes sure that a reader is there and says which one it is.
 func (r *Reader) start(ctx context.Context, conn transport.Conn) error {
 	r.replies.Reset()
-	r.owed, r.misses, r.seen = false, 0, newPresence()
+	r.misses, r.seen = 0, newPresence()
 	err := r.checkModule(ctx, conn)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		r.speed = (r.speed + 1) % len(r.speeds) // perhaps it listens at another speed
@@ -163,19 +163,17 @@ func (r *Reader) ask(conn transport.Conn, c sdt.Command, within time.Duration) (
 	return reply, err
 }
 
+// exchange sends a command and waits for its answer. Answers do not say what they answer: one that comes late must not be taken
+// for the next command's, or somebody would get the identity of who stood there before.
 func (r *Reader) exchange(conn transport.Conn, c sdt.Command, within time.Duration) (sdt.Reply, error) {
-	if r.owed { // a late answer must not be taken for this one's
-		n, err := transport.Discard(conn, 2*sdt.MaxLength, quietFor)
-		r.session.Garbage(n)
-		if err != nil {
-			return sdt.Reply{}, err
-		}
+	if err := r.forget(conn); err != nil {
+		return sdt.Reply{}, err
 	}
 	before := r.replies.Garbage()
 	r.replies.Reset()
 	defer func() { r.session.Garbage(int(r.replies.Garbage() - before)) }()
-	r.owed = true
 	end := time.Now().Add(within)
+	r.owed = end
 	if err := conn.SetDeadline(end); err != nil {
 		return sdt.Reply{}, err
 	}
@@ -189,19 +187,41 @@ func (r *Reader) exchange(conn transport.Conn, c sdt.Command, within time.Durati
 		n, err := conn.Read(buf)
 		r.replies.Push(buf[:n])
 		if reply, ok := r.replies.Next(); ok {
-			r.owed = false
+			r.owed = time.Time{}
 			return reply, nil
 		}
 		if err != nil {
 			return sdt.Reply{}, fmt.Errorf("command %04X: %w", uint16(c), session.Unanswered(err, heard))
 		}
 		heard = true
-		if broken := time.Now().Add(brokenIn); broken.Before(end) {
+		if broken := time.Now().Add(brokenIn); r.replies.Begun() && broken.Before(end) {
+			r.owed = broken // what began was the answer, and a rest without its beginning is none
 			if err := conn.SetReadDeadline(broken); err != nil {
 				return sdt.Reply{}, err
 			}
 		}
 	}
+}
+
+// forget throws away what comes until an answer that was missed can come no more and the line is quiet. A line that never is does
+// not hold it up for longer.
+func (r *Reader) forget(conn transport.Conn) error {
+	const most = 2 * sdt.MaxLength
+	for !r.owed.IsZero() {
+		began := time.Now()
+		n, err := transport.Discard(conn, most, quietFor)
+		r.session.Garbage(n)
+		now := time.Now()
+		switch {
+		case err != nil:
+			return err
+		case !now.Before(r.owed.Add(quietFor)):
+			r.owed = time.Time{}
+		case n < most && now.Sub(began) < quietFor:
+			return os.ErrDeadlineExceeded // the turn is over
+		}
+	}
+	return nil
 }
 
 // deliver hands a card out; one that nobody took yet is dropped, because its owner has gone.

@@ -27,6 +27,10 @@ func (d *ReplyDecoder) Next() (Reply, bool) {
 // Reset forgets and wipes everything received so far. Call it before a request, so that a late answer is not taken for this one's.
 func (d *ReplyDecoder) Reset() { d.s.reset() }
 
+// Begun reports whether a reply has begun since the last Reset, be it whole or damaged. A host's own request that comes back, and
+// noise, are no beginning of one.
+func (d *ReplyDecoder) Begun() bool { return d.s.begun }
+
 // Garbage counts the bytes thrown away because they belonged to no good frame.
 func (d *ReplyDecoder) Garbage() uint64 { return d.s.garbage }
 
@@ -54,6 +58,7 @@ type scanner struct {
 	buf     []byte
 	given   int // bytes at the start of buf that belong to the frame handed out last
 	garbage uint64
+	begun   bool // a frame's head came
 }
 
 func (s *scanner) push(p []byte) {
@@ -92,6 +97,7 @@ func (s *scanner) next(minLength int) ([]byte, bool) {
 			i++
 			continue
 		}
+		s.begun = true
 		if len(rest) < headerLen+n {
 			s.skip(i)
 			return nil, false
@@ -130,4 +136,5 @@ func (s *scanner) drop(n int) {
 func (s *scanner) reset() {
 	s.release()
 	s.skip(len(s.buf))
+	s.begun = false
 }

@@ -65,6 +65,35 @@ func TestFramesAreFoundInNoise(t *testing.T) {
 	}
 }
 
+func TestReplyHasBegun(t *testing.T) {
+	whole := frame(t, StatusOK, 1, 2, 3)
+	spoilt := bytes.Clone(whole)
+	spoilt[len(spoilt)-1] ^= 1
+	for name, tc := range map[string]struct {
+		in   []byte
+		want bool
+	}{
+		"nothing":             {nil, false},
+		"noise":               {[]byte{0, 0xFF, 0xAA}, false},
+		"a preamble":          {whole[:5], false},
+		"a request":           {AppendRequest(nil, CmdFind), false},
+		"a head":              {whole[:7], true},
+		"a whole one":         {whole, true},
+		"a damaged one":       {spoilt, true},
+		"one that breaks off": {whole[:len(whole)-1], true},
+	} {
+		var d ReplyDecoder
+		d.Push(tc.in)
+		d.Next()
+		if d.Begun() != tc.want {
+			t.Errorf("%s: begun is %v", name, d.Begun())
+		}
+		if d.Reset(); d.Begun() {
+			t.Errorf("%s: begun after a reset", name)
+		}
+	}
+}
+
 func equal(a, b []Status) bool {
 	if len(a) != len(b) {
 		return false
