@@ -80,6 +80,9 @@ func TestWords(t *testing.T) {
 			t.Errorf("grade %s is not valid", g)
 		}
 	}
+	if !hallsync.UnratedTimeout.Valid() || !hallsync.UnratedNextCall.Valid() || hallsync.Unrated("").Valid() {
+		t.Error("the reasons for no rating are not two")
+	}
 	if hallsync.Channel("phone").Valid() || hallsync.Grade("5").Valid() {
 		t.Error("an unknown channel or grade is valid")
 	}

@@ -179,6 +179,16 @@ type TicketRated struct {
 	By      By       `json:"by"`
 }
 
+// TicketUnrated is 未评价: the citizen was asked at the window and did not answer. It is no grade, and the ticket may still be rated
+// elsewhere, by its slip.
+type TicketUnrated struct {
+	Ticket TicketID `json:"ticket"`
+	Window WindowID `json:"window"`
+	Staff  StaffID  `json:"staff,omitempty"`
+	Why    Unrated  `json:"why"`
+	By     By       `json:"by"`
+}
+
 // SlipAsked is 补打: one more copy of a ticket's slip was asked for. Copy 1 is the first reprint.
 type SlipAsked struct {
 	Ticket  TicketID `json:"ticket"`

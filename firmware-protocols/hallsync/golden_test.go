@@ -47,6 +47,8 @@ func wrote() map[hallsync.Kind]hallsync.Payload {
 		hallsync.KindTicketClosed:      hallsync.TicketClosed{Ticket: ticket, From: hallsync.Waiting},
 		hallsync.KindTicketRated: hallsync.TicketRated{Ticket: ticket, Window: "1", Staff: "w001", Grade: hallsync.VeryDissatisfied,
 			Reasons: []string{"wait_too_long", "attitude"}, Text: "等了一小时", By: hallsync.By{Kind: "citizen"}},
+		hallsync.KindTicketUnrated: hallsync.TicketUnrated{Ticket: ticket, Window: "1", Staff: "w001", Why: hallsync.UnratedTimeout,
+			By: hallsync.By{Kind: "kiosk", ID: "rate-1"}},
 		hallsync.KindSlipAsked:      hallsync.SlipAsked{Ticket: ticket, Printer: "1", Copy: 1, By: clerk},
 		hallsync.KindSlipChanged:    hallsync.SlipChanged{Ticket: ticket, Copy: 1, State: hallsync.SlipFailed, Device: "kiosk-1.printer", Code: "paper_out"},
 		hallsync.KindWindowOpened:   hallsync.WindowWasOpened{Window: "1", By: clerk},

@@ -34,6 +34,7 @@ const (
 	KindTicketReopened    Kind = "ticket.reopened"
 	KindTicketClosed      Kind = "ticket.closed"
 	KindTicketRated       Kind = "ticket.rated"
+	KindTicketUnrated     Kind = "ticket.unrated"
 	KindSlipAsked         Kind = "slip.asked"
 	KindSlipChanged       Kind = "slip.changed"
 	KindWindowOpened      Kind = "window.opened"
@@ -144,6 +145,8 @@ func decodeTicket(k Kind, v int, raw json.RawMessage) (Payload, error) {
 		return into[TicketClosed](raw)
 	case KindTicketRated:
 		return into[TicketRated](raw)
+	case KindTicketUnrated:
+		return into[TicketUnrated](raw)
 	}
 	return nil, &UnknownKindError{Kind: k, V: v}
 }

@@ -20,6 +20,7 @@ func (TicketWithdrawn) Kind() Kind   { return KindTicketWithdrawn }
 func (TicketReopened) Kind() Kind    { return KindTicketReopened }
 func (TicketClosed) Kind() Kind      { return KindTicketClosed }
 func (TicketRated) Kind() Kind       { return KindTicketRated }
+func (TicketUnrated) Kind() Kind     { return KindTicketUnrated }
 func (SlipAsked) Kind() Kind         { return KindSlipAsked }
 func (SlipChanged) Kind() Kind       { return KindSlipChanged }
 func (WindowWasOpened) Kind() Kind   { return KindWindowOpened }

@@ -27,6 +27,7 @@ func (f TicketWithdrawn) Subject() Subject   { return Subject{Ticket: f.Ticket} 
 func (f TicketReopened) Subject() Subject    { return Subject{f.Ticket, f.Window} }
 func (f TicketClosed) Subject() Subject      { return Subject{Ticket: f.Ticket} }
 func (f TicketRated) Subject() Subject       { return Subject{f.Ticket, f.Window} }
+func (f TicketUnrated) Subject() Subject     { return Subject{f.Ticket, f.Window} }
 func (f SlipAsked) Subject() Subject         { return Subject{Ticket: f.Ticket} }
 func (f SlipChanged) Subject() Subject       { return Subject{Ticket: f.Ticket} }
 func (f WindowWasOpened) Subject() Subject   { return Subject{Window: f.Window} }

@@ -142,6 +142,18 @@ func (g Grade) Valid() bool {
 	return false
 }
 
+// Unrated is why somebody who was asked gave no rating.
+type Unrated string
+
+// The reasons: nobody answered in time, or the window called somebody else meanwhile.
+const (
+	UnratedTimeout  Unrated = "timeout"
+	UnratedNextCall Unrated = "next_call"
+)
+
+// Valid reports whether it is one of the reasons.
+func (u Unrated) Valid() bool { return u == UnratedTimeout || u == UnratedNextCall }
+
 // PrintState is how far a ticket's slip is.
 type PrintState string
 

@@ -87,6 +87,8 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.onTicket(f.Ticket, func(t *Ticket) { s.applyReopened(t, f, at) })
 	case hallsync.TicketRated:
 		s.onTicket(f.Ticket, func(t *Ticket) { t.Rated = f.Grade })
+	case hallsync.TicketUnrated:
+		s.onTicket(f.Ticket, func(t *Ticket) { t.Unrated = f.Why })
 	case hallsync.SlipAsked:
 		s.onTicket(f.Ticket, func(t *Ticket) {
 			t.Printer, t.Reprints = f.Printer, f.Copy
@@ -241,7 +243,7 @@ func (s *State) applyReopened(t *Ticket, f hallsync.TicketReopened, at time.Time
 		s.occupy(f.Window, t, at)
 		s.showCall(t, at)
 	case hallsync.Serving:
-		t.State = hallsync.Serving
+		t.State, t.Unrated = hallsync.Serving, "" // asked anew when it is finished again
 		s.occupy(f.Window, t, at)
 	}
 }

@@ -31,7 +31,7 @@ func randomCommand(rt *rapid.T, n int, taken []hallsync.TicketID) queue.Command 
 		queue.Transfer{Window: w, Ticket: t, ToWindow: "3"},
 		queue.Abandon{Window: w, Ticket: t}, queue.Reopen{Window: w, Ticket: t, Reason: reason},
 		queue.Withdraw{Ticket: t}, queue.Requeue{Ticket: t}, queue.Reprint{Ticket: t, Printer: "kiosk-1"},
-		queue.Rate{Ticket: t, Grade: hallsync.Satisfied}, queue.TurnDay{},
+		queue.Rate{Ticket: t, Grade: hallsync.Satisfied}, queue.LeaveUnrated{Ticket: t, Why: hallsync.UnratedTimeout}, queue.TurnDay{},
 	}
 	return commands[rapid.IntRange(0, len(commands)-1).Draw(rt, "command")]
 }

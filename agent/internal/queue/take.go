@@ -182,6 +182,30 @@ func (c Rate) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	}), nil
 }
 
+// LeaveUnrated records that the citizen of a finished ticket was asked at the window and gave no rating. The second time it does
+// nothing; a rating may still follow.
+type LeaveUnrated struct {
+	Ticket hallsync.TicketID
+	Why    hallsync.Unrated
+	By     hallsync.By
+}
+
+func (c LeaveUnrated) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if s.tickets[c.Ticket] == nil {
+		return nil, refuse(UnknownTicket)
+	}
+	t, err := s.inState(c.Ticket, hallsync.Done)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.Rated != "":
+		return nil, refuseTicket(AlreadyRated, t)
+	case t.Unrated != "":
+		return nil, nil
+	}
+	return facts(hallsync.TicketUnrated{Ticket: t.ID, Window: t.Window, Staff: t.Staff, Why: c.Why, By: c.By}), nil
+}
+
 // SlipProgress records how far the printing of a slip is.
 type SlipProgress struct{ hallsync.SlipChanged }
 

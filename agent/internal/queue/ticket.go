@@ -35,7 +35,8 @@ type Ticket struct {
 	PassedAt   time.Time         `json:"passed_at,omitzero"`
 	Staff      hallsync.StaffID  `json:"staff,omitempty"` // who finished it
 	Rated      hallsync.Grade    `json:"rated,omitempty"`
-	Note       string            `json:"note,omitempty"` // what a window last left to know about it: with a transfer, or why it was held
+	Unrated    hallsync.Unrated  `json:"unrated,omitempty"` // asked at the window, without an answer
+	Note       string            `json:"note,omitempty"`    // what a window last left to know about it: with a transfer, or why it was held
 
 	// Moments of the hall's clock.
 	CalledMS  int64 `json:"called_ms,omitempty"` // last, recalls too

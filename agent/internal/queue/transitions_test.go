@@ -60,6 +60,7 @@ var verbs = map[string]queue.Command{
 	"abandon":  queue.Abandon{Window: "1", Ticket: "t"},
 	"finish":   queue.Finish{Window: "1", Ticket: "t"},
 	"rate":     queue.Rate{Ticket: "t", Grade: hallsync.Satisfied},
+	"unrated":  queue.LeaveUnrated{Ticket: "t", Why: hallsync.UnratedTimeout},
 	"withdraw": queue.Withdraw{Ticket: "t"},
 	"reopen":   queue.Reopen{Window: "1", Ticket: "t", Reason: "误按"},
 }
@@ -73,7 +74,7 @@ var table = map[hallsync.TicketState]map[string]hallsync.TicketState{
 	hallsync.Held:    {"transfer": hallsync.Waiting, "resume": hallsync.Serving, "abandon": hallsync.Abandoned, "finish": hallsync.Done},
 	hallsync.Passed: {"call": hallsync.Called, "requeue": hallsync.Waiting, "abandon": hallsync.Abandoned, "withdraw": hallsync.Withdrawn,
 		"reopen": hallsync.Called},
-	hallsync.Done:      {"rate": hallsync.Done, "reopen": hallsync.Serving},
+	hallsync.Done:      {"rate": hallsync.Done, "unrated": hallsync.Done, "reopen": hallsync.Serving},
 	hallsync.Abandoned: {"reopen": hallsync.Waiting},
 	hallsync.Withdrawn: {},
 	hallsync.Closed:    {},
@@ -299,6 +300,28 @@ func TestRateOnce(t *testing.T) {
 	b.refused(queue.Rate{Ticket: "t", Grade: "perfect"}, queue.GradeInvalid)
 	b.must(queue.Rate{Ticket: "t", Grade: hallsync.VerySatisfied})
 	b.refused(queue.Rate{Ticket: "t", Grade: hallsync.Fair}, queue.AlreadyRated)
+}
+
+// TestUnratedIsNoGrade has somebody who did not answer at the window and rates later, by the slip.
+func TestUnratedIsNoGrade(t *testing.T) {
+	b := into(t, hallsync.Done)
+	left := queue.LeaveUnrated{Ticket: "t", Why: hallsync.UnratedTimeout}
+	b.refused(queue.LeaveUnrated{Ticket: "none"}, queue.UnknownTicket)
+	b.must(left)
+	if got := b.ticket("t"); got.Unrated != hallsync.UnratedTimeout || got.Rated != "" {
+		t.Errorf("unrated %q, rated %q", got.Unrated, got.Rated)
+	}
+	if facts := b.must(left); len(facts) != 0 {
+		t.Errorf("the second time gave %v", facts)
+	}
+	b.must(queue.Reopen{Window: "1", Ticket: "t", Reason: "误按"})
+	b.must(queue.Finish{Window: "1", Ticket: "t"})
+	if got := b.ticket("t").Unrated; got != "" {
+		t.Errorf("after it was finished again it is still unrated: %s", got)
+	}
+	b.must(left)
+	b.must(queue.Rate{Ticket: "t", Grade: hallsync.Satisfied})
+	b.refused(left, queue.AlreadyRated)
 }
 
 func TestSlips(t *testing.T) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"halledge/agent/internal/hall"
@@ -42,7 +43,7 @@ func (a *API) rate(w http.ResponseWriter, p post) {
 		a.fail(w, p.Request, err)
 		return
 	}
-	if p.who.Role == access.Citizen && in.Ticket != p.who.Ticket {
+	if !a.mayRateTicket(p.who, in.Ticket) {
 		a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
 		return
 	}
@@ -53,12 +54,70 @@ func (a *API) rate(w http.ResponseWriter, p post) {
 	})
 }
 
+// mayRateTicket reports whether somebody may speak for a ticket: a citizen for the own one, the tablet at a window for those that
+// were finished there, everybody else whom the route lets in for all. A ticket nobody knows is left to the queue.
+func (a *API) mayRateTicket(who access.Who, id hallsync.TicketID) bool {
+	if who.Role == access.Citizen {
+		return who.Ticket == id
+	}
+	at, tablet := strings.CutPrefix(who.Page, "rate-")
+	if !tablet {
+		return true
+	}
+	mine := true
+	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
+		if t, ok := s.Ticket(id); ok {
+			mine = t.Window == hallsync.WindowID(at)
+		}
+	})
+	return mine
+}
+
+// unratedBody is the body of POST /api/v1/tickets/{id}/unrated.
+type unratedBody struct {
+	Why hallsync.Unrated `json:"why"`
+}
+
+// unrated answers POST /api/v1/tickets/{id}/unrated: the tablet asked and got no answer. 200 {"ticket": T}, also the second time.
+func (a *API) unrated(w http.ResponseWriter, p post) {
+	var in unratedBody
+	err := a.decode(p.body, &in)
+	if err == nil && !in.Why.Valid() {
+		err = a.bad(fieldType, "field", "why")
+	}
+	if err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	id := hallsync.TicketID(p.PathValue("id"))
+	if !a.mayRateTicket(p.who, id) {
+		a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
+		return
+	}
+	a.command(w, p, func() (queue.Command, error) {
+		return queue.LeaveUnrated{Ticket: id, Why: in.Why, By: p.who.By()}, nil
+	}, func(res hall.Result) (int, any) {
+		return http.StatusOK, ticketBody{view.TicketByID(res.Moment(), id)}
+	})
+}
+
 // rateWithin is how long after its end a service is asked about at the window.
 const rateWithin = 10 * time.Minute
 
-// getRating answers GET /api/v1/windows/{w}/rating with the ticket the window's citizen may rate now, or null.
+// ratingBody is the answer of getRating. Ticket is what the window's citizen may rate now, null when there is nothing to ask; Matter is
+// the name of its queue. Staff is the number, never the name, of who served it, or else of who works at the window; null if nobody
+// does. State is that of the window.
+type ratingBody struct {
+	Ticket *view.Ticket         `json:"ticket"`
+	Matter string               `json:"matter"`
+	Staff  *hallsync.StaffID    `json:"staff"`
+	State  hallsync.WindowState `json:"state"`
+}
+
+// getRating answers GET /api/v1/windows/{w}/rating. A window that has called somebody else asks nobody any more, and nobody is asked
+// twice.
 func (a *API) getRating(w http.ResponseWriter, r *http.Request, _ access.Who) {
-	var body ticketBody
+	var body ratingBody
 	known := false
 	a.opts.Hall.Look(func(m queue.Moment) {
 		s := m.State
@@ -66,10 +125,19 @@ func (a *API) getRating(w http.ResponseWriter, r *http.Request, _ access.Who) {
 		if win, known = s.Window(hallsync.WindowID(r.PathValue("w"))); !known {
 			return
 		}
-		t, ok := s.Ticket(win.Last)
-		if ok && t.State == hallsync.Done && t.Rated == "" && a.opts.Now().Sub(t.FinishedAt) < rateWithin {
+		body.State = win.State
+		staff := win.Staff
+		if t, ok := s.Ticket(win.Last); ok && win.Ticket == "" && toRate(t, a.opts.Now()) {
 			v := view.TicketOf(m, t)
-			body.Ticket = &v
+			body.Ticket, staff = &v, t.Staff
+			for _, q := range s.Plan().Queues {
+				if q.ID == t.Queue {
+					body.Matter = q.Name
+				}
+			}
+		}
+		if staff != "" {
+			body.Staff = &staff
 		}
 	})
 	if !known {
@@ -77,4 +145,8 @@ func (a *API) getRating(w http.ResponseWriter, r *http.Request, _ access.Who) {
 		return
 	}
 	a.send(w, r, http.StatusOK, body)
+}
+
+func toRate(t queue.Ticket, now time.Time) bool {
+	return t.State == hallsync.Done && t.Rated == "" && t.Unrated == "" && now.Sub(t.FinishedAt) < rateWithin
 }
