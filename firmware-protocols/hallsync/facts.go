@@ -189,21 +189,25 @@ type TicketUnrated struct {
 	By     By       `json:"by"`
 }
 
-// SlipAsked is 补打: one more copy of a ticket's slip was asked for. Copy 1 is the first reprint.
+// SlipAsked is 补打: one more copy of a ticket's slip was asked for. Copy 1 is the first reprint. Spare: the hall itself asked for it, at
+// the place's second printer, since the copy before did not come out.
 type SlipAsked struct {
 	Ticket  TicketID `json:"ticket"`
 	Printer string   `json:"printer"`
 	Copy    int      `json:"copy"`
+	Spare   bool     `json:"spare,omitempty"`
 	By      By       `json:"by"`
 }
 
-// SlipChanged says how far the printing of a slip is. Copy 0 is the first slip. Code explains a failure.
+// SlipChanged says how far the printing of a slip is. Copy 0 is the first slip. Code explains a failure, Out says how much of the paper
+// came out all the same.
 type SlipChanged struct {
 	Ticket TicketID   `json:"ticket"`
 	Copy   int        `json:"copy"`
 	State  PrintState `json:"state"` // printing, printed or failed
 	Device string     `json:"device,omitempty"`
 	Code   string     `json:"code,omitempty"`
+	Out    Outcome    `json:"out,omitempty"`
 }
 
 // WindowWasOpened is 开窗.

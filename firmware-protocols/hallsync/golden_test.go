@@ -74,6 +74,8 @@ func grown() map[string]hallsync.Payload {
 	return map[string]hallsync.Payload{
 		"ticket.transferred.note": hallsync.TicketTransferred{Ticket: ticket, From: "1", Queue: "B", Position: hallsync.ByArrival,
 			Note: "材料已核对，缺复印件", By: clerk},
+		"slip.asked.spare":  hallsync.SlipAsked{Ticket: ticket, Printer: "kiosk-1", Copy: 1, Spare: true, By: hallsync.By{Kind: "system"}},
+		"slip.changed.part": hallsync.SlipChanged{Ticket: ticket, State: hallsync.SlipFailed, Device: "kiosk-1.printer", Code: "paper_out", Out: hallsync.OutPart},
 	}
 }
 

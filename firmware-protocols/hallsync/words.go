@@ -166,6 +166,16 @@ const (
 	SlipFailed   PrintState = "failed"
 )
 
+// Outcome is how much of a slip that failed is on paper.
+type Outcome string
+
+// The outcomes.
+const (
+	OutNothing Outcome = "nothing"
+	OutPart    Outcome = "part" // the printer stopped before its end
+	OutUnknown Outcome = ""     // it may be whole
+)
+
 // WaitRange is an estimate of the time still to wait, in seconds, from P50 to P80, rounded to five minutes.
 type WaitRange struct {
 	LowS  int `json:"low_s"`

@@ -90,12 +90,9 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 	case hallsync.TicketUnrated:
 		s.onTicket(f.Ticket, func(t *Ticket) { t.Unrated = f.Why })
 	case hallsync.SlipAsked:
-		s.onTicket(f.Ticket, func(t *Ticket) {
-			t.Printer, t.Reprints = f.Printer, f.Copy
-			s.setSlip(t, hallsync.SlipPending)
-		})
+		s.onTicket(f.Ticket, func(t *Ticket) { s.applySlipAsked(t, f) })
 	case hallsync.SlipChanged:
-		s.onTicket(f.Ticket, func(t *Ticket) { s.setSlip(t, f.State) })
+		s.onTicket(f.Ticket, func(t *Ticket) { s.applySlipChanged(t, f, at) })
 	case hallsync.DeviceChanged:
 		s.devices[f.Device] = f
 	case hallsync.BookingSet, hallsync.BookingCancelled, hallsync.BookingMissed:

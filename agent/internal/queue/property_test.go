@@ -31,6 +31,11 @@ func randomCommand(rt *rapid.T, n int, taken []hallsync.TicketID) queue.Command 
 		queue.Transfer{Window: w, Ticket: t, ToWindow: "3"},
 		queue.Abandon{Window: w, Ticket: t}, queue.Reopen{Window: w, Ticket: t, Reason: reason},
 		queue.Withdraw{Ticket: t}, queue.Requeue{Ticket: t}, queue.Reprint{Ticket: t, Printer: "kiosk-1"},
+		queue.Reprint{Ticket: t, Printer: "kiosk-1", By: hallsync.By{Kind: "kiosk"}},
+		queue.SlipProgress{Spare: rapid.Bool().Draw(rt, "spare"), SlipChanged: hallsync.SlipChanged{
+			Ticket: t, State: rapid.SampledFrom([]hallsync.PrintState{hallsync.SlipPrinting, hallsync.SlipPrinted, hallsync.SlipFailed}).Draw(rt, "slip"),
+			Out: rapid.SampledFrom([]hallsync.Outcome{hallsync.OutNothing, hallsync.OutPart, hallsync.OutUnknown}).Draw(rt, "out"),
+		}},
 		queue.Rate{Ticket: t, Grade: hallsync.Satisfied}, queue.LeaveUnrated{Ticket: t, Why: hallsync.UnratedTimeout}, queue.TurnDay{},
 	}
 	return commands[rapid.IntRange(0, len(commands)-1).Draw(rt, "command")]

@@ -23,6 +23,7 @@ type Plan struct {
 	ArrivalPressed bool             // CallNext refuses until 开始办理 was pressed
 	PassRecall     time.Duration    // a passed ticket may be called again by its window within this
 	WaitSamples    int              // finished services needed before a wait is estimated
+	Reprints       int              // copies of one slip that kiosks make; 0: no limit
 	MaxOpen        int              // open tickets of one person in the hall; 0: no limit
 	HallPool       bool             // a held ticket may be resumed at any window that serves its queue
 	Calendar       admit.Calendar   // days that are not like their day of the week, by date

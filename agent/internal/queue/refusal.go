@@ -31,6 +31,8 @@ const (
 	RecallTooSoon     Code = "recall_too_soon"
 	RecallLimit       Code = "recall_limit"
 	SlipBusy          Code = "slip_busy"
+	SlipJustPrinted   Code = "slip_just_printed"
+	ReprintLimit      Code = "reprint_limit"
 	AlreadyRated      Code = "already_rated"
 	DayNotOpen        Code = "day_not_open" // the caller must turn the day first
 	QueueClosed       Code = Code(admit.Closed)

@@ -136,24 +136,6 @@ func (c Requeue) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	return facts(hallsync.TicketRequeued{Ticket: t.ID, After: s.calling(t.Queue).ReturnAfter, By: c.By}), nil
 }
 
-// Reprint is 补打: one more copy of the slip of an open ticket, refused while a copy is on its way.
-type Reprint struct {
-	Ticket  hallsync.TicketID
-	Printer string
-	By      hallsync.By
-}
-
-func (c Reprint) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
-	t, err := s.inState(c.Ticket, hallsync.Waiting, hallsync.Called, hallsync.Serving, hallsync.Held, hallsync.Passed)
-	if err != nil {
-		return nil, err
-	}
-	if t.Print == hallsync.SlipPending || t.Print == hallsync.SlipPrinting {
-		return nil, refuseTicket(SlipBusy, t)
-	}
-	return facts(hallsync.SlipAsked{Ticket: t.ID, Printer: c.Printer, Copy: t.Reprints + 1, By: c.By}), nil
-}
-
 // Rate stores a citizen's rating of a finished ticket, once.
 type Rate struct {
 	Ticket  hallsync.TicketID
@@ -204,16 +186,6 @@ func (c LeaveUnrated) decide(s *State, _ time.Time) ([]hallsync.Payload, error) 
 		return nil, nil
 	}
 	return facts(hallsync.TicketUnrated{Ticket: t.ID, Window: t.Window, Staff: t.Staff, Why: c.Why, By: c.By}), nil
-}
-
-// SlipProgress records how far the printing of a slip is.
-type SlipProgress struct{ hallsync.SlipChanged }
-
-func (c SlipProgress) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
-	if s.tickets[c.Ticket] == nil {
-		return nil, refuse(UnknownTicket)
-	}
-	return facts(c.SlipChanged), nil
 }
 
 // Note records that a device has changed; it does nothing when the log says so already.

@@ -50,6 +50,95 @@ type Ticket struct {
 	Print    hallsync.PrintState `json:"print"`
 	Printer  string              `json:"printer,omitempty"` // place whose printer made the first slip
 	Reprints int                 `json:"reprints,omitempty"`
+	Slip     Slip                `json:"slip,omitzero"`
+}
+
+// Slip is what is known of a ticket's paper, of its last copy if nothing else is said.
+type Slip struct {
+	Spare  bool             `json:"spare,omitempty"`  // meant for the place's second printer
+	Device string           `json:"device,omitempty"` // printer that made it or was to
+	Code   string           `json:"code,omitempty"`   // why it failed
+	Out    hallsync.Outcome `json:"out,omitempty"`    // and how much of it came out all the same
+	EndMS  int64            `json:"end_ms,omitempty"` // moment of the hall's clock when it was printed or failed
+	Asked  bool             `json:"asked,omitempty"`  // by somebody at a kiosk
+	Copies int              `json:"copies,omitempty"` // that people asked for at kiosks, without those of which nothing came out
+}
+
+// reprintGap keeps a second touch of a kiosk's button, after the slip is out, from giving a second copy.
+const reprintGap = 10 * time.Second
+
+// Reprint is 补打: one more copy of the slip of an open ticket, refused while a copy is on its way. At a kiosk it is refused as well
+// right after a copy came out, and after Plan.Reprints of them.
+type Reprint struct {
+	Ticket  hallsync.TicketID
+	Printer string
+	By      hallsync.By
+}
+
+// atKiosk is the Kind of those who act at a kiosk.
+const atKiosk = "kiosk"
+
+func (c Reprint) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	t, err := s.inState(c.Ticket, hallsync.Waiting, hallsync.Called, hallsync.Serving, hallsync.Held, hallsync.Passed)
+	if err != nil {
+		return nil, err
+	}
+	if t.Print == hallsync.SlipPending || t.Print == hallsync.SlipPrinting {
+		return nil, refuseTicket(SlipBusy, t)
+	}
+	if c.By.Kind == atKiosk {
+		if rest := t.Slip.EndMS + reprintGap.Milliseconds() - s.age(now); t.Print == hallsync.SlipPrinted && rest > 0 {
+			r := refuseTicket(SlipJustPrinted, t)
+			r.After = time.Duration(rest) * time.Millisecond
+			return nil, r
+		}
+		if s.plan.Reprints > 0 && t.Slip.Copies >= s.plan.Reprints {
+			return nil, refuseTicket(ReprintLimit, t)
+		}
+	}
+	return facts(hallsync.SlipAsked{Ticket: t.ID, Printer: c.Printer, Copy: t.Reprints + 1, By: c.By}), nil
+}
+
+// SlipProgress records how far the printing of a slip is. Spare says that the place has another printer that is well: it makes another
+// copy of one that failed, unless that one may be whole. A second whole slip is always somebody's decision.
+type SlipProgress struct {
+	hallsync.SlipChanged
+	Spare bool
+}
+
+func (c SlipProgress) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	t := s.tickets[c.Ticket]
+	if t == nil {
+		return nil, refuse(UnknownTicket)
+	}
+	out := facts(c.SlipChanged)
+	if c.State == hallsync.SlipFailed && c.Spare && c.Out != hallsync.OutUnknown && !t.Slip.Spare && t.State.Open() {
+		out = append(out, hallsync.SlipAsked{
+			Ticket: t.ID, Printer: t.Printer, Copy: t.Reprints + 1, Spare: true, By: hallsync.By{Kind: "system"},
+		})
+	}
+	return out, nil
+}
+
+func (s *State) applySlipAsked(t *Ticket, f hallsync.SlipAsked) {
+	t.Printer, t.Reprints = f.Printer, f.Copy
+	t.Slip.Spare, t.Slip.Device, t.Slip.Code, t.Slip.Out = f.Spare, "", "", hallsync.OutUnknown
+	if !f.Spare { // what the hall prints instead is still the copy that was asked for
+		t.Slip.Asked = f.By.Kind == atKiosk
+	}
+	s.setSlip(t, hallsync.SlipPending)
+}
+
+func (s *State) applySlipChanged(t *Ticket, f hallsync.SlipChanged, at time.Time) {
+	t.Slip.Device, t.Slip.Code, t.Slip.Out = f.Device, f.Code, f.Out
+	if f.State == hallsync.SlipPrinted || f.State == hallsync.SlipFailed {
+		t.Slip.EndMS = s.age(at)
+		if t.Slip.Asked && !(f.State == hallsync.SlipFailed && f.Out == hallsync.OutNothing) {
+			t.Slip.Copies++
+			t.Slip.Asked = false
+		}
+	}
+	s.setSlip(t, f.State)
 }
 
 // inOrder gives copies of the tickets one wants, in the order they were taken.

@@ -345,6 +345,82 @@ func TestSlips(t *testing.T) {
 	}
 }
 
+// fails says that a slip did not come out.
+func (b *bench) fails(spare bool, out hallsync.Outcome) {
+	b.t.Helper()
+	b.must(queue.SlipProgress{Spare: spare, SlipChanged: hallsync.SlipChanged{
+		Ticket: "t", Copy: b.ticket("t").Reprints, State: hallsync.SlipFailed, Code: "paper_out", Out: out,
+	}})
+}
+
+// A slip goes to the second printer by itself only if it cannot be whole, and only once.
+func TestSpareSlips(t *testing.T) {
+	for out, again := range map[hallsync.Outcome]bool{hallsync.OutNothing: true, hallsync.OutPart: true, hallsync.OutUnknown: false} {
+		for _, spare := range []bool{true, false} {
+			b := newBench(t)
+			b.must(queue.Take{Ticket: "t", Queue: "A", Channel: hallsync.AtKiosk, Printer: "kiosk-1"})
+			b.fails(spare, out)
+			tk := b.ticket("t")
+			if !again || !spare {
+				if tk.Print != hallsync.SlipFailed || tk.Reprints != 0 || tk.Slip.Out != out || tk.Slip.Code != "paper_out" || len(b.s.Slips()) != 0 {
+					t.Errorf("%q, spare %v: %+v", out, spare, tk)
+				}
+				continue
+			}
+			if tk.Print != hallsync.SlipPending || tk.Reprints != 1 || !tk.Slip.Spare || tk.Printer != "kiosk-1" || tk.Number != "A001" {
+				t.Errorf("%q: %+v", out, tk)
+			}
+			b.fails(true, hallsync.OutNothing)
+			if tk := b.ticket("t"); tk.Print != hallsync.SlipFailed || tk.Reprints != 1 || len(b.s.FailedSlips()) != 1 {
+				t.Errorf("after the spare failed too: %+v", tk)
+			}
+			b.must(queue.Reprint{Ticket: "t", Printer: "kiosk-1"})
+			if b.ticket("t").Slip.Spare {
+				t.Error("a copy that somebody asks for begins at the spare printer")
+			}
+		}
+	}
+	b := newBench(t)
+	b.must(queue.Take{Ticket: "t", Queue: "A", Channel: hallsync.AtKiosk, Printer: "kiosk-1"})
+	b.must(queue.Withdraw{Ticket: "t"})
+	if b.fails(true, hallsync.OutNothing); b.ticket("t").Print != hallsync.SlipFailed {
+		t.Error("a slip was printed for somebody who has gone")
+	}
+}
+
+func TestKiosksReprintSeldom(t *testing.T) {
+	b := newBench(t)
+	b.s.Plan().Reprints = 2
+	atKiosk := queue.Reprint{Ticket: "t", Printer: "kiosk-1", By: hallsync.By{Kind: "kiosk", ID: "1"}}
+	byStaff := queue.Reprint{Ticket: "t", Printer: "kiosk-1", By: hallsync.By{Kind: "staff", Staff: "w001"}}
+	printed := func() {
+		b.must(queue.SlipProgress{SlipChanged: hallsync.SlipChanged{Ticket: "t", State: hallsync.SlipPrinted}})
+	}
+	b.must(queue.Take{Ticket: "t", Queue: "A", Channel: hallsync.AtKiosk, Printer: "kiosk-1"})
+	printed()
+	if r := b.after(4*time.Second).refused(atKiosk, queue.SlipJustPrinted); r.After != 6*time.Second {
+		t.Errorf("after %s", r.After)
+	}
+	b.must(byStaff)
+	printed()
+	b.after(10 * time.Second).must(atKiosk)
+	b.fails(true, hallsync.OutNothing) // the spare makes it, and it is still the one that was asked for
+	printed()
+	b.after(time.Minute).must(atKiosk)
+	b.fails(false, hallsync.OutNothing) // nothing came out, so it does not count
+	b.must(atKiosk)
+	b.fails(false, hallsync.OutUnknown)
+	b.refused(atKiosk, queue.ReprintLimit)
+	b.must(byStaff)
+	printed()
+	if tk := b.ticket("t"); tk.Reprints != 6 || tk.Slip.Copies != 2 {
+		t.Errorf("%+v", tk)
+	}
+	b.after(time.Minute).refused(atKiosk, queue.ReprintLimit)
+	b.must(queue.Withdraw{Ticket: "t"})
+	b.refused(byStaff, queue.TicketState)
+}
+
 func TestDayTurn(t *testing.T) {
 	b := into(t, hallsync.Serving)
 	b.take("t2", "A", "")
