@@ -113,6 +113,7 @@ func (s *Scanner) serve(_ context.Context, conn transport.Conn) error {
 	d := s.newDecoder()
 	buf := make([]byte, 1024)
 	var b burst
+	defer func() { s.end(d, &b) }()
 	for {
 		if err := conn.SetReadDeadline(s.until(d, &b)); err != nil {
 			return err
@@ -154,6 +155,18 @@ func (s *Scanner) until(d decoder, b *burst) time.Time {
 		return b.began.Add(longBurst)
 	}
 	return time.Time{}
+}
+
+// end passes on what came before the connection was lost. A code that had begun is cut, whatever usually ends one.
+func (s *Scanner) end(d decoder, b *burst) {
+	noise, tooLong := d.garbage(), d.tooLong()
+	cut, _ := d.flush()
+	noise = d.garbage() - noise
+	for _, c := range cut {
+		noise += len(c.Data)
+	}
+	b.add(nil, s.options.charset, noise, d.tooLong()-tooLong)
+	s.settle(b)
 }
 
 // settle passes on what a burst was. On a line that goes on making noise, codes out of the midst of it are noise too.

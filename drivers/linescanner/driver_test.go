@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
 	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/internal/transport"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/scan"
 )
@@ -273,6 +275,69 @@ func TestUnpluggedInTheMiddleOfACode(t *testing.T) {
 	drivertest.Until(t, "the scanner", func() bool { return r.far.send("B001\r") })
 	if got := r.next(t).Payload.Reveal(); got != "B001" {
 		t.Errorf("got %q, the rest of a code of another life", got)
+	}
+}
+
+// wire is one end of a line in memory: what is written there has been read.
+type wire struct{ net.Conn }
+
+func (wire) Drain(context.Context) error { return nil }
+func (wire) PortStatus() (transport.PortStatus, error) {
+	return transport.PortStatus{}, errors.ErrUnsupported
+}
+
+// A code that is cut by the end of the connection is none, also where silence ends a code; a whole one before it is.
+func TestWhatCameBeforeTheEndOfTheConnection(t *testing.T) {
+	for name, c := range map[string]struct {
+		options map[string]string
+		sent    string
+		codes   string
+		told    device.Fault
+		garbage int
+	}{
+		"marked end":          {map[string]string{"end": "cr"}, "A0", "", device.ScanUnreadable, 2},
+		"silence is the end":  {map[string]string{"end": "silence"}, "A0", "", device.ScanUnreadable, 2},
+		"frame":               {nil, "\x02A0", "", device.ScanUnreadable, 2},
+		"packet":              {map[string]string{"protocol": "ssi"}, "\x09\xf3\x00", "", device.ScanUnreadable, 3},
+		"too long":            {nil, strings.Repeat("x", scan.MaxCode+1), "", device.ScanTooLong, scan.MaxCode + 1},
+		"behind a whole code": {nil, "A001\rB0", "A001", "", 2},
+		"behind two":          {nil, "A001\rA002\rB", "A001 A002", "", 1},
+		"nothing":             {nil, "", "", "", 0},
+		"a whole code":        {nil, "A001\r", "A001", "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScanner(t, c.options)
+				host, far := net.Pipe()
+				ended := make(chan error, 1)
+				go func() { ended <- s.serve(t.Context(), wire{host}) }()
+				if _, err := io.WriteString(far, c.sent); err != nil {
+					t.Fatal(err)
+				}
+				if err := far.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-ended; err == nil {
+					t.Error("it goes on without a connection")
+				}
+				var codes []string
+				for len(s.scans) > 0 {
+					codes = append(codes, (<-s.scans).Payload.Reveal())
+				}
+				var told device.Fault
+				select {
+				case u := <-s.Unread():
+					told = u.Fault
+				default:
+				}
+				if got := strings.Join(codes, " "); got != c.codes || told != c.told {
+					t.Errorf("codes %q, told %q; want %q, %q", got, told, c.codes, c.told)
+				}
+				if n := s.Health().Counters.Garbage; n != uint64(c.garbage) {
+					t.Errorf("%d bytes count as garbage, want %d", n, c.garbage)
+				}
+			})
+		})
 	}
 }
 
