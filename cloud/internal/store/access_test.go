@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +132,25 @@ func TestAttemptsAreCountedApartAndForgotten(t *testing.T) {
 	}
 }
 
+// A name that is guessed from a whole block of addresses is known by the block.
+func TestAttemptsAreCountedByBlock(t *testing.T) {
+	st := open(t, filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
+	for i, network := range []string{"10.0.0.1", "10.0.0.200", "10.0.1.1", "2001:db8:1:1::/64", "2001:db8:1:2::/64", "2001:db8:2::/64"} {
+		write(t, st, func(tx *store.Tx) error {
+			return tx.PutFailures(store.Failures{Name: "li", Network: network, Failed: 1, Last: start.Add(time.Duration(i+1) * time.Second)}, start)
+		})
+	}
+	for network, want := range map[string]store.Tally{
+		"10.0.0.9": {Failed: 2, Last: start.Add(2 * time.Second)}, "10.0.1.9": {Failed: 1, Last: start.Add(3 * time.Second)},
+		"2001:db8:1:9::/64": {Failed: 2, Last: start.Add(5 * time.Second)}, "10.9.9.9": {},
+	} {
+		a, err := st.Attempts(t.Context(), "li", network, start, start)
+		if err != nil || a.ByBlock.Failed != want.Failed || !a.ByBlock.Last.Equal(want.Last) || a.ByName.Failed != 6 {
+			t.Errorf("%s: %+v, want %+v, %v", network, a, want, err)
+		}
+	}
+}
+
 func TestAuditIsFound(t *testing.T) {
 	st := open(t, filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
 	write(t, st, func(tx *store.Tx) error {
@@ -177,6 +197,39 @@ func TestAuditIsFound(t *testing.T) {
 	}
 }
 
+func TestAuditIsPrunedFromItsBeginning(t *testing.T) {
+	st := open(t, filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
+	left := func() string {
+		lines, _, err := st.Audits(t.Context(), store.AuditQuery{Limit: 9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, l := range lines {
+			got += l.Subject
+		}
+		return got
+	}
+	write(t, st, func(tx *store.Tx) error {
+		for _, hour := range []int{3, 0, 2, 1, 4} { // not in order of time
+			if err := tx.AddAudit(store.Audit{At: start.Add(time.Duration(hour) * time.Hour), Subject: fmt.Sprint(hour)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, want := range []string{"432 2", "43 1", "43 0"} {
+		dropped := 0
+		write(t, st, func(tx *store.Tx) (err error) {
+			dropped, err = tx.PruneAudit(start.Add(3*time.Hour), 2)
+			return err
+		})
+		if got := fmt.Sprint(left(), " ", dropped); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 // A database of the version before keeps its people and its audit, except what may be a password.
 func TestOldDatabaseIsBroughtUpToDate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cloud.db")
@@ -200,5 +253,53 @@ func TestOldDatabaseIsBroughtUpToDate(t *testing.T) {
 	}
 	if u, found, err := st.User(t.Context(), "li"); err != nil || !found || u.Role != store.Viewer || u.Disabled {
 		t.Errorf("user %+v, %v", u, err)
+	}
+}
+
+// Who has signed in before the networks were remembered comes from where he came from, not from nowhere.
+func TestNetworksAreTakenFromTheAudit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cloud.db")
+	st := open(t, path, store.Options{})
+	write(t, st, func(tx *store.Tx) error {
+		for _, name := range []string{"li", "wu"} {
+			if err := tx.PutUser(store.User{Name: name, Created: start}); err != nil {
+				return err
+			}
+		}
+		for i, a := range []store.Audit{
+			{Actor: "wu", Action: store.ActionSignIn, Result: "ok", Remote: "192.0.2.1"}, // before he got another password
+			{Actor: "root", Action: store.ActionUserAdd, Subject: "wu", Result: "ok"},
+			{Actor: "li", Action: store.ActionSignIn, Result: "ok", Remote: "192.0.2.1"},
+			{Actor: "li", Action: store.ActionSignIn, Result: "ok", Remote: "2001:db8::7"},
+			{Actor: "li", Action: store.ActionSignIn, Result: "sign_in_wrong", Remote: "192.0.2.2"},
+			{Actor: "li", Action: store.ActionWatch, Result: "ok", Remote: "192.0.2.3"},
+			{Actor: "gone", Action: store.ActionSignIn, Result: "ok", Remote: "192.0.2.4"},
+			{Actor: "wu", Action: store.ActionSignIn, Result: "ok", Remote: "192.0.2.5"},
+			{Actor: "li", Action: store.ActionSignIn, Result: "ok", Remote: "192.0.2.1"},
+		} {
+			a.At = start.Add(time.Duration(i) * time.Hour)
+			if err := tx.AddAudit(a); err != nil {
+				return err
+			}
+		}
+		return tx.SignedIn("li", "192.0.2.6", start.Add(time.Hour), start)
+	})
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	store.MigrateDown(t, path, 3)
+	st = open(t, path, store.Options{})
+	for place, want := range map[string]bool{
+		"li 192.0.2.1": true, "li 2001:db8::/64": true, "li 192.0.2.6": true, "wu 192.0.2.5": true,
+		"li 192.0.2.2": false, "li 192.0.2.3": false, "li 192.0.2.4": false, "gone 192.0.2.4": false, "wu 192.0.2.1": false,
+	} {
+		name, network, _ := strings.Cut(place, " ")
+		a, err := st.Attempts(t.Context(), name, network, start, start)
+		if err != nil || a.Familiar != want {
+			t.Errorf("%s: familiar %t, %v", place, a.Familiar, err)
+		}
+	}
+	if a, err := st.Attempts(t.Context(), "li", "192.0.2.1", start, start.Add(7*time.Hour)); err != nil || !a.Familiar {
+		t.Errorf("the last time does not count: %+v, %v", a, err)
 	}
 }

@@ -18,7 +18,7 @@ const (
 	ActionUserEnable  = "user_enable"
 )
 
-// Audit is one line of who did what. It is only ever added.
+// Audit is one line of who did what. It is never changed, and dropped when it has been kept long enough.
 type Audit struct {
 	ID      int64
 	At      time.Time
@@ -35,6 +35,13 @@ type Audit struct {
 func (t *Tx) AddAudit(a Audit) error {
 	return t.exec(`INSERT INTO audit (at_ms, actor, came_by, action, subject, result, remote) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		a.At.UnixMilli(), a.Actor, a.By, a.Action, a.Subject, a.Result, a.Remote)
+}
+
+// PruneAudit drops the oldest lines from before a time, at most limit of them, and reports how many.
+func (t *Tx) PruneAudit(before time.Time, limit int) (dropped int, err error) {
+	err = t.query(`DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at_ms < $1 ORDER BY at_ms LIMIT $2) RETURNING id`,
+		func(*sql.Rows) error { dropped++; return nil }, before.UnixMilli(), limit)
+	return dropped, err
 }
 
 // AuditQuery picks audit lines. Empty fields mean all; From is the first moment, To the first one after.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"halledge/cloud/internal/origin"
 )
 
 // maxSessions bounds the sessions of one user: beyond it the one used longest ago ends.
@@ -72,6 +74,12 @@ func (t *Tx) TouchSession(tokenHash [32]byte, at time.Time) error {
 	return t.exec(`UPDATE sessions SET used_ms = $2 WHERE token_hash = $1`, tokenHash[:], at.UnixMilli())
 }
 
+// SessionUser gives the name of a session's user.
+func (t *Tx) SessionUser(tokenHash [32]byte) (name string, found bool, err error) {
+	found, err = t.one(`SELECT name FROM sessions WHERE token_hash = $1`, []any{tokenHash[:]}, &name)
+	return name, found, err
+}
+
 // DropSession ends a session.
 func (t *Tx) DropSession(tokenHash [32]byte) error {
 	return t.exec(`DELETE FROM sessions WHERE token_hash = $1`, tokenHash[:])
@@ -93,11 +101,13 @@ type Tally struct {
 }
 
 // Attempts is what is remembered of signing in under one name from one network: the failures of both together, whether the user
-// has signed in from there, and the failures of the name from everywhere and of the network under all names.
+// has signed in from there, and the failures of the name from everywhere and from the network's block, and of the network under
+// all names.
 type Attempts struct {
 	Failures  Failures
 	Familiar  bool
 	ByName    Tally
+	ByBlock   Tally
 	ByNetwork Tally
 }
 
@@ -117,19 +127,22 @@ func (s *Store) Attempts(ctx context.Context, name, network string, tallied, fam
 	if err != nil {
 		return a, err
 	}
-	tally := func(by, value string, into *Tally) error {
-		return s.query(ctx, `SELECT COALESCE(SUM(failed), 0), COALESCE(MAX(last_ms), 0) FROM failures WHERE `+by+` = $1 AND last_ms > $2`,
+	tally := func(into *Tally, where string, args ...any) error {
+		return s.query(ctx, `SELECT COALESCE(SUM(failed), 0), COALESCE(MAX(last_ms), 0) FROM failures WHERE last_ms > $1 AND `+where,
 			func(rows *sql.Rows) error {
 				var last int64
 				err := rows.Scan(&into.Failed, &last)
 				into.Last = timeOrZero(last)
 				return err
-			}, value, tallied.UnixMilli())
+			}, append([]any{tallied.UnixMilli()}, args...)...)
 	}
-	if err := tally("name", name, &a.ByName); err != nil {
+	if err := tally(&a.ByName, `name = $2`, name); err != nil {
 		return a, err
 	}
-	return a, tally("network", network, &a.ByNetwork)
+	if err := tally(&a.ByBlock, `name = $2 AND block = $3`, name, origin.Block(network)); err != nil {
+		return a, err
+	}
+	return a, tally(&a.ByNetwork, `network = $2`, network)
 }
 
 // Failures reads the failures of a name from a network.
@@ -166,9 +179,9 @@ func (t *Tx) PutFailures(f Failures, forget time.Time) error {
 	if !f.Locked.IsZero() {
 		locked = f.Locked.UnixMilli()
 	}
-	return t.exec(`INSERT INTO failures (name, network, failed, last_ms, locked_ms) VALUES ($1, $2, $3, $4, $5)
+	return t.exec(`INSERT INTO failures (name, network, block, failed, last_ms, locked_ms) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (name, network) DO UPDATE SET failed = excluded.failed, last_ms = excluded.last_ms, locked_ms = excluded.locked_ms`,
-		f.Name, f.Network, f.Failed, f.Last.UnixMilli(), locked)
+		f.Name, f.Network, origin.Block(f.Network), f.Failed, f.Last.UnixMilli(), locked)
 }
 
 // SignedIn forgets the failures of a name from a network, and remembers the network as one the user comes from; the user's
