@@ -47,6 +47,19 @@ func TestQueuesGiveNumbersInTheirHours(t *testing.T) {
 	s.post(staffToken, "/api/v1/tickets", take).want(t, 201, "")
 }
 
+func TestTheStreamTellsWhenAQueueOpens(t *testing.T) {
+	s := office(t)
+	events, stop := s.listen(kioskToken, "?gives=1", "")
+	defer stop()
+	next(t, events, "snapshot")
+	s.later(4 * time.Hour)                // nothing happens but that it is noon
+	s.server.CardShown("kiosk-1", card()) // wakes the reader, as its clock does now and then
+	e := reply{body: next(t, events, "gives").data}
+	if e.at("gives", "A", "open") != false || e.text("gives", "A", "reason") != "queue_closed" || e.at("gives", "B", "open") != true {
+		t.Errorf("%v", e.body)
+	}
+}
+
 // shown gives the token of somebody whose card was just read at kiosk 1.
 func (s *stage) shown(t *testing.T) reply {
 	t.Helper()

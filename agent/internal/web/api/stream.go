@@ -22,8 +22,8 @@ const (
 )
 
 // stream answers GET /api/v1/stream with server-sent events: snapshot (the hall), then change for each fact, whose id is the
-// fact's sequence and whose data is the hall together with the fact's kind; health or help when only that changed; input at a kiosk
-// when somebody shows a card or code. Last-Event-ID resumes without a snapshot.
+// fact's sequence and whose data is the hall together with the fact's kind; health, help or gives when only that changed; input at a
+// kiosk when somebody shows a card or code. Last-Event-ID resumes without a snapshot.
 func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 	select {
 	case a.streams <- struct{}{}:
@@ -33,7 +33,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 		a.problem(w, http.StatusServiceUnavailable, overloaded, nil)
 		return
 	}
-	f := &follower{api: a, request: r, who: who, reader: a.reader(who, r.URL.Query()), place: a.place(who)}
+	f := &follower{api: a, request: r, who: who, reader: a.reader(who, r.URL.Query()), place: a.place(who), beside: map[string]string{}}
 	if last, ok := sse.LastEventID(r); ok {
 		f.seq, f.resumed = hallsync.Seq(last), true
 	}
@@ -68,12 +68,11 @@ type follower struct {
 	who     access.Who
 	reader  view.Reader
 	place   string
-	resumed bool         // seq is what an earlier connection has seen
-	begun   bool         // a snapshot or the missed changes were sent
-	seq     hallsync.Seq // last fact sent
-	shown   uint64       // last input sent
-	health  []byte       // as sent last
-	help    []byte       // likewise
+	resumed bool              // seq is what an earlier connection has seen
+	begun   bool              // a snapshot or the missed changes were sent
+	seq     hallsync.Seq      // last fact sent
+	shown   uint64            // last input sent
+	beside  map[string]string // by event, what is no part of the log, as sent last
 }
 
 // errSignedOut ends the stream of somebody whose session is over.
@@ -89,21 +88,9 @@ func (f *follower) next() ([]sse.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	health, err := json.Marshal(v.Health)
-	if err != nil {
+	if events, err = f.besides(v, events); err != nil {
 		return nil, err
 	}
-	if f.health != nil && len(events) == 0 && !bytes.Equal(health, f.health) {
-		events = append(events, sse.Event{Name: "health", Data: fmt.Appendf(nil, `{"health":%s}`, health)})
-	}
-	help, err := json.Marshal(v.Help)
-	if err != nil {
-		return nil, err
-	}
-	if f.help != nil && len(events) == 0 && !bytes.Equal(help, f.help) {
-		events = append(events, sse.Event{Name: "help", Data: fmt.Appendf(nil, `{"help":%s}`, help)})
-	}
-	f.health, f.help = health, help
 	if f.who.May(access.Scan) {
 		for e, ok := f.api.opts.Inputs.Next(f.place, f.shown); ok; e, ok = f.api.opts.Inputs.Next(f.place, f.shown) {
 			raw, err := json.Marshal(e)
@@ -113,6 +100,25 @@ func (f *follower) next() ([]sse.Event, error) {
 			f.shown = e.N
 			events = append(events, sse.Event{Name: "input", Data: raw})
 		}
+	}
+	return events, nil
+}
+
+// besides adds an event for each part of the hall that changes without a fact, unless the hall as a whole is sent anyway.
+func (f *follower) besides(v view.Hall, events []sse.Event) ([]sse.Event, error) {
+	whole := len(events) > 0
+	for _, part := range []struct {
+		name  string
+		value any
+	}{{"health", v.Health}, {"help", v.Help}, {"gives", v.Gives}} {
+		raw, err := json.Marshal(part.value)
+		if err != nil {
+			return nil, err
+		}
+		if sent, known := f.beside[part.name]; known && !whole && sent != string(raw) {
+			events = append(events, sse.Event{Name: part.name, Data: fmt.Appendf(nil, `{%q:%s}`, part.name, raw)})
+		}
+		f.beside[part.name] = string(raw)
 	}
 	return events, nil
 }
