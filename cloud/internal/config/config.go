@@ -19,6 +19,7 @@ type Config struct {
 	Media    Media   `yaml:"media"`
 	Users    []User  `yaml:"users"`
 	Tokens   []Token `yaml:"tokens"`
+	Audit    Audit   `yaml:"audit"`
 	Halls    []Hall  `yaml:"halls"`
 	// HallFiles name further files with nothing but halls: a province is too long for one file. Load adds theirs to Halls.
 	HallFiles []string `yaml:"hall_files"`
@@ -68,6 +69,11 @@ type Token struct {
 	Secret Secret `yaml:"secret"`
 }
 
+// Audit says how long it is kept who did what.
+type Audit struct {
+	Days int `yaml:"days"` // default 730; 184 at least: the Cybersecurity Law, article 21, wants six months of network logs
+}
+
 // Hall is a hall that may connect.
 type Hall struct {
 	Code     hallsync.HallID `yaml:"code"`
@@ -103,6 +109,17 @@ func (h *Hash) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// wide reports whether more than the proxies of one place are in a network: by writing X-Forwarded-For, anybody in it can pass for
+// somebody else. A network of one's own may be larger than one of public addresses.
+func (n Network) wide() bool {
+	ip, bits := n.Addr(), n.Bits()
+	own := ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast()
+	if ip.Is4() {
+		return bits < 16 || bits < 24 && !own
+	}
+	return bits < 48 || bits < 64 && !own
+}
+
 // Network is one address or a network in CIDR notation.
 type Network struct{ netip.Prefix }
 
@@ -125,6 +142,6 @@ func (n *Network) UnmarshalText(b []byte) error {
 func defaults() Config {
 	return Config{
 		HTTP: HTTP{Listen: ":9090"}, MQTT: MQTT{Listen: "127.0.0.1:1883"}, Database: "cloud.db", Zone: "Asia/Shanghai",
-		Media: Media{RTSP: ":8554", WebRTC: ":8189"}, Log: Log{Level: "info"},
+		Media: Media{RTSP: ":8554", WebRTC: ":8189"}, Audit: Audit{Days: 730}, Log: Log{Level: "info"},
 	}
 }

@@ -40,11 +40,17 @@ const (
 	IPAddress    strictyaml.Code = "config_ip_address" // value
 	NotNetwork   strictyaml.Code = "config_network"    // value
 	ProxyNeeded  strictyaml.Code = "config_proxy_needed"
+	ProxyWide    strictyaml.Code = "config_proxy_wide" // value
+	AuditDays    strictyaml.Code = "config_audit_days" // low, high
 )
 
 const (
 	schema  = 1
 	maxName = 40 // characters of a name people read
+
+	// Days the audit is kept: the longest six months have 184.
+	minAuditDays = 184
+	maxAuditDays = 3650
 )
 
 var (
@@ -134,6 +140,14 @@ func (c *checker) config(v *Config) {
 	c.address("$.http.listen", v.HTTP.Listen)
 	if v.HTTP.Secure && len(v.HTTP.Proxies) == 0 {
 		c.doc.Warn("$.http.secure", ProxyNeeded, nil)
+	}
+	for i, p := range v.HTTP.Proxies {
+		if p.IsValid() && p.wide() {
+			c.doc.Warn(fmt.Sprintf("$.http.proxies[%d]", i), ProxyWide, map[string]string{"value": p.String()})
+		}
+	}
+	if v.Audit.Days < minAuditDays || v.Audit.Days > maxAuditDays {
+		c.at("$.audit.days", AuditDays, "low", strconv.Itoa(minAuditDays), "high", strconv.Itoa(maxAuditDays))
 	}
 	c.address("$.media.rtsp", v.Media.RTSP)
 	c.address("$.media.webrtc", v.Media.WebRTC)

@@ -65,7 +65,7 @@ func TestSampleIsGood(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	dir := t.TempDir()
 	c, problems := load(t, dir, "schema: 1\n")
-	if len(problems) != 0 || c.HTTP.Listen != ":9090" || c.Database != filepath.Join(dir, "cloud.db") || c.Zone != "Asia/Shanghai" {
+	if len(problems) != 0 || c.HTTP.Listen != ":9090" || c.Database != filepath.Join(dir, "cloud.db") || c.Zone != "Asia/Shanghai" || c.Audit.Days != 730 {
 		t.Errorf("%+v, %v", c, problems)
 	}
 }
@@ -86,6 +86,9 @@ func TestProblemsSayWhere(t *testing.T) {
 		"MQTT to the net":      {"schema: 1\nmqtt: {listen: \"192.168.1.2:1883\"}\n", "2:16 config_mqtt_listen"},
 		"media address":        {"schema: 1\nmedia: {addresses: [10.0.0.1, host]}\n", "2:31 config_ip_address"},
 		"proxy":                {"schema: 1\nhttp: {proxies: [10.0.0.1, 10.0.0.0/40]}\n", "2:28 config_network"},
+		"audit too short":      {"schema: 1\naudit: {days: 183}\n", "2:15 config_audit_days"},
+		"audit too long":       {"schema: 1\naudit: {days: 3651}\n", "2:15 config_audit_days"},
+		"audit without end":    {"schema: 1\naudit: {days: 0}\n", "2:15 config_audit_days"},
 		"role":                 {strings.Replace(user, "name: li", "name: li, role: boss", 1), "3:22 config_not_allowed"},
 		"role of a token":      {"schema: 1\ntokens:\n  - {name: a, role: root, secret: file:secrets/report.token}\n", "3:21 config_not_allowed"},
 		"zone":                 {"schema: 1\nzone: Asia/Maoming\n", "2:7 config_zone"},
@@ -197,6 +200,22 @@ func TestHTTPSWithoutAProxyIsAWarning(t *testing.T) {
 	c, problems = load(t, t.TempDir(), "schema: 1\nhttp: {secure: true, proxies: [10.1.2.3, 10.2.3.4/16, \"2001:db8::1\"]}\n")
 	if len(problems) != 0 || fmt.Sprint(c.HTTP.Proxies) != "[10.1.2.3/32 10.2.0.0/16 2001:db8::1/128]" {
 		t.Errorf("%v, %v", c.HTTP.Proxies, problems)
+	}
+}
+
+// Whoever is in a network of proxies may say who he is: one that is larger than proxies need is pointed at, and used.
+func TestWideNetworkOfProxiesIsAWarning(t *testing.T) {
+	for text, wide := range map[string]bool{
+		"10.1.0.5": false, "10.1.0.0/16": false, "192.168.0.0/16": false, "172.16.4.0/22": false, "127.0.0.0/16": false, "203.0.113.7": false, "203.0.113.0/24": false,
+		"2001:db8::1": false, "2001:db8:1:2::/64": false, "fd00:1:2::/48": false, "fe80::/64": false,
+		"0.0.0.0/0": true, "10.0.0.0/8": true, "172.16.0.0/12": true, "192.168.0.0/15": true, "203.0.113.0/23": true, "198.51.0.0/16": true,
+		"::/0": true, "2001:db8::/32": true, "2001:db8:1::/63": true, "fc00::/7": true, "fe80::/10": true,
+	} {
+		c, problems := load(t, t.TempDir(), "schema: 1\nhttp: {proxies: [127.0.0.1, \""+text+"\"]}\n")
+		warned := len(problems) == 1 && problems[0].Code == config.ProxyWide && problems[0].Line == 2 && problems[0].Warning
+		if problems.Err() != nil || warned != wide || !wide && len(problems) != 0 || len(c.HTTP.Proxies) != 2 {
+			t.Errorf("%s: %v", text, problems)
+		}
 	}
 }
 
