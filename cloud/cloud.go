@@ -175,7 +175,9 @@ func (c *Cloud) newDesk() *access.Desk {
 	for _, t := range c.o.Config.Tokens {
 		tokens = append(tokens, access.Token{Name: t.Name, Secret: t.Secret.Reveal(), Role: store.Role(t.Role)})
 	}
-	return access.New(access.Options{Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Secure, Log: c.o.Log})
+	return access.New(access.Options{
+		Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Secure, Keep: time.Duration(c.o.Config.Audit.Days) * 24 * time.Hour, Log: c.o.Log,
+	})
 }
 
 func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalog) error {

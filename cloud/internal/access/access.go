@@ -14,10 +14,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"halledge/agent/kit/phc"
 	"halledge/agent/kit/problem"
+	"halledge/cloud/internal/origin"
 	"halledge/cloud/internal/store"
 )
 
@@ -26,6 +25,11 @@ const (
 	sessionIdle  = 2 * time.Hour // without a request and without an open page
 	touchEvery   = time.Minute
 	hashesAtOnce = 2 // argon2id takes 19 MiB and a core each
+
+	// So many may wait for their turn, and those who sign in where they did before have places of their own: strangers who come
+	// in a crowd keep nobody from his work.
+	maxWaiting = 16
+	busyPause  = 5 * time.Second
 
 	maxUser     = 64  // bytes looked at
 	maxPassword = 256 // bytes looked at
@@ -40,8 +44,10 @@ const (
 	CodeLocked   problem.Code = "sign_in_locked" // too many failures from here; RetryAfter says how long
 	CodeSlowed   problem.Code = "sign_in_slowed" // too many failures from elsewhere or under other names; RetryAfter
 	CodeTooOften problem.Code = "rate_limited"   // too many attempts from one network; RetryAfter
+	CodeBusy     problem.Code = "sign_in_busy"   // too many wait for their passwords to be judged; RetryAfter
 
 	CodeSignedOut problem.Code = "session_signed_out" // by another page of the same browser
+	CodeReplaced  problem.Code = "session_replaced"   // somebody signed in anew with the same browser
 	CodeExpired   problem.Code = "session_expired"
 	CodeEnded     problem.Code = "session_ended" // the user was disabled, or has another password
 )
@@ -99,21 +105,25 @@ type Options struct {
 	Store  *store.Store
 	Tokens []Token
 	Secure bool             // mark cookies for https only
+	Keep   time.Duration    // how long the audit is kept; 0: for ever
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger
 }
 
 // Desk lets people and programs in. Run watches over those who stay.
 type Desk struct {
-	store    *store.Store
-	tokens   []tokenHash
-	secure   bool
-	now      func() time.Time
-	log      *slog.Logger
-	hashes   chan struct{}
-	attempts *attempts
-	decoy    phc.Hash // so that an unknown name takes as long as a known one
-	markKey  []byte   // for names nobody has; dies with the process
+	store     *store.Store
+	tokens    []tokenHash
+	secure    bool
+	keep      time.Duration // of the audit
+	now       func() time.Time
+	log       *slog.Logger
+	tries     *origin.Limit // by network
+	hashes    chan struct{}
+	regulars  chan struct{} // those who wait for hashes on a network they are familiar on
+	strangers chan struct{} // the others who wait
+	decoy     phc.Hash      // so that an unknown name takes as long as a known one
+	markKey   []byte        // for names nobody has; dies with the process
 
 	mu    sync.Mutex
 	holds map[*hold]struct{}
@@ -128,9 +138,9 @@ type tokenHash struct {
 // New makes a Desk.
 func New(o Options) *Desk {
 	d := &Desk{
-		store: o.Store, secure: o.Secure, now: o.Now, log: o.Log, hashes: make(chan struct{}, hashesAtOnce),
-		attempts: &attempts{from: map[string]*rate.Limiter{}}, decoy: phc.New([]byte(rand.Text())), markKey: []byte(rand.Text()),
-		holds: map[*hold]struct{}{},
+		store: o.Store, secure: o.Secure, keep: o.Keep, now: o.Now, log: o.Log, tries: origin.NewLimit(attemptPause, attemptBurst, maxNetworks),
+		hashes: make(chan struct{}, hashesAtOnce), regulars: make(chan struct{}, maxWaiting), strangers: make(chan struct{}, maxWaiting),
+		decoy: phc.New([]byte(rand.Text())), markKey: []byte(rand.Text()), holds: map[*hold]struct{}{},
 	}
 	if d.now == nil {
 		d.now = time.Now
@@ -139,15 +149,6 @@ func New(o Options) *Desk {
 		d.tokens = append(d.tokens, tokenHash{name: t.Name, role: t.Role, hash: sha256.Sum256([]byte(t.Secret))})
 	}
 	return d
-}
-
-// Note writes into the audit what somebody who is in does. The line's time and actor are set here.
-func (d *Desk) Note(ctx context.Context, who Who, a store.Audit) error {
-	a.At, a.Actor, a.By = d.now(), who.User, who.By
-	if err := d.store.Write(ctx, func(tx *store.Tx) error { return tx.AddAudit(a) }); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	return nil
 }
 
 // Program is who a program is that has shown the secret of a token somewhere else than in a request.
@@ -159,18 +160,27 @@ func (d *Desk) cookie(value string, maxAge int) *http.Cookie {
 	}
 }
 
+// Carried gives the value of the session cookie that a request carries; empty when there is none that could be ours.
+func Carried(r *http.Request) string {
+	c, err := r.Cookie(cookieName)
+	if err != nil || len(c.Value) > maxPassword {
+		return ""
+	}
+	return c.Value
+}
+
 // Identify says who sends a request. It fails with a *Refusal when nobody is signed in. A request with Authorization is judged by
 // that alone.
 func (d *Desk) Identify(r *http.Request) (Who, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		return d.bearer(header)
 	}
-	c, err := r.Cookie(cookieName)
-	if err != nil || len(c.Value) > maxPassword {
+	cookie := Carried(r)
+	if cookie == "" {
 		return Who{}, &Refusal{Code: CodeSignIn}
 	}
 	ctx := r.Context()
-	id := sha256.Sum256([]byte(c.Value))
+	id := sha256.Sum256([]byte(cookie))
 	s, u, found, err := d.store.Session(ctx, id)
 	if err != nil {
 		return Who{}, fmt.Errorf("identify: %w", err)

@@ -85,7 +85,7 @@ func (f *fixture) attempt(user, password string) problem.Code {
 // from signs in from an address and gives the code of the refusal, or ok.
 func (f *fixture) from(address, user, password string) problem.Code {
 	f.t.Helper()
-	_, _, err := f.SignIn(f.t.Context(), user, password, address)
+	_, _, err := f.SignIn(f.t.Context(), access.Attempt{User: user, Password: password, Remote: address})
 	return f.code(err)
 }
 
@@ -135,7 +135,7 @@ func with(c *http.Cookie) func(*http.Request) {
 
 func TestSessionFromBeginToEnd(t *testing.T) {
 	f := start(t)
-	cookie, who, err := f.SignIn(t.Context(), "li", right, remote)
+	cookie, who, err := f.SignIn(t.Context(), access.Attempt{User: "li", Password: right, Remote: remote})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestSessionFromBeginToEnd(t *testing.T) {
 func TestSessionEnds(t *testing.T) {
 	f := start(t)
 	signIn := func() *http.Cookie {
-		cookie, _, err := f.SignIn(t.Context(), "li", right, remote)
+		cookie, _, err := f.SignIn(t.Context(), access.Attempt{User: "li", Password: right, Remote: remote})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +198,7 @@ func TestOddCredentials(t *testing.T) {
 
 func TestBearerToken(t *testing.T) {
 	f := start(t)
-	cookie, _, err := f.SignIn(t.Context(), "li", right, remote)
+	cookie, _, err := f.SignIn(t.Context(), access.Attempt{User: "li", Password: right, Remote: remote})
 	if err != nil {
 		t.Fatal(err)
 	}

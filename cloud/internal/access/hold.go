@@ -39,11 +39,18 @@ func (d *Desk) Hold(parent context.Context, who Who) (ctx context.Context, relea
 	}
 }
 
-// Run watches over the sessions in use until ctx ends.
+// Run watches over the sessions in use and keeps the audit to its length, until ctx ends.
 func (d *Desk) Run(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
+	pruned := time.Time{}
 	for {
+		if now := d.now(); now.Sub(pruned).Abs() >= pruneEvery {
+			if err := d.prune(ctx, now); err != nil && ctx.Err() == nil {
+				d.log.Error("audit not pruned", "error", err)
+			}
+			pruned = now
+		}
 		select {
 		case <-ctx.Done():
 			return nil

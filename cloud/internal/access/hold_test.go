@@ -30,7 +30,7 @@ func (f *fixture) run() {
 // hold signs in and holds on to the session.
 func (f *fixture) hold() (context.Context, *http.Cookie, access.Who) {
 	f.t.Helper()
-	cookie, who, err := f.SignIn(f.t.Context(), "li", right, remote)
+	cookie, who, err := f.SignIn(f.t.Context(), access.Attempt{User: "li", Password: right, Remote: remote})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestHoldKeepsItsSessionFromFallingIdle(t *testing.T) {
 
 func TestHoldEndsWithItsParent(t *testing.T) {
 	f := start(t)
-	_, who, err := f.SignIn(t.Context(), "li", right, remote)
+	_, who, err := f.SignIn(t.Context(), access.Attempt{User: "li", Password: right, Remote: remote})
 	if err != nil {
 		t.Fatal(err)
 	}

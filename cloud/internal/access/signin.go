@@ -13,12 +13,14 @@ import (
 	"time"
 
 	"halledge/agent/kit/phc"
+	"halledge/cloud/internal/origin"
 	"halledge/cloud/internal/store"
 )
 
 // Wrong passwords are counted by name and network together, so that nobody can lock out somebody who signs in from elsewhere.
 // Who guesses one name from many networks, or many names from one, is slowed down instead: beyond a ceiling one attempt in
-// slowPause is judged. That spares people who come from where they came from before.
+// slowPause is judged, for a name in each block of addresses and for a network. So a crowd that guesses a name delays only those
+// who come from its own blocks. People are spared all that where they came from before.
 const (
 	maxFailures = 5                // wrong passwords in a row before a name is locked for a network
 	lockFor     = 15 * time.Minute // and the time after which failures are forgotten
@@ -30,54 +32,87 @@ const (
 	familiarFor = 90 * 24 * time.Hour
 )
 
+// One network may try to sign in this often: enough for a room of people behind one address, too little to fill the audit or to
+// keep the machine hashing.
+const (
+	attemptPause = 2 * time.Second
+	attemptBurst = 30
+	maxNetworks  = 4096
+)
+
 // resultDisabled stands in the audit where the password was right and the user is disabled; the answer is that of a wrong one.
 const resultDisabled = "user_disabled"
 
+// Attempt is one try to sign in.
+type Attempt struct {
+	User, Password string
+	Remote         string // address of the client
+	Cookie         string // of the session the browser has, as Carried gives it: that session ends when a new one begins
+}
+
 // SignIn checks a password. On success it gives the cookie to set; a *Refusal says why not. Whether there is such a user makes no
 // difference to how failures are counted. The audit has every password that was judged.
-func (d *Desk) SignIn(ctx context.Context, user, password, remote string) (*http.Cookie, Who, error) {
-	from := network(remote)
-	if !d.attempts.allow(from) {
+func (d *Desk) SignIn(ctx context.Context, a Attempt) (*http.Cookie, Who, error) {
+	if !d.tries.Allow(origin.Network(a.Remote)) {
 		return nil, Who{}, &Refusal{Code: CodeTooOften, RetryAfter: attemptPause}
 	}
-	if len(user) > maxUser || len(password) > maxPassword || user == "" {
+	if len(a.User) > maxUser || len(a.Password) > maxPassword || a.User == "" {
 		return nil, Who{}, &Refusal{Code: CodeWrong}
 	}
-	select {
-	case d.hashes <- struct{}{}:
-		defer func() { <-d.hashes }()
-	case <-ctx.Done():
-		return nil, Who{}, ctx.Err()
-	}
-	u, known, err := d.store.User(ctx, user)
+	u, known, done, err := d.turn(ctx, a)
 	if err != nil {
-		return nil, Who{}, fmt.Errorf("sign in: %w", err)
-	}
-	if !known {
-		u.Name = d.mark(user)
-	}
-	if err := d.mayTry(ctx, u.Name, from); err != nil {
 		var refusal *Refusal
 		if errors.As(err, &refusal) {
-			d.log.Warn("sign-in refused", "code", refusal.Code, "remote", remote)
+			d.log.Warn("sign-in refused", "code", refusal.Code, "remote", a.Remote)
 		}
 		return nil, Who{}, err
 	}
+	defer done()
 	hash := d.decoy
 	if known {
 		if hash, err = phc.Parse(u.Password); err != nil {
 			return nil, Who{}, fmt.Errorf("sign in: password of %s: %w", u.Name, err)
 		}
 	}
-	right := hash.Matches([]byte(password))
+	right := hash.Matches([]byte(a.Password))
 	if !right || !known || u.Disabled {
 		result := string(CodeWrong)
 		if right && u.Disabled {
 			result = resultDisabled
 		}
-		return nil, Who{}, d.failed(ctx, u.Name, from, remote, result)
+		return nil, Who{}, d.failed(ctx, u.Name, a.Remote, result)
 	}
-	return d.open(ctx, u, from, remote)
+	return d.open(ctx, u, a)
+}
+
+// turn gives the user an attempt is for when it is its turn to be judged; done must be called then. Who may not try does not
+// wait, and what changed while somebody waited counts.
+func (d *Desk) turn(ctx context.Context, a Attempt) (u store.User, known bool, done func(), err error) {
+	_, _, familiar, err := d.mayTry(ctx, a)
+	if err != nil {
+		return u, false, nil, err
+	}
+	line := d.strangers
+	if familiar {
+		line = d.regulars
+	}
+	select {
+	case line <- struct{}{}:
+		defer func() { <-line }()
+	default:
+		return u, false, nil, &Refusal{Code: CodeBusy, RetryAfter: busyPause}
+	}
+	select {
+	case d.hashes <- struct{}{}:
+	case <-ctx.Done():
+		return u, false, nil, ctx.Err()
+	}
+	done = func() { <-d.hashes }
+	if u, known, _, err = d.mayTry(ctx, a); err != nil {
+		done()
+		return u, false, nil, err
+	}
+	return u, known, done, nil
 }
 
 // mark stands for a name nobody has, in the audit as in the counts: what was typed may be a password. The same name has the same
@@ -88,35 +123,42 @@ func (d *Desk) mark(user string) string {
 	return "?" + hex.EncodeToString(mac.Sum(nil)[:4])
 }
 
-// mayTry refuses an attempt whose name is locked for its network, or that comes too soon after too many failures.
-func (d *Desk) mayTry(ctx context.Context, name, from string) error {
+// mayTry gives the user an attempt is for, with a mark for a name when there is none, and whether the network is familiar. It
+// refuses an attempt whose name is locked for its network, or that comes too soon after too many failures.
+func (d *Desk) mayTry(ctx context.Context, a Attempt) (u store.User, known, familiar bool, err error) {
+	if u, known, err = d.store.User(ctx, a.User); err != nil {
+		return u, false, false, fmt.Errorf("sign in: %w", err)
+	}
+	if !known {
+		u.Name = d.mark(a.User)
+	}
 	now := d.now()
-	a, err := d.store.Attempts(ctx, name, from, now.Add(-lockFor), now.Add(-familiarFor))
+	past, err := d.store.Attempts(ctx, u.Name, origin.Network(a.Remote), now.Add(-lockFor), now.Add(-familiarFor))
 	if err != nil {
-		return fmt.Errorf("sign in: %w", err)
+		return u, false, false, fmt.Errorf("sign in: %w", err)
 	}
 	// A clock that was set back must not make a lock longer.
-	if wait := a.Failures.Locked.Sub(now); wait > 0 && wait <= lockFor {
-		return &Refusal{Code: CodeLocked, RetryAfter: wait}
+	if wait := past.Failures.Locked.Sub(now); wait > 0 && wait <= lockFor {
+		return u, false, false, &Refusal{Code: CodeLocked, RetryAfter: wait}
 	}
-	if a.Familiar {
-		return nil
+	if past.Familiar {
+		return u, known, true, nil
 	}
 	last := time.Time{}
-	if a.ByName.Failed >= maxByName {
-		last = a.ByName.Last
+	if past.ByName.Failed >= maxByName {
+		last = past.ByBlock.Last
 	}
-	if a.ByNetwork.Failed >= maxByNetwork && a.ByNetwork.Last.After(last) {
-		last = a.ByNetwork.Last
+	if past.ByNetwork.Failed >= maxByNetwork && past.ByNetwork.Last.After(last) {
+		last = past.ByNetwork.Last
 	}
 	if wait := last.Add(slowPause).Sub(now); wait > 0 && wait <= slowPause {
-		return &Refusal{Code: CodeSlowed, RetryAfter: wait}
+		return u, false, false, &Refusal{Code: CodeSlowed, RetryAfter: wait}
 	}
-	return nil
+	return u, known, false, nil
 }
 
-// open begins a session.
-func (d *Desk) open(ctx context.Context, u store.User, from, remote string) (*http.Cookie, Who, error) {
+// open begins a session, and ends the one the browser had.
+func (d *Desk) open(ctx context.Context, u store.User, a Attempt) (*http.Cookie, Who, error) {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails (crypto/rand)
 	text := base64.RawURLEncoding.EncodeToString(secret)
@@ -132,24 +174,48 @@ func (d *Desk) open(ctx context.Context, u store.User, from, remote string) (*ht
 		if !found || cur.Disabled || cur.Password != u.Password {
 			return &Refusal{Code: CodeWrong}
 		}
-		if err := tx.SignedIn(u.Name, from, now, now.Add(-familiarFor)); err != nil {
+		if err := tx.SignedIn(u.Name, origin.Network(a.Remote), now, now.Add(-familiarFor)); err != nil {
 			return err
 		}
 		s := store.Session{TokenHash: who.session, Name: u.Name, Created: now, Used: now, Expires: who.Expires}
 		if err := tx.AddSession(s, now); err != nil {
 			return err
 		}
-		return tx.AddAudit(store.Audit{At: now, Actor: u.Name, By: ByPassword, Action: store.ActionSignIn, Result: "ok", Remote: remote})
+		if err := d.replace(tx, a, now); err != nil {
+			return err
+		}
+		return tx.AddAudit(store.Audit{At: now, Actor: u.Name, By: ByPassword, Action: store.ActionSignIn, Result: "ok", Remote: a.Remote})
 	})
 	if err != nil {
 		return nil, Who{}, fmt.Errorf("sign in: %w", err)
 	}
+	if a.Cookie != "" {
+		old := sha256.Sum256([]byte(a.Cookie))
+		d.end(CodeReplaced, func(h *hold) bool { return h.session == old })
+	}
 	return d.cookie(text, int(sessionLife.Seconds())), who, nil
 }
 
+// replace drops the session that the browser of an attempt had, whoever it was.
+func (d *Desk) replace(tx *store.Tx, a Attempt, now time.Time) error {
+	if a.Cookie == "" {
+		return nil
+	}
+	old := sha256.Sum256([]byte(a.Cookie))
+	name, found, err := tx.SessionUser(old)
+	if err != nil || !found {
+		return err
+	}
+	if err := tx.DropSession(old); err != nil {
+		return err
+	}
+	return tx.AddAudit(store.Audit{At: now, Actor: name, By: ByPassword, Action: store.ActionSignOut, Result: string(CodeReplaced), Remote: a.Remote})
+}
+
 // failed counts a failure, and locks the name for the network at the last one.
-func (d *Desk) failed(ctx context.Context, name, from, remote, result string) error {
+func (d *Desk) failed(ctx context.Context, name, remote, result string) error {
 	now := d.now()
+	from := origin.Network(remote)
 	refusal := &Refusal{Code: CodeWrong}
 	err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		f, err := tx.Failures(name, from)

@@ -25,7 +25,7 @@ const (
 // wait gives how long a refused attempt has to wait.
 func (f *fixture) wait(address, user string) (problem.Code, time.Duration) {
 	f.t.Helper()
-	_, _, err := f.SignIn(f.t.Context(), user, right, address)
+	_, _, err := f.SignIn(f.t.Context(), access.Attempt{User: user, Password: right, Remote: address})
 	var refusal *access.Refusal
 	if !errors.As(err, &refusal) {
 		f.t.Fatalf("signing in as %s from %s: %v", user, address, err)
@@ -108,34 +108,43 @@ func TestOneIPv6LineIsOneNetwork(t *testing.T) {
 	}
 }
 
-// A name that is guessed from everywhere is slowed for strangers, and nobody keeps its owner out where he always comes from.
+// A name that is guessed from everywhere is slowed for strangers, each block of addresses by itself: whoever guesses keeps nobody
+// out who comes from elsewhere, and nobody at all where he always comes from.
 func TestGuessedNameIsSlowedForStrangersOnly(t *testing.T) {
 	f := start(t)
 	if code := f.from(home, "li", right); code != "ok" {
 		t.Fatal(code)
 	}
-	for i := range 13 {
-		f.seed("li", fmt.Sprintf("203.0.113.%d", i+1), 4)
+	guess := func() {
+		for i := range 13 {
+			f.seed("li", fmt.Sprintf("203.0.113.%d", i+1), 4)
+		}
+		f.seed("li", "2001:db8:5:1::/64", 4)
 	}
-	if code, wait := f.wait(foreign, "li"); code != access.CodeSlowed || wait <= 0 || wait > 30*time.Second {
-		t.Errorf("a stranger: %s for %s", code, wait)
+	guess()
+	for _, near := range []string{"203.0.113.200", "2001:db8:5:2::9"} {
+		if code, wait := f.wait(near, "li"); code != access.CodeSlowed || wait <= 0 || wait > 30*time.Second {
+			t.Errorf("a stranger beside those who guess: %s for %s", code, wait)
+		}
+	}
+	if code := f.from(foreign, "li", "wrong"); code != access.CodeWrong {
+		t.Errorf("a stranger from elsewhere: %s", code)
+	}
+	for _, near := range []string{foreign, "198.51.100.77"} {
+		if code := f.from(near, "li", right); code != access.CodeSlowed {
+			t.Errorf("%s, right after that: %s", near, code)
+		}
 	}
 	if code := f.from(home, "li", right); code != "ok" {
 		t.Errorf("the owner at home: %s", code)
 	}
 	f.clock.pass(30 * time.Second)
-	if code := f.from(foreign, "li", "wrong"); code != access.CodeWrong {
-		t.Errorf("after the pause: %s", code)
+	guess()
+	if code := f.from(foreign, "li", right); code != "ok" {
+		t.Errorf("the owner abroad, after a pause in which others went on guessing: %s", code)
 	}
 	if code := f.from("203.0.113.200", "li", right); code != access.CodeSlowed {
-		t.Errorf("right after that, from yet another place: %s", code)
-	}
-	f.clock.pass(30 * time.Second)
-	if code := f.from(foreign, "li", right); code != "ok" {
-		t.Errorf("the owner abroad, after a pause: %s", code)
-	}
-	if code := f.from(foreign, "li", right); code != "ok" {
-		t.Errorf("abroad is familiar now: %s", code)
+		t.Errorf("a stranger beside those who guess: %s", code)
 	}
 }
 
@@ -198,7 +207,7 @@ func TestParallelGuessesAreLockedToo(t *testing.T) {
 	wrong := 0
 	for range 20 {
 		wg.Go(func() {
-			_, _, err := f.SignIn(context.Background(), "li", "wrong", remote)
+			_, _, err := f.SignIn(context.Background(), access.Attempt{User: "li", Password: "wrong", Remote: remote})
 			var refusal *access.Refusal
 			if errors.As(err, &refusal) && refusal.Code == access.CodeWrong {
 				mu.Lock()

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
 )
@@ -53,7 +54,7 @@ func TestSlowedNameIsToldWhen(t *testing.T) {
 	f := begin(t)
 	must(t, f.st.Write(t.Context(), func(tx *store.Tx) error {
 		for i := range 13 {
-			failures := store.Failures{Name: "li", Network: fmt.Sprintf("203.0.113.%d", i+1), Failed: 4, Last: time.Now()}
+			failures := store.Failures{Name: "li", Network: fmt.Sprintf("127.0.0.%d", i+2), Failed: 4, Last: time.Now()}
 			if err := tx.PutFailures(failures, start); err != nil {
 				return err
 			}
@@ -67,6 +68,17 @@ func TestSlowedNameIsToldWhen(t *testing.T) {
 	}
 	if !strings.Contains(string(a.body), fmt.Sprintf("%d 秒后", seconds)) {
 		t.Errorf("the sentence names another time: %s", a.body)
+	}
+}
+
+// Who comes while too many others wait is sent away for a moment, and told so as a program and as a person understands it.
+func TestCrowdedSignInIsToldWhen(t *testing.T) {
+	f := begin(t)
+	w := httptest.NewRecorder()
+	f.server.Config.Handler.(*api.API).Fail(w, httptest.NewRequest(http.MethodPost, "/api/v1/session", nil), &access.Refusal{Code: access.CodeBusy, RetryAfter: 5 * time.Second})
+	a := answer{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
+	if a.status != http.StatusServiceUnavailable || a.code(t) != "sign_in_busy" || a.header.Get("Retry-After") != "5" || !strings.Contains(string(a.body), "5 秒后") {
+		t.Errorf("%d %s, Retry-After %q", a.status, a.body, a.header.Get("Retry-After"))
 	}
 }
 
@@ -114,6 +126,9 @@ func TestStreamEndsWithItsSession(t *testing.T) {
 		"sign-out": {func(_ *fixture, visit func(method, path, body string, change ...func(*http.Request)) answer) {
 			visit(http.MethodDelete, "/api/v1/session", "")
 		}, "session_signed_out"},
+		"another sign-in": {func(_ *fixture, visit func(method, path, body string, change ...func(*http.Request)) answer) {
+			visit(http.MethodPost, "/api/v1/session", `{"user":"li","password":"right"}`)
+		}, "session_replaced"},
 		"disabled user": {func(f *fixture, _ func(method, path, body string, change ...func(*http.Request)) answer) {
 			must(t, f.st.Write(t.Context(), func(tx *store.Tx) error {
 				u, _, err := tx.User("li")

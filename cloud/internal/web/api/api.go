@@ -197,7 +197,10 @@ func (a *API) refusal(w http.ResponseWriter, e *access.Refusal) {
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
-	if e.Code == access.CodeSignIn {
+	switch e.Code {
+	case access.CodeBusy:
+		status = http.StatusServiceUnavailable
+	case access.CodeSignIn:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="hall-cloud"`)
 	}
 	// Rounded up: who comes back when told so is let in.

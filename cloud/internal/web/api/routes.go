@@ -38,7 +38,8 @@ func (a *API) routes() []route {
 	routes := []route{
 		{method: http.MethodGet, path: "/api/v1/openapi.json", name: "describe", summary: "本接口的说明", public: true, answer: map[string]any{}, handle: a.getOpenAPI},
 		{method: http.MethodPost, path: "/api/v1/session", name: "signIn", summary: "登录", public: true, body: SignIn{}, answer: Session{}, status: http.StatusCreated,
-			refusals: []int{http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests}, handle: a.postSession},
+			refusals: []int{http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests,
+				http.StatusServiceUnavailable}, handle: a.postSession},
 		{method: http.MethodGet, path: "/api/v1/session", name: "whoAmI", summary: "谁登录了", answer: Session{}, handle: a.getSession},
 		{method: http.MethodDelete, path: "/api/v1/session", name: "signOut", summary: "退出登录", status: http.StatusNoContent, handle: a.deleteSession},
 		{method: http.MethodGet, path: "/api/v1/halls", name: "listHalls", summary: "大厅列表，按编码排序", answer: Page[Hall]{}, refusals: []int{http.StatusBadRequest},

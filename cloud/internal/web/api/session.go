@@ -11,7 +11,9 @@ func (a *API) postSession(c *call) error {
 	if err := a.read(c, &in); err != nil {
 		return err
 	}
-	cookie, who, err := a.Desk.SignIn(c.r.Context(), in.User, in.Password, remote(c.r))
+	cookie, who, err := a.Desk.SignIn(c.r.Context(), access.Attempt{
+		User: in.User, Password: in.Password, Remote: remote(c.r), Cookie: access.Carried(c.r),
+	})
 	if err != nil {
 		return err
 	}

@@ -132,6 +132,7 @@ const auditResults: Record<string, Word> = {
   ok: { text: '成功', tone: 'ok' },
   sign_in_wrong: { text: '账号或密码不对', tone: 'warn' },
   sign_in_locked: { text: '输错太多，已锁定', tone: 'bad' },
+  session_replaced: { text: '同一浏览器重新登录', tone: 'ok' },
   user_disabled: { text: '账号已停用', tone: 'bad' },
   404: { text: '没有这个摄像头', tone: 'warn' },
   406: { text: '视频格式不能播放', tone: 'warn' },
