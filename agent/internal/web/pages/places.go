@@ -21,7 +21,7 @@ func (p *Pages) queues(only []string) []map[string]string {
 	for _, q := range p.opts.Plan.Queues {
 		if len(only) == 0 || slices.Contains(only, q.ID) {
 			out = append(out, map[string]string{
-				"id": q.ID, "name": q.Name, "dept": q.Dept, "identity": q.Identity, "windows": p.windowsOf(q.ID),
+				"id": q.ID, "name": q.Name, "english": q.English, "dept": q.Dept, "identity": q.Identity, "windows": p.windowsOf(q.ID),
 			})
 		}
 	}
@@ -91,7 +91,7 @@ func (p *Pages) kiosk(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.show(w, r, "kiosk-"+k.ID, shell{Name: "kiosk", Title: "自助取号", Place: k.Name}, map[string]any{
-		"queues": p.queues(k.Queues), "reads": p.reads(config.Place{Kind: "kiosk", ID: k.ID}),
+		"queues": p.queues(k.Queues), "reads": p.reads(config.Place{Kind: "kiosk", ID: k.ID}), "desk": k.Desk,
 	})
 }
 
