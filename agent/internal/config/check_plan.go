@@ -30,6 +30,7 @@ func (c *checker) plan(p *Plan) {
 	c.order("$.rules.order", &p.Rules.Order)
 	c.between("$.rules.max_open", p.Rules.MaxOpen, 0, 100)
 	c.calendar("$.rules.calendar", &p.Rules.Calendar)
+	c.voice(&p.Rules.Voice, p)
 }
 
 func (c *checker) queues(p *Plan) {
@@ -42,7 +43,6 @@ func (c *checker) queues(p *Plan) {
 		c.form(path+".id", q.ID, queueID, QueueID)
 		ids.add(c, path+".id", q.ID)
 		c.name(path+".name", q.Name)
-		c.short(path+".english", q.English, maxName)
 		c.short(path+".dept", q.Dept, maxName)
 		c.oneOf(path+".identity", q.Identity, "none", "optional", "required")
 		c.between(path+".service_s", q.ServiceS, 0, 8*3600)
@@ -99,7 +99,6 @@ func (c *checker) kiosksAndScreens(p *Plan) {
 		ids.add(c, path+".id", k.ID)
 		c.name(path+".name", k.Name)
 		c.references(path+".queues", k.Queues, p.queueIDs(), UnknownQueue)
-		c.short(path+".desk", k.Desk, 20)
 	}
 	ids = set{}
 	for i, s := range p.Screens {
@@ -112,13 +111,19 @@ func (c *checker) kiosksAndScreens(p *Plan) {
 	}
 }
 
-// printers checks that a printer a kiosk names is a configured one.
-func (c *checker) printers(s *Site, p *Plan) {
-	var printers []string
+// hardware checks that the printers and speakers that the plan names are configured ones.
+func (c *checker) hardware(s *Site, p *Plan) {
+	var printers, speakers []string
 	for _, d := range s.Devices {
-		if strings.HasSuffix(d.Name, ".printer") {
+		switch {
+		case strings.HasSuffix(d.Name, ".printer"):
 			printers = append(printers, d.Name)
+		case strings.HasSuffix(d.Name, ".speaker"):
+			speakers = append(speakers, d.Name)
 		}
+	}
+	for i, z := range p.Rules.Voice.Zones {
+		c.known(fmt.Sprintf("$.rules.voice.zones[%d].speaker", i), z.Speaker, speakers, UnknownSpeaker)
 	}
 	for i, k := range p.Kiosks {
 		if k.Printer != "" {

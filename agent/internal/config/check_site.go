@@ -2,11 +2,13 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"halledge/agent/kit/strictyaml"
@@ -39,6 +41,7 @@ func (c *checker) site(s *Site) {
 		codes.add(c, path+".code", s.Cameras[i].Code)
 	}
 	c.relay(&s.Relay)
+	c.sounds(&s.Voice)
 	c.between("$.journal.max_mib", s.Journal.MaxMiB, 64, 65536)
 	c.between("$.journal.retain_days", s.Journal.RetainDays, 1, 365)
 	c.oneOf("$.log.level", s.Log.Level, "debug", "info", "warn", "error")
@@ -192,6 +195,18 @@ func (c *checker) relay(r *Relay) {
 		}
 	}
 	c.between("$.relay.linger_s", r.LingerS, 0, 3600)
+}
+
+func (c *checker) sounds(v *Sounds) {
+	c.oneOf("$.voice.espeak", v.Espeak, "auto", "none")
+	for _, language := range slices.Sorted(maps.Keys(v.Packs)) {
+		where := "$.voice.packs." + language
+		if !slices.Contains(Languages(), language) {
+			c.at(where, strictyaml.UnknownKey, "key", language, "allowed", strings.Join(Languages(), ", "))
+		} else if _, err := os.Stat(v.Packs[language]); err != nil {
+			c.at(where, Unreadable, "reason", reasonOf(err))
+		}
+	}
 }
 
 // siteFits checks that devices and tokens speak of places hall.yaml has.

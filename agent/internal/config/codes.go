@@ -16,6 +16,7 @@ const (
 	UnknownKiosk   strictyaml.Code = "config_unknown_kiosk"   // value, allowed
 	UnknownScreen  strictyaml.Code = "config_unknown_screen"  // value, allowed
 	UnknownPrinter strictyaml.Code = "config_unknown_printer" // value, allowed
+	UnknownSpeaker strictyaml.Code = "config_unknown_speaker" // value, allowed
 	UnknownModel   strictyaml.Code = "config_unknown_model"   // value, allowed
 	QueueUnserved  strictyaml.Code = "config_queue_unserved"  // value (a warning)
 	DeviceName     strictyaml.Code = "config_device_name"     // value, allowed

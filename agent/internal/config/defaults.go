@@ -19,6 +19,7 @@ func defaultSite() Site {
 		Web:     Web{Listen: ":8080"},
 		Codes:   Codes{Resolver: "none"},
 		Relay:   Relay{LingerS: 10},
+		Voice:   Sounds{Espeak: "auto"},
 		Journal: Journal{MaxMiB: 2048, RetainDays: 7},
 		Log:     Log{Level: "info"},
 	}
@@ -26,8 +27,11 @@ func defaultSite() Site {
 
 func defaultPlan() Plan {
 	return Plan{
-		Zone:  "Asia/Shanghai",
-		Rules: Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, MaxOpen: 3},
+		Zone: "Asia/Shanghai",
+		Rules: Rules{
+			TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, MaxOpen: 3,
+			Voice: Voice{Repeat: 2, Languages: []string{"zh-CN"}, Rate: 100, Volume: 80, MaxAgeS: 60},
+		},
 	}
 }
 
@@ -35,6 +39,9 @@ func defaultPlan() Plan {
 func (s *Site) fill(dir string) {
 	s.Data = strictyaml.Absolute(dir, s.Data)
 	s.Plan = strictyaml.Absolute(dir, s.Plan)
+	for language, pack := range s.Voice.Packs {
+		s.Voice.Packs[language] = strictyaml.Absolute(dir, pack)
+	}
 	if s.Cloud.CA != "" {
 		s.Cloud.CA = strictyaml.Absolute(dir, s.Cloud.CA)
 	}

@@ -35,7 +35,7 @@ func (c *Config) WithPlan(file string, data []byte) (*Config, strictyaml.Problem
 	if doc.Problems.Err() == nil {
 		check := &checker{doc: doc, dir: c.Dir}
 		check.siteFits(&next.Site, &next.Plan)
-		check.printers(&next.Site, &next.Plan)
+		check.hardware(&next.Site, &next.Plan)
 	}
 	return &next, doc.Problems
 }
@@ -106,7 +106,7 @@ func (src sources) load() (*Config, strictyaml.Problems) {
 		check.siteFits(&c.Site, &c.Plan)
 		if siteDoc.Problems.Err() == nil { // and every reference to a device here
 			check.doc = planDoc
-			check.printers(&c.Site, &c.Plan)
+			check.hardware(&c.Site, &c.Plan)
 		}
 	}
 	return c, append(siteDoc.Problems, planDoc.Problems...)

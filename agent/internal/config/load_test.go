@@ -112,7 +112,8 @@ func TestDefaults(t *testing.T) {
 		s.Relay.LingerS != 10 || s.Journal != (config.Journal{MaxMiB: 2048, RetainDays: 7}) || s.Log.Level != "info" {
 		t.Errorf("%+v", s)
 	}
-	if !reflect.DeepEqual(c.Plan.Rules, config.Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, MaxOpen: 3}) ||
+	if !reflect.DeepEqual(c.Plan.Rules, config.Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, MaxOpen: 3,
+		Voice: config.Voice{Repeat: 2, Languages: []string{"zh-CN"}, Rate: 100, Volume: 80, MaxAgeS: 60}}) ||
 		c.Plan.Zone != "Asia/Shanghai" || c.Plan.Queues[0].Identity != "none" || c.Plan.Windows[0].Name != "1号窗口" {
 		t.Errorf("%+v", c.Plan)
 	}
@@ -186,7 +187,7 @@ func TestAllProblemsOfBothFilesComeAtOnce(t *testing.T) {
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%s:%d %s", filepath.Base(p.File), p.Line, p.Code))
 	}
-	want := []string{"agent.yaml:11 config_unknown_key", "agent.yaml:87 config_want_integer", "hall.yaml:5 config_zone"}
+	want := []string{"agent.yaml:11 config_unknown_key", "agent.yaml:98 config_want_integer", "hall.yaml:5 config_zone"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -17,7 +17,6 @@ type Plan struct {
 type Queue struct {
 	ID       string `yaml:"id"`
 	Name     string `yaml:"name"`
-	English  string `yaml:"english"` // its name for those who read no Chinese
 	Dept     string `yaml:"dept"`
 	Identity string `yaml:"identity"`  // none, optional or required
 	ServiceS int    `yaml:"service_s"` // what a service usually takes; 0: unknown
@@ -51,7 +50,6 @@ type Kiosk struct {
 	Name    string   `yaml:"name"`
 	Queues  []string `yaml:"queues"` // empty: all
 	Printer string   `yaml:"printer"`
-	Desk    string   `yaml:"desk"` // where the guide's desk is, seen from here
 }
 
 // Screen is a page that shows calls, of some windows or of all.
@@ -74,4 +72,5 @@ type Rules struct {
 	HallPool     bool   `yaml:"hall_pool"` // a held ticket may be resumed at any window that serves its queue
 
 	Calendar Calendar `yaml:"calendar"`
+	Voice    Voice    `yaml:"voice"`
 }

@@ -202,3 +202,65 @@ func (c *checker) calendar(path string, cal *Calendar) {
 		c.oneOf(where, cal.Workdays[text], weekdays()...)
 	}
 }
+
+// Voice is how calls are spoken. Who speaks is in agent.yaml: the devices whose role is speaker.
+type Voice struct {
+	Repeat    int      `yaml:"repeat"`    // how often each call is said; default 2
+	Languages []string `yaml:"languages"` // zh-CN and zh-yue, said in turn; default zh-CN
+	Rate      int      `yaml:"rate"`      // percent of the usual speed; default 100
+	Volume    int      `yaml:"volume"`    // percent; default 80
+	MaxAgeS   int      `yaml:"max_age_s"` // a call that could not be said for so long is not said any more; default 60
+
+	Hours []Loudness  `yaml:"hours"` // other volumes at some hours; the first that fits holds
+	Zones []VoiceZone `yaml:"zones"` // which windows a speaker calls for; others call for the place they stand at
+}
+
+// Loudness is a volume in percent at some hours, "mon-fri 12:00-14:00"; 0: nothing is said.
+type Loudness struct {
+	At     string `yaml:"at"`
+	Volume int    `yaml:"volume"`
+}
+
+// VoiceZone is a speaker and its windows; none: all.
+type VoiceZone struct {
+	Speaker string   `yaml:"speaker"`
+	Windows []string `yaml:"windows"`
+}
+
+// Holds says whether a span has a moment of the hall's zone in it.
+func (s Span) Holds(at time.Time) bool {
+	day := time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute + time.Duration(at.Second())*time.Second
+	return s.Days[at.Weekday()] && day >= s.From && day < s.To
+}
+
+func (c *checker) voice(v *Voice, p *Plan) {
+	c.between("$.rules.voice.repeat", v.Repeat, 1, 5)
+	c.between("$.rules.voice.rate", v.Rate, 50, 150)
+	c.between("$.rules.voice.volume", v.Volume, 1, 100)
+	c.between("$.rules.voice.max_age_s", v.MaxAgeS, 5, 600)
+	if len(v.Languages) == 0 {
+		c.at("$.rules.voice.languages", strictyaml.Missing, "key", "languages")
+	}
+	said := set{}
+	for i, l := range v.Languages {
+		where := fmt.Sprintf("$.rules.voice.languages[%d]", i)
+		c.oneOf(where, l, Languages()...)
+		said.add(c, where, l)
+	}
+	for i, h := range v.Hours {
+		where := fmt.Sprintf("$.rules.voice.hours[%d]", i)
+		if _, ok := ParseSpan(h.At); !ok {
+			c.at(where+".at", Hours, "value", h.At)
+		}
+		c.between(where+".volume", h.Volume, 0, 100)
+	}
+	speakers := set{}
+	for i, z := range v.Zones {
+		where := fmt.Sprintf("$.rules.voice.zones[%d]", i)
+		speakers.add(c, where+".speaker", z.Speaker)
+		c.references(where+".windows", z.Windows, p.windowIDs(), UnknownWindow)
+	}
+}
+
+// Languages are those that calls can be spoken in: Mandarin and Cantonese.
+func Languages() []string { return []string{"zh-CN", "zh-yue"} }

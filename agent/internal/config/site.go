@@ -15,6 +15,7 @@ type Site struct {
 	Devices []Device `yaml:"devices"`
 	Cameras []Camera `yaml:"cameras"`
 	Relay   Relay    `yaml:"relay"`
+	Voice   Sounds   `yaml:"voice"`
 	Journal Journal  `yaml:"journal"`
 	Log     Log      `yaml:"log"`
 }
@@ -99,6 +100,12 @@ type Relay struct {
 	Password Secret   `yaml:"password"` // publishing password; the user is the hall code
 	Subnets  []string `yaml:"subnets"`  // where cameras may be; empty: the private ranges and loopback
 	LingerS  int      `yaml:"linger_s"`
+}
+
+// Sounds is where speech comes from on this machine, for sound cards and for the pages of screens. Modules speak by themselves.
+type Sounds struct {
+	Packs  map[string]string `yaml:"packs"`  // language → directory of recorded clips
+	Espeak string            `yaml:"espeak"` // auto: where it is installed, for what a pack lacks; none: never
 }
 
 // Journal bounds the database.
