@@ -43,6 +43,7 @@ func (c *checker) queues(p *Plan) {
 		c.form(path+".id", q.ID, queueID, QueueID)
 		ids.add(c, path+".id", q.ID)
 		c.name(path+".name", q.Name)
+		c.short(path+".english", q.English, maxName)
 		c.short(path+".dept", q.Dept, maxName)
 		c.oneOf(path+".identity", q.Identity, "none", "optional", "required")
 		c.between(path+".service_s", q.ServiceS, 0, 8*3600)
@@ -99,6 +100,7 @@ func (c *checker) kiosksAndScreens(p *Plan) {
 		ids.add(c, path+".id", k.ID)
 		c.name(path+".name", k.Name)
 		c.references(path+".queues", k.Queues, p.queueIDs(), UnknownQueue)
+		c.short(path+".desk", k.Desk, 20)
 	}
 	ids = set{}
 	for i, s := range p.Screens {

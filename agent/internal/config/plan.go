@@ -17,6 +17,7 @@ type Plan struct {
 type Queue struct {
 	ID       string `yaml:"id"`
 	Name     string `yaml:"name"`
+	English  string `yaml:"english"` // its name for those who read no Chinese
 	Dept     string `yaml:"dept"`
 	Identity string `yaml:"identity"`  // none, optional or required
 	ServiceS int    `yaml:"service_s"` // what a service usually takes; 0: unknown
@@ -50,6 +51,7 @@ type Kiosk struct {
 	Name    string   `yaml:"name"`
 	Queues  []string `yaml:"queues"` // empty: all
 	Printer string   `yaml:"printer"`
+	Desk    string   `yaml:"desk"` // where the guide's desk is, seen from here
 }
 
 // Screen is a page that shows calls, of some windows or of all.
