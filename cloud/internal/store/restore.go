@@ -28,7 +28,8 @@ type decision struct {
 }
 
 // Restore puts a backup in the place of the database at path. The database that was there is kept beside it, as it is and with
-// its journal (-wal) if the service did not end well; its new name is returned, empty if there was none. Restore fails with
+// its journal (-wal) if the service did not end well; its new name is returned, empty if there was none. Nobody is signed in any
+// more then. Restore fails with
 // *LockedError while anybody has the database open, and with *BackupError when from is no sound backup; then nothing was touched.
 func Restore(ctx context.Context, path, from string, now time.Time) (kept string, err error) {
 	return restoration{path: path, step: func(string) {}}.run(ctx, from, now)
@@ -52,7 +53,7 @@ func (r restoration) run(ctx context.Context, from string, now time.Time) (kept 
 		return "", err
 	}
 	if err := r.copy(ctx, from); err != nil {
-		return "", errors.Join(err, removeIfThere(r.copied()))
+		return "", errors.Join(err, r.discard())
 	}
 	there, err := exists(r.path)
 	d := decision{Kept: filepath.Base(r.path) + ".before-restore-" + now.UTC().Format("20060102T150405Z")}
@@ -60,7 +61,7 @@ func (r restoration) run(ctx context.Context, from string, now time.Time) (kept 
 		err = r.decide(d)
 	}
 	if err != nil {
-		return "", errors.Join(fmt.Errorf("restore: %w", err), removeIfThere(r.copied()))
+		return "", errors.Join(fmt.Errorf("restore: %w", err), r.discard())
 	}
 	if there {
 		kept = filepath.Join(filepath.Dir(r.path), d.Kept)
@@ -85,7 +86,55 @@ func (r restoration) copy(ctx context.Context, from string) error {
 		return &BackupError{Path: from + "-wal", Fault: BackupDamaged, Err: err}
 	}
 	r.step("check")
-	return checkBackup(ctx, from, r.copied())
+	if err := checkBackup(ctx, from, r.copied()); err != nil {
+		return err
+	}
+	return r.signOut(ctx)
+}
+
+// signOut brings the copy up to date and ends all sessions in it, and no network is familiar any more: who was signed out, disabled
+// or given another password since the backup was made must not be in again.
+func (r restoration) signOut(ctx context.Context) (err error) {
+	db, err := sql.Open("sqlite", dsn(r.copied(), "synchronous(FULL)"))
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, db.Close(), removeIfThere(r.copied()+"-wal"), removeIfThere(r.copied()+"-shm"))
+	}()
+	db.SetMaxOpenConns(1)
+	r.step("migrate")
+	if err := migrate(ctx, db, false); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	r.step("sign out")
+	for _, text := range []string{`DELETE FROM sessions`, `DELETE FROM networks`} {
+		if _, err := db.ExecContext(ctx, text); err != nil {
+			return fmt.Errorf("restore: end sessions: %w", err)
+		}
+	}
+	r.step("checkpoint")
+	if err := checkpoint(ctx, db); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return nil
+}
+
+// checkpoint brings all of a database's journal into its file.
+func checkpoint(ctx context.Context, db *sql.DB) error {
+	var busy, frames, moved int
+	if err := db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &moved); err != nil {
+		return err
+	}
+	if busy != 0 || frames != moved {
+		return fmt.Errorf("%d of %d pages are still in the journal", frames-moved, frames)
+	}
+	return nil
+}
+
+// discard takes the copy away.
+func (r restoration) discard() error {
+	return errors.Join(removeIfThere(r.copied()), removeIfThere(r.copied()+"-wal"), removeIfThere(r.copied()+"-shm"))
 }
 
 // copyJournal brings what stands in a journal beside the backup into the copy: a database that was put aside by an earlier restore has
@@ -105,8 +154,7 @@ func (r restoration) copyJournal(ctx context.Context, from string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	return errors.Join(err, db.Close(), removeIfThere(r.copied()+"-wal"), removeIfThere(r.copied()+"-shm"))
+	return errors.Join(checkpoint(ctx, db), db.Close(), removeIfThere(r.copied()+"-wal"), removeIfThere(r.copied()+"-shm"))
 }
 
 // decide writes the note.
@@ -128,11 +176,14 @@ func (r restoration) decide(d decision) error {
 	return settle(r.note()+".partial", r.note())
 }
 
+// decided reports whether there is a note.
+func (r restoration) decided() (bool, error) { return exists(r.note()) }
+
 // finish does what a decided restore still lacks. Without a note it only takes away what one that was not decided has left.
 func (r restoration) finish() error {
 	raw, err := os.ReadFile(r.note())
 	if errors.Is(err, os.ErrNotExist) {
-		return errors.Join(removeIfThere(r.copied()), removeIfThere(r.note()+".partial"))
+		return errors.Join(r.discard(), removeIfThere(r.note()+".partial"))
 	}
 	var d decision
 	if err == nil {

@@ -349,3 +349,116 @@ func TestRestoreTakesTheJournalBesideTheBackup(t *testing.T) {
 		t.Errorf("%d facts, want the %d of the journal", got, oldFacts)
 	}
 }
+
+// A restore that was cut short is finished only while nobody has the old database open, and nobody comes in before it is.
+func TestARestoreThatWasCutShortKeepsGuestsOut(t *testing.T) {
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	if err := fill(t, backup, newFacts).Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "cloud.db")
+	if err := fill(t, path, oldFacts).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for step := 0; ; step++ {
+		if there, err := exists(restoration{path: path}.note()); err != nil {
+			t.Fatal(err)
+		} else if there {
+			break
+		}
+		if name := kill(t, path, backup, step); name == "" {
+			t.Fatal("never died after the decision")
+		}
+	}
+	var locked *LockedError
+	owner, err := lockFile(path) // a service that is about to finish it
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := Open(t.Context(), path, Options{Shared: true}); !errors.As(err, &locked) {
+		t.Errorf("a guest came in: %v, %v", st, err)
+	}
+	guest, err := lockGuests(path, false) // one that was there before
+	if err != nil {
+		t.Fatalf("the guest who was refused holds on to the lock: %v", err)
+	}
+	if err := owner.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []Options{{}, {Shared: true}} {
+		if st, err := Open(t.Context(), path, o); !errors.As(err, &locked) {
+			t.Errorf("%+v: finished under a guest's feet: %v, %v", o, st, err)
+		}
+	}
+	if there, err := exists(restoration{path: path}.note()); err != nil || !there {
+		t.Errorf("the note is gone: %v", err)
+	}
+	if err := guest.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := factsIn(t, path); got != newFacts {
+		t.Errorf("%d facts, want %d", got, newFacts)
+	}
+}
+
+// Who is with the service while nothing waits to be finished does not keep it from starting again.
+func TestAGuestKeepsNoServiceFromStarting(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cloud.db")
+	if err := fill(t, path, oldFacts).Close(); err != nil {
+		t.Fatal(err)
+	}
+	guest, err := lockGuests(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := factsIn(t, path); got != oldFacts {
+		t.Errorf("%d facts, want %d", got, oldFacts)
+	}
+	if err := guest.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whoever was signed in when the backup was made is not in again: he may have been shut out since.
+func TestARestoreBringsNoSessionBack(t *testing.T) {
+	for name, version := range map[string]int64{"as it is": 0, "of an older version": 3} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path, backup := filepath.Join(dir, "cloud.db"), filepath.Join(dir, "backup.db")
+			st := fill(t, backup, newFacts)
+			err := st.Write(t.Context(), func(tx *Tx) error {
+				return errors.Join(
+					tx.PutUser(User{Name: "li", Created: restoreTime}),
+					tx.AddSession(Session{TokenHash: [32]byte{1}, Name: "li", Used: restoreTime, Expires: restoreTime.Add(time.Hour)}, restoreTime),
+					tx.SignedIn("li", "192.0.2.1", restoreTime, restoreTime),
+					tx.AddAudit(Audit{At: restoreTime, Actor: "li", Action: ActionSignIn, Result: "ok", Remote: "192.0.2.1"}),
+				)
+			})
+			if err := errors.Join(err, st.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if version > 0 {
+				MigrateDown(t, backup, version)
+			}
+			if _, err := Restore(t.Context(), path, backup, restoreTime); err != nil {
+				t.Fatal(err)
+			}
+			if st, err = Open(t.Context(), path, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			defer st.Close()
+			if list, err := st.Sessions(t.Context()); err != nil || len(list) != 0 {
+				t.Errorf("sessions %+v, %v", list, err)
+			}
+			if a, err := st.Attempts(t.Context(), "li", "192.0.2.1", time.Time{}, time.Time{}); err != nil || a.Familiar {
+				t.Errorf("a network is familiar: %+v, %v", a, err)
+			}
+			if _, found, err := st.User(t.Context(), "li"); err != nil || !found {
+				t.Errorf("the user is gone: %v", err)
+			}
+			if _, total, err := st.Audits(t.Context(), AuditQuery{Limit: 1}); err != nil || total != 1 {
+				t.Errorf("audit of %d lines, %v", total, err)
+			}
+		})
+	}
+}

@@ -84,10 +84,10 @@ func (s *Store) open(ctx context.Context, shared bool) error {
 	mode := os.O_RDWR
 	switch {
 	case beside:
-		s.lock, err = lockGuests(s.path, false)
+		err = s.beGuest()
 	case err == nil:
 		mode |= os.O_CREATE
-		err = restoration{path: s.path, step: func(string) {}}.finish()
+		err = finishRestore(s.path)
 	}
 	if err != nil {
 		return err
@@ -118,6 +118,35 @@ func (s *Store) open(ctx context.Context, shared bool) error {
 	s.readDB.SetMaxOpenConns(readers)
 	s.readDB.SetMaxIdleConns(readers)
 	return s.readDB.PingContext(ctx)
+}
+
+// beGuest takes the guests' lock. A restore that waits to be finished is about to take the database away: nobody comes in then.
+func (s *Store) beGuest() (err error) {
+	if s.lock, err = lockGuests(s.path, false); err != nil {
+		return err
+	}
+	cut, err := restoration{path: s.path}.decided()
+	if err == nil && cut {
+		err = &LockedError{Path: s.path}
+	}
+	return err
+}
+
+// finishRestore finishes a restore that was cut short, while there are no guests. The owner's lock is held.
+func finishRestore(path string) (err error) {
+	r := restoration{path: path, step: func(string) {}}
+	cut, err := r.decided()
+	if err != nil {
+		return fmt.Errorf("finish restore: %w", err)
+	}
+	if cut {
+		var guests *os.File
+		if guests, err = lockGuests(path, true); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, guests.Close()) }()
+	}
+	return r.finish()
 }
 
 // dsn writes the driver's data source name. FULL and not NORMAL: once a fact is acknowledged the hall may delete it, so a
