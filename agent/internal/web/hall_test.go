@@ -340,6 +340,45 @@ func TestStreamTellsWhatCouldNotBeRead(t *testing.T) {
 	s.post(kioskToken, "/api/v1/tickets", map[string]any{"queue": "C", "channel": "kiosk", "identity": identity}).want(t, 201, "")
 }
 
+// A number that proves nothing, or that cannot be one, gives nobody an identity and leaves who was recognised alone.
+func TestNumbersThatProveNothing(t *testing.T) {
+	s := open(t)
+	kiosk, cancel := s.listen(kioskToken, "", "")
+	defer cancel()
+	next(t, kiosk, "snapshot")
+	s.server.CardShown("kiosk-1", card())
+	known := next(t, kiosk, "input")
+	s.server.Scanned(t.Context(), "kiosk-1", card().Number)
+	if e := next(t, kiosk, "input"); e.data["kind"] != "idcard_no" || e.data["identity"] != nil {
+		t.Errorf("a scanned number: %+v", e)
+	}
+	path := fmt.Sprintf("/api/v1/hall?after=0&input=%.0f", known.data["n"].(float64)-1)
+	if r := s.get(kioskToken, path); r.text("input", "identity") != known.data["identity"] {
+		t.Errorf("a page that comes late finds %s", r.Raw)
+	}
+}
+
+func TestCardWithoutARightNumberIsUnreadable(t *testing.T) {
+	for what, bad := range map[string]device.IDCard{
+		"no number":               {Birth: card().Birth},
+		"a wrong check character": {Number: device.NewSecret("991101199003070017")},
+		"a short one":             {Number: device.NewSecret("99110119900307")},
+		"too short for its kind":  {Kind: "foreigner_2017", Number: device.NewSecret("99110119900307")},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := open(t)
+			kiosk, cancel := s.listen(kioskToken, "", "")
+			defer cancel()
+			next(t, kiosk, "snapshot")
+			s.server.CardShown("kiosk-1", bad)
+			e := next(t, kiosk, "input")
+			if e.data["kind"] != "unreadable" || e.data["code"] != "card_unreadable" || e.data["identity"] != nil || e.data["detail"] == "" {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
+
 func TestStreamEndsWithTheServer(t *testing.T) {
 	s := open(t)
 	events, cancel := s.listen(screenToken, "", "")
@@ -450,5 +489,5 @@ func card() device.IDCard {
 
 // elder is another one's, who is old.
 func elder() device.IDCard {
-	return device.IDCard{Number: device.NewSecret("991101195003070017"), Birth: device.NewSecret("19500307")}
+	return device.IDCard{Number: device.NewSecret("991101195003070018"), Birth: device.NewSecret("19500307")}
 }

@@ -15,6 +15,7 @@ import (
 	"halledge/agent/kit/problem"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
+	"halledge/firmware-protocols/sdt"
 )
 
 // scanBody is the answer of POST /api/v1/scans. Identity lets the same place take one ticket.
@@ -163,14 +164,23 @@ func (a *API) Scanned(ctx context.Context, place string, payload device.Secret) 
 		return
 	}
 	e := inputs.Event{Kind: string(body.Kind), Identity: body.Identity, Actions: body.Actions}
-	if body.Ticket != nil {
+	switch {
+	case body.Kind == codes.KindIDNumber: // it names somebody and proves nothing: whoever stands there stays as known as before
+		a.opts.Inputs.Trouble(place, e)
+		return
+	case body.Ticket != nil:
 		e.Ticket = body.Ticket.ID
 	}
 	a.opts.Inputs.Publish(place, e)
 }
 
-// CardShown is for a card reader of the hall. Of the card only a keyed digest of its number is kept, and whether its holder is an elder.
+// CardShown is for a card reader of the hall. Of the card only a keyed digest of its number is kept, and whether its holder is an
+// elder. A card without a right number is nobody's.
 func (a *API) CardShown(place string, card device.IDCard) {
+	if !numbered(card) {
+		a.Unreadable(place, device.CardUnreadable)
+		return
+	}
 	p := inputs.Person{Proof: hallsync.ProofIDCard, Key: a.opts.Signer.Person(card.Number)}
 	if elderly(card.Birth, a.opts.Now().In(a.zone)) {
 		p.Class = hallsync.Elder
@@ -187,6 +197,15 @@ func (a *API) CardShown(place string, card device.IDCard) {
 	a.opts.Inputs.Publish(place, e)
 }
 
+// numbered reports whether a card's number can be one. Whatever the driver made of it, a wrong one must give nobody an identity.
+func numbered(card device.IDCard) bool {
+	number := card.Number.Reveal()
+	if card.Kind == string(sdt.Foreigner2017) { // no check character is known of it
+		return len(number) == 15
+	}
+	return sdt.ValidIDNumber(number)
+}
+
 // elderAge is from when people are elders, in years (老年人权益保障法, article 2).
 const elderAge = 60
 
@@ -199,7 +218,7 @@ func elderly(birth device.Secret, now time.Time) bool {
 // Unreadable is for what a scanner or card reader of the hall could not read: the page at its place says what to do.
 func (a *API) Unreadable(place string, why device.Fault) {
 	a.opts.Inputs.Trouble(place, inputs.Event{
-		Kind: "unreadable", Actions: []string{}, Code: string(why), Detail: a.opts.Catalog.Say(string(why), nil),
+		Kind: inputs.Unreadable, Actions: []string{}, Code: string(why), Detail: a.opts.Catalog.Say(string(why), nil),
 	})
 }
 

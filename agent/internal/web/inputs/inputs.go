@@ -14,7 +14,7 @@ import (
 // Event is what was shown at a place. Identity is an opaque token that lets the place take one ticket.
 type Event struct {
 	N        uint64              `json:"n"`    // grows with every event of the hall
-	Kind     string              `json:"kind"` // idcard, ticket, yss_code, ysh_code or idcard_no; refused or unreadable when it led nowhere
+	Kind     string              `json:"kind"` // idcard, ticket, yss_code or ysh_code; refused, idcard_no or Unreadable when it led nowhere
 	Identity string              `json:"identity,omitempty"`
 	Ticket   hallsync.TicketID   `json:"ticket,omitempty"`
 	Actions  []string            `json:"actions"`
@@ -23,6 +23,9 @@ type Event struct {
 	Code     string              `json:"code,omitempty"`     // of refused and unreadable: why
 	Detail   string              `json:"detail,omitempty"`   // of refused and unreadable: the sentence for people
 }
+
+// Unreadable is the kind of what a device could not read: nobody may have shown anything.
+const Unreadable = "unreadable"
 
 // Booking is an appointment somebody may check in for.
 type Booking struct {
@@ -33,11 +36,12 @@ type Booking struct {
 }
 
 // Term is how long an identity or an event counts; troubleTerm is how long one counts that led nowhere, and troubleGap how far
-// apart two of those are at a place at least.
+// apart two of those are at a place at least. For readTime after somebody was answered, noise tells nothing in between.
 const (
 	Term        = 2 * time.Minute
 	troubleTerm = 10 * time.Second
 	troubleGap  = time.Second
+	readTime    = 5 * time.Second
 )
 
 // maxIdentities bounds the identities that wait to be used.
@@ -48,7 +52,8 @@ type Desk struct {
 	mu         sync.Mutex
 	n          uint64
 	last       map[string]stamped // by place
-	trouble    map[string]stamped // likewise, kept apart: noise must not push out what somebody showed
+	refused    map[string]stamped // likewise, of what somebody showed for nothing
+	noise      map[string]stamped // likewise, kept apart: noise must not push out what somebody showed
 	watchers   map[string]map[chan struct{}]struct{}
 	identities map[string]*identity
 	helps      map[string]help // by place
@@ -76,7 +81,7 @@ type identity struct {
 // New gives an empty desk. Its counter starts at the time, so that a page from before a restart finds later events new.
 func New() *Desk {
 	return &Desk{
-		n: uint64(time.Now().UnixMilli()), last: map[string]stamped{}, trouble: map[string]stamped{},
+		n: uint64(time.Now().UnixMilli()), last: map[string]stamped{}, refused: map[string]stamped{}, noise: map[string]stamped{},
 		watchers: map[string]map[chan struct{}]struct{}{}, identities: map[string]*identity{}, helps: map[string]help{},
 	}
 }
@@ -88,15 +93,23 @@ func (d *Desk) Publish(place string, e Event) {
 	d.publish(d.last, place, e)
 }
 
-// Trouble tells the page of a place that what was shown led nowhere, unless it was told so less than a second ago.
+// Trouble tells the page of a place that what was shown led nowhere, unless it was told so less than a second ago. What is
+// Unreadable leaves people the time to read a better answer; such an answer does not wait for noise.
 func (d *Desk) Trouble(place string, e Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if before, ok := d.trouble[place]; ok && time.Since(before.at) < troubleGap {
-		return
+	switch {
+	case e.Kind != Unreadable:
+		if !within(d.refused[place], troubleGap) {
+			d.publish(d.refused, place, e)
+		}
+	case !within(d.noise[place], troubleGap) && !within(d.refused[place], readTime):
+		d.publish(d.noise, place, e)
 	}
-	d.publish(d.trouble, place, e)
 }
+
+// within reports whether an event was told so short a time ago.
+func within(e stamped, term time.Duration) bool { return e.N > 0 && time.Since(e.at) < term }
 
 func (d *Desk) publish(into map[string]stamped, place string, e Event) {
 	d.n++
@@ -115,17 +128,20 @@ func (d *Desk) wake(place string) {
 	}
 }
 
-// Next gives the first event of a place that is newer than n and still counts. Of several the last is kept, and the last trouble.
+// Next gives the first event of a place that is newer than n and still counts. Of several the last is kept, and the last trouble
+// of each sort.
 func (d *Desk) Next(place string, n uint64) (Event, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var next Event
-	if e := d.last[place]; e.N > n && time.Since(e.at) < Term {
-		next = e.Event
+	first := func(e stamped, term time.Duration) {
+		if e.N > n && within(e, term) && (next.N == 0 || e.N < next.N) {
+			next = e.Event
+		}
 	}
-	if t := d.trouble[place]; t.N > n && time.Since(t.at) < troubleTerm && (next.N == 0 || t.N < next.N) {
-		next = t.Event
-	}
+	first(d.last[place], Term)
+	first(d.refused[place], troubleTerm)
+	first(d.noise[place], troubleTerm)
 	return next, next.N > 0
 }
 

@@ -139,9 +139,37 @@ func TestTroubleIsRareShortAndPushesNothingOut(t *testing.T) {
 		d.Trouble("kiosk-1", Event{Kind: "refused"})
 		n = next(t, d, n, "refused")
 		d.Publish("kiosk-1", Event{Kind: "ticket"})
-		next(t, d, begin, "refused") // in the order in which they came
+		next(t, d, next(t, d, begin, "unreadable"), "refused") // in the order in which they came
 		next(t, d, n, "ticket")
 		time.Sleep(troubleTerm)
 		next(t, d, begin, "ticket")
+	})
+}
+
+// Noise neither pushes out nor hides that somebody's code was refused, and a refusal does not wait for noise.
+func TestNoiseLeavesARefusalAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := New()
+		begin := d.Now()
+		d.Trouble("kiosk-1", Event{Kind: Unreadable})
+		d.Trouble("kiosk-1", Event{Kind: "refused"}) // at once
+		d.Trouble("kiosk-1", Event{Kind: "refused"}) // is said already
+		n := next(t, d, begin, Unreadable)
+		n = next(t, d, n, "refused")
+		next(t, d, n, "")
+		for range 4 { // noise while it is being read
+			time.Sleep(troubleGap)
+			d.Trouble("kiosk-1", Event{Kind: Unreadable})
+			next(t, d, n, "")
+		}
+		d.Trouble("kiosk-1", Event{Kind: "idcard_no"}) // an answer, too
+		n = next(t, d, n, "idcard_no")
+		time.Sleep(readTime)
+		d.Trouble("kiosk-1", Event{Kind: Unreadable})
+		d.Publish("kiosk-1", Event{Kind: "idcard"})
+		n = next(t, d, n, Unreadable)
+		n = next(t, d, n, "idcard")
+		next(t, d, n, "")
+		next(t, d, begin, "idcard_no") // the page that was away finds it before the noise
 	})
 }
