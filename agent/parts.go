@@ -138,10 +138,10 @@ func (a *Agent) noteDevices(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		for _, d := range a.devices.Statuses() {
-			if !worthNoting(d, time.Now()) {
+			now, lasts := lasting(d, time.Now())
+			if !lasts {
 				continue
 			}
-			now := hallsync.DeviceChanged{Device: d.Name, Class: d.Class, State: d.State, Code: d.Code}
 			known := false
 			a.hall.Read(func(s *queue.State, _ hallsync.Seq) { known = s.Device(d.Name) == now })
 			if known {
@@ -159,14 +159,16 @@ func (a *Agent) noteDevices(ctx context.Context) error {
 	}
 }
 
-// worthNoting says whether a device's condition has lasted and comes from the device itself: what somebody holds before a scanner
-// or puts on a card reader writes nothing into the log, however often he does it.
-func worthNoting(d hallsync.DeviceStatus, now time.Time) bool {
-	switch {
-	case d.State == string(device.Starting), now.Sub(d.Since) < settled:
-		return false
-	case d.Code == string(device.CodeNoise), d.Code == string(device.CodeCardsUnread):
-		return false
+// lasting gives what the log is to say of a device, once its condition has lasted. A scanner or card reader that is there is well:
+// what somebody holds before it or puts on it writes nothing into the log, however often he does it, and whoever looks after the
+// hall is told of it as a condition.
+func lasting(d hallsync.DeviceStatus, now time.Time) (fact hallsync.DeviceChanged, lasts bool) {
+	if d.State == string(device.Starting) || now.Sub(d.Since) < settled {
+		return hallsync.DeviceChanged{}, false
 	}
-	return true
+	fact = hallsync.DeviceChanged{Device: d.Name, Class: d.Class, State: d.State, Code: d.Code}
+	if d.Code == string(device.CodeNoise) || d.Code == string(device.CodeCardsUnread) {
+		fact.State, fact.Code = string(device.OK), ""
+	}
+	return fact, true
 }

@@ -12,19 +12,25 @@ func TestOnlyWhatLastsAndIsTheDevicesOwnIsNoted(t *testing.T) {
 	for _, c := range []struct {
 		state, code string
 		lasted      time.Duration
-		want        bool
+		want        string // empty: nothing
 	}{
-		{"offline", "timeout", settled, true},
-		{"ok", "", settled, true},
-		{"offline", "timeout", settled - 1, false},
-		{"starting", "", time.Hour, false},
-		{"degraded", "paper_low", time.Hour, true},
-		{"degraded", "noise", time.Hour, false},
-		{"degraded", "cards_unread", time.Hour, false},
+		{"offline", "timeout", settled, "offline timeout"},
+		{"ok", "", settled, "ok "},
+		{"offline", "timeout", settled - 1, ""},
+		{"starting", "", time.Hour, ""},
+		{"degraded", "paper_low", time.Hour, "degraded paper_low"},
+		{"degraded", "noise", settled - 1, ""},
+		{"degraded", "noise", settled, "ok "}, // it is there again, which the log may not know yet
+		{"degraded", "cards_unread", settled, "ok "},
 	} {
-		d := hallsync.DeviceStatus{Name: "kiosk-1.scanner", State: c.state, Code: c.code, Since: now.Add(-c.lasted)}
-		if got := worthNoting(d, now); got != c.want {
-			t.Errorf("%s %s for %s: %v", c.state, c.code, c.lasted, got)
+		d := hallsync.DeviceStatus{Name: "kiosk-1.scanner", Class: "scanner", State: c.state, Code: c.code, Since: now.Add(-c.lasted)}
+		fact, lasts := lasting(d, now)
+		got := ""
+		if lasts {
+			got = fact.State + " " + fact.Code
+		}
+		if got != c.want || lasts && (fact.Device != d.Name || fact.Class != d.Class) {
+			t.Errorf("%s %s for %s: %+v, %v", c.state, c.code, c.lasted, fact, lasts)
 		}
 	}
 }
