@@ -5,7 +5,6 @@ package ingest
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,16 +18,12 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"github.com/bluenviron/gortsplib/v4/pkg/description"
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
-	"github.com/bluenviron/gortsplib/v4/pkg/headers"
-	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 
 	"halledge/cloud/internal/media/fanout"
 )
 
 const (
 	requestTimeout = 10 * time.Second
-	// wrongLogin is how long the answer to a wrong password takes.
-	wrongLogin = time.Second
 	// arrive is how long a reader waits for a camera that has to be asked for.
 	arrive = 10 * time.Second
 	// queue is how many packets may wait for a reader before it is let go.
@@ -51,6 +46,7 @@ type Server struct {
 	hub      *fanout.Hub
 	watched  func(camera, user, remote string)
 	log      *slog.Logger
+	logins   *logins
 	ln       *listener
 	rtsp     *gortsplib.Server
 	ctx      context.Context // of Run
@@ -84,7 +80,8 @@ func Listen(address string, registry Registry, hub *fanout.Hub, watched func(cam
 		return nil, err
 	}
 	ctx, end := context.WithCancel(context.Background())
-	s := &Server{registry: registry, hub: hub, watched: watched, log: log, ln: ln, ctx: ctx, end: end, live: make(map[string]*publication)}
+	s := &Server{registry: registry, hub: hub, watched: watched, log: log, logins: newLogins(), ln: ln, ctx: ctx, end: end,
+		live: make(map[string]*publication)}
 	s.rtsp = &gortsplib.Server{
 		Handler:        s,
 		RTSPAddress:    ln.Addr().String(),
@@ -281,43 +278,3 @@ func (s *Server) OnPacketsLost(*gortsplib.ServerHandlerOnPacketsLostCtx) {}
 
 // OnDecodeError implements gortsplib.ServerHandlerOnDecodeError; a packet that is none is left out.
 func (s *Server) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) {}
-
-// login checks the login of a request. It gives the user, or the answer to give.
-func (s *Server) login(conn *gortsplib.ServerConn, req *base.Request,
-	password func(user string) (string, bool)) (user string, res *base.Response, err error) {
-	var given headers.Authorization
-	wrong := given.Unmarshal(req.Header["Authorization"]) != nil
-	secret, known := password(given.Username)
-	if wrong || !known || secret == "" {
-		secret = rand.Text() // an unknown user is checked as well, and fails
-	}
-	user = given.Username
-	if user == "" {
-		user = "-"
-	}
-	if conn.VerifyCredentials(req, user, secret) {
-		return user, nil, nil
-	}
-	if !wrong {
-		s.log.Warn("login refused", "user_known", known, "remote", remote(conn))
-		timer := time.NewTimer(wrongLogin)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-s.ctx.Done():
-		}
-	}
-	return "", status(base.StatusUnauthorized), liberrors.ErrServerAuth{}
-}
-
-// mayRead checks a reader's login for a camera, and gives the user; the answer is nil when it may.
-func (s *Server) mayRead(conn *gortsplib.ServerConn, req *base.Request, camera string) (user string, res *base.Response, err error) {
-	user, res, err = s.login(conn, req, func(user string) (string, bool) { return s.registry.Reader(user, camera) })
-	if res != nil {
-		return "", res, err
-	}
-	if _, known := s.registry.Hall(camera); !known {
-		return "", status(base.StatusNotFound), nil
-	}
-	return user, nil, nil
-}
