@@ -28,9 +28,9 @@ type decision struct {
 }
 
 // Restore puts a backup in the place of the database at path. The database that was there is kept beside it, as it is and with
-// its journal (-wal) if the service did not end well; its new name is returned, empty if there was none. Nobody is signed in any
-// more then. Restore fails with
-// *LockedError while anybody has the database open, and with *BackupError when from is no sound backup; then nothing was touched.
+// its journal (-wal) if the service did not end well; its new name is returned, empty if there was none. The restored one is of this
+// program's version, and nobody is signed in. Restore fails with *LockedError while anybody has the database open, and with
+// *BackupError when from is no sound backup; then nothing was touched.
 func Restore(ctx context.Context, path, from string, now time.Time) (kept string, err error) {
 	return restoration{path: path, step: func(string) {}}.run(ctx, from, now)
 }
