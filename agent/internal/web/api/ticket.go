@@ -108,6 +108,18 @@ type citizenBody struct {
 	QueueName  string       `json:"queue_name"`
 	WindowName string       `json:"window_name"`
 	Rated      bool         `json:"rated"`
+	Windows    []string     `json:"windows"` // names of those that serve its queue
+}
+
+// windowsOf names the windows of a queue.
+func (a *API) windowsOf(queue string) []string {
+	out := []string{}
+	for _, w := range a.opts.Plan.Windows {
+		if slices.Contains(w.Queues, queue) {
+			out = append(out, w.Name)
+		}
+	}
+	return out
 }
 
 // getTicket answers GET /api/v1/tickets/{id}; citizens see their own.
@@ -130,7 +142,7 @@ func (a *API) getTicket(w http.ResponseWriter, r *http.Request) {
 		t, _ := m.State.Ticket(id)
 		body.Rated = t.Rated != ""
 		q, _ := a.queue(t.Queue)
-		body.QueueName = q.Name
+		body.QueueName, body.Windows = q.Name, a.windowsOf(q.ID)
 		if body.Ticket.Window != nil {
 			at, _ := view.WindowOf(m, *body.Ticket.Window, false)
 			body.WindowName = at.Name
