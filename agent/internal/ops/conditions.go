@@ -5,6 +5,7 @@ package ops
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -47,7 +48,13 @@ type Watcher struct {
 	tracker *health.Tracker
 	texts   *problem.Catalog
 
-	slipless map[string]bool // places with a failed slip at the last look
+	slipless map[slipless]bool // at the last look
+}
+
+// slipless is a place where people wait without their slip, for one of the reasons.
+type slipless struct {
+	place string
+	code  health.Code
 }
 
 // NewWatcher prepares a watcher.
@@ -173,21 +180,36 @@ func (w *Watcher) cameras(all []hallsync.CameraStatus) {
 	w.tracker.Set(health.RelayDown, "", down, "")
 }
 
-// slips warns of people who wait without their slip.
+// slips warns of people who wait without their slip, and tells those who perhaps have it apart.
 func (w *Watcher) slips() {
-	now := map[string]bool{}
+	now := map[slipless][]string{}
 	w.src.Hall(func(s *queue.State, _ hallsync.Seq) {
 		for _, t := range s.FailedSlips() {
-			now[t.Printer] = true
+			at := slipless{t.Printer, health.SlipFailed}
+			if t.Slip.Out == hallsync.OutUnknown {
+				at.code = health.SlipUnsure
+			}
+			now[at] = append(now[at], t.Number)
 		}
 	})
-	for place := range w.slipless {
-		if !now[place] {
-			w.tracker.Set(health.SlipFailed, place, false, "")
+	for at := range w.slipless {
+		if now[at] == nil {
+			w.tracker.Set(at.code, at.place, false, "")
 		}
 	}
-	for place := range now {
-		w.tracker.Set(health.SlipFailed, place, true, "")
+	w.slipless = map[slipless]bool{}
+	for at, numbers := range now {
+		w.tracker.Set(at.code, at.place, true, several(numbers))
+		w.slipless[at] = true
 	}
-	w.slipless = now
+}
+
+// maxNamed is how many numbers a sentence names.
+const maxNamed = 3
+
+func several(numbers []string) string {
+	if len(numbers) <= maxNamed {
+		return strings.Join(numbers, "、")
+	}
+	return fmt.Sprintf("%s等 %d 张", strings.Join(numbers[:maxNamed], "、"), len(numbers))
 }

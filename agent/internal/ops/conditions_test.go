@@ -80,8 +80,8 @@ func apply(t *testing.T, s *queue.State, commands ...queue.Command) {
 // each kind of trouble comes and goes by itself.
 func TestConditionsFollowTheBox(t *testing.T) {
 	dir := t.TempDir()
-	slip := func(state hallsync.PrintState) queue.Command {
-		return queue.SlipProgress{SlipChanged: hallsync.SlipChanged{Ticket: "t", State: state, Code: "cutter"}}
+	slip := func(state hallsync.PrintState, out hallsync.Outcome) queue.Command {
+		return queue.SlipProgress{SlipChanged: hallsync.SlipChanged{Ticket: "t", State: state, Code: "cutter", Out: out}}
 	}
 	for _, tc := range []struct {
 		code, subject string
@@ -114,8 +114,11 @@ func TestConditionsFollowTheBox(t *testing.T) {
 			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "offline", "node_unreachable" },
 			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "relaying", "" }},
 		{"slip_failed", "kiosk-1",
-			func(t *testing.T, b *box) { apply(t, b.hall, slip(hallsync.SlipFailed)) },
-			func(t *testing.T, b *box) { apply(t, b.hall, slip(hallsync.SlipPrinted)) }},
+			func(t *testing.T, b *box) { apply(t, b.hall, slip(hallsync.SlipFailed, hallsync.OutPart)) },
+			func(t *testing.T, b *box) { apply(t, b.hall, slip(hallsync.SlipPrinted, "")) }},
+		{"slip_unsure", "kiosk-1",
+			func(t *testing.T, b *box) { apply(t, b.hall, slip(hallsync.SlipFailed, hallsync.OutUnknown)) },
+			func(t *testing.T, b *box) { apply(t, b.hall, queue.Withdraw{Ticket: "t"}) }},
 	} {
 		t.Run(tc.code, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -157,6 +160,39 @@ func TestConditionsFollowTheBox(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever reads of slips that did not come out is told the numbers.
+func TestSliplessNumbersAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &box{hall: queue.New(&queue.Plan{Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}}})}
+		apply(t, b.hall, queue.TurnDay{})
+		w := ops.NewWatcher(b.sources(dir), texts(t))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.Run(ctx) }()
+		for _, id := range []hallsync.TicketID{"a", "b", "c", "d"} {
+			b.with(func() {
+				apply(t, b.hall, queue.Take{Ticket: id, Queue: "A", Channel: hallsync.AtKiosk, Printer: "kiosk-1"},
+					queue.SlipProgress{SlipChanged: hallsync.SlipChanged{Ticket: id, State: hallsync.SlipFailed, Out: hallsync.OutNothing}})
+			})
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			said := ""
+			for _, c := range w.Conditions() {
+				if c.Code == "slip_failed" {
+					said = c.Title
+				}
+			}
+			want := map[hallsync.TicketID]string{"a": "A001", "b": "A001、A002", "c": "A001、A002、A003", "d": "A001、A002、A003等 4 张"}[id]
+			if said != "小票没打出来："+want {
+				t.Errorf("said %q, want %s", said, want)
+			}
+		}
+		cancel()
+		<-done
+	})
 }
 
 func TestAnUnsetClockIsTold(t *testing.T) {

@@ -18,6 +18,7 @@ const (
 	ClockOffset      Code = "clock_offset"
 	ConfigLastGood   Code = "config_last_good"
 	SlipFailed       Code = "slip_failed"
+	SlipUnsure       Code = "slip_unsure" // nobody knows whether the slip came out
 	RelayDown        Code = "relay_down"
 	CameraOffline    Code = "camera_offline"
 	CameraAuthFailed Code = "camera_auth_failed"
@@ -58,6 +59,7 @@ func Table() []Condition {
 		{Code: SlipFailed, Severity: Warning, Causes: []Code{
 			DeviceOffline, DeviceTimeout, DevicePaperOut, DeviceCoverOpen, DeviceCutter, DeviceBusy, DevicePermission,
 			DeviceBadReply, DeviceBadConfig, DeviceUnsupported}},
+		{Code: SlipUnsure, Severity: Warning},
 		{Code: RelayDown, Severity: Warning, Delay: 10 * time.Second},
 		{Code: CameraAuthFailed, Severity: Error},
 		{Code: CameraOffline, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{CameraAuthFailed}},
