@@ -17,22 +17,27 @@ import (
 
 // Data is what a slip says about one ticket. Hall, Number, Queue, Serial and TakenAt are always there.
 type Data struct {
-	Hall    string
-	Number  string // A023
-	Queue   string // name of the queue
-	Dept    string
-	Class   hallsync.Class
-	Windows []string // that serve the queue, as people see them
-	Ahead   int
-	Wait    *hallsync.WaitRange // nil: not known, and not printed
-	TakenAt time.Time           // printed in its own location
-	Serial  string              // running number of the day
-	Link    string              // address in the QR code
-	Copy    int                 // 0 the first slip, 1 the first reprint …
+	Hall                 string
+	Number               string // A023
+	Queue                string // name of the queue
+	Dept                 string
+	Class                hallsync.Class
+	Windows              []string // that serve the queue, as people see them
+	Ahead                int
+	Wait                 *hallsync.WaitRange // nil: not known, and not printed
+	TakenAt              time.Time           // printed in its own location, as the booked times are
+	BookedFrom, BookedTo time.Time           // of the appointment; zero: there is none
+	Then                 []string            // names of the queues to go on to with the same number
+	Serial               string              // running number of the day
+	Link                 string              // address in the QR code
+	Copy                 int                 // 0 the first slip, 1 the first reprint …
 }
 
 // timeForm is how a time stands on paper.
 const timeForm = "2006-01-02 15:04:05"
+
+// clockForm is how a time of the same day stands on paper.
+const clockForm = "15:04"
 
 // contents are the texts for the names of a template; an empty one drops the lines that name it.
 func (t *Template) contents(d Data) map[string]string {
@@ -40,6 +45,10 @@ func (t *Template) contents(d Data) map[string]string {
 		"hall": d.Hall, "number": d.Number, "queue": d.Queue, "dept": d.Dept, "class": t.t.Classes[string(d.Class)],
 		"windows": strings.Join(d.Windows, "、"), "ahead": strconv.Itoa(d.Ahead), "wait_low": "", "wait_high": "",
 		"time": d.TakenAt.Format(timeForm), "serial": d.Serial, "link": d.Link, "copy": "",
+		"booked": "", "then": strings.Join(d.Then, " → "),
+	}
+	if !d.BookedFrom.IsZero() {
+		c["booked"] = d.BookedFrom.Format(clockForm) + "–" + d.BookedTo.Format(clockForm)
 	}
 	if d.Wait != nil {
 		c["wait_low"] = strconv.Itoa(minutes(d.Wait.LowS))

@@ -22,14 +22,16 @@ func full() slips.Data {
 	return slips.Data{
 		Hall: "示例市政务服务大厅", Number: "A023", Queue: "综合受理", Dept: "市政务服务和数据管理局", Class: hallsync.Elder,
 		Windows: []string{"1", "2", "A12"}, Ahead: 7, Wait: &hallsync.WaitRange{LowS: 600, HighS: 1500},
-		TakenAt: time.Date(2026, 3, 5, 9, 30, 0, 0, time.FixedZone("CST", 8*3600)),
-		Serial:  "20260305000023", Link: "http://hall.example.cn:8080/t/abc", Copy: 2,
+		TakenAt:    time.Date(2026, 3, 5, 9, 30, 0, 0, time.FixedZone("CST", 8*3600)),
+		BookedFrom: time.Date(2026, 3, 5, 9, 30, 0, 0, time.UTC), BookedTo: time.Date(2026, 3, 5, 10, 0, 0, 0, time.UTC),
+		Then: []string{"社保医保", "不动产登记"}, Serial: "20260305000023", Link: "http://hall.example.cn:8080/t/abc", Copy: 2,
 	}
 }
 
 func plain() slips.Data {
 	d := full()
 	d.Dept, d.Class, d.Wait, d.Copy, d.Ahead = "", hallsync.Normal, nil, 0, 0
+	d.BookedFrom, d.BookedTo, d.Then = time.Time{}, time.Time{}, nil
 	return d
 }
 
