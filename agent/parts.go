@@ -89,20 +89,27 @@ func (a *Agent) ready(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// printerName is the printer of a place such as kiosk-1.
-func (a *Agent) printerName(place string) string {
+// printerName is the printer of a place such as kiosk-1, or its second one.
+func (a *Agent) printerName(place string, spare bool) string {
 	if id, isKiosk := strings.CutPrefix(place, "kiosk-"); isKiosk {
 		for _, k := range a.cfg.Plan.Kiosks {
-			if k.ID == id {
+			switch {
+			case k.ID != id:
+			case spare:
+				return k.SpareName()
+			default:
 				return k.PrinterName()
 			}
 		}
 	}
+	if spare {
+		return place + ".spare"
+	}
 	return place + ".printer"
 }
 
-func (a *Agent) printerAt(place string) (string, device.Printer, bool) {
-	name := a.printerName(place)
+func (a *Agent) printerAt(place string, spare bool) (string, device.Printer, bool) {
+	name := a.printerName(place, spare)
 	p, ok := a.devices.Printer(name)
 	return name, p, ok
 }

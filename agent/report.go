@@ -30,8 +30,8 @@ func (a *Agent) report() hallsync.Report {
 	return r
 }
 
-// renderSlip fills the slip of one ticket.
-func (a *Agent) renderSlip(m queue.Moment, t queue.Ticket) (device.PrintJob, error) {
+// renderSlip fills the slip of one ticket for the paper of a printer.
+func (a *Agent) renderSlip(m queue.Moment, t queue.Ticket, printer string) (device.PrintJob, error) {
 	d := slips.Data{
 		Hall: a.cfg.Site.Hall.Name, Number: t.Number, Class: t.Class, Ahead: m.Ahead(t.ID), TakenAt: t.TakenAt.In(m.State.Plan().Location),
 		Serial: t.FlowNo, Link: a.signer.TicketURL(t.ID), Copy: t.Reprints,
@@ -42,6 +42,18 @@ func (a *Agent) renderSlip(m queue.Moment, t queue.Ticket) (device.PrintJob, err
 			d.Queue, d.Dept = q.Name, q.Dept
 		}
 	}
+	for _, next := range t.Then {
+		for _, q := range m.State.Plan().Queues {
+			if q.ID == next {
+				d.Then = append(d.Then, q.Name)
+			}
+		}
+	}
+	for _, b := range m.State.Bookings() {
+		if t.Booking != "" && b.Booking == t.Booking {
+			d.BookedFrom, d.BookedTo = b.Start.In(m.State.Plan().Location), b.End.In(m.State.Plan().Location)
+		}
+	}
 	for _, w := range a.cfg.Plan.Windows {
 		for _, q := range w.Queues {
 			if q == string(t.Queue) {
@@ -49,15 +61,14 @@ func (a *Agent) renderSlip(m queue.Moment, t queue.Ticket) (device.PrintJob, err
 			}
 		}
 	}
-	return a.slips.For(a.columns(t.Printer)).Render(d)
+	return a.slips.For(a.columns(printer)).Render(d)
 }
 
 // widePaper is how many columns a printer has that says nothing about it.
 const widePaper = 48
 
-// columns is the width of the paper at a place, as the site or the printer's model says.
-func (a *Agent) columns(place string) int {
-	name := a.printerName(place)
+// columns is the width of a printer's paper, as the site or the printer's model says.
+func (a *Agent) columns(name string) int {
 	for _, d := range a.cfg.Site.Devices {
 		if d.Name != name {
 			continue

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"halledge/agent/kit/phc"
 	"halledge/agent/kit/strictyaml"
+	"halledge/drivers/device"
 )
 
 func (c *checker) plan(p *Plan) {
@@ -28,6 +28,7 @@ func (c *checker) plan(p *Plan) {
 	c.between("$.rules.pass_recall_s", p.Rules.PassRecallS, 0, 24*3600)
 	c.between("$.rules.wait_min_count", p.Rules.WaitMinCount, 1, 100)
 	c.order("$.rules.order", &p.Rules.Order)
+	c.between("$.rules.reprints", p.Rules.Reprints, 0, 100)
 	c.between("$.rules.max_open", p.Rules.MaxOpen, 0, 100)
 	c.calendar("$.rules.calendar", &p.Rules.Calendar)
 	c.voice(&p.Rules.Voice, p)
@@ -113,12 +114,12 @@ func (c *checker) kiosksAndScreens(p *Plan) {
 	}
 }
 
-// hardware checks that the printers and speakers that the plan names are configured ones.
+// hardware checks that the printers and speakers that the plan names are configured ones, and a spare printer another one.
 func (c *checker) hardware(s *Site, p *Plan) {
 	var printers, speakers []string
 	for _, d := range s.Devices {
 		switch {
-		case strings.HasSuffix(d.Name, ".printer"):
+		case d.Class() == device.ClassPrinter:
 			printers = append(printers, d.Name)
 		case strings.HasSuffix(d.Name, ".speaker"):
 			speakers = append(speakers, d.Name)
@@ -130,6 +131,10 @@ func (c *checker) hardware(s *Site, p *Plan) {
 	for i, k := range p.Kiosks {
 		if k.Printer != "" {
 			c.known(fmt.Sprintf("$.kiosks[%d].printer", i), k.Printer, printers, UnknownPrinter)
+		}
+		if k.Spare != "" {
+			others := slices.DeleteFunc(slices.Clone(printers), func(name string) bool { return name == k.PrinterName() })
+			c.known(fmt.Sprintf("$.kiosks[%d].spare", i), k.Spare, others, UnknownPrinter)
 		}
 	}
 }

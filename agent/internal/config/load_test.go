@@ -112,7 +112,7 @@ func TestDefaults(t *testing.T) {
 		s.Relay.LingerS != 10 || s.Journal != (config.Journal{MaxMiB: 2048, RetainDays: 7}) || s.Log.Level != "info" {
 		t.Errorf("%+v", s)
 	}
-	if !reflect.DeepEqual(c.Plan.Rules, config.Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, MaxOpen: 3,
+	if !reflect.DeepEqual(c.Plan.Rules, config.Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, Reprints: 2, MaxOpen: 3,
 		Voice: config.Voice{Repeat: 2, Languages: []string{"zh-CN"}, Rate: 100, Volume: 80, MaxAgeS: 60}}) ||
 		c.Plan.Zone != "Asia/Shanghai" || c.Plan.Queues[0].Identity != "none" || c.Plan.Windows[0].Name != "1号窗口" {
 		t.Errorf("%+v", c.Plan)
@@ -268,7 +268,7 @@ func TestWithPlanChecksAgainstTheSite(t *testing.T) {
 
 func TestDeviceNames(t *testing.T) {
 	for name, want := range map[string]device.Class{
-		"kiosk-1.printer": device.ClassPrinter, "kiosk-1.scanner": device.ClassScanner, "desk-1.idcard": device.ClassIDCard,
+		"kiosk-1.printer": device.ClassPrinter, "kiosk-1.spare": device.ClassPrinter, "kiosk-1.scanner": device.ClassScanner, "desk-1.idcard": device.ClassIDCard,
 		"window-A12.pad": device.ClassCallPad, "window-1.rater": device.ClassRatingPad, "screen-2.led": device.ClassScreen,
 		"hall.led": device.ClassScreen, "hall.speaker": device.ClassSpeaker,
 		"hall-1.led": "", "kiosk.printer": "", "kiosk-.printer": "", "kiosk-1.plotter": "", "roof-1.led": "", "printer": "",
@@ -277,6 +277,9 @@ func TestDeviceNames(t *testing.T) {
 		if got := (config.Device{Name: name}).Class(); got != want {
 			t.Errorf("%q: class %q, want %q", name, got, want)
 		}
+	}
+	if got := (config.Kiosk{ID: "7"}).SpareName(); got != "kiosk-7.spare" {
+		t.Errorf("spare printer %q", got)
 	}
 	if got := (config.Kiosk{ID: "7"}).PrinterName(); got != "kiosk-7.printer" {
 		t.Error(got)

@@ -26,6 +26,7 @@ func (p Place) String() string {
 func roles() map[string]device.Class {
 	return map[string]device.Class{
 		"printer": device.ClassPrinter,
+		"spare":   device.ClassPrinter,
 		"scanner": device.ClassScanner,
 		"idcard":  device.ClassIDCard,
 		"led":     device.ClassScreen,
@@ -68,6 +69,14 @@ func (k Kiosk) PrinterName() string {
 		return k.Printer
 	}
 	return "kiosk-" + k.ID + ".printer"
+}
+
+// SpareName is the device that prints a kiosk's slips when its printer cannot. Not every kiosk has it.
+func (k Kiosk) SpareName() string {
+	if k.Spare != "" {
+		return k.Spare
+	}
+	return "kiosk-" + k.ID + ".spare"
 }
 
 // Secret is a password or token, written as file:<path>; it cannot be printed.

@@ -45,13 +45,15 @@ type Staff struct {
 	Role    string   `yaml:"role"`    // clerk or manager
 }
 
-// Kiosk is a place where tickets are taken. Printer is the device that prints there; empty: kiosk-<id>.printer.
+// Kiosk is a place where tickets are taken. Printer is the device that prints there; empty: kiosk-<id>.printer. Spare prints when that
+// one cannot, at the kiosk itself or near it; empty: kiosk-<id>.spare, if there is such a device.
 type Kiosk struct {
 	ID      string   `yaml:"id"`
 	Name    string   `yaml:"name"`
 	Queues  []string `yaml:"queues"` // empty: all
 	Printer string   `yaml:"printer"`
 	Desk    string   `yaml:"desk"` // where the guide's desk is, seen from here
+	Spare   string   `yaml:"spare"`
 }
 
 // Screen is a page that shows calls, of some windows or of all.
@@ -70,6 +72,7 @@ type Rules struct {
 	PassRecallS  int    `yaml:"pass_recall_s"`  // a passed ticket may be called again by its window within this; default 600
 	WaitMinCount int    `yaml:"wait_min_count"` // samples before a wait is shown; default 5
 	Order        Order  `yaml:"order"`
+	Reprints     int    `yaml:"reprints"`  // copies of one slip that kiosks make; default 2, 0: no limit
 	MaxOpen      int    `yaml:"max_open"`  // open tickets of one person in the hall; default 3, 0: no limit
 	HallPool     bool   `yaml:"hall_pool"` // a held ticket may be resumed at any window that serves its queue
 

@@ -19,7 +19,7 @@ func PlanOf(p *config.Plan) (*queue.Plan, error) {
 	}
 	out := &queue.Plan{
 		Location: zone, CallGap: time.Duration(p.Rules.CallGapS) * time.Second, ArrivalPressed: p.Rules.Arrival == "pressed",
-		PassRecall: time.Duration(p.Rules.PassRecallS) * time.Second, WaitSamples: p.Rules.WaitMinCount, MaxOpen: p.Rules.MaxOpen,
+		PassRecall: time.Duration(p.Rules.PassRecallS) * time.Second, WaitSamples: p.Rules.WaitMinCount, Reprints: p.Rules.Reprints, MaxOpen: p.Rules.MaxOpen,
 		HallPool: p.Rules.HallPool,
 		Calendar: calendarOf(p.Rules.Calendar),
 	}

@@ -1,6 +1,6 @@
 // Package printing gives tickets their paper: it takes the slips that wait in the committed state to the printers of their
-// places and records how each of them went. A slip is never printed twice by itself: one that was under way when the agent died
-// counts as failed, and a person decides about 补打.
+// places and records how each of them went. A slip that did not come out goes to the place's second printer, as another copy. One that
+// may be whole, as when a printer or the agent died over it, is never printed again by itself: a person decides about 补打.
 package printing
 
 import (
@@ -34,8 +34,8 @@ type Hall interface {
 // Options of New.
 type Options struct {
 	Hall    Hall
-	Printer func(place string) (name string, p device.Printer, ok bool)
-	Render  func(m queue.Moment, t queue.Ticket) (device.PrintJob, error)
+	Printer func(place string, spare bool) (name string, p device.Printer, ok bool)
+	Render  func(m queue.Moment, t queue.Ticket, printer string) (device.PrintJob, error)
 	Log     *slog.Logger
 }
 
@@ -53,7 +53,17 @@ type slip struct {
 	queue.Ticket
 	name    string
 	printer device.Printer // nil: there is none
+	spare   bool           // it is the place's second one
 }
+
+// end is how a slip went.
+type end struct {
+	state hallsync.PrintState
+	code  device.Code
+	out   device.Outcome
+}
+
+func failed(code device.Code, out device.Outcome) end { return end{hallsync.SlipFailed, code, out} }
 
 // New prepares the printing.
 func New(opts Options) *Room {
@@ -105,7 +115,8 @@ func (r *Room) giveUpInterrupted(ctx context.Context) error {
 		}
 	})
 	for _, t := range half {
-		if _, err := r.record(ctx, slip{Ticket: t}, hallsync.SlipFailed, CodeInterrupted); err != nil {
+		s := slip{Ticket: t, name: t.Slip.Device}
+		if _, err := r.record(ctx, s, failed(CodeInterrupted, device.OutUnknown)); err != nil {
 			return fmt.Errorf("printing: %w", err)
 		}
 	}
@@ -119,16 +130,41 @@ func (r *Room) waiting() []slip {
 	var out []slip
 	seen := map[string]bool{}
 	for _, t := range all {
-		name, printer, ok := r.opts.Printer(t.Printer)
-		if !ok {
-			printer = nil
-		}
-		if !seen[name] {
-			seen[name] = true
-			out = append(out, slip{Ticket: t, name: name, printer: printer})
+		s := r.choose(t)
+		if !seen[s.name] {
+			seen[s.name] = true
+			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// choose gives a slip its printer: the second one if the slip is meant for it, or if the first is known to print nothing.
+func (r *Room) choose(t queue.Ticket) slip {
+	own, spare := r.at(t, false), r.at(t, true)
+	if t.Slip.Spare || spare.prints() && !own.prints() {
+		return spare
+	}
+	return own
+}
+
+// at is a slip at the first or the second printer of its place.
+func (r *Room) at(t queue.Ticket, spare bool) slip {
+	s := slip{Ticket: t, spare: spare}
+	name, printer, ok := r.opts.Printer(t.Printer, spare)
+	if s.name = name; ok {
+		s.printer = printer
+	}
+	return s
+}
+
+// prints says whether the printer puts slips on paper, as far as is known. One that has just started may.
+func (s slip) prints() bool {
+	if s.printer == nil {
+		return false
+	}
+	h := s.printer.Health()
+	return h.State == device.OK || h.State == device.Starting || h.State == device.Degraded && h.Code == device.CodePaperLow
 }
 
 func (r *Room) claim(printer string) bool {
@@ -159,14 +195,14 @@ func (r *Room) release(printer string, atOnce bool) {
 // if that could not be.
 func (r *Room) print(ctx context.Context, s slip) (begun bool) {
 	if s.printer == nil {
-		return r.end(ctx, s, hallsync.SlipFailed, CodeNoPrinter)
+		return r.end(ctx, s, failed(CodeNoPrinter, device.OutNothing))
 	}
-	job, err := r.render(s.Ticket)
+	job, err := r.render(s)
 	if err != nil {
 		r.opts.Log.Error("slip not rendered", "ticket", s.ID, "error", err)
-		return r.end(ctx, s, hallsync.SlipFailed, CodeRender)
+		return r.end(ctx, s, failed(CodeRender, device.OutNothing))
 	}
-	known, err := r.record(ctx, s, hallsync.SlipPrinting, "")
+	known, err := r.record(ctx, s, end{state: hallsync.SlipPrinting})
 	if err != nil {
 		r.opts.Log.Error("slip not printed, its start cannot be stored", "ticket", s.ID, "error", err)
 		return false
@@ -178,38 +214,38 @@ func (r *Room) print(ctx context.Context, s slip) (begun bool) {
 	jctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobLimit)
 	defer cancel()
 	if err := s.printer.Print(jctx, job); err != nil {
-		code := device.CodeTimeout
+		went := failed(device.CodeTimeout, device.OutUnknown)
 		var e *device.Error
 		if errors.As(err, &e) {
-			code = e.Code
+			went.code, went.out = e.Code, e.Out
 		}
-		r.opts.Log.Warn("slip failed", "ticket", s.ID, "printer", s.name, "error", err)
-		return r.end(ctx, s, hallsync.SlipFailed, code)
+		r.opts.Log.Warn("slip failed", "ticket", s.ID, "printer", s.name, "out", string(went.out), "error", err)
+		return r.end(ctx, s, went)
 	}
-	return r.end(ctx, s, hallsync.SlipPrinted, "")
+	return r.end(ctx, s, end{state: hallsync.SlipPrinted})
 }
 
 // render makes the job. A template that panics on a ticket costs this slip, not the hall, which would print it again after each
 // restart.
-func (r *Room) render(t queue.Ticket) (job device.PrintJob, err error) {
+func (r *Room) render(s slip) (job device.PrintJob, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	r.opts.Hall.Look(func(m queue.Moment) { job, err = r.opts.Render(m, t) })
+	r.opts.Hall.Look(func(m queue.Moment) { job, err = r.opts.Render(m, s.Ticket, s.name) })
 	return job, err
 }
 
 // end records how a slip went, as often as it takes: nobody could ask for another copy before. When ctx ends it is left to the
 // next start, which takes the slip for interrupted.
-func (r *Room) end(ctx context.Context, s slip, state hallsync.PrintState, code device.Code) (stored bool) {
+func (r *Room) end(ctx context.Context, s slip, went end) (stored bool) {
 	for {
-		_, err := r.record(ctx, s, state, code)
+		_, err := r.record(ctx, s, went)
 		if err == nil {
 			return true
 		}
-		r.opts.Log.Error("end of slip not stored", "ticket", s.ID, "state", state, "error", err)
+		r.opts.Log.Error("end of slip not stored", "ticket", s.ID, "state", went.state, "error", err)
 		select {
 		case <-ctx.Done():
 			return false
@@ -218,12 +254,14 @@ func (r *Room) end(ctx context.Context, s slip, state hallsync.PrintState, code 
 	}
 }
 
-// record stores how far a slip is. known is false if the day has turned and forgotten the ticket.
-func (r *Room) record(ctx context.Context, s slip, state hallsync.PrintState, code device.Code) (known bool, err error) {
+// record stores how far a slip is. known is false if the day has turned and forgotten the ticket. A template that does not fit the
+// ticket fits it at no printer.
+func (r *Room) record(ctx context.Context, s slip, went end) (known bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
 	defer cancel()
-	_, err = r.opts.Hall.Do(ctx, queue.SlipProgress{SlipChanged: hallsync.SlipChanged{
-		Ticket: s.ID, Copy: s.Reprints, State: state, Device: s.name, Code: string(code),
+	again := went.state == hallsync.SlipFailed && went.code != CodeRender && !s.spare && r.at(s.Ticket, true).prints()
+	_, err = r.opts.Hall.Do(ctx, queue.SlipProgress{Spare: again, SlipChanged: hallsync.SlipChanged{
+		Ticket: s.ID, Copy: s.Reprints, State: went.state, Device: s.name, Code: string(went.code), Out: hallsync.Outcome(went.out),
 	}})
 	var refusal *queue.Refusal
 	if errors.As(err, &refusal) {

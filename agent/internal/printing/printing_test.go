@@ -27,6 +27,14 @@ type paper struct {
 	fail error
 	gate chan struct{} // if set, a job waits for it
 	busy atomic.Int32
+	ill  atomic.Bool // without paper, and known to be
+}
+
+func (p *paper) Health() device.Health {
+	if p.ill.Load() {
+		return device.Health{State: device.Degraded, Code: device.CodePaperOut}
+	}
+	return device.Health{State: device.OK}
 }
 
 func (p *paper) Print(ctx context.Context, job device.PrintJob) error {
@@ -103,14 +111,18 @@ func open(t *testing.T, dir string, printers map[string]*paper) *rig {
 	}
 	r.room = printing.New(printing.Options{
 		Hall: r, Log: quiet,
-		Printer: func(place string) (string, device.Printer, bool) {
+		Printer: func(place string, spare bool) (string, device.Printer, bool) {
+			if spare {
+				p := printers[place+" spare"]
+				return place + ".spare", p, p != nil
+			}
 			p := printers[place]
 			if place == "kiosk-2b" { // shares the printer of its neighbour
 				place = "kiosk-2"
 			}
 			return place + ".printer", p, p != nil
 		},
-		Render: func(_ queue.Moment, tk queue.Ticket) (device.PrintJob, error) {
+		Render: func(_ queue.Moment, tk queue.Ticket, _ string) (device.PrintJob, error) {
 			if tk.ID == "bad" {
 				panic("no such field")
 			}
@@ -192,6 +204,73 @@ func TestFailureIsAFactAndReprintIsAnotherCopy(t *testing.T) {
 	r.until("a", hallsync.SlipPrinted)
 	if got := p.slips(); len(got) != 1 {
 		t.Errorf("tray %v", got)
+	}
+}
+
+// ticket gives a ticket as the hall knows it.
+func (r *rig) ticket(id string) (tk queue.Ticket) {
+	r.hall.Read(func(s *queue.State, _ hallsync.Seq) { tk, _ = s.Ticket(hallsync.TicketID(id)) })
+	return tk
+}
+
+// What failed and cannot be whole comes out of the second printer, as another copy of the same number. What may be whole does not.
+func TestTheSecondPrinterMakesWhatFailed(t *testing.T) {
+	for out, again := range map[device.Outcome]bool{device.OutNothing: true, device.OutPart: true, device.OutUnknown: false} {
+		own, spare := &paper{fail: &device.Error{Op: "print", Code: device.CodePaperOut, Out: out}}, &paper{}
+		r := open(t, t.TempDir(), map[string]*paper{"kiosk-1": own, "kiosk-1 spare": spare})
+		r.take("a", "kiosk-1")
+		if !again {
+			r.until("a", hallsync.SlipFailed)
+			r.take("b", "nowhere")
+			r.until("b", hallsync.SlipFailed) // the room has looked again since
+			if got := spare.slips(); len(got) != 0 || r.ticket("a").Reprints != 0 {
+				t.Errorf("%q: the spare printed %v", out, got)
+			}
+			continue
+		}
+		r.until("a", hallsync.SlipPrinted)
+		tk := r.ticket("a")
+		if got := spare.slips(); !slices.Equal(got, []string{"A001"}) || tk.Reprints != 1 || tk.Slip.Device != "kiosk-1.spare" {
+			t.Errorf("%q: the spare printed %v of %+v", out, got, tk)
+		}
+	}
+}
+
+func TestTheSecondPrinterIsTriedOnce(t *testing.T) {
+	broken := &device.Error{Op: "print", Code: device.CodeCoverOpen, Out: device.OutNothing}
+	own, spare := &paper{fail: broken}, &paper{fail: broken}
+	r := open(t, t.TempDir(), map[string]*paper{"kiosk-1": own, "kiosk-1 spare": spare})
+	r.take("a", "kiosk-1")
+	r.until("a", hallsync.SlipFailed) // at the first printer it fails and is asked for again in one transaction
+	r.take("b", "nowhere")
+	r.until("b", hallsync.SlipFailed)
+	if tk := r.ticket("a"); tk.Print != hallsync.SlipFailed || tk.Reprints != 1 || tk.Slip.Device != "kiosk-1.spare" {
+		t.Errorf("%+v", tk)
+	}
+}
+
+// A printer that is known to be without paper is not asked first: nothing failed, and the slip is no copy.
+func TestAPrinterKnownToBeIllIsPassedBy(t *testing.T) {
+	own, spare := &paper{}, &paper{}
+	own.ill.Store(true)
+	r := open(t, t.TempDir(), map[string]*paper{"kiosk-1": own, "kiosk-1 spare": spare})
+	r.take("a", "kiosk-1")
+	r.until("a", hallsync.SlipPrinted)
+	own.ill.Store(false)
+	r.take("b", "kiosk-1")
+	r.until("b", hallsync.SlipPrinted)
+	if a, b := spare.slips(), own.slips(); !slices.Equal(a, []string{"A001"}) || !slices.Equal(b, []string{"A002"}) || r.ticket("a").Reprints != 0 {
+		t.Errorf("the spare printed %v, the first %v", a, b)
+	}
+	spare.ill.Store(true)
+	own.ill.Store(true)
+	own.mu.Lock()
+	own.fail = &device.Error{Op: "print", Code: device.CodePaperOut, Out: device.OutNothing}
+	own.mu.Unlock()
+	r.take("c", "kiosk-1")
+	r.until("c", hallsync.SlipFailed)
+	if tk := r.ticket("c"); tk.Slip.Device != "kiosk-1.printer" || tk.Slip.Out != hallsync.OutNothing {
+		t.Errorf("%+v", tk)
 	}
 }
 
