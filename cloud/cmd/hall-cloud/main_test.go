@@ -113,6 +113,25 @@ func TestBadConfigurationSaysWhereAndEndsWithTwo(t *testing.T) {
 	}
 }
 
+// What is unwise and can be used is said by check and at the start, and stops neither.
+func TestWideNetworkOfProxiesIsPointedAt(t *testing.T) {
+	s := newSite(t)
+	raw, err := os.ReadFile(s.path("cloud.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("cloud.yaml", strings.Replace(string(raw), `http: {listen: "127.0.0.1:0"}`, `http: {listen: "127.0.0.1:0", proxies: [0.0.0.0/0]}`, 1))
+	const sentence = "网段“0.0.0.0/0”太大：里面的任何人都能用 X-Forwarded-For 冒充别的地址"
+	s.want(0, sentence, "", "check")
+	r := s.run()
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Wait(); err != nil || !strings.Contains(r.log.String(), sentence) {
+		t.Errorf("ended with %v:\n%s", err, r.log)
+	}
+}
+
 func TestPasswords(t *testing.T) {
 	s := newSite(t)
 	s.want(0, "$argon2id$v=19$", "a long enough word\n", "hash")
