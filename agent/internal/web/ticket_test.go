@@ -245,7 +245,7 @@ func TestACitizenHasHisOwnTicket(t *testing.T) {
 	}
 	token = s.signer.Token(ticketID(mine))
 	r := s.get(token, "/api/v1/tickets/"+mine).want(t, 200, "")
-	wantKeys(t, "answer", r.body, "ticket", "queue_name", "window_name", "rated")
+	wantKeys(t, "answer", r.body, "ticket", "queue_name", "window_name", "rated", "windows")
 	for _, path := range []string{"/api/v1/tickets/" + other, "/api/v1/hall", "/api/v1/tickets", "/api/v1/stream", "/api/v1/devices", "/api/v1/board", "/api/v1/log"} {
 		s.get(token, path).want(t, 403, "not_allowed")
 	}
