@@ -8,6 +8,7 @@ import (
 	"halledge/drivers/linescanner"
 	"halledge/drivers/registry"
 	"halledge/drivers/sdtreader"
+	"halledge/drivers/soundcard"
 	"halledge/drivers/voicemodule"
 )
 
@@ -19,6 +20,7 @@ func All() *registry.Registry {
 		"linescanner": {New: linescanner.New},
 		"ledpanel":    {New: ledpanel.New},
 		"sdtreader":   {New: sdtreader.New},
+		"soundcard":   {New: soundcard.New},
 		"voicemodule": {New: voicemodule.New},
 	})
 }

@@ -1,6 +1,9 @@
 package device
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // PrintJob is a slip as a list of lines; the driver turns it into the printer's language. ID appears in logs and errors.
 type PrintJob struct {
@@ -82,8 +85,8 @@ type Announcement struct {
 	Language string // zh-CN or zh-yue
 	Volume   int    // percent of the loudest; 0: as the device is set
 	Rate     int    // percent of the usual speed; 0: as the device is set
-	// Sound is the sentence as a WAV file, for speakers that only play; nil when nothing on this machine can make one.
-	Sound []byte
+	// Sound makes the sentence as a WAV file, for speakers that only play; nil when nothing can.
+	Sound func(ctx context.Context) ([]byte, error)
 }
 
 // KeyCode is what a pad's key means.

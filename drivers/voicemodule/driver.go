@@ -21,6 +21,8 @@ const (
 	spare   = 3 * time.Second        // that a module may be late to say that it has ended
 )
 
+const mandarin = "zh-CN"
+
 // Module is one speech module. It implements device.Speaker and device.SelfTester.
 type Module struct {
 	cfg     registry.Config
@@ -105,6 +107,9 @@ func (m *Module) check(_ context.Context, conn transport.Conn) error {
 // Say implements device.Speaker. It says the text alone and returns when the module says that it has ended; a module that cannot say
 // so gets the time the text may take.
 func (m *Module) Say(ctx context.Context, a device.Announcement) error {
+	if a.Language != "" && a.Language != mandarin {
+		return &device.Error{Op: m.cfg.Name + " say", Code: device.CodeUnsupported, Err: errors.New("the module speaks Mandarin only")}
+	}
 	frames, err := m.dialect.speak(a.Text, orElse(a.Volume, m.volume), orElse(a.Rate, m.rate))
 	if err != nil {
 		return &device.Error{Op: m.cfg.Name + " say", Code: device.CodeUnsupported, Err: err}
@@ -138,7 +143,7 @@ func (m *Module) hush(ctx context.Context) {
 
 // SelfTest says a sentence.
 func (m *Module) SelfTest(ctx context.Context) error {
-	return m.Say(ctx, device.Announcement{ID: "self-test", Text: "语音测试", Language: "zh-CN"})
+	return m.Say(ctx, device.Announcement{ID: "self-test", Text: "语音测试", Language: mandarin})
 }
 
 // speech is one frame and how long it may take.

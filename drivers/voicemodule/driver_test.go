@@ -114,6 +114,15 @@ func TestARefusedFrameIsSentOnceMore(t *testing.T) {
 	}
 }
 
+func TestOtherLanguagesAreRefused(t *testing.T) {
+	far := &voicebox.Box{Protocol: "syn6288"}
+	err := start(t, far, nil).Say(t.Context(), device.Announcement{Text: "请A零零一号", Language: "zh-yue"})
+	var e *device.Error
+	if !errors.As(err, &e) || e.Code != device.CodeUnsupported || len(far.Said()) > 0 {
+		t.Errorf("got %v, said %+v", err, far.Said())
+	}
+}
+
 // TestAModuleThatCannotAnswer speaks to a board with only its receive line wired.
 func TestAModuleThatCannotAnswer(t *testing.T) {
 	far := &voicebox.Box{Protocol: "xfs5152", PerRune: time.Millisecond}
