@@ -222,7 +222,7 @@ func (h *Hall) Do(ctx context.Context, c queue.Command) (facts []hallsync.Payloa
 // Request is a command that must have one effect and one answer however often it is sent.
 type Request struct {
 	Key     store.AnswerKey
-	Asked   string                                 // store.DigestOf the body
+	Asked   string                                 // digest of the body
 	Command func() (queue.Command, error)          // asked for once, never on a repetition
 	Render  func(Result) (status int, body []byte) // makes the answer, inside the transaction
 }

@@ -91,7 +91,7 @@ func take(id string) queue.Take {
 // request takes a ticket whose id is drawn on each run of the command, as the web API does.
 func request(key, body string, runs *atomic.Int32) hall.Request {
 	return hall.Request{
-		Key: store.KeyOf("kiosk", "POST", "/api/v1/tickets", key), Asked: store.DigestOf([]byte(body)),
+		Key: store.KeyOf("kiosk", "POST", "/api/v1/tickets", key), Asked: body,
 		Command: func() (queue.Command, error) { return take(fmt.Sprint(key, "-", runs.Add(1))), nil },
 		Render: func(r hall.Result) (int, []byte) {
 			if r.Refusal != nil {

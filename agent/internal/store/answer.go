@@ -3,7 +3,6 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -35,12 +34,6 @@ type Answer struct {
 	At     time.Time
 }
 
-// DigestOf gives the digest of a request's body for Answer.Asked.
-func DigestOf(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
-}
-
 // The answers of a day lie in the file one behind the other, so that a commit writes one page for all of them, however many
 // there are; where each lies is kept in memory.
 
@@ -61,17 +54,25 @@ func encodeAnswer(key AnswerKey, a Answer) ([]byte, error) {
 	return append(raw, a.Body...), nil
 }
 
-// decodeAnswer reads an answer's stored bytes; the answer's body is a copy.
-func decodeAnswer(raw []byte) (key AnswerKey, a Answer, ok bool) {
+// headOf reads whose a stored answer is and when it was given. It is not ok if there is no whole answer.
+func headOf(raw []byte) (key AnswerKey, at time.Time, ok bool) {
 	if len(raw) < answerHead || len(raw) < answerHead+int(raw[answerHead-1]) {
-		return key, a, false
+		return key, at, false
 	}
 	copy(key[:], raw)
-	head, texts := raw[len(key):answerHead], raw[answerHead:]
-	asked := int(head[10])
+	return key, time.UnixMilli(int64(binary.BigEndian.Uint64(raw[len(key):]))), true
+}
+
+// decodeAnswer reads an answer's stored bytes; the answer's body is a copy.
+func decodeAnswer(raw []byte) (key AnswerKey, a Answer, ok bool) {
+	key, at, ok := headOf(raw)
+	if !ok {
+		return key, a, false
+	}
+	texts, asked := raw[answerHead:], int(raw[answerHead-1])
 	return key, Answer{
-		At:     time.UnixMilli(int64(binary.BigEndian.Uint64(head))),
-		Status: int(binary.BigEndian.Uint16(head[8:])),
+		At:     at,
+		Status: int(binary.BigEndian.Uint16(raw[answerHead-3:])),
 		Asked:  string(texts[:asked]),
 		Body:   append([]byte(nil), texts[asked:]...),
 	}, true
@@ -81,8 +82,8 @@ func decodeAnswer(raw []byte) (key AnswerKey, a Answer, ok bool) {
 func (s *Store) loadAnswers(tx *bbolt.Tx) error {
 	s.answers = map[AnswerKey]uint64{}
 	return tx.Bucket(bucketAnswers).ForEach(func(place, raw []byte) error {
-		if len(raw) >= answerHead {
-			s.answers[AnswerKey(raw[:len(AnswerKey{})])] = number(place)
+		if key, _, ok := headOf(raw); ok {
+			s.answers[key] = number(place)
 		}
 		return nil
 	})
@@ -133,13 +134,14 @@ func (t *Tx) pruneAnswers(before time.Time) error {
 	many := len(t.store.answers) + len(t.placed) - t.store.opts.Answers
 	c := all.Cursor()
 	for place, raw := c.First(); place != nil && len(old) < pruneStep+len(t.placed); place, raw = c.Next() {
-		key, a, ok := decodeAnswer(raw)
-		if ok && !a.At.Before(before) && len(old) >= many {
+		key, at, ok := headOf(raw)
+		early := ok && !at.Before(before)
+		if early && len(old) >= many {
 			break
 		}
 		old = append(old, append([]byte(nil), place...))
 		if ok {
-			t.dropped = append(t.dropped, placedAnswer{key, number(place)})
+			t.dropped = append(t.dropped, placedAnswer{key, number(place), early})
 		}
 	}
 	for _, place := range old {
@@ -154,11 +156,15 @@ func (t *Tx) pruneAnswers(before time.Time) error {
 type placedAnswer struct {
 	key   AnswerKey
 	place uint64
+	early bool // it is dropped before its time
 }
 
 // placeAnswers brings what is in memory in line with a commit.
 func (s *Store) placeAnswers(done *outcome) {
 	for _, d := range done.dropped {
+		if d.early {
+			s.forgotten++
+		}
 		if s.answers[d.key] == d.place { // or else the key was used again since
 			delete(s.answers, d.key)
 		}
@@ -166,4 +172,18 @@ func (s *Store) placeAnswers(done *outcome) {
 	for key, place := range done.placed {
 		s.answers[key] = place
 	}
+	s.warnOfForgotten()
+}
+
+// forgottenEvery is how often it is said at most that answers are forgotten before their time.
+const forgottenEvery = time.Hour
+
+// warnOfForgotten says that a request of the last 24 hours that comes again would be carried out again.
+func (s *Store) warnOfForgotten() {
+	now := s.opts.Now()
+	if s.forgotten == 0 || !s.warned.IsZero() && now.Sub(s.warned) < forgottenEvery {
+		return
+	}
+	s.opts.Log.Warn("answers forgotten before their time", "answers", s.forgotten, "kept", s.opts.Answers)
+	s.forgotten, s.warned = 0, now
 }

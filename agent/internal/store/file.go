@@ -70,15 +70,45 @@ func (s *Store) start(db *bbolt.DB) error {
 		s.opts.Log.Warn("disk space not set aside", "error", err)
 	}
 	err := s.change(db, s.prepare)
-	var full *Error
-	if errors.As(wrap("open", err), &full) && full.Code == Full && db.View(s.count) == nil {
-		s.opts.Log.Error("disk is full", "error", err)
-		err = nil
+	if isFull(err) {
+		err = s.startFull(db, err)
 	}
 	if err != nil {
 		return err
 	}
 	return db.View(s.loadAnswers)
+}
+
+// startFull starts on a disk that is too full to prepare the file, which failed with full. A file of the present layout is good
+// as it is; one of an older program gives up its answers to make room for the rest.
+func (s *Store) startFull(db *bbolt.DB, full error) error {
+	err := db.View(s.count)
+	if err == nil {
+		s.opts.Log.Error("disk is full", "error", full)
+		return nil
+	}
+	var older *olderError
+	if !errors.As(err, &older) {
+		return full
+	}
+	if err = s.change(db, dropAnswers1); err == nil {
+		err = s.change(db, s.prepare)
+	}
+	switch {
+	case isFull(err):
+		return &Error{Op: "upgrade", Code: Cramped, Err: fmt.Errorf("%w: %w", older, err)}
+	case err != nil:
+		return err
+	}
+	s.opts.Log.Error("disk is full, upgraded without the answers", "from_schema", older.have, "to_schema", schema,
+		"lost", "the answers of the last 24 hours: a request from before that comes again is carried out again", "error", full)
+	return nil
+}
+
+// isFull reports whether an error says that the disk or the quota is full.
+func isFull(err error) bool {
+	var own *Error
+	return errors.As(wrap("open", err), &own) && own.Code == Full
 }
 
 // reserved is the disk space kept for facts to come, enough for days of the busiest hall.
@@ -147,11 +177,18 @@ func (s *Store) count(tx *bbolt.Tx) error {
 	case have > schema:
 		return newer(have)
 	case have < schema:
-		return fmt.Errorf("schema %d is brought to %d when the agent starts", have, schema)
+		return &olderError{have}
 	}
 	s.epoch, s.next = string(meta.Get(keyEpoch)), hallsync.Seq(number(meta.Get(keyNext)))
 	s.lost = meta.Get(keyLost) != nil
 	return nil
+}
+
+// olderError says that a file has the layout of an older program.
+type olderError struct{ have uint64 }
+
+func (e *olderError) Error() string {
+	return fmt.Sprintf("schema %d is brought to %d when the agent starts", e.have, schema)
 }
 
 func newer(have uint64) error {

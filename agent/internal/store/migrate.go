@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // schema is the number of the file's layout. Files of a newer program are refused, older ones are migrated.
@@ -25,16 +26,22 @@ func migrate(tx *bbolt.Tx, have uint64) error {
 	return nil
 }
 
+// Where schema 1 has its answers.
+const (
+	answersByKey  = "answers"
+	answersByTime = "answers_by_time"
+)
+
 func migrate1(tx *bbolt.Tx) error {
-	meta, byKey, byTime := tx.Bucket(bucketMeta), []byte("answers"), []byte("answers_by_time")
+	meta := tx.Bucket(bucketMeta)
 	if snapshot := meta.Get(keySnapshot); snapshot != nil {
 		if err := errors.Join(tx.Bucket(bucketState).Put(keySnapshot, append([]byte(nil), snapshot...)), meta.Delete(keySnapshot)); err != nil {
 			return err
 		}
 	}
-	old, times := tx.Bucket(byKey), tx.Bucket(byTime)
+	old, times := tx.Bucket([]byte(answersByKey)), tx.Bucket([]byte(answersByTime))
 	if old == nil || times == nil {
-		return errors.New("answers are missing")
+		return dropAnswers1(tx) // they were given up
 	}
 	t := &Tx{tx: tx, placed: map[AnswerKey]uint64{}}
 	err := times.ForEach(func(when, _ []byte) error {
@@ -50,5 +57,15 @@ func migrate1(tx *bbolt.Tx) error {
 		t.answers = append(t.answers, pendingAnswer{AnswerKey(when[8:]), Answer(a)})
 		return nil
 	})
-	return errors.Join(err, t.flushAnswers(), tx.DeleteBucket(byKey), tx.DeleteBucket(byTime))
+	return errors.Join(err, t.flushAnswers(), dropAnswers1(tx))
+}
+
+// dropAnswers1 gives up the answers of schema 1, which frees their pages for the next transaction.
+func dropAnswers1(tx *bbolt.Tx) error {
+	for _, name := range []string{answersByKey, answersByTime} {
+		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, bolterrors.ErrBucketNotFound) {
+			return err
+		}
+	}
+	return nil
 }

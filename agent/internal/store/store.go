@@ -55,6 +55,9 @@ const (
 	Locked Code = "storage_locked" // another agent has the file open
 	Newer  Code = "storage_newer"  // the file was written by a newer program
 	Closed Code = "storage_closed" // the store is being closed
+	// Cramped: the file was written by an older program, and the disk is too full to bring it to the present layout. No fact is
+	// lost, and the older program can open it still.
+	Cramped Code = "storage_cramped"
 )
 
 // Error is a failure of the store.
@@ -100,8 +103,10 @@ type Store struct {
 	watch    Committed
 
 	// The writer's goroutine only.
-	doubt   *outcome             // a commit that failed and may be stored
-	answers map[AnswerKey]uint64 // where each answer lies
+	doubt     *outcome             // a commit that failed and may be stored
+	answers   map[AnswerKey]uint64 // where each answer lies
+	forgotten int                  // answers dropped before their time that nobody was warned of
+	warned    time.Time            // when somebody was
 }
 
 // Committed is told about each group of facts after its commit (none when only the epoch is new), and about a commit that left nothing, both on the writer's

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -294,6 +295,47 @@ func TestTooManyAnswersForgetTheOldest(t *testing.T) {
 		}
 		stop()
 		s, stop = running(t, dir, opts)
+	}
+}
+
+// Forgetting an answer before its time is said, once an hour; to forget an old one is no news.
+func TestAnswersForgottenEarlyAreTold(t *testing.T) {
+	log := new(strings.Builder)
+	now := noon
+	opts := options()
+	opts.Answers, opts.Log, opts.Now = 10, slog.New(slog.NewTextHandler(log, nil)), func() time.Time { return now }
+	s, stop := running(t, t.TempDir(), opts)
+	n := 0
+	put := func(answers int) {
+		t.Helper()
+		for range answers {
+			n++
+			err := s.Update(context.Background(), func(tx *store.Tx) error {
+				tx.PutAnswer(store.KeyOf("kiosk", "POST", "/", fmt.Sprint(n)), store.Answer{Status: 200})
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	put(10)
+	now = now.Add(25 * time.Hour)
+	put(10) // the ones before are of yesterday
+	put(3)
+	now = now.Add(59 * time.Minute)
+	put(2)
+	now = now.Add(time.Minute)
+	put(1)
+	stop()
+	var told []string
+	for line := range strings.Lines(log.String()) {
+		if _, fields, ok := strings.Cut(line, "answers forgotten before their time"); ok {
+			told = append(told, strings.TrimSpace(strings.TrimPrefix(fields, `"`)))
+		}
+	}
+	if want := "answers=1 kept=10, answers=5 kept=10"; strings.Join(told, ", ") != want {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }
 
