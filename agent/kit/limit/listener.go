@@ -1,5 +1,6 @@
 // Package limit gives a listener that keeps a bounded number of connections open. When another one comes, the one that has been
-// silent longest makes room for it, so that connections which only wait cannot keep out who has a request.
+// silent longest makes room for it, so that connections which only wait cannot keep out who has a request. Patient makes a listener
+// that outlives errors which pass.
 package limit
 
 import (

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync/atomic"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"halledge/agent/kit/limit"
 )
 
 const (
@@ -44,19 +45,15 @@ func listen(address string) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open RTSP port: %w", err)
 	}
-	return &listener{Listener: ln}, nil
+	return &listener{Listener: limit.Patient(ln)}, nil
 }
 
 // Accept implements net.Listener.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
-		switch {
-		case errors.Is(err, net.ErrClosed):
+		if err != nil {
 			return nil, err
-		case err != nil:
-			time.Sleep(50 * time.Millisecond)
-			continue
 		}
 		if l.conns.Load() >= maxConns || l.strangers.Load() >= maxStrangers {
 			_ = c.Close()

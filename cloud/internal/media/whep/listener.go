@@ -1,10 +1,10 @@
 package whep
 
 import (
-	"errors"
 	"net"
 	"sync"
-	"time"
+
+	"halledge/agent/kit/limit"
 )
 
 // maxTCP bounds the connections to the TCP port: all viewers there may be, and as many that have yet to say who they are.
@@ -21,20 +21,16 @@ type listener struct {
 	closed bool
 }
 
-func newListener(ln net.Listener, limit int) *listener {
-	return &listener{Listener: ln, limit: limit, open: map[*conn]struct{}{}}
+func newListener(ln net.Listener, most int) *listener {
+	return &listener{Listener: limit.Patient(ln), limit: most, open: map[*conn]struct{}{}}
 }
 
 // Accept implements net.Listener.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		raw, err := l.Listener.Accept()
-		switch {
-		case errors.Is(err, net.ErrClosed):
+		if err != nil {
 			return nil, err
-		case err != nil:
-			time.Sleep(50 * time.Millisecond)
-			continue
 		}
 		c := &conn{Conn: raw, l: l}
 		if !l.add(c) {
