@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -155,13 +156,15 @@ func subjectNamed(p hallsync.Payload) bool {
 		return isDay(f.BusinessDay)
 	case hallsync.TicketTaken:
 		return isID(string(f.Ticket)) && isDay(f.BusinessDay)
-	case hallsync.WindowWasOpened, hallsync.WindowWasClosed, hallsync.WindowWasPaused, hallsync.WindowWasUnpaused:
-		return isID(string(p.Subject().Window))
-	case hallsync.DeviceChanged:
-		return true
 	}
 	about := p.Subject()
-	return isID(string(about.Ticket)) && len(about.Window) <= maxID
+	switch family, _, _ := strings.Cut(string(p.Kind()), "."); family {
+	case "ticket", "slip":
+		return isID(string(about.Ticket)) && len(about.Window) <= maxID
+	case "window":
+		return isID(string(about.Window))
+	}
+	return true
 }
 
 func isID(s string) bool { return s != "" && len(s) <= maxID }

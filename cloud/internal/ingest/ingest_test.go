@@ -110,6 +110,25 @@ func TestEpochIsStale(t *testing.T) {
 	}
 }
 
+func TestFactsAboutNoTicketAreKept(t *testing.T) {
+	in := newIngester(newStore(t))
+	raws := []json.RawMessage{fact(t, hall, epoch, 1, taken(1))}
+	for i, p := range []hallsync.Payload{
+		hallsync.WindowDutySet{Window: "1", Queue: "B", Until: start}, hallsync.RollSet{Queue: "A", On: true, Next: 1},
+		hallsync.BookingSet{Booking: "AP1", Queue: "A"}, hallsync.BookingCancelled{Booking: "AP1"}, hallsync.BookingMissed{Booking: "AP1"},
+		hallsync.ClockStepped{ByMS: 1}, hallsync.ClockSet{ByMS: 1, Source: "cloud"}, hallsync.DeviceChanged{Device: "kiosk-1.printer"},
+	} {
+		raws = append(raws, fact(t, hall, epoch, hallsync.Seq(i+2), p))
+	}
+	if ack := send(t, in, raws...); int(ack.UpTo) != len(raws) || len(ack.Rejected) != 0 {
+		t.Fatalf("ack %+v", ack)
+	}
+	ack := send(t, in, fact(t, hall, epoch, hallsync.Seq(len(raws)+1), hallsync.WindowDutySet{Queue: "B", Until: start}))
+	if len(ack.Rejected) != 1 || ack.Rejected[0].Code != ingest.FactPayload {
+		t.Fatalf("a duty of no window: %+v", ack)
+	}
+}
+
 func TestPoisonedFactIsRefusedByNameAndConsumed(t *testing.T) {
 	long := taken(2)
 	long.Place = strings.Repeat("x", hallsync.MaxEventBytes)
