@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"halledge/agent/kit/strictyaml"
@@ -57,6 +58,9 @@ func (c *checker) name(path, value string) {
 func (c *checker) short(path, value string, limit int) {
 	if utf8.RuneCountInString(value) > limit {
 		c.at(path, strictyaml.TooLong, "limit", strconv.Itoa(limit))
+	}
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		c.at(path, Characters)
 	}
 }
 

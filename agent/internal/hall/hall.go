@@ -93,6 +93,29 @@ func (h *Hall) Committed(facts []store.Fact) {
 	}
 }
 
+// Refit gives a hall another plan before it runs; Replan does while it does.
+func (h *Hall) Refit(plan *queue.Plan) {
+	h.plan = plan
+	h.ahead.Refit(plan)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.state.Refit(plan)
+	h.waits.forget()
+}
+
+// Replan makes the hall go on by another plan, from the next command on, and brings it in line with that.
+func (h *Hall) Replan(ctx context.Context, plan *queue.Plan) error {
+	err := h.store.Update(ctx, func(*store.Tx) error { // on the writer's goroutine, which the state ahead belongs to
+		h.Refit(plan)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = h.Do(ctx, queue.FitPlan{})
+	return err
+}
+
 // RolledBack implements store.Committed: the writer's state forgets what did not reach the disk.
 func (h *Hall) RolledBack() {
 	h.mu.RLock()
@@ -129,6 +152,12 @@ type waits struct {
 	seq  hallsync.Seq
 	now  time.Time
 	last *queue.Forecast
+}
+
+func (w *waits) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = nil
 }
 
 func (w *waits) at(s *queue.State, seq hallsync.Seq, now time.Time) *queue.Forecast {

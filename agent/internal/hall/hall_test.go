@@ -400,3 +400,36 @@ func TestConcurrentTakesGetDifferentNumbers(t *testing.T) {
 		t.Errorf("%d different numbers", len(got))
 	}
 }
+
+// A plan that changes while the hall works holds from the next command on, also for a command that is taken back.
+func TestReplanWhilePeopleWait(t *testing.T) {
+	r := open(t, t.TempDir(), 0)
+	do := func(c queue.Command) []hallsync.Payload {
+		t.Helper()
+		facts, err := r.Do(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return facts
+	}
+	do(queue.Take{Ticket: "a", Queue: "A", Channel: hallsync.AtKiosk})
+	next := plan()
+	next.Queues = append(next.Queues, queue.QueuePlan{ID: "B", Name: "社保业务"})
+	next.Windows = []queue.WindowPlan{{ID: "2", Queues: []hallsync.QueueID{"A", "B"}}}
+	do(queue.Open{Window: "1"})
+	do(queue.CallNext{Window: "1"})
+	if err := r.Replan(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	do(queue.Take{Ticket: "b", Queue: "B", Channel: hallsync.AtKiosk})
+	do(queue.Open{Window: "2"})
+	if facts := do(queue.CallNext{Window: "2"}); facts[len(facts)-1].(hallsync.TicketCalled).Ticket != "a" {
+		t.Errorf("whoever was at the window that is gone is not the next: %+v", facts)
+	}
+	var refusal *queue.Refusal
+	if _, err := r.Do(t.Context(), queue.Open{Window: "1"}); !errors.As(err, &refusal) || refusal.Code != queue.UnknownWindow {
+		t.Errorf("the old window opens: %v", err)
+	}
+	r.RolledBack() // the state ahead is made anew from what is on disk
+	do(queue.Take{Ticket: "c", Queue: "B", Channel: hallsync.AtKiosk})
+}

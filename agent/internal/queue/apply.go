@@ -93,6 +93,8 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.onTicket(f.Ticket, func(t *Ticket) { s.applySlipAsked(t, f) })
 	case hallsync.SlipChanged:
 		s.onTicket(f.Ticket, func(t *Ticket) { s.applySlipChanged(t, f, at) })
+	case hallsync.PlanEdited:
+		s.edited = f
 	case hallsync.DeviceChanged:
 		s.devices[f.Device] = f
 	case hallsync.BookingSet, hallsync.BookingCancelled, hallsync.BookingMissed:

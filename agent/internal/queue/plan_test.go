@@ -11,14 +11,17 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-// under gives the same hall under another plan, as after a restart.
+// under gives the same hall under another plan, whether it came with a restart or while the hall worked.
 func (b *bench) under(p *queue.Plan) {
 	b.t.Helper()
 	s, err := queue.Restore(p, []byte(b.dump()))
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.s = s
+	b.s.Refit(p)
+	if got, want := b.dump(), (&bench{t: b.t, s: s}).dump(); got != want {
+		b.t.Fatalf("refitted\n%s\nrestored\n%s", got, want)
+	}
 	b.must(queue.FitPlan{})
 	if again := b.must(queue.FitPlan{}); len(again) != 0 {
 		b.t.Errorf("fitting again gives %v", again)
@@ -141,5 +144,23 @@ func TestOrderOfRefusals(t *testing.T) {
 			}
 			b.refused(c("1", "t"), queue.WindowBusy)
 		})
+	}
+}
+
+func TestTheLaterEditOfThePlanHolds(t *testing.T) {
+	b := newBench(t)
+	edit := func(revision int64) queue.EditPlan {
+		return queue.EditPlan{PlanEdited: hallsync.PlanEdited{Revision: revision, Text: fmt.Sprint("revision: ", revision)}}
+	}
+	b.must(edit(2))
+	b.refused(edit(2), queue.PlanChanged)
+	b.refused(edit(1), queue.PlanChanged)
+	b.must(edit(4))
+	if got := b.s.Edited(); got.Revision != 4 || got.Text != "revision: 4" {
+		t.Errorf("%+v", got)
+	}
+	s, err := queue.Restore(plan(), []byte(b.dump()))
+	if err != nil || s.Edited() != b.s.Edited() {
+		t.Errorf("restored %+v, %v", s.Edited(), err)
 	}
 }

@@ -140,6 +140,7 @@ type State struct {
 	given    map[hallsync.QueueID]admit.Count
 	persons  map[string][]*Ticket // today's, of everybody who was recognised
 	bookings map[hallsync.BookingID]*Booking
+	edited   hallsync.PlanEdited
 }
 
 // maxCalls bounds the calls that a state remembers for display.

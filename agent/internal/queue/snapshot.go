@@ -38,13 +38,14 @@ type snapshot struct {
 	Bookings []Booking                        `json:"bookings,omitempty"`
 
 	Devices map[string]hallsync.DeviceChanged `json:"devices,omitempty"`
+	Edited  hallsync.PlanEdited               `json:"edited,omitzero"`
 }
 
 // MarshalJSON writes the state so that Restore gives an equal one. Equal states give equal bytes.
 func (s *State) MarshalJSON() ([]byte, error) {
 	snap := snapshot{
 		Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Clock: s.clock, Skew: s.skew, Offset: s.offset, Dead: s.dead, Latest: s.latest, Counts: s.lines.Counts(), Ordinals: s.ordinals,
-		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Roll: s.roll, Bookings: s.Bookings(), Devices: s.devices,
+		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Roll: s.roll, Bookings: s.Bookings(), Devices: s.devices, Edited: s.edited,
 	}
 	for _, t := range s.tickets {
 		snap.Tickets = append(snap.Tickets, t)
@@ -66,6 +67,7 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 	s := New(plan)
 	s.day, s.after, s.flow, s.turns, s.clock, s.skew, s.calls =
 		snap.Day, snap.After, snap.Flow, snap.Turns, snap.Clock, snap.Skew, snap.Calls
+	s.edited = snap.Edited
 	s.offset, s.dead, s.latest = snap.Offset, snap.Dead, snap.Latest
 	s.lines.Restore(snap.Counts)
 	maps.Copy(s.ordinals, snap.Ordinals)

@@ -283,3 +283,22 @@ func (FitPlan) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	}
 	return out, nil
 }
+
+// EditPlan replaces the hall's plan by one that its manager wrote. The caller has checked it, and gives it to Refit once it is stored.
+type EditPlan struct{ hallsync.PlanEdited }
+
+func (c EditPlan) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if c.Revision <= s.edited.Revision {
+		return nil, refuse(PlanChanged)
+	}
+	return facts(c.PlanEdited), nil
+}
+
+// Edited gives the plan that the hall's manager wrote last, the zero value if nobody did.
+func (s *State) Edited() hallsync.PlanEdited { return s.edited }
+
+// Refit makes the state go on by another plan. What does not fit any more is the business of FitPlan.
+func (s *State) Refit(plan *Plan) {
+	s.plan = plan
+	s.lines.Reorder(orders(plan))
+}

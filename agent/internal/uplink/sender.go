@@ -50,7 +50,7 @@ func (s *sender) greet(ctx context.Context) error {
 	asked := time.Now()
 	hello := hallsync.Hello{
 		Hall: s.u.opts.Hall, Epoch: s.epoch, First: s.first, Next: s.u.opts.Store.Next(), Boot: s.u.boot,
-		Version: s.u.opts.Version, ClockMS: asked.UnixMilli(), Revision: s.u.opts.Revision,
+		Version: s.u.opts.Version, ClockMS: asked.UnixMilli(), Revision: s.u.opts.Revision(),
 	}
 	tok, err := s.c.publish(hallsync.UpHello, 1, false, hello)
 	if err != nil {

@@ -32,7 +32,7 @@ type Options struct {
 	Password string
 	CA       string // PEM file of the roots that may sign the broker's certificate; empty: the system's
 	Version  string
-	Revision int64 // of hall.yaml
+	Revision func() int64 // of hall.yaml
 	Store    *store.Store
 	Dirty    func() (<-chan struct{}, func()) // signals that the log has grown
 	Renew    func(context.Context) error      // begins a new epoch of the log

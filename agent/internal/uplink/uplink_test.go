@@ -47,8 +47,9 @@ func newBoxWith(t *testing.T, broker string, before func(*box)) *box {
 	b := &box{t: t, st: st, dirty: make(chan struct{}, 1), renewed: make(chan string, 16)}
 	st.Watch(b)
 	b.up, err = uplink.New(uplink.Options{
-		Told: func(now time.Time) { b.told.Store(now.UnixMilli()) },
-		Hall: hallCode, Broker: broker, Version: "test", Patience: 500 * time.Millisecond, Store: st, Log: quiet,
+		Told:     func(now time.Time) { b.told.Store(now.UnixMilli()) },
+		Revision: func() int64 { return 1 },
+		Hall:     hallCode, Broker: broker, Version: "test", Patience: 500 * time.Millisecond, Store: st, Log: quiet,
 		Dirty: func() (<-chan struct{}, func()) { return b.dirty, func() {} },
 		Renew: func(ctx context.Context) error {
 			defer func() { b.renewed <- st.Epoch() }()

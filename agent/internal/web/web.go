@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,7 @@ import (
 	"halledge/agent/kit/limit"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
+	"halledge/agent/kit/strictyaml"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -37,8 +39,9 @@ type Deps struct {
 	Signer   *codes.Signer
 	Codes    *codes.Recogniser
 	Devices  api.Devices
-	Health   func() []hallsync.Condition // findings that are visible now
-	Ring     *logs.Ring                  // the log's last lines
+	Edit     func(config.Edit) (text []byte, problems strictyaml.Problems, err error) // the plan after an edit
+	Health   func() []hallsync.Condition                                              // findings that are visible now
+	Ring     *logs.Ring                                                               // the log's last lines
 	Catalog  *problem.Catalog
 	Metrics  *prometheus.Registry
 	Log      *slog.Logger
@@ -48,9 +51,17 @@ type Deps struct {
 // Server is the hall's HTTP server.
 type Server struct {
 	deps   Deps
-	api    *api.API
+	door   *access.Door
+	inputs *inputs.Desk
 	listen net.Listener
 	http   *http.Server
+	front  atomic.Pointer[front]
+}
+
+// front is what is answered by one plan of the hall.
+type front struct {
+	http.Handler
+	api *api.API
 }
 
 // Limits of what is served. Streams set their own, longer times.
@@ -83,24 +94,11 @@ func build(d Deps, lim limits) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{deps: d}
-	s.api = api.New(api.Options{
-		Hall: d.Hall, Facts: d.Facts, Site: d.Site, Plan: d.Plan, Door: door, Inputs: inputs.New(), Codes: d.Codes, Signer: d.Signer,
-		Devices: d.Devices, Health: d.Health, Ring: d.Ring, Catalog: d.Catalog, Log: d.Log.With("part", "api"), Now: d.Now,
-	})
-	site, err := pages.New(pages.Options{
-		Site: d.Site, Plan: d.Plan, Door: door, Signer: d.Signer, Catalog: d.Catalog, Log: d.Log.With("part", "pages"), Now: d.Now,
-	})
-	if err != nil {
+	s := &Server{deps: d, door: door, inputs: inputs.New()}
+	if err := s.arrange(d.Plan); err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	s.api.Register(mux)
-	site.Register(mux)
-	mux.HandleFunc("POST /sign-in", door.SignIn)
-	mux.HandleFunc("POST /sign-out", door.SignOut)
-	s.probes(mux, door, site.Version())
-	measured, err := s.measure(site.Missing(mux))
+	measured, err := s.measure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.front.Load().ServeHTTP(w, r) }))
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +111,41 @@ func build(d Deps, lim limits) (*Server, error) {
 	return s, nil
 }
 
+// arrange makes the front for a plan.
+func (s *Server) arrange(plan *config.Plan) error {
+	d := s.deps
+	next := &front{api: api.New(api.Options{
+		Hall: d.Hall, Facts: d.Facts, Site: d.Site, Plan: plan, Door: s.door, Inputs: s.inputs, Codes: d.Codes, Signer: d.Signer,
+		Devices: d.Devices, Health: d.Health, Ring: d.Ring, Catalog: d.Catalog, Edit: d.Edit, Log: d.Log.With("part", "api"), Now: d.Now,
+	})}
+	site, err := pages.New(pages.Options{
+		Site: d.Site, Plan: plan, Door: s.door, Signer: d.Signer, Catalog: d.Catalog, Log: d.Log.With("part", "pages"), Now: d.Now,
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	next.api.Register(mux)
+	site.Register(mux)
+	mux.HandleFunc("POST /sign-in", s.door.SignIn)
+	mux.HandleFunc("POST /sign-out", s.door.SignOut)
+	s.probes(mux, s.door, site.Version())
+	next.Handler = site.Missing(mux)
+	if last := s.front.Swap(next); last != nil {
+		last.api.Close() // its readers come again and find that the pages have changed
+	}
+	return nil
+}
+
+// Replan makes the server go on by another plan of the hall. Open pages load themselves again; whoever does not work here any more is
+// signed out.
+func (s *Server) Replan(plan *config.Plan) error {
+	if err := s.door.Employ(plan.Staff); err != nil {
+		return err
+	}
+	return s.arrange(plan)
+}
+
 // Addr is where the server listens.
 func (s *Server) Addr() net.Addr { return s.listen.Addr() }
 
@@ -123,11 +156,11 @@ func (s *Server) Run(ctx context.Context) error {
 	s.deps.Log.Info("serving pages", "address", s.Addr().String())
 	select {
 	case err := <-served:
-		s.api.Close()
+		s.front.Load().api.Close()
 		return fmt.Errorf("web: %w", err)
 	case <-ctx.Done():
 	}
-	s.api.Close()
+	s.front.Load().api.Close()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	if err := s.http.Shutdown(grace); err != nil {
@@ -141,14 +174,18 @@ func (s *Server) Run(ctx context.Context) error {
 
 // Scanned tells the page at a place what one of the hall's scanners read there.
 func (s *Server) Scanned(ctx context.Context, place string, payload device.Secret) {
-	s.api.Scanned(ctx, place, payload)
+	s.front.Load().api.Scanned(ctx, place, payload)
 }
 
 // CardShown tells the page at a place that an identity card was read there.
-func (s *Server) CardShown(place string, card device.IDCard) { s.api.CardShown(place, card) }
+func (s *Server) CardShown(place string, card device.IDCard) {
+	s.front.Load().api.CardShown(place, card)
+}
 
 // Unreadable tells the page at a place that something was shown to a device there and could not be read.
-func (s *Server) Unreadable(place string, why device.Fault) { s.api.Unreadable(place, why) }
+func (s *Server) Unreadable(place string, why device.Fault) {
+	s.front.Load().api.Unreadable(place, why)
+}
 
 // deadlines bounds how long a body may take to arrive and an answer to leave.
 func deadlines(body time.Duration, next http.Handler) http.Handler {

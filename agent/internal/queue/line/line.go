@@ -68,6 +68,9 @@ func New(orders map[hallsync.QueueID]*Order) *Hall {
 	return &Hall{orders: orders, lines: map[hallsync.QueueID]*line{}, counts: map[hallsync.QueueID]Count{}}
 }
 
+// Reorder makes the hall weigh by other orders from now on.
+func (h *Hall) Reorder(orders map[hallsync.QueueID]*Order) { h.orders = orders }
+
 // Insert puts an entry into its line.
 func (h *Hall) Insert(e *Entry) {
 	l := h.lines[e.Queue]

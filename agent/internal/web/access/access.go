@@ -54,13 +54,13 @@ type Door struct {
 	tokens   []token
 	hosts    map[string]bool
 	origin   *http.CrossOriginProtection
-	staff    map[hallsync.StaffID]person
 	nobody   phc.Hash // compared when the person is unknown, so that time tells nothing
 	sessions sessions
 	failures failures
 	hashing  chan struct{} // bounds the memory that PINs cost
 
 	mu     sync.Mutex
+	staff  map[hallsync.StaffID]person
 	limits map[string]*rate.Limiter // by credential
 }
 
@@ -79,7 +79,7 @@ func New(o Options) (*Door, error) {
 		o.TakesPerS = 5
 	}
 	d := &Door{
-		opts: o, staff: map[hallsync.StaffID]person{}, nobody: phc.New(nil), limits: map[string]*rate.Limiter{},
+		opts: o, nobody: phc.New(nil), limits: map[string]*rate.Limiter{},
 		hashing: make(chan struct{}, 2),
 	}
 	d.sessions.byID = map[string]*session{}
@@ -98,14 +98,39 @@ func New(o Options) (*Door, error) {
 			return nil, fmt.Errorf("access: token %d has the unknown role %q", i+1, t.Role)
 		}
 	}
-	for _, s := range o.Staff {
-		pin, err := phc.Parse(s.PIN)
-		if err != nil {
-			return nil, fmt.Errorf("access: PIN of %s: %w", s.ID, err)
-		}
-		d.staff[hallsync.StaffID(s.ID)] = person{Staff: s, pin: pin}
+	if err := d.Employ(o.Staff); err != nil {
+		return nil, err
 	}
 	return d, d.allowHosts()
+}
+
+// Employ says who works here from now on. Whoever may not do any more what a session lets him do, or has another PIN, is signed out.
+func (d *Door) Employ(staff []config.Staff) error {
+	next := map[hallsync.StaffID]person{}
+	for _, s := range staff {
+		pin, err := phc.Parse(s.PIN)
+		if err != nil {
+			return fmt.Errorf("access: PIN of %s: %w", s.ID, err)
+		}
+		next[hallsync.StaffID(s.ID)] = person{Staff: s, pin: pin}
+	}
+	d.mu.Lock()
+	last := d.staff
+	d.staff = next
+	d.mu.Unlock()
+	d.sessions.review(func(who Who) bool {
+		now, works := next[who.Staff]
+		allowed, refused := staffAt(now.Staff, who.Page)
+		return works && refused == "" && allowed == who && now.PIN == last[who.Staff].PIN
+	})
+	return nil
+}
+
+func (d *Door) employed(id hallsync.StaffID) (person, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p, ok := d.staff[id]
+	return p, ok
 }
 
 // AllowTake counts a take of a credential and reports whether it is within the hall's rate.

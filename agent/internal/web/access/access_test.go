@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -451,6 +452,48 @@ func TestHashPIN(t *testing.T) {
 	for _, pin := range []string{"", "123", strings.Repeat("1", MaxPIN+1)} {
 		if _, err := HashPIN(pin); err == nil {
 			t.Errorf("PIN of %d characters accepted", len(pin))
+		}
+	}
+}
+
+// Who does not work here any more, or works elsewhere, is signed out; all others stay.
+func TestEmploy(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(all []config.Staff) []config.Staff
+		stays  bool
+	}{
+		"somebody else is new":  {func(all []config.Staff) []config.Staff { return append(all, clerk(t, "w02", "2222", "clerk")) }, true},
+		"one more window":       {func(all []config.Staff) []config.Staff { all[0].Windows = []string{"1", "2"}; return all }, true},
+		"other windows":         {func(all []config.Staff) []config.Staff { all[0].Windows = []string{"2"}; return all }, false},
+		"another PIN":           {func(all []config.Staff) []config.Staff { all[0].PIN = clerk(t, "w01", "4321", "").PIN; return all }, false},
+		"another name":          {func(all []config.Staff) []config.Staff { all[0].Name = "改名"; return all }, false},
+		"no longer a colleague": {func(all []config.Staff) []config.Staff { return all[1:] }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, srv := open(t)
+			c := browser(t)
+			if status, code := signInAs(t, c, srv.URL, "w01", "1234", "window-1"); status != http.StatusNoContent {
+				t.Fatal(status, code)
+			}
+			if err := d.Employ(tc.change(slices.Clone(d.opts.Staff))); err != nil {
+				t.Fatal(err)
+			}
+			res, _ := ask(t, c, "GET", srv.URL+"/who?as=window-1", "")
+			if stays := res.StatusCode == http.StatusOK; stays != tc.stays {
+				t.Errorf("status %d", res.StatusCode)
+			}
+		})
+	}
+	d, srv := open(t)
+	if err := d.Employ([]config.Staff{{ID: "w01", PIN: "1234"}}); err == nil {
+		t.Error("a PIN in clear is taken")
+	}
+	if err := d.Employ([]config.Staff{clerk(t, "w01", "4321", "clerk")}); err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range map[string]int{"w01": http.StatusNoContent, "m01": http.StatusUnauthorized} {
+		if status, code := signInAs(t, browser(t), srv.URL, user, "4321", "desk"); status != want {
+			t.Errorf("%s: %d %s", user, status, code)
 		}
 	}
 }

@@ -74,6 +74,17 @@ func (s *sessions) find(secret, page string, command bool) (Who, error) {
 	return x.who, nil
 }
 
+// review ends the sessions that are not to be kept.
+func (s *sessions) review(keep func(Who) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, x := range s.byID {
+		if !keep(x.who) {
+			delete(s.byID, id)
+		}
+	}
+}
+
 func (s *sessions) end(secret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

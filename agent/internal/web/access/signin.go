@@ -49,7 +49,7 @@ func (d *Door) SignIn(w http.ResponseWriter, r *http.Request) {
 		d.locked(w, rest)
 		return
 	}
-	somebody, known := d.staff[hallsync.StaffID(in.User)]
+	somebody, known := d.employed(hallsync.StaffID(in.User))
 	if !known {
 		somebody.pin = d.nobody
 	}
@@ -58,6 +58,10 @@ func (d *Door) SignIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !ok || !known {
+		d.wrongPIN(w, r, in)
+		return
+	}
+	if now, still := d.employed(hallsync.StaffID(in.User)); !still || now.PIN != somebody.PIN { // changed in this very moment
 		d.wrongPIN(w, r, in)
 		return
 	}

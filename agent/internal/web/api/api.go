@@ -25,6 +25,7 @@ import (
 	"halledge/agent/internal/web/view"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
+	"halledge/agent/kit/strictyaml"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -54,6 +55,7 @@ type Options struct {
 	Health  func() []hallsync.Condition
 	Ring    *logs.Ring
 	Catalog *problem.Catalog
+	Edit    func(config.Edit) (text []byte, problems strictyaml.Problems, err error) // the plan after an edit
 	Log     *slog.Logger
 	Now     func() time.Time
 }
@@ -111,6 +113,8 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/v1/windows/{w}/{verb}", a.post(atWindow, a.windowVerb))
 	mux.HandleFunc("POST /api/v1/windows/{w}/duty", a.post(needs(access.Direct), a.duty))
 	mux.HandleFunc("POST /api/v1/roll", a.post(needs(access.Direct), a.roll))
+	mux.HandleFunc("GET /api/v1/plan", a.get(access.Direct, a.getPlan))
+	mux.HandleFunc("POST /api/v1/plan", a.post(needs(access.Direct), a.editPlan))
 	mux.HandleFunc("POST /api/v1/clock", a.post(needs(access.Direct), a.clock))
 	mux.HandleFunc("GET /api/v1/windows/{w}/rating", a.get(access.Rate, a.getRating))
 	mux.HandleFunc("POST /api/v1/help", a.post(needs(access.Scan), a.ring))
