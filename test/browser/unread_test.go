@@ -51,12 +51,19 @@ func (s *site) untilSaid(t *testing.T, p *chrome.Page, text string, act ...strin
 	t.Helper()
 	demo.Until(t, demo.Patience, text, func() error {
 		s.Sim(t, act...)
-		for until := time.Now().Add(2 * time.Second); time.Now().Before(until); {
-			if strings.Contains(strings.Join(strings.Fields(p.Said()), ""), text) {
+		look := time.NewTicker(50 * time.Millisecond) // to ask without a pause takes the time that the page needs
+		defer look.Stop()
+		for again := time.After(2 * time.Second); ; {
+			said := p.Said()
+			if strings.Contains(strings.Join(strings.Fields(said), ""), text) {
 				return nil
 			}
+			select {
+			case <-look.C:
+			case <-again:
+				return fmt.Errorf("it says %q", said)
+			}
 		}
-		return fmt.Errorf("it says %q", p.Said())
 	})
 }
 
