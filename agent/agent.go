@@ -59,6 +59,8 @@ type Agent struct {
 	watcher *ops.Watcher
 	listen  net.Listener // of the pages
 	signer  *codes.Signer
+	rules   *codes.Book
+	codes   *codes.Recogniser
 	web     *web.Server
 	models  registry.Models
 	slips   slips.Set
@@ -120,6 +122,9 @@ func (a *Agent) build() (err error) {
 	if a.signer, err = codes.NewSigner(site.Data, hallsync.HallID(site.Hall.Code), codes.PublicBase(a.webConfig())); err != nil {
 		return err
 	}
+	if err := a.buildCodes(); err != nil {
+		return err
+	}
 	if a.slips, err = slips.LoadSet(configs.FS(), "ticket"); err != nil {
 		return err
 	}
@@ -146,12 +151,22 @@ func (a *Agent) webConfig() config.Web {
 	return w
 }
 
-// buildWeb makes the hall's HTTP server, with a token of this run for the doctor.
-func (a *Agent) buildWeb() error {
-	rules, resolver, err := codes.FromConfig(a.cfg.Site.Codes)
+// buildCodes makes what tells codes apart and who resolves those of citizens.
+func (a *Agent) buildCodes() error {
+	site := &a.cfg.Site
+	log := a.log.With("part", "codes")
+	resolver, own, err := codes.NewResolver(hallsync.HallID(site.Hall.Code), site.Codes)
 	if err != nil {
 		return err
 	}
+	a.signer.ShareNames(site.Codes.PersonKey.Reveal())
+	a.rules = codes.OpenBook(site.Codes.Rules, site.Data, own, log)
+	a.codes = codes.New(codes.Options{Signer: a.signer, Rules: a.rules.Rules, Resolver: resolver, Log: log})
+	return nil
+}
+
+// buildWeb makes the hall's HTTP server, with a token of this run for the doctor.
+func (a *Agent) buildWeb() (err error) {
 	door := rand.Text()
 	site := a.cfg.Site
 	site.Web = a.webConfig()
@@ -159,7 +174,7 @@ func (a *Agent) buildWeb() error {
 	a.web, err = web.New(web.Deps{
 		Listener: a.listen,
 		Site:     &site, Plan: &a.cfg.Plan, Hall: a.hall, Facts: a.store, Signer: a.signer,
-		Codes:   codes.New(codes.Options{Signer: a.signer, Rules: rules, Resolver: resolver, Log: a.log.With("part", "codes")}),
+		Codes:   a.codes,
 		Devices: a.devices, Health: a.watcher.Conditions, Ring: a.opts.Lines, Catalog: a.texts,
 		Metrics: prometheus.NewRegistry(), Log: a.log.With("part", "web"), Now: time.Now,
 	})
@@ -191,7 +206,7 @@ func (a *Agent) fsyncP99() time.Duration { return time.Duration(a.fsync.Load()) 
 func (a *Agent) sources() ops.Sources {
 	s := ops.Sources{
 		Devices: a.devices.Statuses, Hall: a.hall.Read, Trouble: a.hall.Trouble, DiskSync: a.fsyncP99, Data: a.cfg.Site.Data,
-		LastGood: a.cfg.LastGood, Reset: a.store.PutAside(),
+		LastGood: a.cfg.LastGood, Rules: a.rules.Trouble, Resolver: a.codes.Down, Reset: a.store.PutAside(),
 	}
 	if a.uplink != nil {
 		s.Uplink = a.uplink.Status

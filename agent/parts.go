@@ -34,6 +34,7 @@ func (a *Agent) parts() []supervise.Part {
 		{Name: "conditions", Run: a.watcher.Run},
 		{Name: "disk", Run: a.watchDisk},
 		{Name: "device-facts", Run: a.noteDevices},
+		{Name: "code-rules", Run: a.rules.Run},
 	}
 	if a.uplink != nil {
 		out = append(out, supervise.Part{Name: "uplink", Run: a.uplink.Run, StopWithin: 15 * time.Second})

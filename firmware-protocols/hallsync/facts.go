@@ -36,6 +36,7 @@ type TicketTaken struct {
 	Channel     Channel     `json:"channel"`
 	Place       string      `json:"place,omitempty"` // kiosk, desk or window where it was taken
 	Proof       Proof       `json:"proof"`
+	Identity    Identity    `json:"identity_state,omitempty"` // pending: nobody could be asked about the code
 	Ahead       int         `json:"ahead"`
 	Wait        *WaitRange  `json:"wait,omitempty"`
 	Expect      Expectation `json:"expect,omitzero"`

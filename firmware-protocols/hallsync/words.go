@@ -101,6 +101,12 @@ const (
 	ProofYSH    Proof = "ysh_code" // 粤商码
 )
 
+// Identity is what is known of a citizen beyond his proof.
+type Identity string
+
+// IdentityPending says that nobody could be asked about a code: the citizen is identified by his card at the window.
+const IdentityPending Identity = "pending"
+
 // WindowState is whether a window serves.
 type WindowState string
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"halledge/agent/internal/codes"
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/ops"
 	"halledge/agent/kit/command"
@@ -17,7 +18,11 @@ func checkCommand(path *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "检查配置，一次列出全部问题", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, problems := config.Load(*path)
+			cfg, problems := config.Load(*path)
+			if file := cfg.Site.Codes.Rules; file != "" {
+				_, _, found := codes.LoadRules(file)
+				problems = append(problems, found...)
+			}
 			if err := printProblems(cmd.ErrOrStderr(), problems); err != nil {
 				return err
 			}

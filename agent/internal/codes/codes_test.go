@@ -9,13 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/kit/breaker"
+	"halledge/agent/kit/replay"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -36,7 +37,7 @@ func signer(t *testing.T) *Signer {
 
 func recogniser(t *testing.T, r Resolver, log *slog.Logger) *Recogniser {
 	t.Helper()
-	return New(Options{Signer: signer(t), Rules: SimRules(), Resolver: r, Log: log})
+	return New(Options{Signer: signer(t), Rules: SimRules, Resolver: r, Log: log})
 }
 
 func codeOf(err error) Code {
@@ -165,12 +166,12 @@ type flaky struct {
 	asked atomic.Int64
 }
 
-func (f *flaky) Resolve(ctx context.Context, kind Kind, payload device.Secret) (hallsync.Proof, error) {
+func (f *flaky) Resolve(ctx context.Context, q Question) (Answer, error) {
 	f.asked.Add(1)
 	if f.fail.Load() {
-		return "", errors.New("connection refused")
+		return Answer{}, errors.New("connection refused")
 	}
-	return Sim{}.Resolve(ctx, kind, payload)
+	return Sim{}.Resolve(ctx, q)
 }
 
 func TestBreaker(t *testing.T) {
@@ -184,44 +185,28 @@ func TestBreaker(t *testing.T) {
 			_, err := r.Recognise(t.Context(), "kiosk-1", device.NewSecret(fmt.Sprint("YSS-SIM-", n)))
 			return codeOf(err)
 		}
-		for range breakerFailures + 3 {
+		for range breaker.Failures + 3 {
 			if got := show(); got != Offline {
 				t.Fatalf("got %q", got)
 			}
 		}
-		if far.asked.Load() != breakerFailures {
+		if far.asked.Load() != breaker.Failures {
 			t.Fatalf("asked %d times", far.asked.Load())
 		}
-		time.Sleep(breakerRest)
+		time.Sleep(breaker.Rest)
 		show() // the probe fails
 		show()
-		if far.asked.Load() != breakerFailures+1 {
+		if far.asked.Load() != breaker.Failures+1 {
 			t.Fatalf("asked %d times after one rest", far.asked.Load())
 		}
 		far.fail.Store(false)
-		time.Sleep(breakerRest)
+		time.Sleep(breaker.Rest)
 		for range 3 {
 			if got := show(); got != "" {
 				t.Fatalf("got %q after recovery", got)
 			}
 		}
 	})
-}
-
-func TestReplayGuardIsBounded(t *testing.T) {
-	g := newReplayGuard()
-	var wg sync.WaitGroup
-	for w := range 4 {
-		wg.Go(func() {
-			for i := range replayMax / 2 {
-				g.begin(g.print(fmt.Sprint(w, "/", i)), "kiosk-1")
-			}
-		})
-	}
-	wg.Wait()
-	if len(g.seen) > replayMax {
-		t.Fatalf("%d codes remembered", len(g.seen))
-	}
 }
 
 func TestSignerKeepsItsKey(t *testing.T) {
@@ -256,29 +241,72 @@ func TestSignerKeepsItsKey(t *testing.T) {
 	}
 }
 
-func TestFromConfig(t *testing.T) {
-	rules, _, err := FromConfig(config.Codes{Resolver: "none", Rules: []config.CodeRule{
-		{Kind: "yss_code", Prefix: "yss:", Pattern: `yss:[0-9a-f]{4}`},
-		{Kind: "ysh_code", Prefix: "https://ysh.example/"},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := New(Options{Signer: signer(t), Rules: rules, Log: slog.New(slog.DiscardHandler)})
-	for payload, want := range map[string]Code{
-		"yss:00ff": Unsupported, "yss:00ff0": Unknown, "https://ysh.example/1": Unsupported, "YSS-SIM-1": Unknown,
-	} {
-		if _, err := r.Recognise(t.Context(), "desk", device.NewSecret(payload)); codeOf(err) != want {
-			t.Errorf("%s: %v, want %s", payload, err, want)
+func TestACodeThatLedToATicketGivesItAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recogniser(t, Sim{}, slog.New(slog.DiscardHandler))
+		show := func(place, payload string) (Result, Code) {
+			res, err := r.Recognise(t.Context(), place, device.NewSecret(payload))
+			return res, codeOf(err)
 		}
-	}
-	for name, bad := range map[string]config.Codes{
-		"resolver": {Resolver: "guess"},
-		"pattern":  {Rules: []config.CodeRule{{Kind: "yss_code", Pattern: "("}}},
-	} {
-		if _, _, err := FromConfig(bad); err == nil {
-			t.Errorf("%s is accepted", name)
+		first, _ := show("kiosk-1", "YSS-SIM-1")
+		r.Took("kiosk-1", first.Code, first.Kind, ticket)
+		for _, wait := range []time.Duration{0, time.Minute, 8 * time.Minute} {
+			time.Sleep(wait)
+			if res, code := show("kiosk-1", "YSS-SIM-1"); code != "" || res.Ticket != ticket || res.Kind != KindYSS {
+				t.Fatalf("after %s: %+v %s", wait, res, code)
+			}
+			if _, code := show("kiosk-2", "YSS-SIM-1"); code != Used {
+				t.Fatalf("elsewhere: %s", code)
+			}
 		}
+		r.Took("kiosk-1", replay.Mark{}, KindYSS, ticket) // of a card, which may be shown as often as one likes
+		if _, code := show("kiosk-1", "YSS-SIM-2"); code != "" {
+			t.Fatal(code)
+		}
+	})
+}
+
+func TestWhenNobodyCanBeAskedATicketIsPending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := &flaky{}
+		far.fail.Store(true)
+		r := recogniser(t, far, slog.New(slog.DiscardHandler))
+		pending := func(place string) *Result {
+			_, err := r.Recognise(t.Context(), place, device.NewSecret("YSH-SIM-1"))
+			var e *Error
+			if !errors.As(err, &e) || e.Code != Offline {
+				t.Fatal(err)
+			}
+			return e.Pending
+		}
+		if pending("window-1") != nil {
+			t.Error("at a window there is nothing to have for the time being")
+		}
+		p := pending("kiosk-1")
+		if p == nil || p.Kind != KindYSH || p.Proof != hallsync.ProofYSH || p.Person != "" || p.Code == (replay.Mark{}) {
+			t.Fatalf("%+v", p)
+		}
+		r.Took("kiosk-1", p.Code, p.Kind, ticket)
+		far.fail.Store(false)
+		if res, err := r.Recognise(t.Context(), "kiosk-1", device.NewSecret("YSH-SIM-1")); err != nil || res.Ticket != ticket {
+			t.Errorf("%+v %v", res, err)
+		}
+		if _, err := r.Recognise(t.Context(), "kiosk-2", device.NewSecret("YSH-SIM-1")); codeOf(err) != Used {
+			t.Errorf("elsewhere: %v", err)
+		}
+	})
+}
+
+func TestPersonsHaveOneNameForAllWhoShareTheKey(t *testing.T) {
+	number := device.NewSecret("991101199003070016")
+	a, b := signer(t), signer(t)
+	if a.Person(number) == b.Person(number) {
+		t.Error("two halls call a person alike without having said so")
+	}
+	a.ShareNames("a long random word")
+	b.ShareNames("a long random word")
+	if a.Person(number) != b.Person(number) || len(a.Person(number)) != 32 || a.Person(device.NewSecret(" ")) != "" {
+		t.Errorf("%s and %s", a.Person(number), b.Person(number))
 	}
 }
 
@@ -309,7 +337,7 @@ func FuzzRecognise(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	r := New(Options{Signer: s, Rules: SimRules(), Resolver: Sim{}, Log: slog.New(slog.DiscardHandler)})
+	r := New(Options{Signer: s, Rules: SimRules, Resolver: Sim{}, Log: slog.New(slog.DiscardHandler)})
 	f.Fuzz(func(t *testing.T, payload string) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // SLOW must not wait

@@ -4,23 +4,39 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
 
-// Resolver asks the owner of a kind of code whether a code is good, and says how the citizen counts as recognised. It fails
-// with *Error, or with ctx's error when that ended first. It is safe for concurrent use and never logs the payload.
+// Question is a code somebody wants to be recognised by.
+type Question struct {
+	Kind    Kind
+	Place   string
+	Purpose hallsync.Purpose
+	Payload device.Secret
+}
+
+// Answer is what the owner of a code says of a good one.
+type Answer struct {
+	Person  string        // keyed digest of the citizen's number, by the centre; empty: nobody told
+	Number  device.Secret // the number itself, by the province; it is digested at once and forgotten
+	Expires time.Time     // end of the code's life; zero: nobody told
+}
+
+// Resolver asks the owner of a kind of code whether a code is good. It fails with *Error, or with ctx's error when that ended first. It
+// is safe for concurrent use and never logs the payload.
 type Resolver interface {
-	Resolve(ctx context.Context, kind Kind, payload device.Secret) (hallsync.Proof, error)
+	Resolve(ctx context.Context, q Question) (Answer, error)
 }
 
 // None is the resolver of a hall that has nobody to ask.
 type None struct{}
 
 // Resolve implements Resolver.
-func (None) Resolve(context.Context, Kind, device.Secret) (hallsync.Proof, error) {
-	return "", &Error{Code: Unsupported}
+func (None) Resolve(context.Context, Question) (Answer, error) {
+	return Answer{}, &Error{Code: Unsupported}
 }
 
 // Sim stands in for the province's service in demonstrations and tests: it accepts YSS-SIM-… and YSH-SIM-… codes. What follows
@@ -39,24 +55,24 @@ func SimRules() []Rule {
 }
 
 // Resolve implements Resolver.
-func (Sim) Resolve(ctx context.Context, kind Kind, payload device.Secret) (hallsync.Proof, error) {
-	prefix, proof := simYSS, hallsync.ProofYSS
-	if kind == KindYSH {
-		prefix, proof = simYSH, hallsync.ProofYSH
+func (Sim) Resolve(ctx context.Context, q Question) (Answer, error) {
+	prefix := simYSS
+	if q.Kind == KindYSH {
+		prefix = simYSH
 	}
-	said, found := strings.CutPrefix(payload.Reveal(), prefix)
+	said, found := strings.CutPrefix(q.Payload.Reveal(), prefix)
 	switch {
 	case !found || said == "" || strings.HasPrefix(said, "REFUSED"):
-		return "", &Error{Code: Refused}
+		return Answer{}, &Error{Code: Refused}
 	case strings.HasPrefix(said, "EXPIRED"):
-		return "", &Error{Code: Expired}
+		return Answer{}, &Error{Code: Expired}
 	case strings.HasPrefix(said, "OFFLINE"):
-		return "", &Error{Code: Offline}
+		return Answer{}, &Error{Code: Offline}
 	case strings.HasPrefix(said, "SLOW"):
 		<-ctx.Done()
-		return "", ctx.Err()
+		return Answer{}, ctx.Err()
 	}
-	return proof, nil
+	return Answer{}, nil
 }
 
 // asError gives what a resolver failed with as *Error: a resolver that ran out of time is slow, any other failure is offline.

@@ -1,50 +1,57 @@
 package codes
 
 import (
-	"fmt"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
-
-	"halledge/agent/internal/config"
 )
 
-// Rule says how one kind of foreign code looks. The first rule that matches decides. A payload is only compared, never opened.
+// Rule says how one kind of code looks; what it leaves empty is of no account. The first rule that matches decides. A payload is only
+// compared, an address in it never opened.
 type Rule struct {
 	Kind    Kind
 	Prefix  string         // the payload begins with it
-	Pattern *regexp.Regexp // and the whole of it matches; nil: anything
+	Hosts   []string       // it is a web address of one of these hosts
+	Pattern *regexp.Regexp // the whole of it matches
 }
+
+// groupBooking is the group of a pattern that is the number of an appointment; without it the whole payload is.
+const groupBooking = "booking"
 
 func (r *Rule) matches(text string) bool {
-	if !strings.HasPrefix(text, r.Prefix) {
-		return false
-	}
-	return r.Pattern == nil || r.Pattern.FindString(text) == text
+	return strings.HasPrefix(text, r.Prefix) && (len(r.Hosts) == 0 || slices.Contains(r.Hosts, hostOf(text))) &&
+		(r.Pattern == nil || r.Pattern.MatchString(text))
 }
 
-// FromConfig gives the rules and the resolver that the site's configuration, which is checked, asks for.
-func FromConfig(c config.Codes) ([]Rule, Resolver, error) {
-	var rules []Rule
-	for i, cr := range c.Rules {
-		rule := Rule{Kind: Kind(cr.Kind), Prefix: cr.Prefix}
-		if cr.Pattern != "" {
-			re, err := regexp.Compile(cr.Pattern)
-			if err != nil {
-				return nil, nil, fmt.Errorf("codes: rule %d: %w", i+1, err)
-			}
-			re.Longest()
-			rule.Pattern = re
+// booking gives the number of the appointment in a payload that matches.
+func (r *Rule) booking(text string) string {
+	if r.Pattern != nil {
+		if i := r.Pattern.SubexpIndex(groupBooking); i > 0 {
+			return r.Pattern.FindStringSubmatch(text)[i]
 		}
-		rules = append(rules, rule)
 	}
-	switch c.Resolver {
-	case "sim":
-		return append(rules, SimRules()...), Sim{}, nil
-	case "", "none":
-		return rules, None{}, nil
+	return text
+}
+
+// match gives the first rule that knows a payload.
+func match(rules []Rule, text string) (*Rule, bool) {
+	for i := range rules {
+		if rules[i].matches(text) {
+			return &rules[i], true
+		}
 	}
-	return nil, nil, fmt.Errorf("codes: unknown resolver %q", c.Resolver)
+	return nil, false
+}
+
+// hostOf gives the host of a web address without its port, or "" for what is none.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
 }
 
 // isIDNumber reports whether text is a citizen's identity number by its form, its date and its check character
@@ -67,4 +74,23 @@ func isIDNumber(text string) bool {
 	}
 	_, err := time.Parse("20060102", text[6:14])
 	return err == nil
+}
+
+// isCreditCode reports whether text is a unified social credit code by its form and its check character (GB 32100-2015: ISO 7064
+// MOD 31-3 over an alphabet without I, O, S, V and Z).
+func isCreditCode(text string) bool {
+	const alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+	if len(text) != 18 {
+		return false
+	}
+	sum, weight := 0, 1
+	for i := range 17 {
+		value := strings.IndexByte(alphabet, text[i])
+		if value < 0 {
+			return false
+		}
+		sum += value * weight
+		weight = weight * 3 % 31
+	}
+	return text[17] == alphabet[(31-sum%31)%31]
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/kit/gm"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -32,6 +33,8 @@ type Signer struct {
 	key  [32]byte
 	hall hallsync.HallID
 	base string
+
+	persons []byte // key of the names of people that the centre knows too; empty: the hall has names of its own
 }
 
 // KeyFile is the name of the key in the data directory.
@@ -62,17 +65,8 @@ func drawKey(path string) ([]byte, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), KeyFile+".*") // made with mode 0600
-	if err != nil {
+	if err := writeWhole(path, key); err != nil {
 		return nil, err
-	}
-	_, err = f.Write(key)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, os.Remove(f.Name()))
 	}
 	return key, nil
 }
@@ -114,12 +108,19 @@ func (s *Signer) Digest(data []byte) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
+// ShareNames makes Person give the names that the centre gives, which has the same key: then a person is one and the same by card, by
+// code and by appointment.
+func (s *Signer) ShareNames(key string) { s.persons = []byte(key) }
+
 // Person gives the hall's own name for whoever has an identity number: the same all day and in no other hall, and of no use for finding
 // the number out. It is empty for no number.
 func (s *Signer) Person(number device.Secret) string {
 	text := strings.ToUpper(strings.TrimSpace(number.Reveal()))
 	if text == "" {
 		return ""
+	}
+	if len(s.persons) > 0 {
+		return gm.Pseudonym(s.persons, text)
 	}
 	h := hmac.New(sha256.New, s.key[:])
 	h.Write([]byte("person\x00" + string(s.hall) + "\x00" + text))

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"halledge/agent/kit/gm"
 	"halledge/agent/kit/strictyaml"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -99,22 +100,32 @@ func (c *checker) cloud(cl *Cloud) {
 	}
 }
 
-// maxCodeRule is the longest prefix or pattern of a rule, in characters.
-const maxCodeRule = 200
-
 func (c *checker) codes(codes *Codes) {
-	c.oneOf("$.codes.resolver", codes.Resolver, "none", "sim")
-	for i, r := range codes.Rules {
-		path := fmt.Sprintf("$.codes.rules[%d]", i)
-		c.oneOf(path+".kind", r.Kind, "yss_code", "ysh_code")
-		if r.Prefix == "" && r.Pattern == "" {
-			c.at(path+".prefix", strictyaml.Missing, "key", "prefix")
+	c.oneOf("$.codes.resolver", codes.Resolver, "none", "sim", "remote")
+	c.doc.ReadSecret("$.codes.key", &codes.Key, c.dir, minPassword)
+	c.doc.ReadSecret("$.codes.person_key", &codes.PersonKey, c.dir, minToken)
+	if !codes.Key.Empty() {
+		if _, err := gm.ParsePrivateKey(codes.Key.Reveal()); err != nil {
+			c.at("$.codes.key", SignKeyBad)
 		}
-		c.short(path+".prefix", r.Prefix, maxCodeRule)
-		c.short(path+".pattern", r.Pattern, maxCodeRule)
-		if _, err := regexp.Compile(r.Pattern); err != nil {
-			c.at(path+".pattern", Pattern, "value", r.Pattern, "reason", err.Error())
+	}
+	if codes.CA != "" {
+		if _, err := os.Stat(codes.CA); err != nil {
+			c.at("$.codes.ca", Unreadable, "reason", reasonOf(err))
 		}
+	}
+	if codes.Resolver != "remote" {
+		return
+	}
+	u, err := url.Parse(codes.URL)
+	if err != nil || u.User != nil || u.Host == "" || u.RawQuery != "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		c.at("$.codes.url", CodesURL, "value", codes.URL)
+	}
+	if codes.Key.Ref == "" {
+		c.at("$.codes.key", strictyaml.Missing, "key", "key")
+	}
+	if codes.Peer.IsZero() {
+		c.at("$.codes.peer", strictyaml.Missing, "key", "peer")
 	}
 }
 

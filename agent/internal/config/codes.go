@@ -31,10 +31,12 @@ const (
 	RTSPUser       strictyaml.Code = "config_rtsp_user"
 	CameraCode     strictyaml.Code = "config_camera_code" // value, hall
 	Subnet         strictyaml.Code = "config_subnet"      // value
-	Pattern        strictyaml.Code = "config_pattern"     // value, reason
 	Hours          strictyaml.Code = "config_hours"       // value
 	Date           strictyaml.Code = "config_date"        // value
 	Zone           strictyaml.Code = "config_zone"        // value
 	PIN            strictyaml.Code = "config_pin"
 	TokenShared    strictyaml.Code = "config_token_shared"
+	CodesURL       strictyaml.Code = "config_codes_url" // value
+	SignKeyBad     strictyaml.Code = "config_sign_key"
+	VerifyKeyBad   strictyaml.Code = "config_verify_key"
 )

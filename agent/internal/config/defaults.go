@@ -42,8 +42,10 @@ func (s *Site) fill(dir string) {
 	for language, pack := range s.Voice.Packs {
 		s.Voice.Packs[language] = strictyaml.Absolute(dir, pack)
 	}
-	if s.Cloud.CA != "" {
-		s.Cloud.CA = strictyaml.Absolute(dir, s.Cloud.CA)
+	for _, path := range []*string{&s.Cloud.CA, &s.Codes.CA, &s.Codes.Rules} {
+		if *path != "" {
+			*path = strictyaml.Absolute(dir, *path)
+		}
 	}
 }
 

@@ -1,10 +1,16 @@
 package config_test
 
 import (
-	"strings"
-
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/strictyaml"
+)
+
+// What a remote resolver needs.
+const (
+	remote = "resolver: remote\n"
+	url    = "  url: https://codes.example.cn/\n"
+	key    = "  key: file:secrets/codes.key\n"
+	peer   = "  peer: MFkwEwYHKoZIzj0CAQYIKoEcz1UBgi0DQgAExwdHfeY2kYNvl26L8tAUJusm1D7EN7w/bUYu3mP8TgiouxjJVt++lP+X7EP04nFIlA4N5fmzTRMPJf2/gbTxpg==\n"
 )
 
 // faults are single mistakes in the samples: in file, old becomes text; the problem must have the code and the path, and
@@ -41,13 +47,14 @@ var faults = []struct {
 	{"agent.yaml", "password: file:secrets/cloud.password", "", strictyaml.Missing, "$.cloud.password", "mqtt"},
 	{"agent.yaml", "ca: cloud-ca.pem", "ca: gone.pem", config.Unreadable, "$.cloud.ca", "gone.pem"},
 	{"agent.yaml", "resolver: none", "resolver: all", strictyaml.NotAllowed, "$.codes.resolver", "all"},
-	{"agent.yaml", "resolver: none", "rules: [{kind: yys_code, prefix: Y}]", strictyaml.NotAllowed, "$.codes.rules[0].kind", "yys_code"},
-	{"agent.yaml", "resolver: none", "rules: [{prefix: Y}]", strictyaml.NotAllowed, "$.codes.rules[0].kind", "prefix: Y"},
-	{"agent.yaml", "resolver: none", "rules: [{kind: yss_code}]", strictyaml.Missing, "$.codes.rules[0].prefix", "yss_code"},
-	{"agent.yaml", "resolver: none", "rules: [{kind: ysh_code, prefix: Y}, {kind: ysh_code, pattern: '[0-9'}]", config.Pattern,
-		"$.codes.rules[1].pattern", "[0-9"},
-	{"agent.yaml", "resolver: none", "rules: [{kind: ysh_code, prefix: " + strings.Repeat("Y", 201) + "}]", strictyaml.TooLong,
-		"$.codes.rules[0].prefix", "YYYY"},
+	{"agent.yaml", "resolver: none", remote + url + key + peer + "  person_key: file:secrets/gone", strictyaml.SecretMissing, "$.codes.person_key", "gone"},
+	{"agent.yaml", "resolver: none", remote + key + peer, config.CodesURL, "$.codes.url", "remote"},
+	{"agent.yaml", "resolver: none", remote + "  url: http://codes.example.cn/\n" + key + peer, config.CodesURL, "$.codes.url", "example.cn"},
+	{"agent.yaml", "resolver: none", remote + url + peer, strictyaml.Missing, "$.codes.key", "remote"},
+	{"agent.yaml", "resolver: none", remote + url + key, strictyaml.Missing, "$.codes.peer", "remote"},
+	{"agent.yaml", "resolver: none", "peer: MFkw", config.VerifyKeyBad, "$.codes.peer", "MFkw"},
+	{"agent.yaml", "resolver: none", "key: file:secrets/cloud.password", config.SignKeyBad, "$.codes.key", "cloud.password"},
+	{"agent.yaml", "resolver: none", "ca: nowhere.pem", config.Unreadable, "$.codes.ca", "nowhere.pem"},
 	{"agent.yaml", "name: kiosk-1.printer", "name: kiosk-1.plotter", config.DeviceName, "$.devices[0].name", "plotter"},
 	{"agent.yaml", "name: kiosk-1.printer", "name: window-9.printer", config.UnknownWindow, "$.devices[0].name", "window-9"},
 	{"agent.yaml", "model: escpos-80", "model: espos-80", config.UnknownModel, "$.devices[0].model", "espos"},

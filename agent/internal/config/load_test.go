@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/kit/gm"
 	"halledge/agent/kit/problem"
 	"halledge/agent/kit/strictyaml"
 	"halledge/configs"
@@ -33,6 +34,15 @@ func site(t *testing.T) string {
 	for _, name := range []string{"kiosk-1.token", "screen-1.token", "cloud.password", "camera-1.password", "relay.password"} {
 		write(t, filepath.Join(dir, "secrets", name), "secret of "+name+"\n")
 	}
+	signKey, err := gm.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := signKey.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "secrets", "codes.key"), text)
 	return filepath.Join(dir, "agent.yaml")
 }
 
@@ -187,7 +197,7 @@ func TestAllProblemsOfBothFilesComeAtOnce(t *testing.T) {
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%s:%d %s", filepath.Base(p.File), p.Line, p.Code))
 	}
-	want := []string{"agent.yaml:11 config_unknown_key", "agent.yaml:98 config_want_integer", "hall.yaml:5 config_zone"}
+	want := []string{"agent.yaml:11 config_unknown_key", "agent.yaml:102 config_want_integer", "hall.yaml:5 config_zone"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -3,6 +3,11 @@
 // with file, line and column.
 package config
 
+import (
+	"halledge/agent/kit/gm"
+	"halledge/agent/kit/strictyaml"
+)
+
 // Site is agent.yaml.
 type Site struct {
 	Schema  int      `yaml:"schema"`
@@ -49,19 +54,27 @@ type Cloud struct {
 	CA       string `yaml:"ca"`
 }
 
-// Codes says how scanned 粤省事码 and 粤商码 look, in order, and who resolves them: sim (a stand-in that accepts the demo's
-// codes) or none.
+// Codes says who resolves scanned 粤省事码 and 粤商码: remote (the centre, or the province itself), sim (a stand-in that accepts the
+// demo's codes) or none. How codes look is said by the rules of a file of its own, which may change while the hall works.
 type Codes struct {
-	Resolver string     `yaml:"resolver"`
-	Rules    []CodeRule `yaml:"rules"`
+	Resolver  string    `yaml:"resolver"`
+	Rules     string    `yaml:"rules"`      // path of codes.yaml, relative to agent.yaml; empty: none
+	URL       string    `yaml:"url"`        // whom remote asks; https, or http on this machine
+	Key       Secret    `yaml:"key"`        // the hall's SM2 key, PEM
+	Peer      VerifyKey `yaml:"peer"`       // the public key of whoever answers
+	CA        string    `yaml:"ca"`         // issuers of its certificate, PEM; empty: the system's
+	PersonKey Secret    `yaml:"person_key"` // of the names the centre gives people; empty: the hall has its own
 }
 
-// CodeRule recognises a kind of code, yss_code or ysh_code, by how it begins and by a regular expression for the whole of it.
-// At least one of the two is set.
-type CodeRule struct {
-	Kind    string `yaml:"kind"`
-	Prefix  string `yaml:"prefix"`
-	Pattern string `yaml:"pattern"`
+// VerifyKey is a public SM2 key, in base64 or PEM.
+type VerifyKey struct{ gm.PublicKey }
+
+// UnmarshalText reads a key.
+func (k *VerifyKey) UnmarshalText(b []byte) error {
+	if k.PublicKey.UnmarshalText(b) != nil {
+		return &strictyaml.ValueError{Code: VerifyKeyBad}
+	}
+	return nil
 }
 
 // Device is one configured device. Name is <place>.<role>: kiosk-1.printer, kiosk-1.scanner, kiosk-1.idcard, window-1.pad,

@@ -29,6 +29,8 @@ type Sources struct {
 	DiskSync func() time.Duration // 99th percentile of one durable write
 	Data     string               // data directory
 	LastGood bool                 // the configuration in force is the last good copy
+	Rules    func() string        // where the file of code rules is bad
+	Resolver func() bool          // whether codes are not resolved for the time being
 	Reset    string               // corrupt database that was put aside at the start
 }
 
@@ -118,6 +120,13 @@ func (w *Watcher) box(now time.Time) {
 	w.tracker.Set(health.StorageReset, "", w.src.Reset != "", w.src.Reset)
 	if w.src.Trouble != nil {
 		w.storage(w.src.Trouble())
+	}
+	if w.src.Rules != nil {
+		where := w.src.Rules()
+		w.tracker.Set(health.CodeRulesBad, "", where != "", where)
+	}
+	if w.src.Resolver != nil {
+		w.tracker.Set(health.ResolverDown, "", w.src.Resolver(), "")
 	}
 	if w.src.DiskSync != nil {
 		d := w.src.DiskSync()

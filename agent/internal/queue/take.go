@@ -16,9 +16,10 @@ type Take struct {
 	Class    hallsync.Class // empty: normal
 	Channel  hallsync.Channel
 	Place    string
-	Proof    hallsync.Proof // empty: none
-	Printer  string         // place whose printer makes the slip; empty: no paper
-	Person   string         // keyed digest of the identity number; empty: nobody was recognised
+	Proof    hallsync.Proof    // empty: none
+	Printer  string            // place whose printer makes the slip; empty: no paper
+	Person   string            // keyed digest of the identity number; empty: nobody was recognised
+	Identity hallsync.Identity // pending: nobody could be asked about the code; empty: as the proof says
 	Booking  hallsync.BookingID
 	Override string             // why hours and quotas do not hold, by staff; empty: they do
 	Then     []hallsync.QueueID // queues to go on to with the same number
@@ -71,7 +72,7 @@ func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	ordinal := max(s.ordinals[c.Queue], s.after) + 1
 	return facts(hallsync.TicketTaken{
 		Ticket: c.Ticket, Number: Number(c.Queue, ordinal), Ordinal: ordinal, FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day,
-		Queue: c.Queue, Class: c.Class, Channel: c.Channel, Place: c.Place, Proof: c.Proof,
+		Queue: c.Queue, Class: c.Class, Channel: c.Channel, Place: c.Place, Proof: c.Proof, Identity: c.Identity,
 		Person: c.Person, Booking: c.Booking, BookedFor: booked, Then: c.Then, Override: c.Override,
 		Ahead: s.lines.Ahead(newcomer, s.age(now)), Wait: wait, Expect: expect, Windows: s.serve(c.Queue, now), Printer: c.Printer, By: c.By,
 	}), nil

@@ -9,8 +9,10 @@ package gm
 import (
 	"crypto/hmac"
 	"crypto/subtle"
+	"encoding/hex"
 	"errors"
 	"hash"
+	"strings"
 
 	"github.com/emmansun/gmsm/sm3"
 )
@@ -45,3 +47,17 @@ func Equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
 // ErrInvalid is all that is said of a key that cannot be used.
 var ErrInvalid = errors.New("gm: not a usable SM2 key")
+
+// Pseudonym gives a name for whoever has a number: the same for all who hold the key, and of no use for finding the number out without
+// it. It is empty for no number.
+func Pseudonym(key []byte, number string) string {
+	number = strings.ToUpper(strings.TrimSpace(number))
+	if number == "" {
+		return ""
+	}
+	sum := HMAC(key, "halledge-person-1", number)
+	return hex.EncodeToString(sum[:pseudonymBytes])
+}
+
+// pseudonymBytes of the code are kept: 128 bits never meet by chance.
+const pseudonymBytes = 16

@@ -18,7 +18,9 @@ const (
 	ClockOffset      Code = "clock_offset"
 	ConfigLastGood   Code = "config_last_good"
 	SlipFailed       Code = "slip_failed"
-	SlipUnsure       Code = "slip_unsure" // nobody knows whether the slip came out
+	SlipUnsure       Code = "slip_unsure"    // nobody knows whether the slip came out
+	CodeRulesBad     Code = "code_rules_bad" // the old rules stay in force
+	ResolverDown     Code = "resolver_down"  // codes of citizens are not resolved for the time being
 	RelayDown        Code = "relay_down"
 	CameraOffline    Code = "camera_offline"
 	CameraAuthFailed Code = "camera_auth_failed"
@@ -60,6 +62,8 @@ func Table() []Condition {
 			DeviceOffline, DeviceTimeout, DevicePaperOut, DeviceCoverOpen, DeviceCutter, DeviceBusy, DevicePermission,
 			DeviceBadReply, DeviceBadConfig, DeviceUnsupported}},
 		{Code: SlipUnsure, Severity: Warning},
+		{Code: CodeRulesBad, Severity: Warning},
+		{Code: ResolverDown, Severity: Warning, Causes: []Code{UplinkDown, UplinkRefused}},
 		{Code: RelayDown, Severity: Warning, Delay: 10 * time.Second},
 		{Code: CameraAuthFailed, Severity: Error},
 		{Code: CameraOffline, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{CameraAuthFailed}},

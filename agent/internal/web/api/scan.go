@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"halledge/agent/internal/codes"
@@ -18,13 +19,31 @@ import (
 	"halledge/firmware-protocols/sdt"
 )
 
-// scanBody is the answer of POST /api/v1/scans. Identity lets the same place take one ticket.
+// scanBody is the answer of POST /api/v1/scans. Identity lets the same place take one ticket. What is known of the hall's dealings with
+// the person stands beside it: open tickets, appointments of today, and at a window whether it is the one who is served there.
 type scanBody struct {
-	Kind     codes.Kind   `json:"kind"`
-	Ticket   *view.Ticket `json:"ticket,omitempty"`
-	Identity string       `json:"identity,omitempty"`
-	Actions  []string     `json:"actions"`
+	Kind        codes.Kind          `json:"kind"`
+	Ticket      *view.Ticket        `json:"ticket,omitempty"`
+	Appointment *appointment        `json:"appointment,omitempty"`
+	Identity    string              `json:"identity,omitempty"`
+	Actions     []string            `json:"actions"`
+	Waiting     []hallsync.TicketID `json:"waiting,omitempty"`
+	Bookings    []inputs.Booking    `json:"bookings,omitempty"`
+	Served      string              `json:"served,omitempty"` // same, other or unknown
 }
+
+// appointment is what a booking's code shows. State is booked, arrived, missed or cancelled.
+type appointment struct {
+	inputs.Booking
+	State hallsync.BookingState `json:"state"`
+}
+
+// Whether the person at a window is the one whose ticket is served there.
+const (
+	servedSame    = "same"
+	servedOther   = "other"
+	servedUnknown = "unknown" // the ticket was taken without saying who, or nobody told whose the code is
+)
 
 // symbologyUnknown is said of a payload that came without its picture.
 const symbologyUnknown = "unknown"
@@ -54,16 +73,17 @@ func (a *API) scan(w http.ResponseWriter, p post) {
 		if !isJSON {
 			var err error
 			if payload, symbology, err = a.look(p.Context(), p.body); err != nil {
-				return a.scanProblem(err, "")
+				return a.scanProblem("", err, "")
 			}
 		}
-		body, err := a.recognise(p.Context(), a.place(p.who), payload)
+		place := a.place(p.who)
+		body, err := a.recognise(p.Context(), place, payload)
 		if err != nil {
-			return a.scanProblem(err, symbology)
+			return a.scanProblem(place, err, symbology)
 		}
 		raw, err := json.Marshal(body)
 		if err != nil {
-			return a.scanProblem(err, symbology)
+			return a.scanProblem(place, err, symbology)
 		}
 		return http.StatusOK, raw
 	})
@@ -89,8 +109,8 @@ func (a *API) recognise(ctx context.Context, place string, payload device.Secret
 		return scanBody{}, err
 	}
 	body := scanBody{Kind: res.Kind, Actions: []string{}}
-	switch res.Kind {
-	case codes.KindTicket:
+	switch {
+	case res.Ticket != "":
 		a.opts.Hall.Look(func(m queue.Moment) {
 			if t, ok := m.State.Ticket(res.Ticket); ok {
 				v := view.TicketOf(m, t)
@@ -100,13 +120,92 @@ func (a *API) recognise(ctx context.Context, place string, payload device.Secret
 		if body.Ticket == nil {
 			return scanBody{}, a.opts.Catalog.Problem(http.StatusNotFound, unknownTicket, nil)
 		}
-	case codes.KindIDNumber:
+	case res.Kind == codes.KindAppointment:
+		return a.booked(body, res.Booking)
+	case res.Kind == codes.KindIDNumber:
 		body.Actions = append(body.Actions, "show_card")
 	default:
-		body.Identity = a.opts.Inputs.Recognised(place, inputs.Person{Proof: res.Proof, Key: res.Person})
+		body.Identity = a.opts.Inputs.Recognised(place, personOf(res))
 		body.Actions = append(body.Actions, "take")
+		a.dealings(&body, place, res.Person)
 	}
 	return body, nil
+}
+
+func personOf(res codes.Result) inputs.Person {
+	return inputs.Person{Proof: res.Proof, Key: res.Person, Code: res.Code, Kind: string(res.Kind)}
+}
+
+// booked gives what can be done about an appointment whose code or number was shown.
+func (a *API) booked(body scanBody, id hallsync.BookingID) (scanBody, error) {
+	a.opts.Hall.Look(func(m queue.Moment) {
+		for _, b := range m.State.Bookings() {
+			if b.Booking != id {
+				continue
+			}
+			body.Appointment = &appointment{bookingOf(b), b.State}
+			if b.State == hallsync.Booked {
+				body.Actions = append(body.Actions, "check_in")
+			}
+			if t, ok := m.State.Ticket(b.Ticket); ok {
+				v := view.TicketOf(m, t)
+				body.Ticket, body.Actions = &v, actionsFor(t)
+			}
+		}
+	})
+	if body.Appointment == nil {
+		return scanBody{}, a.opts.Catalog.Problem(http.StatusNotFound, problem.Code(queue.BookingUnknown), nil)
+	}
+	return body, nil
+}
+
+// dealings adds what the hall has to do with a person, and at a window whether it is the one who is served there.
+func (a *API) dealings(body *scanBody, place, person string) {
+	window, atWindow := strings.CutPrefix(place, "window-")
+	a.opts.Hall.Look(func(m queue.Moment) {
+		body.Waiting, body.Bookings = dealingsOf(m, person)
+		if !atWindow {
+			return
+		}
+		w, _ := m.State.Window(hallsync.WindowID(window))
+		t, served := m.State.Ticket(w.Ticket)
+		switch {
+		case !served:
+		case person == "" || t.Person == "":
+			body.Served = servedUnknown
+		case t.Person == person:
+			body.Served = servedSame
+		default:
+			body.Served = servedOther
+		}
+	})
+}
+
+// dealingsOf lists the open tickets of a person and the appointments of today that were not used yet.
+func dealingsOf(m queue.Moment, person string) (waiting []hallsync.TicketID, bookings []inputs.Booking) {
+	for _, t := range m.State.Live(person) {
+		waiting = append(waiting, t.ID)
+	}
+	for _, b := range m.State.BookingsOf(person, m.Now) {
+		bookings = append(bookings, bookingOf(b))
+	}
+	return waiting, bookings
+}
+
+func bookingOf(b queue.Booking) inputs.Booking {
+	return inputs.Booking{Booking: b.Booking, Queue: b.Queue, Start: b.Start, End: b.End}
+}
+
+// meanwhile gives what the holder of a code may do when nobody could be asked about it: show his card, or take a ticket for the time
+// being and show the card at the window.
+func (a *API) meanwhile(place string, err error) (identity string, actions []string) {
+	var failed *codes.Error
+	if !errors.As(err, &failed) || failed.Pending == nil {
+		return "", []string{}
+	}
+	person := personOf(*failed.Pending)
+	person.Identity = hallsync.IdentityPending
+	return a.opts.Inputs.Recognised(place, person), []string{"show_card", "take"}
 }
 
 // actionsFor lists what a citizen can have done with a ticket.
@@ -127,8 +226,11 @@ func actionsFor(t queue.Ticket) []string {
 }
 
 // scanProblem gives the answer to a scan that led nowhere.
-func (a *API) scanProblem(err error, symbology string) (int, []byte) {
+func (a *API) scanProblem(place string, err error, symbology string) (int, []byte) {
 	p := a.problemOfScan(err)
+	if identity, actions := a.meanwhile(place, err); identity != "" {
+		p = p.With("identity", identity).With("actions", actions)
+	}
 	var failed *codes.Error
 	if errors.As(err, &failed) && failed.Code == codes.Unknown {
 		p = p.With("length", failed.Length).With("symbology", symbology)
@@ -149,7 +251,7 @@ func (a *API) problemOfScan(err error) problem.Problem {
 	switch failed.Code {
 	case codes.Used:
 		status = http.StatusConflict
-	case codes.Offline, codes.Slow:
+	case codes.Offline, codes.Slow, codes.Wrong, codes.Busy:
 		status = http.StatusServiceUnavailable
 	}
 	return a.opts.Catalog.Problem(status, problem.Code(failed.Code), nil)
@@ -160,16 +262,22 @@ func (a *API) Scanned(ctx context.Context, place string, payload device.Secret) 
 	body, err := a.recognise(ctx, place, payload)
 	if err != nil {
 		p := a.problemOfScan(err)
-		a.opts.Inputs.Trouble(place, inputs.Event{Kind: "refused", Actions: []string{}, Code: string(p.Code), Detail: p.Detail + p.Advice})
+		e := inputs.Event{Kind: "refused", Code: string(p.Code), Detail: p.Detail + p.Advice}
+		e.Identity, e.Actions = a.meanwhile(place, err)
+		a.opts.Inputs.Trouble(place, e)
 		return
 	}
-	e := inputs.Event{Kind: string(body.Kind), Identity: body.Identity, Actions: body.Actions}
+	e := inputs.Event{
+		Kind: string(body.Kind), Identity: body.Identity, Actions: body.Actions, Waiting: body.Waiting, Bookings: body.Bookings, Served: body.Served,
+	}
 	switch {
 	case body.Kind == codes.KindIDNumber: // it names somebody and proves nothing: whoever stands there stays as known as before
 		a.opts.Inputs.Trouble(place, e)
 		return
-	case body.Ticket != nil:
-		e.Ticket = body.Ticket.ID
+	case body.Ticket != nil: // what somebody has already is what counts, however it was found
+		e.Kind, e.Ticket = string(codes.KindTicket), body.Ticket.ID
+	case body.Appointment != nil:
+		e.Bookings = []inputs.Booking{body.Appointment.Booking}
 	}
 	a.opts.Inputs.Publish(place, e)
 }
@@ -187,12 +295,7 @@ func (a *API) CardShown(place string, card device.IDCard) {
 	}
 	e := inputs.Event{Kind: "idcard", Identity: a.opts.Inputs.Recognised(place, p), Actions: []string{"take"}}
 	a.opts.Hall.Look(func(m queue.Moment) {
-		for _, t := range m.State.Live(p.Key) {
-			e.Waiting = append(e.Waiting, t.ID)
-		}
-		for _, b := range m.State.BookingsOf(p.Key, m.Now) {
-			e.Bookings = append(e.Bookings, inputs.Booking{Booking: b.Booking, Queue: b.Queue, Start: b.Start, End: b.End})
-		}
+		e.Waiting, e.Bookings = dealingsOf(m, p.Key)
 	})
 	a.opts.Inputs.Publish(place, e)
 }

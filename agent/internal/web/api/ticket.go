@@ -15,6 +15,7 @@ import (
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/inputs"
 	"halledge/agent/internal/web/view"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -59,6 +60,7 @@ func (a *API) take(w http.ResponseWriter, p post) {
 	}
 	place := a.place(p.who)
 	reserved := false
+	var person inputs.Person
 	status, done := a.command(w, p, func() (queue.Command, error) {
 		if !a.opts.Door.AllowTake(p.who) { // asked here, so that the first answer is given again at any rate
 			return nil, a.opts.Catalog.Problem(http.StatusTooManyRequests, access.TakeLimited, nil)
@@ -71,11 +73,11 @@ func (a *API) take(w http.ResponseWriter, p post) {
 		switch {
 		case !known && in.Booking == "": // the queue refuses it
 		case in.Identity != "":
-			person, ok := a.opts.Inputs.Reserve(in.Identity, place)
-			if !ok {
+			var ok bool
+			if person, ok = a.opts.Inputs.Reserve(in.Identity, place); !ok {
 				return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, identityUnknown, nil)
 			}
-			c.Proof, c.Person, reserved = person.Proof, person.Key, true
+			c.Proof, c.Person, c.Identity, reserved = person.Proof, person.Key, person.Identity, true
 			if c.Class == "" || c.Class == hallsync.Normal {
 				c.Class = person.Class
 			}
@@ -88,6 +90,7 @@ func (a *API) take(w http.ResponseWriter, p post) {
 	})
 	switch {
 	case reserved && done && status == http.StatusCreated:
+		a.opts.Codes.Took(place, person.Code, codes.Kind(person.Kind), hallsync.TicketID(id.String()))
 		a.opts.Inputs.Spend(in.Identity)
 	case reserved:
 		a.opts.Inputs.Release(in.Identity)

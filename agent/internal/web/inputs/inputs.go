@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"halledge/agent/kit/replay"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -20,6 +21,7 @@ type Event struct {
 	Actions  []string            `json:"actions"`
 	Waiting  []hallsync.TicketID `json:"waiting,omitempty"`  // open tickets of the person
 	Bookings []Booking           `json:"bookings,omitempty"` // of today, not used yet
+	Served   string              `json:"served,omitempty"`   // at a window: whether the person is the one who is served there
 	Code     string              `json:"code,omitempty"`     // of refused and unreadable: why
 	Detail   string              `json:"detail,omitempty"`   // of refused and unreadable: the sentence for people
 }
@@ -69,6 +71,10 @@ type Person struct {
 	Proof hallsync.Proof
 	Key   string         // keyed digest of the identity number; empty if the proof gives none
 	Class hallsync.Class // that the proof itself gives a right to; empty: none
+
+	Code     replay.Mark       // stands for the code that was shown; zero: it was none, or one that may be shown often
+	Kind     string            // of that code
+	Identity hallsync.Identity // pending: nobody could be asked about the code; empty: as the proof says
 }
 
 type identity struct {
@@ -192,15 +198,31 @@ func (d *Desk) Reserve(token, place string) (p Person, ok bool) {
 	if id == nil || id.reserved || id.place != place || time.Since(id.at) >= Term {
 		return Person{}, false
 	}
+	for _, other := range d.identities {
+		if other.reserved && id.sameCode(other) {
+			return Person{}, false
+		}
+	}
 	id.reserved = true
 	return id.person, true
 }
 
-// Spend ends a token: its command has led to a ticket.
+// Spend ends a token: its command has led to a ticket. All others of the same code end with it: a code is worth one ticket.
 func (d *Desk) Spend(token string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	id := d.identities[token]
 	delete(d.identities, token)
+	for t, other := range d.identities {
+		if id != nil && id.sameCode(other) {
+			delete(d.identities, t)
+		}
+	}
+}
+
+// sameCode reports whether two identities come from one code.
+func (i *identity) sameCode(other *identity) bool {
+	return i.person.Code != (replay.Mark{}) && i.person.Code == other.person.Code
 }
 
 // Release gives a token back: its command came to nothing.
