@@ -38,11 +38,8 @@ const (
 // TestCloudKilledWhileAHallReports kills the cloud while the agent brings it facts: each must arrive once, as the hall wrote it,
 // and the cloud's tickets must be what the facts come to.
 func TestCloudKilledWhileAHallReports(t *testing.T) {
-	seed := setting(t, "CRASH_SEED", rand.Uint64())
-	rounds := int(setting(t, "CRASH_CLOUD_ROUNDS", cloudRounds))
-	t.Logf("CRASH_SEED=%d CRASH_CLOUD_ROUNDS=%d", seed, rounds)
-	d := demo.Start(t)
-	l := &load{demo: d, victim: newVictim(d), ledger: &ledger{}, pool: &pool{}}
+	l, seed, rounds := begin(t, "CRASH_CLOUD_ROUNDS", cloudRounds)
+	d := l.demo
 	began := time.Now()
 	l.killCloud(t, seed, rounds)
 	killing := time.Since(began)

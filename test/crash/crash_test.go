@@ -15,7 +15,7 @@ import (
 	"halledge/test/demo"
 )
 
-// setting reads a number from the environment: CRASH_ROUNDS, or CRASH_SEED to repeat a run.
+// setting reads a number from the environment.
 func setting(t *testing.T, name string, usual uint64) uint64 {
 	t.Helper()
 	text := os.Getenv(name)
@@ -29,15 +29,29 @@ func setting(t *testing.T, name string, usual uint64) uint64 {
 	return n
 }
 
+// drawn gives the seed of a test: drawn anew, or that of CRASH_SEED to repeat a run.
+func drawn(t *testing.T) uint64 {
+	t.Helper()
+	seed := setting(t, "CRASH_SEED", rand.Uint64())
+	t.Logf("CRASH_SEED=%d", seed)
+	return seed
+}
+
+// begin starts a demo with a load for it. The number of kills is usual, or what the environment says under name.
+func begin(t *testing.T, name string, usual uint64) (l *load, seed uint64, rounds int) {
+	t.Helper()
+	seed, rounds = drawn(t), int(setting(t, name, usual))
+	t.Logf("%s=%d", name, rounds)
+	d := demo.Start(t)
+	return &load{demo: d, victim: newVictim(d), ledger: &ledger{}, pool: &pool{}}, seed, rounds
+}
+
 // usualRounds is how often the agent is killed.
 const usualRounds = 200
 
 func TestAgentKilledBetweenAnyTwoSteps(t *testing.T) {
-	seed := setting(t, "CRASH_SEED", rand.Uint64())
-	rounds := int(setting(t, "CRASH_ROUNDS", usualRounds))
-	t.Logf("CRASH_SEED=%d CRASH_ROUNDS=%d", seed, rounds)
-	d := demo.Start(t)
-	l := &load{demo: d, victim: newVictim(d), ledger: &ledger{}, pool: &pool{}}
+	l, seed, rounds := begin(t, "CRASH_ROUNDS", usualRounds)
+	d := l.demo
 	began := time.Now()
 	l.underFire(t, seed, rounds)
 	killing := time.Since(began)

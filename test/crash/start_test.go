@@ -96,9 +96,7 @@ func (s *starter) journal(t *testing.T, what string) string {
 
 func newStarter(t *testing.T, d *demo.Demo, config string) *starter {
 	t.Helper()
-	seed := setting(t, "CRASH_SEED", rand.Uint64())
-	t.Logf("CRASH_SEED=%d", seed)
-	return &starter{demo: d, config: config, ready: filepath.Join(t.TempDir(), "ready.json"), rng: rand.New(rand.NewPCG(seed, 1<<32))}
+	return &starter{demo: d, config: config, ready: filepath.Join(t.TempDir(), "ready.json"), rng: rand.New(rand.NewPCG(drawn(t), 1<<32))}
 }
 
 func TestAgentKilledWhileStarting(t *testing.T) {
