@@ -18,7 +18,14 @@ const (
 func (s *site) window(t *testing.T) {
 	t.Run("refuses a wrong PIN and locks after five", s.wrongPIN)
 	t.Run("a call reaches screen, panel and pad", s.callReachesAll)
-	t.Run("holds, transfers and pauses", s.otherVerbs)
+	t.Run("every verb by its button", s.verbsByButton)
+	t.Run("every verb by its key", s.verbsByKey)
+	t.Run("the keys are the clerk's own", s.ownKeys)
+	t.Run("a slip of the finger is taken back", s.takenBack)
+	t.Run("a note travels with the ticket", s.noteTravels)
+	t.Run("several things with one number", s.severalThings)
+	t.Run("a window helps out for a while", s.helpsOut)
+	t.Run("twenty queues, recalls and times", s.twentyQueues)
 	t.Run("the screen shows many calls", s.manyCalls)
 }
 
@@ -81,10 +88,14 @@ func (s *site) callReachesAll(t *testing.T) {
 	if first != "A001" {
 		t.Errorf("the first call of the day is %s", first)
 	}
-	p.Sees("叫号依据")
 	s.shot(t, p, "window-called")
 	p.Reload()
-	p.Sees("叫号依据", "已叫号") // the hall knows it, not the page alone
+	p.Sees("已叫号")
+	p.Click("button", "叫号依据") // the hall knows it, not the page alone
+	p.Has("dialog", "为什么叫 "+first)
+	p.Sees("按取号先后", "当时的下一位", "没有别人")
+	s.shot(t, p, "window-why")
+	p.Press(chrome.Escape)
 	ringed(t, p)
 	screen.Sees("1号窗口", "正在叫"+first)
 	s.shot(t, screen, "screen-one-call")
@@ -151,44 +162,6 @@ func (s *site) calledAt(t *testing.T, window, screen *chrome.Page) (number strin
 		return nil
 	})
 	return number
-}
-
-func (s *site) otherVerbs(t *testing.T) {
-	p := s.clerk(t)
-	s.Take(t, "B")
-	p.Press(chrome.F2)
-	p.Sees("已叫号")
-	p.Press(chrome.F4)
-	p.Sees("办理中")
-	held := number(t, p.Text, "[AB]")
-	p.Press(chrome.F8)
-	p.Sees("已挂起 "+held, "空闲")
-	p.Click("button", "恢复 "+held)
-	p.Sees("办理中" + held)
-	p.Click("button", "转移")
-	p.Has("dialog", "转移 "+held)
-	p.Click("radio", "最后")
-	if on := chrome.Of[string](p, "radio", "最后", `function () { return this.getAttribute('aria-checked'); }`); on != "true" {
-		t.Errorf("the chosen place is not marked: %q", on)
-	}
-	s.shot(t, p, "window-transfer")
-	p.Press(chrome.Escape)
-	p.Lacks("dialog", "转移")
-	p.Click("button", "弃号")
-	p.Has("dialog", "弃号 "+held)
-	p.Click("button", "确定弃号")
-	p.Sees("已弃号 "+held, "空闲")
-	p.Click("button", "撤销") // a slip of the finger
-	p.Sees("已撤销，" + held + " 等候中")
-	p.Click("button", "暂停")
-	p.Click("radio", "就餐")
-	p.Sees("暂停服务", "就餐", "已暂停", "按 F10 结束暂停")
-	p.Has("button", "恢复并叫下一个")
-	s.shot(t, p, "window-paused")
-	p.Click("button", "结束暂停")
-	p.Sees("已恢复服务")
-	p.Click("button", "退出")
-	p.Has("textbox", "PIN 码")
 }
 
 // manyCalls calls faster than people can read; every number must still be seen, and passed numbers are listed.

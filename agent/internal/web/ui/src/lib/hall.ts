@@ -21,7 +21,14 @@ export interface Condition { code: string; subject?: string; severity: string; t
 /** Why a ticket was called: the rule, how long it had waited, and who would have been next. */
 export interface Why { rule: string; score: number; waited_s: number; next: string; }
 
-export interface Console { window: string; waiting: number; reason: string; why: Why | null; held: Ticket[]; passed: Ticket[]; }
+/** What a window should know of a ticket beside the ticket. */
+export interface About { note: string; then: string[]; until: string | null; }
+
+export interface Console {
+  window: string; waiting: number; reason: string; why: Why | null; recall: { in_ms: number; left: number | null } | null;
+  held: Ticket[]; passed: Ticket[]; longest: { [queue: string]: number }; duties: { [queue: string]: string };
+  about: { [ticket: string]: About };
+}
 
 /** Somebody at a place who asks for the guide. */
 export interface HelpCall { place: string; name: string; at: string; coming: boolean; }

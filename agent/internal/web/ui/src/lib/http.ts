@@ -79,7 +79,7 @@ function parse(raw: string): unknown {
  * same key, so that it happens once. It gives up after patienceMS.
  */
 export function command<T>(r: Request, patienceMS: number, done: Done<T>): void {
-  const key = newKey();
+  const key = r.key || newKey();
   const until = Date.now() + patienceMS;
   const again = function (): void {
     request<T>({ method: 'POST', path: r.path, as: r.as, token: r.token, body: r.body === undefined ? {} : r.body, key: key, timeoutMS: r.timeoutMS },
@@ -93,6 +93,26 @@ export function command<T>(r: Request, patienceMS: number, done: Done<T>): void 
       });
   };
   again();
+}
+
+/** Sends a command from a page that goes away: nobody is left to hear the answer. Browsers that let a request outlive its page are asked
+ * to; the older ones wait for it. */
+export function farewell(r: Request): void {
+  const path = r.path + '?as=' + encodeURIComponent(r.as);
+  const headers: { [name: string]: string } = { 'Content-Type': 'application/json', 'Idempotency-Key': r.key || newKey() };
+  const body = JSON.stringify(r.body === undefined ? {} : r.body);
+  const known = (window as unknown as { Request?: { prototype: object } }).Request;
+  if (known && 'keepalive' in known.prototype) {
+    window.fetch(path, { method: r.method, keepalive: true, credentials: 'same-origin', headers: headers, body: body })
+      .then(undefined, function (): void { /* nobody can be told */ });
+    return;
+  }
+  const xhr = new XMLHttpRequest();
+  xhr.open(r.method, path, false);
+  for (const name in headers) {
+    xhr.setRequestHeader(name, headers[name]);
+  }
+  xhr.send(body);
 }
 
 /** A key that no other command has. */

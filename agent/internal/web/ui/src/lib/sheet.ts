@@ -7,7 +7,7 @@ export interface Named { id: string; name: string; }
 let before: HTMLElement | null = null; // had the focus when the sheet was opened
 
 /** Shows a question over the page, with its buttons and a way out. The keyboard stays in it. */
-export function sheet(title: string, body: HTMLElement[], foot: HTMLButtonElement[]): void {
+export function sheet(title: string, body: HTMLElement[], foot: HTMLButtonElement[], out?: string): void {
   text(byId('sheet-title'), title);
   const box = byId('sheet-body');
   empty(box);
@@ -16,7 +16,7 @@ export function sheet(title: string, body: HTMLElement[], foot: HTMLButtonElemen
   }
   const bottom = byId('sheet-foot');
   empty(bottom);
-  bottom.appendChild(button('btn', '取消 Esc', closeSheet));
+  bottom.appendChild(button('btn', out || '取消 Esc', closeSheet));
   for (let i = 0; i < foot.length; i++) {
     bottom.appendChild(foot[i]);
   }
@@ -47,7 +47,7 @@ function stay(e: KeyboardEvent): void {
   if (e.key !== 'Tab') {
     return;
   }
-  const all = byId('cover').getElementsByTagName('button');
+  const all = byId('cover').querySelectorAll<HTMLButtonElement | HTMLInputElement>('button, input');
   const open: HTMLElement[] = [];
   for (let i = 0; i < all.length; i++) {
     if (!all[i].disabled) {

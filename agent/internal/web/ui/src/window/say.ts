@@ -1,0 +1,28 @@
+// The line under the buttons: what a press came to, and what can be done about it.
+
+import { button, byId, empty, phrases } from '../lib/dom';
+import { Problem, sentence } from '../lib/http';
+
+export function say(kind: '' | 'good' | 'warn' | 'bad', words: string): void {
+  byId('say').className = 'say' + (kind ? ' say-' + kind : '');
+  phrases(byId('say-text'), words);
+  empty(byId('say-actions'));
+}
+
+export function act(label: string, press: () => void): void {
+  byId('say-actions').appendChild(button('btn', label, press));
+}
+
+/** Tells that the hall refused, or could not be reached. */
+export function complain(problem: Problem | null): void {
+  if (problem && problem.status === 401) {
+    expired();
+    return;
+  }
+  say('bad', problem ? sentence(problem) : '没有办成，请再试一次。');
+}
+
+export function expired(): void {
+  say('bad', '登录已过期，或这个窗口已由他人登录。');
+  act('重新登录', function (): void { window.location.reload(); });
+}
