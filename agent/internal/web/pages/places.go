@@ -112,7 +112,8 @@ func (p *Pages) window(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.show(w, r, "window-"+win.ID, shell{Name: "window", Title: win.Name, Place: win.Name, Staffed: true}, map[string]any{
-		"window": win.ID, "name": win.Name, "mine": win.Queues, "queues": p.queues(nil), "windows": p.windows(),
+		"window": win.ID, "name": win.Name, "queues": p.queues(nil), "windows": p.windows(), "limits": p.limitsOf(),
+		"directs": p.directs(r, "window-"+win.ID),
 	})
 }
 
