@@ -103,6 +103,9 @@ func TestWhatChangesWhileOneWaitsCounts(t *testing.T) {
 	if code := f.code(<-answer); code != access.CodeLocked {
 		t.Error(code)
 	}
+	if lines := f.audit(); len(lines) != 0 {
+		t.Errorf("the password was judged: %+v", lines)
+	}
 }
 
 // A browser has one session: signing in again ends the one before and all that holds on to it, whoever it was.
