@@ -24,6 +24,7 @@ import (
 	"halledge/agent/internal/slips"
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/uplink"
+	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
@@ -46,7 +47,8 @@ type Options struct {
 // Agent is one hall's program. Make it with New, run it once, and close nothing: Run does.
 type Agent struct {
 	opts  Options
-	cfg   *config.Config
+	cfg   *config.Config              // as it was loaded
+	plan  atomic.Pointer[config.Plan] // in force
 	log   *slog.Logger
 	texts *problem.Catalog
 
@@ -61,6 +63,8 @@ type Agent struct {
 	signer  *codes.Signer
 	rules   *codes.Book
 	codes   *codes.Recogniser
+	sounds  *voice.Sounds
+	voice   *voice.Announcer
 	web     *web.Server
 	models  registry.Models
 	slips   slips.Set
@@ -103,6 +107,9 @@ func (a *Agent) openHall() (err error) {
 	if err != nil {
 		return errors.Join(err, a.store.Close())
 	}
+	if err := a.openPlan(); err != nil {
+		return errors.Join(err, a.store.Close())
+	}
 	a.measureDisk(store.DiskSamples)
 	return nil
 }
@@ -136,6 +143,7 @@ func (a *Agent) build() (err error) {
 	if err := a.buildUplink(); err != nil {
 		return err
 	}
+	a.buildVoice()
 	a.watcher = ops.NewWatcher(a.sources(), a.texts)
 	return a.buildWeb()
 }
@@ -173,9 +181,9 @@ func (a *Agent) buildWeb() (err error) {
 	site.Web.Tokens = append(slices.Clone(site.Web.Tokens), config.Token{Role: "ops", Secret: config.NewSecret(door)})
 	a.web, err = web.New(web.Deps{
 		Listener: a.listen,
-		Site:     &site, Plan: &a.cfg.Plan, Hall: a.hall, Facts: a.store, Signer: a.signer,
+		Site:     &site, Plan: a.plan.Load(), Edit: a.edit, Hall: a.hall, Facts: a.store, Signer: a.signer,
 		Codes:   a.codes,
-		Devices: a.devices, Health: a.watcher.Conditions, Ring: a.opts.Lines, Catalog: a.texts,
+		Devices: a.devices, Sounds: a.sounds, Health: a.watcher.Conditions, Ring: a.opts.Lines, Catalog: a.texts,
 		Metrics: prometheus.NewRegistry(), Log: a.log.With("part", "web"), Now: time.Now,
 	})
 	if err != nil {
@@ -194,7 +202,7 @@ func (a *Agent) buildUplink() (err error) {
 	}
 	a.uplink, err = uplink.New(uplink.Options{
 		Hall: hallsync.HallID(site.Hall.Code), Broker: site.Cloud.MQTT, Password: site.Cloud.Password.Reveal(), CA: site.Cloud.CA,
-		Version: a.opts.Version, Revision: a.cfg.Plan.Revision, Store: a.store, Dirty: a.hall.Watch, Renew: a.hall.Renew,
+		Version: a.opts.Version, Revision: a.revision, Store: a.store, Dirty: a.hall.Watch, Renew: a.hall.Renew,
 		Report: a.report, FsyncP99: a.fsyncP99, Told: a.hall.Told, Log: a.log.With("part", "uplink"),
 	})
 	return err
@@ -206,7 +214,7 @@ func (a *Agent) fsyncP99() time.Duration { return time.Duration(a.fsync.Load()) 
 func (a *Agent) sources() ops.Sources {
 	s := ops.Sources{
 		Devices: a.devices.Statuses, Hall: a.hall.Read, Trouble: a.hall.Trouble, DiskSync: a.fsyncP99, Data: a.cfg.Site.Data,
-		LastGood: a.cfg.LastGood, Rules: a.rules.Trouble, Resolver: a.codes.Down, Reset: a.store.PutAside(),
+		LastGood: a.cfg.LastGood, Mute: a.voice.Mute, Rules: a.rules.Trouble, Resolver: a.codes.Down, Reset: a.store.PutAside(),
 	}
 	if a.uplink != nil {
 		s.Uplink = a.uplink.Status

@@ -45,9 +45,11 @@ func (a *Agent) parts() []supervise.Part {
 	out = append(out,
 		supervise.Part{Name: "printing", Run: printers.Run, StopWithin: 40 * time.Second},
 		supervise.Part{Name: "panels", Run: present.New(a.hall, a.panels(), "欢迎光临", a.log.With("part", "panels")).Run},
+		supervise.Part{Name: "voice", Run: a.voice.Run},
 		supervise.Part{Name: "pads", Run: pads.New(a.hall, a.pads(), a.log.With("part", "pads")).Run},
 		supervise.Part{Name: "inputs", Run: a.inputs},
 		supervise.Part{Name: partWeb, Run: a.web.Run},
+		supervise.Part{Name: "plan", Run: a.followPlan},
 		supervise.Part{Name: "ready", Run: a.ready},
 	)
 	return out
@@ -93,7 +95,7 @@ func (a *Agent) ready(ctx context.Context) error {
 // printerName is the printer of a place such as kiosk-1, or its second one.
 func (a *Agent) printerName(place string, spare bool) string {
 	if id, isKiosk := strings.CutPrefix(place, "kiosk-"); isKiosk {
-		for _, k := range a.cfg.Plan.Kiosks {
+		for _, k := range a.plan.Load().Kiosks {
 			switch {
 			case k.ID != id:
 			case spare:

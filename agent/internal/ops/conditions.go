@@ -23,6 +23,7 @@ import (
 type Sources struct {
 	Devices  func() []hallsync.DeviceStatus
 	Cameras  func() []hallsync.CameraStatus
+	Mute     func() map[string]string // speakers that cannot say calls, and why
 	Uplink   func() uplink.Status
 	Hall     func(func(s *queue.State, seq hallsync.Seq))
 	Trouble  func() error         // why the hall's last commit failed
@@ -48,6 +49,7 @@ const (
 type Watcher struct {
 	src     Sources
 	tracker *health.Tracker
+	mute    map[string]string // speakers that could not say calls at the last look
 	texts   *problem.Catalog
 
 	slipless map[slipless]bool // at the last look
@@ -110,6 +112,9 @@ func (w *Watcher) look(now time.Time) {
 	}
 	if w.src.Hall != nil {
 		w.slips()
+	}
+	if w.src.Mute != nil {
+		w.voices(w.src.Mute())
 	}
 }
 
@@ -187,6 +192,19 @@ func (w *Watcher) cameras(all []hallsync.CameraStatus) {
 		w.tracker.Only(code, of, c.Code, c.Reason)
 	}
 	w.tracker.Set(health.RelayDown, "", down, "")
+}
+
+// voices warns of speakers that say nothing.
+func (w *Watcher) voices(mute map[string]string) {
+	for name := range w.mute {
+		if _, still := mute[name]; !still {
+			w.tracker.Set(health.VoiceMute, name, false, "")
+		}
+	}
+	for name, why := range mute {
+		w.tracker.Set(health.VoiceMute, name, true, why)
+	}
+	w.mute = mute
 }
 
 // slips warns of people who wait without their slip, and tells those who perhaps have it apart.

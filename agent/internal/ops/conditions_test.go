@@ -24,6 +24,7 @@ type box struct {
 	uplink  uplink.Status
 	trouble error
 	sync    time.Duration
+	mute    map[string]string
 	hall    *queue.State
 }
 
@@ -47,6 +48,7 @@ func (b *box) sources(dir string) ops.Sources {
 		Cameras:  locked(b, func() []hallsync.CameraStatus { return slices.Clone(b.cameras) }),
 		Uplink:   locked(b, func() uplink.Status { return b.uplink }),
 		Trouble:  locked(b, func() error { return b.trouble }),
+		Mute:     locked(b, func() map[string]string { return b.mute }),
 		DiskSync: locked(b, func() time.Duration { return b.sync }),
 		Hall: func(f func(*queue.State, hallsync.Seq)) {
 			b.mu.Lock()
@@ -113,6 +115,9 @@ func TestConditionsFollowTheBox(t *testing.T) {
 		{"relay_down", "",
 			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "offline", "node_unreachable" },
 			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "relaying", "" }},
+		{"voice_mute", "hall.speaker",
+			func(_ *testing.T, b *box) { b.mute = map[string]string{"hall.speaker": "no clips"} },
+			func(_ *testing.T, b *box) { b.mute = nil }},
 		{"slip_failed", "kiosk-1",
 			func(t *testing.T, b *box) { apply(t, b.hall, slip(hallsync.SlipFailed, hallsync.OutPart)) },
 			func(t *testing.T, b *box) { apply(t, b.hall, slip(hallsync.SlipPrinted, "")) }},

@@ -22,6 +22,7 @@ import (
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
+	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/kit/logs"
@@ -210,7 +211,7 @@ func (s *stage) start() {
 		Listener: listener,
 		Site:     s.site, Plan: s.plan, Hall: s.hall, Facts: st, Signer: s.signer,
 		Codes:   codes.New(codes.Options{Signer: s.signer, Rules: codes.SimRules, Resolver: codes.Sim{}, Log: log}),
-		Devices: s.devices, Health: s.conditions, Ring: logs.NewRing(100), Catalog: catalog, Metrics: prometheus.NewRegistry(), Log: log,
+		Devices: s.devices, Sounds: voice.NewSounds(s.site.Voice, log), Health: s.conditions, Ring: logs.NewRing(100), Catalog: catalog, Metrics: prometheus.NewRegistry(), Log: log,
 		Now: s.now,
 	})
 	must(s.t, err)

@@ -39,6 +39,7 @@ type Deps struct {
 	Signer   *codes.Signer
 	Codes    *codes.Recogniser
 	Devices  api.Devices
+	Sounds   api.Sounds
 	Edit     func(config.Edit) (text []byte, problems strictyaml.Problems, err error) // the plan after an edit
 	Health   func() []hallsync.Condition                                              // findings that are visible now
 	Ring     *logs.Ring                                                               // the log's last lines
@@ -116,7 +117,7 @@ func (s *Server) arrange(plan *config.Plan) error {
 	d := s.deps
 	next := &front{api: api.New(api.Options{
 		Hall: d.Hall, Facts: d.Facts, Site: d.Site, Plan: plan, Door: s.door, Inputs: s.inputs, Codes: d.Codes, Signer: d.Signer,
-		Devices: d.Devices, Health: d.Health, Ring: d.Ring, Catalog: d.Catalog, Edit: d.Edit, Log: d.Log.With("part", "api"), Now: d.Now,
+		Devices: d.Devices, Sounds: d.Sounds, Health: d.Health, Ring: d.Ring, Catalog: d.Catalog, Edit: d.Edit, Log: d.Log.With("part", "api"), Now: d.Now,
 	})}
 	site, err := pages.New(pages.Options{
 		Site: d.Site, Plan: plan, Door: s.door, Signer: d.Signer, Catalog: d.Catalog, Log: d.Log.With("part", "pages"), Now: d.Now,

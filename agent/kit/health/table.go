@@ -21,6 +21,7 @@ const (
 	SlipUnsure       Code = "slip_unsure"    // nobody knows whether the slip came out
 	CodeRulesBad     Code = "code_rules_bad" // the old rules stay in force
 	ResolverDown     Code = "resolver_down"  // codes of citizens are not resolved for the time being
+	VoiceMute        Code = "voice_mute"     // the speaker works, and calls cannot be said
 	RelayDown        Code = "relay_down"
 	CameraOffline    Code = "camera_offline"
 	CameraAuthFailed Code = "camera_auth_failed"
@@ -64,6 +65,8 @@ func Table() []Condition {
 		{Code: SlipUnsure, Severity: Warning},
 		{Code: CodeRulesBad, Severity: Warning},
 		{Code: ResolverDown, Severity: Warning, Causes: []Code{UplinkDown, UplinkRefused}},
+		{Code: VoiceMute, Severity: Warning, Causes: []Code{
+			DeviceOffline, DeviceTimeout, DeviceBusy, DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported}},
 		{Code: RelayDown, Severity: Warning, Delay: 10 * time.Second},
 		{Code: CameraAuthFailed, Severity: Error},
 		{Code: CameraOffline, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{CameraAuthFailed}},

@@ -20,6 +20,7 @@ import (
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
+	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/inputs"
 	"halledge/agent/internal/web/view"
@@ -34,6 +35,11 @@ type Devices interface {
 	Statuses() []hallsync.DeviceStatus
 	SelfTest(ctx context.Context, name string) error
 	Watch() (changed <-chan struct{}, cancel func())
+}
+
+// Sounds turns a call into sound.
+type Sounds interface {
+	WAV(ctx context.Context, what voice.Sentence, language string, rate int) ([]byte, error)
 }
 
 // Facts is the log of the hall.
@@ -52,6 +58,7 @@ type Options struct {
 	Codes   *codes.Recogniser
 	Signer  *codes.Signer
 	Devices Devices
+	Sounds  Sounds
 	Health  func() []hallsync.Condition
 	Ring    *logs.Ring
 	Catalog *problem.Catalog
@@ -122,6 +129,8 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/v1/scans", a.post(needs(access.Scan), a.scan))
 	mux.HandleFunc("POST /api/v1/ratings", a.post(mayRate, a.rate))
 
+	mux.HandleFunc("GET /api/v1/voice/{w}", a.get(access.SeeHall, a.getVoice))
+
 	mux.HandleFunc("GET /api/v1/devices", a.get(access.SeeDevices, a.getDevices))
 	mux.HandleFunc("POST /api/v1/devices/{name}/test", a.post(needs(access.TestDevices), a.testDevice))
 }
@@ -142,6 +151,8 @@ const (
 	identityNeeded  problem.Code = "identity_required"
 	identityUnknown problem.Code = "identity_unknown"
 	printerMissing  problem.Code = "printer_missing"
+	nobodyCalled    problem.Code = "nobody_called"
+	voiceMissing    problem.Code = "voice_missing"
 	unknownDevice   problem.Code = "unknown_device"
 	unknownTicket   problem.Code = "unknown_ticket"
 	unknownWindow   problem.Code = "unknown_window"

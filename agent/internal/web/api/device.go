@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/kit/problem"
 	"halledge/drivers/device"
@@ -79,4 +82,40 @@ func (a *API) deviceProblem(name string, err error) problem.Problem {
 	}
 	a.opts.Log.Warn("device test failed", "device", name, "error", err)
 	return a.opts.Catalog.Problem(status, problem.Code("device_"+string(code)), map[string]string{"subject": name})
+}
+
+// getVoice gives the call of a window as a WAV file, for pages of screens that have no speaker beside them. The query's language is
+// zh-CN, the default, or zh-yue. Who is at the window already is not called, so that is 404.
+func (a *API) getVoice(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	language := r.URL.Query().Get("language")
+	if language == "" {
+		language = config.Languages()[0]
+	}
+	var what voice.Sentence
+	called := false
+	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
+		window, ok := s.Window(hallsync.WindowID(r.PathValue("w")))
+		if t, there := s.Ticket(window.Ticket); ok && there && t.State == hallsync.Called {
+			what, called = voice.SentenceOf(s, t.Number, window.ID), true
+		}
+	})
+	if !called {
+		a.problem(w, http.StatusNotFound, nobodyCalled, nil)
+		return
+	}
+	err := voice.ErrNoSound
+	var wav []byte
+	if slices.Contains(config.Languages(), language) {
+		wav, err = a.opts.Sounds.WAV(r.Context(), what, language, a.opts.Plan.Rules.Voice.Rate)
+	}
+	if err != nil {
+		if !errors.Is(err, voice.ErrNoSound) {
+			a.opts.Log.Warn("no sound of a call", "language", language, "error", err)
+		}
+		a.problem(w, http.StatusServiceUnavailable, voiceMissing, nil)
+		return
+	}
+	w.Header().Set("Content-Type", "audio/wav")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(wav) // a page that has gone away cannot be told anything
 }

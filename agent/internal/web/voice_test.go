@@ -1,0 +1,50 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/voice/sound"
+)
+
+// clips writes a pack in which the n-th word is one sample of value n+1.
+func clips(t *testing.T, words ...string) string {
+	t.Helper()
+	dir, files := t.TempDir(), map[string]string{}
+	for i, word := range words {
+		files[word] = fmt.Sprintf("%d.wav", i)
+		must(t, os.WriteFile(filepath.Join(dir, files[word]), sound.Clip{Rate: 8000, Samples: []int16{int16(i + 1)}}.WAV(), 0o600))
+	}
+	raw, err := json.Marshal(map[string]any{"language": "zh-CN", "rest_ms": 0, "clips": files})
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "pack.json"), raw, 0o600))
+	return dir
+}
+
+func TestAScreenGetsTheSoundOfACall(t *testing.T) {
+	dir := clips(t, "请", "A", "零", "一", "号", "到", "窗口")
+	s := open(t, func(site *config.Site, _ *config.Plan) {
+		site.Voice = config.Sounds{Espeak: "none", Packs: map[string]string{"zh-CN": dir}}
+	})
+	s.take("A")
+	s.verb("1", "open", nil).want(t, 200, "")
+	s.get(screenToken, "/api/v1/voice/1").want(t, 404, "nobody_called")
+	s.get(screenToken, "/api/v1/voice/9").want(t, 404, "nobody_called")
+	s.verb("1", "call-next", nil).want(t, 200, "")
+	s.get("", "/api/v1/voice/1").want(t, 401, "sign_in")
+	for _, language := range []string{"zh-yue", "en"} {
+		s.get(screenToken, "/api/v1/voice/1?language="+language).want(t, 503, "voice_missing")
+	}
+	r := s.get(screenToken, "/api/v1/voice/1")
+	clip, err := sound.ParseWAV([]byte(r.Raw))
+	if want := []int16{1, 2, 3, 3, 4, 5, 6, 4, 5, 7}; r.Status != 200 || r.Header.Get("Content-Type") != "audio/wav" || err != nil || !slices.Equal(clip.Samples, want) {
+		t.Errorf("%d %s: %v, want %v, %v", r.Status, r.Header, clip.Samples, want, err)
+	}
+	s.verb("1", "start", nil).want(t, 200, "")
+	s.get(screenToken, "/api/v1/voice/1").want(t, 404, "nobody_called")
+}
