@@ -252,6 +252,17 @@ type RollSet struct {
 	By    By      `json:"by"`
 }
 
+// PlanEdited says that the hall's manager changed the hall's plan: Text is the whole hall.yaml that holds from now on, until the centre
+// gives one with a later revision. PINs are in it as argon2id hashes only.
+type PlanEdited struct {
+	Revision int64  `json:"revision"`
+	Text     string `json:"text"`
+	By       By     `json:"by"`
+}
+
+// MaxPlanBytes is the most a PlanEdited may hold, so that it fits into a batch.
+const MaxPlanBytes = 48 << 10
+
 // DeviceChanged is a change of a device's condition that lasted long enough to be shown.
 type DeviceChanged struct {
 	Device string `json:"device"`

@@ -57,6 +57,7 @@ func wrote() map[hallsync.Kind]hallsync.Payload {
 		hallsync.KindWindowUnpaused: hallsync.WindowWasUnpaused{Window: "1", By: system},
 		hallsync.KindDeviceChanged:  hallsync.DeviceChanged{Device: "kiosk-1.printer", Class: "printer", State: "degraded", Code: "paper_low"},
 		hallsync.KindTicketStepDone: hallsync.TicketStepDone{Ticket: ticket, Window: "1", Queue: "A", ServiceS: 431, By: clerk},
+		hallsync.KindPlanEdited:     hallsync.PlanEdited{Revision: 8, Text: "schema: 1\nrevision: 8\n", By: clerk},
 		hallsync.KindRollSet:        hallsync.RollSet{Queue: "A", On: true, Next: 17, By: clerk},
 		hallsync.KindWindowDuty:     hallsync.WindowDutySet{Window: "1", Queue: "B", Until: time.Date(2026, 3, 2, 3, 30, 0, 0, time.UTC), By: clerk},
 		hallsync.KindBookingSet: hallsync.BookingSet{Booking: "AP20260302000007", Queue: "A",

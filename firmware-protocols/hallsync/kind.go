@@ -43,6 +43,7 @@ const (
 	KindWindowUnpaused    Kind = "window.unpaused"
 	KindWindowDuty        Kind = "window.duty"
 	KindRollSet           Kind = "roll.set"
+	KindPlanEdited        Kind = "plan.edited"
 	KindDeviceChanged     Kind = "device.changed"
 	KindBookingSet        Kind = "booking.set"
 	KindBookingCancelled  Kind = "booking.cancelled"
@@ -95,6 +96,8 @@ func decodePayload(k Kind, v int, raw json.RawMessage) (Payload, error) {
 		return into[WindowDutySet](raw)
 	case KindRollSet:
 		return into[RollSet](raw)
+	case KindPlanEdited:
+		return into[PlanEdited](raw)
 	case KindDeviceChanged:
 		return into[DeviceChanged](raw)
 	case KindBookingSet:

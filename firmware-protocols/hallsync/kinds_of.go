@@ -9,6 +9,7 @@ func (TicketRecalled) Kind() Kind    { return KindTicketRecalled }
 func (TicketStarted) Kind() Kind     { return KindTicketStarted }
 func (TicketFinished) Kind() Kind    { return KindTicketFinished }
 func (TicketStepDone) Kind() Kind    { return KindTicketStepDone }
+func (PlanEdited) Kind() Kind        { return KindPlanEdited }
 func (RollSet) Kind() Kind           { return KindRollSet }
 func (TicketPassed) Kind() Kind      { return KindTicketPassed }
 func (TicketRequeued) Kind() Kind    { return KindTicketRequeued }

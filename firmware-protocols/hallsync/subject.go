@@ -16,6 +16,7 @@ func (f TicketRecalled) Subject() Subject    { return Subject{f.Ticket, f.Window
 func (f TicketStarted) Subject() Subject     { return Subject{f.Ticket, f.Window} }
 func (f TicketFinished) Subject() Subject    { return Subject{f.Ticket, f.Window} }
 func (f TicketStepDone) Subject() Subject    { return Subject{f.Ticket, f.Window} }
+func (PlanEdited) Subject() Subject          { return Subject{} }
 func (RollSet) Subject() Subject             { return Subject{} }
 func (f TicketPassed) Subject() Subject      { return Subject{f.Ticket, f.Window} }
 func (f TicketRequeued) Subject() Subject    { return Subject{Ticket: f.Ticket} }

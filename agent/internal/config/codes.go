@@ -31,9 +31,10 @@ const (
 	RTSPUser       strictyaml.Code = "config_rtsp_user"
 	CameraCode     strictyaml.Code = "config_camera_code" // value, hall
 	Subnet         strictyaml.Code = "config_subnet"      // value
-	Hours          strictyaml.Code = "config_hours"       // value
-	Date           strictyaml.Code = "config_date"        // value
-	Zone           strictyaml.Code = "config_zone"        // value
+	Characters     strictyaml.Code = "config_characters"
+	Hours          strictyaml.Code = "config_hours" // value
+	Date           strictyaml.Code = "config_date"  // value
+	Zone           strictyaml.Code = "config_zone"  // value
 	PIN            strictyaml.Code = "config_pin"
 	TokenShared    strictyaml.Code = "config_token_shared"
 	CodesURL       strictyaml.Code = "config_codes_url" // value

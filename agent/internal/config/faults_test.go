@@ -25,6 +25,7 @@ var faults = []struct {
 	{"hall.yaml", "mon-fri 08:30-12:00", "mon-fri 8:30-12:00", config.Hours, "$.queues[0].admission.hours[0]", "8:30"},
 	{"hall.yaml", "\"2026-10-01\"", "\"10-01\"", config.Date, "$.rules.calendar.holidays[0]", "10-01"},
 	{"hall.yaml", "max_wait_min: 30", "max_wait_min: -1", strictyaml.OutOfRange, "$.rules.order.max_wait_min", "-1"},
+	{"hall.yaml", "name: 社会保险", "name: \"社会\\t保险\"", config.Characters, "$.queues[1].name", "社会"},
 	{"agent.yaml", "schema: 1", "schema: 2", config.SchemaNew, "$.schema", "schema: 2"},
 	{"agent.yaml", "schema: 1", "schema: 0", config.SchemaNew, "$.schema", "schema: 0"},
 	{"agent.yaml", "schema: 1 ", "# none", strictyaml.Missing, "$.schema", "hall:"},
