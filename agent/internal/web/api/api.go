@@ -236,9 +236,11 @@ func write(w http.ResponseWriter, status int, raw []byte) {
 	_, _ = w.Write(raw) // a client that has gone away cannot be told anything
 }
 
-// reader says what somebody may see of the hall, and wants to: the console of a window, and which queues give numbers.
+// reader says what somebody may see of the hall, and wants to: the console of a window, which queues give numbers, and the paper of a
+// kiosk, which its page is told unasked.
 func (a *API) reader(who access.Who, q url.Values) view.Reader {
 	r := view.Reader{Staff: who.May(access.SeeStaff), Gives: q.Has("gives")}
+	r.Paper = isKiosk(who) && (who.Page != "" || q.Has("paper"))
 	if r.Staff {
 		r.Console = hallsync.WindowID(q.Get("window"))
 	}

@@ -30,7 +30,64 @@ func (a *API) show(who access.Who, r view.Reader) view.Hall {
 	var v view.Hall
 	a.opts.Hall.Look(func(m queue.Moment) { v = view.HallOf(m, a.hall, r) })
 	v.Health, v.Help = a.health(who), a.helpCalls(who)
+	if r.Paper {
+		paper := a.paper(a.place(who))
+		v.Paper = &paper
+	}
 	return v
+}
+
+// isKiosk says whether somebody looks from a kiosk.
+func isKiosk(who access.Who) bool {
+	return who.Role == access.Kiosk || strings.HasPrefix(who.Page, "kiosk-")
+}
+
+// kioskAt gives the kiosk of a place.
+func (a *API) kioskAt(place string) (config.Kiosk, bool) {
+	i := slices.IndexFunc(a.opts.Plan.Kiosks, func(k config.Kiosk) bool { return "kiosk-"+k.ID == place })
+	if i < 0 {
+		return config.Kiosk{}, false
+	}
+	return a.opts.Plan.Kiosks[i], true
+}
+
+// paper says whether the next slip of a kiosk comes out, and of which of its printers.
+func (a *API) paper(place string) view.Paper {
+	k, _ := a.kioskAt(place)
+	own, spare := view.Paper{State: view.PaperNone, Printer: k.PrinterName()}, view.Paper{State: view.PaperNone, Printer: k.SpareName(), Spare: true}
+	for _, d := range a.opts.Devices.Statuses() {
+		switch d.Name {
+		case own.Printer:
+			own.State = view.PaperOf(d)
+		case spare.Printer:
+			spare.State, spare.At = view.PaperOf(d), a.standsAt(d.Name, place)
+		}
+	}
+	if spare.State.Prints() && !own.State.Prints() {
+		return spare
+	}
+	return own
+}
+
+// standsAt names for people where a device stands, seen from a place: nothing if it is there.
+func (a *API) standsAt(name, from string) string {
+	place, _, ok := config.Device{Name: name}.Split()
+	if !ok || place.String() == from {
+		return ""
+	}
+	switch place.Kind {
+	case "kiosk":
+		k, _ := a.kioskAt(place.String())
+		return k.Name
+	case "window":
+		for _, w := range a.opts.Plan.Windows {
+			if w.ID == place.ID {
+				return w.Name
+			}
+		}
+	}
+	text, _ := a.opts.Catalog.Text("place_"+place.Kind, nil)
+	return text.Title
 }
 
 // health gives the findings somebody should see: at a kiosk those of its own devices, staff elsewhere all of them, a screen only
@@ -38,7 +95,7 @@ func (a *API) show(who access.Who, r view.Reader) view.Hall {
 func (a *API) health(who access.Who) []hallsync.Condition {
 	out := []hallsync.Condition{}
 	switch {
-	case who.Role == access.Kiosk, strings.HasPrefix(who.Page, "kiosk-"):
+	case isKiosk(who):
 		out = append(out, a.kioskHealth(who)...)
 	case who.May(access.SeeStaff):
 		out = append(out, a.opts.Health()...)
@@ -52,13 +109,12 @@ func (a *API) health(who access.Who) []hallsync.Condition {
 	return out
 }
 
-// kioskHealth tells a kiosk about its own devices at once: people must know before they press, not when it has lasted.
+// kioskHealth tells a kiosk about its own devices at once: people must know before they press, not when it has lasted. A printer whose
+// spare one prints instead is no trouble of theirs.
 func (a *API) kioskHealth(who access.Who) []hallsync.Condition {
 	place := a.place(who)
-	printer := place + ".printer"
-	if i := slices.IndexFunc(a.opts.Plan.Kiosks, func(k config.Kiosk) bool { return "kiosk-"+k.ID == place }); i >= 0 {
-		printer = a.opts.Plan.Kiosks[i].PrinterName()
-	}
+	k, _ := a.kioskAt(place)
+	printer, paper := k.PrinterName(), a.paper(place)
 	var out []hallsync.Condition
 	found := false
 	for _, d := range a.opts.Devices.Statuses() {
@@ -66,12 +122,16 @@ func (a *API) kioskHealth(who access.Who) []hallsync.Condition {
 		if d.Code == "" || d.Name != printer && !strings.HasPrefix(d.Name, place+".") {
 			continue
 		}
+		grave := severity(d)
+		if paper.Spare && d.Name == printer || d.Name == k.SpareName() {
+			grave = health.Warning
+		}
 		text, _ := a.opts.Catalog.Text("device_"+d.Code, map[string]string{"subject": d.Name})
 		out = append(out, hallsync.Condition{
-			Code: "device_" + d.Code, Subject: d.Name, Severity: string(severity(d)), Title: text.Title, Since: d.Since.In(a.zone),
+			Code: "device_" + d.Code, Subject: d.Name, Severity: string(grave), Title: text.Title, Since: d.Since.In(a.zone),
 		})
 	}
-	if !found {
+	if !found && !paper.Spare {
 		text, _ := a.opts.Catalog.Text(string(printerMissing), nil)
 		out = append(out, hallsync.Condition{Code: string(printerMissing), Subject: printer, Severity: "error", Title: text.Title})
 	}
@@ -150,7 +210,8 @@ func (p *poller) wait(ctx context.Context, before polled) polled {
 	defer stop()
 	for {
 		now := p.look()
-		if now.Seq != before.Seq || now.Input != nil || !slices.Equal(now.Health, before.Health) || !slices.Equal(now.Help, before.Help) {
+		same := slices.Equal(now.Health, before.Health) && slices.Equal(now.Help, before.Help) && (now.Paper == nil || *now.Paper == *before.Paper)
+		if now.Seq != before.Seq || now.Input != nil || !same {
 			return now
 		}
 		select {

@@ -50,7 +50,7 @@ func (a *API) rate(w http.ResponseWriter, p post) {
 	a.command(w, p, func() (queue.Command, error) {
 		return queue.Rate{Ticket: in.Ticket, Grade: in.Grade, Reasons: in.Reasons, Text: in.Text, By: p.who.By()}, nil
 	}, func(res hall.Result) (int, any) {
-		return http.StatusCreated, ticketBody{view.TicketByID(res.Moment(), in.Ticket)}
+		return http.StatusCreated, ticketBody{Ticket: view.TicketByID(res.Moment(), in.Ticket)}
 	})
 }
 
@@ -97,7 +97,7 @@ func (a *API) unrated(w http.ResponseWriter, p post) {
 	a.command(w, p, func() (queue.Command, error) {
 		return queue.LeaveUnrated{Ticket: id, Why: in.Why, By: p.who.By()}, nil
 	}, func(res hall.Result) (int, any) {
-		return http.StatusOK, ticketBody{view.TicketByID(res.Moment(), id)}
+		return http.StatusOK, ticketBody{Ticket: view.TicketByID(res.Moment(), id)}
 	})
 }
 

@@ -110,7 +110,7 @@ func (f *follower) besides(v view.Hall, events []sse.Event) ([]sse.Event, error)
 	for _, part := range []struct {
 		name  string
 		value any
-	}{{"health", v.Health}, {"help", v.Help}, {"gives", v.Gives}} {
+	}{{"health", v.Health}, {"help", v.Help}, {"paper", v.Paper}, {"gives", v.Gives}} {
 		raw, err := json.Marshal(part.value)
 		if err != nil {
 			return nil, err

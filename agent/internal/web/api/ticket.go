@@ -23,6 +23,7 @@ import (
 // ticketBody is the answer about one ticket.
 type ticketBody struct {
 	Ticket *view.Ticket `json:"ticket"`
+	Slip   *view.Slip   `json:"slip,omitempty"` // where it was asked for
 }
 
 // takeBody is the body of POST /api/v1/tickets.
@@ -86,7 +87,7 @@ func (a *API) take(w http.ResponseWriter, p post) {
 		}
 		return c, nil
 	}, func(res hall.Result) (int, any) {
-		return http.StatusCreated, ticketBody{view.TicketByID(res.Moment(), hallsync.TicketID(id.String()))}
+		return http.StatusCreated, ticketBody{Ticket: view.TicketByID(res.Moment(), hallsync.TicketID(id.String()))}
 	})
 	switch {
 	case reserved && done && status == http.StatusCreated:
@@ -138,12 +139,14 @@ func (a *API) getTicket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var body citizenBody
+	var slip view.Slip
 	a.opts.Hall.Look(func(m queue.Moment) {
 		if body.Ticket = view.TicketByID(m, id); body.Ticket == nil {
 			return
 		}
 		t, _ := m.State.Ticket(id)
 		body.Rated = t.Rated != ""
+		slip = view.SlipOf(m, t, func(printer string) string { return a.standsAt(printer, a.place(who)) })
 		q, _ := a.queue(t.Queue)
 		body.QueueName, body.Windows = q.Name, a.windowsOf(q.ID)
 		if body.Ticket.Window != nil {
@@ -157,7 +160,7 @@ func (a *API) getTicket(w http.ResponseWriter, r *http.Request) {
 	case who.Role == access.Citizen:
 		a.send(w, r, http.StatusOK, body)
 	default:
-		a.send(w, r, http.StatusOK, ticketBody{body.Ticket})
+		a.send(w, r, http.StatusOK, ticketBody{body.Ticket, &slip})
 	}
 }
 
@@ -227,7 +230,7 @@ func (a *API) onTicket(w http.ResponseWriter, p post, cmd func(id hallsync.Ticke
 	}
 	id := hallsync.TicketID(p.PathValue("id"))
 	a.command(w, p, func() (queue.Command, error) { return cmd(id) }, func(res hall.Result) (int, any) {
-		return http.StatusOK, ticketBody{view.TicketByID(res.Moment(), id)}
+		return http.StatusOK, ticketBody{Ticket: view.TicketByID(res.Moment(), id)}
 	})
 }
 

@@ -21,7 +21,9 @@ type Hall struct {
 	Console     *Console             `json:"console,omitempty"`
 
 	Gives map[hallsync.QueueID]Gives `json:"gives,omitempty"`
-	Help  []inputs.HelpCall          `json:"help,omitempty"` // calls for the guide: all for staff, a kiosk's own there
+	Help  []inputs.HelpCall          `json:"help,omitempty"`  // calls for the guide: all for staff, a kiosk's own there
+	Paper *Paper                     `json:"paper,omitempty"` // at a kiosk: its own
+	Slips []Slipless                 `json:"slips,omitempty"` // for staff: who waits without a slip
 }
 
 // Bounds of what is shown.
@@ -37,13 +39,14 @@ type Reader struct {
 	Windows []hallsync.WindowID // only these windows and their calls; empty: all
 	Console hallsync.WindowID   // the window whose console this is; empty: none
 	Gives   bool                // wants to know which queues give numbers
+	Paper   bool                // is a kiosk, and wants to know whether slips come out
 }
 
 func (r Reader) sees(id hallsync.WindowID) bool {
 	return len(r.Windows) == 0 || slices.Contains(r.Windows, id)
 }
 
-// HallOf shows a state to a reader. Health and Help are left empty: they are not part of the log.
+// HallOf shows a state to a reader. Health, Help and Paper are left empty: they are not part of the log.
 func HallOf(m queue.Moment, hall hallsync.HallID, r Reader) Hall {
 	s := m.State
 	v := Hall{
@@ -71,6 +74,9 @@ func HallOf(m queue.Moment, hall hallsync.HallID, r Reader) Hall {
 		if r.sees(t.Window) {
 			v.Missed = append(v.Missed, t.Number)
 		}
+	}
+	if r.Staff {
+		v.Slips = sliplessOf(s)
 	}
 	if r.Gives {
 		v.Gives = map[hallsync.QueueID]Gives{}
