@@ -18,10 +18,12 @@ type Slip struct {
 // Text draws the slip as lines of text.
 func (s Slip) Text() string { return s.Layout.Plain(s.Items) }
 
-// Printer is an 80 mm ESC/POS printer. It answers status questions and hands each slip to Out when it is cut.
+// Printer is an 80 mm ESC/POS printer. It answers status questions and hands each slip to Out when it is cut. While it is off line it
+// keeps what it is told, and does it when it goes on; switched off it forgets it.
 type Printer struct {
 	Layout escpos.Layout
 	Out    func(Slip)
+	Line   func(text string) // if set, is called for each line that is on paper
 
 	mu     sync.Mutex
 	status escpos.Status
@@ -56,14 +58,28 @@ func (p *Printer) Serve(rw io.ReadWriter) {
 	p.w, p.asb = rw, false
 	p.mu.Unlock()
 	parser := escpos.NewParser(p.Layout.Charset)
-	var paper []escpos.Item
+	var held, paper []escpos.Item
 	readLoop(rw, func(b []byte) error {
 		for _, it := range parser.Feed(b) {
+			if q, ok := it.(escpos.StatusRequest); ok { // in real time, whatever it is doing
+				if _, err := p.do(q, rw); err != nil {
+					return err
+				}
+				continue
+			}
+			held = append(held, it)
+		}
+		for len(held) > 0 && !p.stopped() {
+			it := held[0]
+			held = held[1:]
 			cut, err := p.do(it, rw)
 			if err != nil {
 				return err
 			}
 			paper = append(paper, it)
+			if line, ok := it.(escpos.Line); ok && p.Line != nil {
+				p.Line(line.Text())
+			}
 			if cut {
 				p.out(paper)
 				paper = nil
@@ -74,6 +90,12 @@ func (p *Printer) Serve(rw io.ReadWriter) {
 	p.mu.Lock()
 	p.w = nil
 	p.mu.Unlock()
+}
+
+func (p *Printer) stopped() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.status.Offline
 }
 
 // do answers what an item asks.
