@@ -160,7 +160,10 @@ func (s *shop) run(ready string) {
 		if err != nil {
 			return err
 		}
-		return json.Unmarshal(raw, &s.Agent)
+		var at struct{ HTTP string }
+		err = json.Unmarshal(raw, &at)
+		s.Agent.URL = "http://" + at.HTTP
+		return err
 	})
 }
 
