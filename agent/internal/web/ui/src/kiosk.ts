@@ -1,132 +1,86 @@
 // The kiosk: welcome, press, number. The server decides; this page shows where the citizen stands and never leaves him waiting
 // without a word.
 
-import { QueueSetup, balance, queueButton } from './kiosk/queue';
+import { sayAgain, showResult } from './kiosk/result';
+import { showOwn } from './kiosk/own';
+import { showPerson } from './kiosk/person';
+import { drawGuide, followGuide, ringGuide } from './kiosk/guide';
+import { QueueSetup, balance, queueButton, queueName } from './kiosk/queue';
 import { askIdentity, drawReaders, explainReader } from './kiosk/readers';
+import { Refusal, whyClosed, whyLate, whyRefused } from './kiosk/refusal';
+import { end, go, isElder, nextVisitor, page, redraw, second, setElder, shown, slower, timed, touch, visitor, watchVisit } from './kiosk/stage';
 import { forgetTrouble, tellSentence, tellTrouble, troubleSecond } from './kiosk/trouble';
-import { dateText, everySecond, follow, now, timeText } from './lib/clock';
-import { byId, button, empty, mark, phrases, setup, show, text, touchOnly } from './lib/dom';
-import { gate } from './lib/gate';
-import { Condition, Hall, Input, Queue, Ticket, find, stateName, waitText } from './lib/hall';
-import { Problem, command, request, sentence } from './lib/http';
+import { watchdog } from './kiosk/watchdog';
+import { dateSay, language, readMarkup, speak, t, timeSay } from './kiosk/words';
+import { everySecond, follow, now, timeText } from './lib/clock';
+import { byId, button, empty, mark, phrases, show, text, touchOnly } from './lib/dom';
+import { Booking, Condition, Gives, Hall, Input, Queue, Ticket, find } from './lib/hall';
+import { Problem, command, request } from './lib/http';
 import { listen } from './lib/live';
 
-interface Setup { as: string; version: string; queues: QueueSetup[]; reads: string[]; }
-
-type View = 'home' | 'card' | 'issuing' | 'result' | 'mine' | 'message';
-
-/** Seconds a view stays without a touch, and when it asks whether somebody is still there. */
-const stays: { [view: string]: number } = { home: 60, card: 60, issuing: 0, result: 20, mine: 40, message: 20 };
-/** Elderly people read longer. */
-const elderStays = 1.5;
-const warnAt = 20;
 const perPage = 6;
 const perElderPage = 4;
-/** How long the printer may take before the page stops waiting for it. */
-const paperMS = 25000;
+/** How many things somebody may come for with one number. */
+const mostTogether = 4;
 
-const page = setup<Setup>();
-const views: View[] = ['home', 'card', 'issuing', 'result', 'mine', 'message'];
-
-let view: View = 'home';
-let left = 0; // seconds until the view ends; 0: it stays
 let hall: Hall | null = null;
 let live = true;
-let elder = false;
 let first = 0; // queue shown first
+let several = false; // choosing several services
+let together: QueueSetup[] = []; // those chosen
 let identity = ''; // of the person at the kiosk
-let wanted: QueueSetup | null = null; // waits for identity
-let shown: Ticket | null = null; // in result or mine
+let how = ''; // he was recognised
+let wanted: QueueSetup[] = []; // waits for identity
 let outdated = false; // the server has newer pages
-let visit = 0; // grows with each citizen, so that late answers are not shown to the next
 
-function go(next: View): void {
-  view = next;
-  for (let i = 0; i < views.length; i++) {
-    show(byId(views[i]), views[i] === next);
-  }
-  touch();
-}
+// ---- home ----
 
-/** Somebody is there: the time starts anew. */
-function touch(): void {
-  left = Math.round(stays[view] * (elder ? elderStays : 1));
-  if (view === 'home' && !identity && !elder && first === 0) {
-    left = 0;
-  }
-  if (view === 'result' && byId('paper').className.indexOf('paper-bad') >= 0) {
-    left *= 2;
-  }
-  show(byId('still'), false);
-  showCount();
+function goHome(): void {
+  go('home', drawHome);
 }
 
 /** The citizen has gone: nothing of him stays. */
-function end(): void {
-  visit++;
-  identity = '';
-  wanted = null;
-  shown = null;
-  first = 0;
-  forgetTrouble();
+function over(): void {
+  forgetVisit();
+  speak('zh');
   setElder(false);
-  go('home');
-  drawHome();
+  drawFrame();
+  goHome();
   if (outdated) {
     window.location.reload();
   }
 }
 
-function setElder(on: boolean): void {
-  elder = on;
-  mark(document.documentElement, 'elder', on);
-  const b = byId('elder');
-  text(b, on ? '标准版' : '长辈版');
-  b.setAttribute('aria-pressed', on ? 'true' : 'false');
+function forgetVisit(): void {
+  identity = '';
+  wanted = [];
+  together = [];
+  several = false;
+  first = 0;
+  forgetTrouble();
 }
 
-function showCount(): void {
-  const say = left > 0 ? left + ' 秒后返回首页' : '';
-  text(byId('result-count'), say);
-  text(byId('mine-count'), say);
-  text(byId('card-count'), say);
-  text(byId('message-count'), say);
-  text(byId('still-count'), say);
+function hasBegun(): boolean {
+  return !!identity || several || first > 0 || language() !== 'zh';
 }
-
-function tick(): void {
-  const at = new Date(now());
-  text(byId('time'), timeText(at));
-  text(byId('date'), dateText(at));
-  troubleSecond();
-  if (left === 0) {
-    return;
-  }
-  left--;
-  if (left === 0) {
-    end();
-    return;
-  }
-  showCount();
-  const asks = left <= warnAt && (view === 'home' || view === 'card' || view === 'mine');
-  if (asks && byId('still').hidden) {
-    show(byId('still'), true);
-    byId('still-go').focus();
-  }
-}
-
-// ---- home ----
 
 function queueNow(id: string): Queue | null {
   return hall ? find(hall.queues, function (q) { return q.id === id; }) : null;
 }
 
+function gives(id: string): Gives | null {
+  return hall && hall.gives && hall.gives[id] || null;
+}
+
 function drawHome(): void {
+  const readers = page.reads.length > 0;
   drawReaders(page.reads, broken);
-  show(byId('ways'), !identity && page.reads.length > 0);
-  show(byId('home-way'), !!identity || page.reads.length > 0 || !!printerTrouble());
+  show(byId('ways'), !identity && readers);
+  show(byId('privacy-line'), !identity && readers);
+  show(byId('home-way'), !!identity || readers || !!printerTrouble());
   show(byId('known'), !!identity);
-  const count = elder ? perElderPage : perPage;
+  drawKnown();
+  const count = isElder() ? perElderPage : perPage;
   const pages = Math.ceil(page.queues.length / count);
   const box = byId('queues');
   empty(box);
@@ -138,13 +92,24 @@ function drawHome(): void {
   for (let i = 0; i < names.length; i++) {
     balance(names[i] as HTMLElement);
   }
-  text(byId('ask'), page.queues.length === 1 ? '请按下面取号' : '请选择要办理的业务');
+  text(byId('ask'), several ? t('请按先后顺序选择', 'Choose in the order you need') : page.queues.length === 1 ? t('请按下面取号', 'Press to take a number') : t('请选择要办理的业务', 'Please choose a service'));
+  const more = byId('several');
+  show(more, page.queues.length > 1);
+  text(more, several ? t('只办一项', 'One service') : t('多项一起办', 'Several services'));
+  show(byId('together'), several);
+  text(byId('together-take'), together.length > 1 ? t('取号（' + together.length + ' 项）', 'Take one number (' + together.length + ')') : t('取号', 'Take a number'));
+  byId<HTMLButtonElement>('together-take').disabled = together.length === 0 || !live;
   show(byId('pager'), pages > 1);
   mark(byId('home'), 'home-pages', pages > 1);
-  text(byId('page-text'), '第 ' + (Math.floor(first / count) + 1) + ' 页，共 ' + pages + ' 页');
+  text(byId('page-text'), t('第 ' + (Math.floor(first / count) + 1) + ' 页，共 ' + pages + ' 页', 'Page ' + (Math.floor(first / count) + 1) + ' of ' + pages));
   byId<HTMLButtonElement>('page-back').disabled = first === 0;
   byId<HTMLButtonElement>('page-next').disabled = first + count >= page.queues.length;
   drawNotice();
+}
+
+function drawKnown(): void {
+  const zh: { [kind: string]: string } = { idcard: '身份证已核对', yss_code: '粤省事码已核对', ysh_code: '粤商码已核对' };
+  phrases(byId('known-text'), t((zh[how] || '身份已核对') + '，请选择业务', how === 'idcard' ? 'Your ID card was read' : 'Your code was read'));
 }
 
 /** Whether a reader of this kiosk has failed. */
@@ -154,7 +119,9 @@ function broken(role: string): boolean {
 }
 
 function homeButton(q: QueueSetup): HTMLElement {
-  const b = queueButton(q, queueNow(q.id), q.identity === 'required' && !identity, function (): void { press(q); });
+  const b = queueButton(q, {
+    queue: queueNow(q.id), gives: gives(q.id), asks: q.identity === 'required' && !identity, several: several, chosen: together.indexOf(q) + 1
+  }, function (): void { press(q); });
   b.disabled = !live;
   return b;
 }
@@ -166,298 +133,302 @@ function printerTrouble(): Condition | null {
   }) : null;
 }
 
-const noSlip: { [code: string]: string } = {
-  device_paper_out: '打印机缺纸，暂时打不出小票', printer_missing: '这台机器不打印小票'
-};
-
 function drawNotice(): void {
   const trouble = printerTrouble();
   show(byId('notice'), !!trouble);
   mark(byId('home'), 'home-trouble', !!trouble);
   if (trouble) {
-    phrases(byId('notice-title'), noSlip[trouble.code] || '打印机有故障，暂时打不出小票');
+    phrases(byId('notice-title'), trouble.code === 'device_paper_out' ? t('打印机缺纸，暂时打不出小票', 'The printer is out of paper')
+      : trouble.code === 'printer_missing' ? t('这台机器不打印小票', 'This machine prints no slips') : t('打印机有故障，暂时打不出小票', 'The printer is out of order'));
   }
 }
 
 // ---- taking a number ----
 
 function press(q: QueueSetup): void {
-  if (view !== 'home' && view !== 'card' || !live) {
+  if (shown() !== 'home' || !live) {
     return;
   }
-  wanted = q;
-  if (q.identity === 'required' && !identity) {
-    askIdentity(q.name, page.reads);
-    go('card');
+  const g = gives(q.id);
+  if (g && !g.open) {
+    tellRefusal(function () {
+      return whyClosed(queueName(q), g.reason, timeSay(g.opens), timeSay(g.closes), q.windows) || { title: queueName(q), say: '', small: '' };
+    });
     return;
   }
-  take(q);
+  if (several) {
+    const at = together.indexOf(q);
+    if (at >= 0) {
+      together.splice(at, 1);
+    } else if (together.length < mostTogether) {
+      together.push(q);
+    }
+    drawHome();
+    return;
+  }
+  if (g && g.late) {
+    tellRefusal(function () { return whyLate(queueName(q), timeSay(g.closes)); }, t('仍要取号', 'Take a number'), function (): void { choose([q]); });
+    return;
+  }
+  choose([q]);
 }
 
-function take(q: QueueSetup): void {
-  const mine = visit;
-  go('issuing');
-  const body: { [key: string]: string } = { queue: q.id, channel: 'kiosk' };
+function choose(list: QueueSetup[]): void {
+  wanted = list;
+  if (!identity && find(list, function (q) { return q.identity === 'required'; })) {
+    go('card', function (): void { askIdentity(queueName(list[0]), page.reads); });
+    return;
+  }
+  take(list, null);
+}
+
+function take(list: QueueSetup[], booking: Booking | null): void {
+  const mine = visitor();
+  go('issuing', function (): void { /* says the same to everybody */ });
+  const body: { queue: string; channel: string; identity?: string; booking?: string; then?: string[] } = { queue: list[0].id, channel: 'kiosk' };
   if (identity) {
     body.identity = identity;
   }
-  identity = '';
-  command<{ ticket: Ticket }>({ method: 'POST', path: '/api/v1/tickets', as: page.as, body: body }, 15000,
-    function (problem, answer): void {
-      if (mine !== visit) {
-        return;
-      }
-      wanted = null;
-      if (problem || !answer) {
-        message('没有取到号', problem ? sentence(problem) : '请再试一次。');
-        return;
-      }
-      result(answer.ticket, q);
-    });
+  if (booking) {
+    body.booking = booking.booking;
+  }
+  for (let i = 1; i < list.length; i++) {
+    (body.then = body.then || []).push(list[i].id);
+  }
+  command<{ ticket: Ticket }>({ method: 'POST', path: '/api/v1/tickets', as: page.as, body: body }, 15000, function (problem, answer): void {
+    if (mine !== visitor()) {
+      return;
+    }
+    wanted = [];
+    if (problem || !answer) {
+      refused(problem, list[0]);
+      return;
+    }
+    forgetVisit();
+    showResult(answer.ticket, list);
+  });
 }
 
-function result(t: Ticket, q: QueueSetup): void {
-  shown = t;
-  text(byId('result-queue'), q.name);
-  text(byId('result-number'), t.number);
-  text(byId('result-ahead'), t.ahead + ' 人');
-  const wait = waitText(t.wait);
-  show(byId('result-wait-box'), wait !== '');
-  text(byId('result-wait'), wait.replace(/^约 /, ''));
-  text(byId('result-windows'), q.windows || '请看屏幕');
-  paper('printing', t.id);
-  go('result');
-  watchPaper(t.id, visit, Date.now() + paperMS);
-}
-
-function paper(state: 'printing' | 'printed' | 'failed', id: string): void {
-  const box = byId('paper');
-  box.className = 'paper' + (state === 'printed' ? ' paper-done' : state === 'failed' ? ' paper-bad' : '');
-  phrases(byId('paper-text'), state === 'printed' ? '请取走您的小票' : state === 'failed' ? '小票没有打印出来，号码有效' : '正在打印小票…');
-  show(byId('paper-fail'), state === 'failed');
-  if (state === 'failed') {
-    byId<HTMLImageElement>('paper-code').src = '/api/v1/tickets/' + id + '/qr?as=' + page.as;
+/** No number: the one that waits already, or why not. Who was recognised stays so, to choose something else. */
+function refused(problem: Problem | null, q: QueueSetup): void {
+  const open = problem as (Problem & { ticket?: string }) | null;
+  if (problem && problem.code === 'already_waiting' && open && open.ticket) {
+    own(open.ticket, function () { return t('您在这个业务已经有号，请用原来的号', 'You have a number for this service already'); });
+    return;
+  }
+  if (problem && problem.code === 'identity_unknown') {
+    identity = '';
+  }
+  const why = function (): Refusal {
+    return problem ? whyRefused(problem, queueName(q), q.windows) : { title: t('没有取到号', 'No number was given'), say: t('请再试一次。', 'Please try again.'), small: '' };
+  };
+  const ticket = open && open.ticket;
+  if (ticket) {
+    tellRefusal(why, t('看我的号', 'Show my number'), function (): void { own(ticket, function () { return ''; }); });
+  } else {
+    tellRefusal(why);
   }
 }
 
-/** Success is only what the printer said. */
-function watchPaper(id: string, mine: number, until: number): void {
-  request<{ ticket: Ticket }>({ method: 'GET', path: '/api/v1/tickets/' + id, as: page.as }, function (problem, answer): void {
-    if (mine !== visit || view !== 'result' || !shown || shown.id !== id) {
-      return;
+function own(id: string, why: () => string): void {
+  showOwn(id, why, function (title, say): void {
+    tellRefusal(function () { return { title: title, say: say, small: '' }; });
+  });
+}
+
+/** Says calmly why there is no number, with the way back and, if there is one, another way on. */
+function tellRefusal(why: () => Refusal, label?: string, onPress?: () => void): void {
+  go('message', function (): void {
+    const r = why();
+    phrases(byId('message-title'), r.title);
+    phrases(byId('message-text'), r.say);
+    phrases(byId('message-small'), r.small);
+    const more = byId('message-more');
+    empty(more);
+    if (label && onPress) {
+      more.appendChild(button('btn', label, onPress));
     }
-    const print = problem || !answer ? 'pending' : answer.ticket.print;
-    if (print === 'printed') {
-      paper('printed', id);
-      touch();
-      return;
-    }
-    if (print === 'failed' || print === 'none' || Date.now() > until) {
-      paper('failed', id);
-      touch();
-      return;
-    }
-    left = Math.max(left, stays.result); // the time starts when the slip is out
-    window.setTimeout(function (): void {
-      watchPaper(id, mine, until);
-    }, 400);
   });
 }
 
 // ---- what is shown to the kiosk ----
 
 function onInput(input: Input): void {
-  if (view === 'issuing') {
+  if (shown() === 'issuing') {
     return;
   }
-  const slower = elder ? elderStays : 1;
   if (input.kind === 'unreadable') {
-    tellSentence(input.detail || '', slower);
+    tellSentence(language() === 'zh' ? input.detail || '' : 'It could not be read. Please try again.', slower());
     return;
   }
   if (input.kind === 'refused') {
-    tellTrouble('这个码不能用', input.detail || '请换一个码再试。', slower);
+    tellTrouble(t('这个码不能用', 'This code cannot be used'), t(input.detail || '请换一个码再试。', 'Please try another code.'), slower());
     return;
   }
   if (input.kind === 'idcard_no') {
-    tellTrouble('请刷身份证原件', '扫身份证号码不能核对身份，请把身份证放在读卡区。', slower);
+    tellTrouble(t('请刷身份证原件', 'Please use the ID card itself'), t('扫身份证号码不能核对身份，请把身份证放在读卡区。', 'Put the card on the reader.'), slower());
     return;
   }
   forgetTrouble();
   if (input.ticket) {
-    mine(input.ticket);
+    own(input.ticket, function () { return ''; });
     return;
   }
-  if (!input.identity) {
-    return;
+  if (input.identity) {
+    recognised(input, input.identity);
   }
-  if (view === 'result' || view === 'mine') { // somebody else has stepped up
-    visit++;
-    wanted = null;
-  }
-  identity = input.identity;
-  if (wanted && view === 'card') {
-    take(wanted);
-    return;
-  }
-  const how: { [kind: string]: string } = { idcard: '身份证已核对', yss_code: '粤省事码已核对', ysh_code: '粤商码已核对' };
-  phrases(byId('known-text'), (how[input.kind] || '身份已核对') + '，请选择业务');
-  go('home');
-  drawHome();
 }
 
-// ---- a citizen's own ticket ----
+/** Somebody's card or code was read: on with what he chose, else what the hall has for him, else the services. */
+function recognised(input: Input, token: string): void {
+  const asked = shown() === 'card' ? wanted : [];
+  const mine = nextVisitor();
+  identity = token;
+  how = input.kind;
+  wanted = [];
+  if (asked.length > 0) {
+    take(asked, null);
+    return;
+  }
+  const bookings = input.bookings || [];
+  const waiting = input.waiting || [];
+  if (bookings.length === 0 && waiting.length === 1) {
+    own(waiting[0], function () { return t('您已经取过号，正在排队', 'You have a number already'); });
+    return;
+  }
+  if (bookings.length + waiting.length > 0) {
+    ticketsOf(waiting, [], function (tickets): void {
+      if (mine === visitor()) {
+        offer(bookings, tickets);
+      }
+    });
+    return;
+  }
+  const only = page.queues[0];
+  const g = page.queues.length === 1 ? gives(only.id) : null;
+  if (page.queues.length === 1 && (!g || g.open && !g.late)) {
+    take([only], null); // there is nothing to choose
+    return;
+  }
+  goHome();
+}
 
-function mine(id: string): void {
-  const at = ++visit;
-  request<{ ticket: Ticket }>({ method: 'GET', path: '/api/v1/tickets/' + id, as: page.as }, function (problem, answer): void {
-    if (at !== visit) {
-      return;
-    }
-    if (problem || !answer) {
-      message('没有找到这个号', problem ? sentence(problem) : '');
-      return;
-    }
-    text(byId('mine-say'), '');
-    mark(byId('mine-say'), 'mine-say-bad', false);
-    drawMine(answer.ticket);
-    go('mine');
+/** Reads tickets one after the other; one that is gone is left out. */
+function ticketsOf(ids: string[], have: Ticket[], done: (tickets: Ticket[]) => void): void {
+  if (ids.length === 0) {
+    done(have);
+    return;
+  }
+  request<{ ticket: Ticket }>({ method: 'GET', path: '/api/v1/tickets/' + ids[0], as: page.as }, function (_, answer): void {
+    ticketsOf(ids.slice(1), answer ? have.concat([answer.ticket]) : have, done);
   });
 }
 
-function drawMine(t: Ticket): void {
-  shown = t;
-  const q = find(page.queues, function (x) { return x.id === t.queue; });
-  text(byId('mine-queue'), q ? q.name : '');
-  text(byId('mine-number'), t.number);
-  text(byId('mine-state'), stateName(t.state) + (t.window ? ' · ' + t.window + ' 号窗口' : ''));
-  show(byId('mine-facts'), t.state === 'waiting');
-  text(byId('mine-ahead'), t.ahead + ' 人');
-  const wait = waitText(t.wait);
-  show(byId('mine-wait-box'), wait !== '');
-  text(byId('mine-wait'), wait.replace(/^约 /, ''));
-  text(byId('mine-windows'), q && q.windows || '请看屏幕');
-  const box = byId('mine-actions');
-  empty(box);
-  const act = function (label: string, className: string, verb: string, said: string): void {
-    box.appendChild(button(className, label, function (): void {
-      mend(t.id, verb, said);
-    }));
-  };
-  if (t.state === 'passed') {
-    act('重新排队', 'btn btn-main', 'requeue', '已重新排队，请继续等候。');
-  }
-  if (t.state === 'waiting' || t.state === 'passed' || t.state === 'called' || t.state === 'serving' || t.state === 'held') {
-    act('补打小票', 'btn', 'reprint', '正在补打，请取走您的小票。');
-  }
-  if (t.state === 'waiting' || t.state === 'passed') {
-    box.appendChild(button('btn btn-bad', '取消排队', function (): void {
-      confirmWithdraw(t);
-    }));
-  }
-}
-
-/** Giving up a place is asked for twice. */
-function confirmWithdraw(t: Ticket): void {
-  const box = byId('mine-actions');
-  empty(box);
-  phrases(byId('mine-say'), '取消后 ' + t.number + ' 号作废，确定吗？');
-  mark(byId('mine-say'), 'mine-say-bad', true);
-  box.appendChild(button('btn btn-bad', '确定取消', function (): void {
-    mend(t.id, 'withdraw', '已取消排队。');
-  }));
-  box.appendChild(button('btn', '不取消', function (): void {
-    text(byId('mine-say'), '');
-    drawMine(t);
-  }));
-}
-
-function mend(id: string, verb: string, said: string): void {
-  const at = visit;
-  const buttons = byId('mine-actions').getElementsByTagName('button');
-  for (let i = 0; i < buttons.length; i++) {
-    buttons[i].disabled = true;
-  }
-  command<{ ticket: Ticket }>({ method: 'POST', path: '/api/v1/tickets/' + id + '/' + verb, as: page.as }, 10000,
-    function (problem: Problem | null, answer): void {
-      if (at !== visit) {
-        return;
-      }
-      phrases(byId('mine-say'), problem ? sentence(problem) : said);
-      mark(byId('mine-say'), 'mine-say-bad', !!problem);
-      drawMine(answer ? answer.ticket : shown as Ticket);
-      touch();
-    });
-}
-
-function message(title: string, say: string): void {
-  phrases(byId('message-title'), title);
-  phrases(byId('message-text'), say);
-  go('message');
+function offer(bookings: Booking[], tickets: Ticket[]): void {
+  showPerson(bookings, tickets, {
+    onBooking: function (b, q): void { take([q], b); },
+    onTicket: function (id): void { own(id, function () { return ''; }); },
+    onOther: goHome
+  });
 }
 
 // ---- the hall ----
-
-function onHall(next: Hall): void {
-  hall = next;
-  if (view === 'home') {
-    refreshHome();
-  }
-}
 
 let drawn = '';
 
 /** Draws the home view again only if what it shows has changed: a button must not be replaced under a finger. */
 function refreshHome(): void {
-  const now = JSON.stringify([hall ? hall.queues : null, hall ? hall.health : null, live]);
-  if (now !== drawn) {
-    drawn = now;
-    drawHome();
+  const state = JSON.stringify([hall ? [hall.queues, hall.health, hall.gives] : null, live]);
+  if (state !== drawn) {
+    drawn = state;
+    if (shown() === 'home') {
+      drawHome();
+    }
   }
+}
+
+function onHall(next: Hall): void {
+  hall = next;
+  followGuide(next.help || []);
+  refreshHome();
 }
 
 function onLive(is: boolean): void {
   live = is;
-  show(byId('stale'), !is && view !== 'result');
-  if (view === 'home') {
-    refreshHome();
-  }
+  show(byId('stale'), !is && shown() !== 'result');
+  refreshHome();
+}
+
+function tick(): void {
+  const at = new Date(now());
+  text(byId('time'), timeText(at));
+  text(byId('date'), dateSay(at));
+  troubleSecond();
+}
+
+/** What stands around every view. */
+function drawFrame(): void {
+  text(byId('lang'), t('English', '中文'));
+  setElder(isElder());
+  drawGuide();
+  tick();
+}
+
+function changeLanguage(): void {
+  speak(language() === 'zh' ? 'en' : 'zh');
+  drawFrame();
+  redraw();
+  touch();
+}
+
+function turnPage(by: number): void {
+  first = Math.max(0, first + by * (isElder() ? perElderPage : perPage));
+  drawHome();
+  touch();
 }
 
 function main(): void {
+  const explain = function (role: 'idcard' | 'scanner'): void { go('card', function (): void { explainReader(role); }); };
   const actions: { [id: string]: () => void } = {
-    'page-back': function () { first = Math.max(0, first - (elder ? perElderPage : perPage)); drawHome(); touch(); },
-    'page-next': function () { first += elder ? perElderPage : perPage; drawHome(); touch(); },
-    'elder': function () { setElder(!elder); first = 0; drawHome(); touch(); },
-    'way-card': function () { explainReader('idcard'); go('card'); }, 'way-code': function () { explainReader('scanner'); go('card'); },
-    'known-end': end, 'card-back': end, 'result-end': end, 'mine-back': end, 'message-back': end,
-    'result-stay': touch, 'still-go': touch
+    'page-back': function () { turnPage(-1); }, 'page-next': function () { turnPage(1); },
+    'elder': function () { setElder(!isElder()); first = 0; redraw(); touch(); },
+    'lang': changeLanguage, 'guide': ringGuide,
+    'several': function () { several = !several; together = []; drawHome(); touch(); },
+    'together-take': function () { choose(together); },
+    'way-card': function () { explain('idcard'); }, 'way-code': function () { explain('scanner'); },
+    'privacy-more': function () { go('privacy', function (): void { /* the page's markup says it */ }); }, 'privacy-back': goHome,
+    'known-end': end, 'card-back': end, 'result-end': end, 'mine-back': end, 'person-end': end,
+    'mine-other': goHome, 'message-back': goHome, 'result-stay': touch, 'result-say': sayAgain, 'still-go': touch
   };
   for (const id in actions) {
     byId(id).addEventListener('click', actions[id]);
   }
   document.addEventListener('click', function (): void {
     forgetTrouble();
-    if (left > 0 && view !== 'message') {
+    if (timed()) {
       touch();
     }
   });
   touchOnly();
-  go('home');
-  drawHome();
-  everySecond(tick);
+  watchVisit(hasBegun, over);
+  const dog = watchdog(page.as, function () { return shown() === 'home' && !hasBegun(); });
+  readMarkup();
+  drawFrame();
+  goHome();
+  everySecond(function (): void { tick(); second(); dog.beat(); });
   follow(page.as, page.version, function (): void { /* the stream tells whether the hall is reached */ }, function (): void {
     outdated = true;
-    if (view === 'home' && !identity) {
+    if (shown() === 'home' && !hasBegun()) {
       window.location.reload();
     }
   });
   listen({
-    as: page.as, onHall: onHall, onInput: onInput, onLive: onLive,
+    as: page.as, query: 'gives=1', onHall: onHall, onInput: onInput,
+    onLive: function (is): void { dog.live(is); onLive(is); },
     onSignedOut: function (): void { window.location.reload(); }
   });
 }
 
-if (!gate(page.as)) {
+if (!document.getElementById('gate')) { // else only a token opens the page
   main();
 }

@@ -1,6 +1,7 @@
 // What the kiosk says about its readers: the pictures beside the queues, and the view that asks for a card or a code.
 
 import { byId, phrases, show } from '../lib/dom';
+import { t } from './words';
 
 export type Reader = 'idcard' | 'scanner';
 
@@ -27,17 +28,22 @@ function say(card: boolean, title: string, lead: string, small: string): void {
 
 /** Asks for a card or a code before a number of a queue. */
 export function askIdentity(queue: string, reads: string[]): void {
-  const card = reads.indexOf('idcard') >= 0 ? '把身份证放在读卡区' : '';
-  const code = reads.indexOf('scanner') >= 0 ? '把粤省事码、粤商码对准扫码窗' : '';
-  const how = card && code ? '请' + card + '，或' + code + '。' : card || code ? '请' + card + code + '。' : '这台机器不能核对身份，请到导办台。';
-  say(true, '办理“' + queue + '”，请先核对身份', how, '没有带证件？请到导办台，工作人员帮您取号。');
+  const card = reads.indexOf('idcard') >= 0;
+  const code = reads.indexOf('scanner') >= 0;
+  const how = card && code ? t('请把身份证放在读卡区，或把粤省事码、粤商码对准扫码窗。', 'Put your ID card on the reader, or hold your code before the scanner.')
+    : card ? t('请把身份证放在读卡区。', 'Put your ID card on the reader.')
+      : code ? t('请把粤省事码、粤商码对准扫码窗。', 'Hold your code before the scanner.') : t('这台机器不能核对身份，请到导办台。', 'This machine has no reader. Please go to the service desk.');
+  say(card || !code, t('办理“' + queue + '”，请先核对身份', 'Please show who you are for “' + queue + '”'), how,
+    t('没有带证件？请到导办台，工作人员帮您取号。', 'No ID card with you? Please go to the service desk.'));
 }
 
 /** Shows how to use a reader to somebody who pressed its picture. */
 export function explainReader(role: Reader): void {
   if (role === 'idcard') {
-    say(true, '请把身份证放在读卡区', '放平不动，读到以后选择业务。', '没有带身份证？请返回，直接选择业务。');
+    say(true, t('请把身份证放在读卡区', 'Put your ID card on the reader'), t('放平不动，读到以后选择业务。', 'Lay it flat and wait until it is read.'),
+      t('没有带身份证？请返回，直接选择业务。', 'No ID card with you? Go back and choose a service.'));
   } else {
-    say(false, '请把码对准扫码窗', '粤省事码、粤商码、预约码，小票上的码，都可以。', '扫不出来？请调亮手机屏幕，离远一点再试。');
+    say(false, t('请把码对准扫码窗', 'Hold your code before the scanner'), t('粤省事码、粤商码、预约码，小票上的码，都可以。', 'The code of the app, of an appointment or of your slip.'),
+      t('扫不出来？请调亮手机屏幕，离远一点再试。', 'Not read? Make the screen brighter and hold it further away.'));
   }
 }

@@ -85,6 +85,13 @@ export function listen(ears: Ears): void {
         take(hall);
       }
     });
+    source.addEventListener('gives', function (e: Event): void {
+      heard = Date.now();
+      if (hall) {
+        hall.gives = (JSON.parse((e as MessageEvent).data as string) as Hall).gives;
+        take(hall);
+      }
+    });
     source.addEventListener('input', function (e: Event): void {
       heard = Date.now();
       takeInput(JSON.parse((e as MessageEvent).data as string) as Input);

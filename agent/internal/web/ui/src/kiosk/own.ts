@@ -1,0 +1,115 @@
+// A citizen's own ticket, found by his card or by the code of his slip: where it stands, another copy of the slip, giving it up.
+
+import { button, byId, empty, mark, phrases, show, text } from '../lib/dom';
+import { Ticket, find } from '../lib/hall';
+import { Problem, command, request } from '../lib/http';
+import { queueName } from './queue';
+import { whyRefused } from './refusal';
+import { go, nextVisitor, page, touch, visitor } from './stage';
+import { people, stateSay, t, waitSay, windowSay, windowsSay } from './words';
+
+let ticket: Ticket | null = null;
+let lead = function (): string { return ''; }; // what stands above the number
+let said = function (): string { return ''; }; // what came of the last press
+let bad = false;
+let asking = false; // whether to give the place up
+
+/** Shows a ticket. why says in both languages why it is shown, onMissing runs if there is none. */
+export function showOwn(id: string, why: () => string, onMissing: (title: string, say: string) => void): void {
+  const at = nextVisitor();
+  request<{ ticket: Ticket }>({ method: 'GET', path: '/api/v1/tickets/' + id, as: page.as }, function (problem, answer): void {
+    if (at !== visitor()) {
+      return;
+    }
+    if (problem || !answer) {
+      const r = problem ? whyRefused(problem, '', '') : null;
+      onMissing(t('没有找到这个号', 'This number was not found'), r ? r.say : '');
+      return;
+    }
+    ticket = answer.ticket;
+    lead = why;
+    tell(function () { return ''; }, false);
+    asking = false;
+    go('mine', draw);
+  });
+}
+
+function tell(words: () => string, isBad: boolean): void {
+  said = words;
+  bad = isBad;
+}
+
+function draw(): void {
+  const mine = ticket as Ticket;
+  const q = find(page.queues, function (x) { return x.id === mine.queue; });
+  phrases(byId('mine-lead'), lead());
+  show(byId('mine-lead'), lead() !== '');
+  text(byId('mine-queue'), q ? queueName(q) : '');
+  text(byId('mine-number'), mine.number);
+  text(byId('mine-state'), stateSay(mine.state) + (mine.window ? ' · ' + windowSay(mine.window) : ''));
+  show(byId('mine-facts'), mine.state === 'waiting');
+  text(byId('mine-place'), t('第 ' + (mine.ahead + 1) + ' 位', 'No. ' + (mine.ahead + 1)));
+  text(byId('mine-ahead'), people(mine.ahead));
+  const wait = waitSay(mine.wait);
+  show(byId('mine-wait-box'), wait !== '');
+  text(byId('mine-wait'), wait);
+  text(byId('mine-windows'), windowsSay(q ? q.windows : ''));
+  const words = asking ? t('取消后 ' + mine.number + ' 号作废，确定吗？', 'Number ' + mine.number + ' will be void. Are you sure?') : said();
+  phrases(byId('mine-say'), words);
+  mark(byId('mine-say'), 'mine-say-bad', asking || bad);
+  drawActions(mine);
+}
+
+function drawActions(mine: Ticket): void {
+  const box = byId('mine-actions');
+  empty(box);
+  if (asking) { // giving up a place is asked for twice
+    box.appendChild(button('btn btn-bad', t('确定取消', 'Yes, withdraw'), function (): void {
+      mend('withdraw', function () { return t('已取消排队。', 'Your number was withdrawn.'); });
+    }));
+    box.appendChild(button('btn', t('不取消', 'No, keep it'), function (): void { ask(false); }));
+    return;
+  }
+  if (mine.state === 'passed') {
+    box.appendChild(button('btn btn-main', t('重新排队', 'Queue again'), function (): void {
+      mend('requeue', function () { return t('已重新排队，请继续等候。', 'You are in the queue again.'); });
+    }));
+  }
+  if (/^(waiting|passed|called|serving|held)$/.test(mine.state)) {
+    box.appendChild(button('btn' + (mine.state === 'passed' ? '' : ' btn-main'), t('补打小票', 'Print slip again'), function (): void {
+      mend('reprint', function () { return t('正在补打，请取走您的小票。', 'Printing. Please take your slip.'); });
+    }));
+  }
+  if (mine.state === 'waiting' || mine.state === 'passed') {
+    box.appendChild(button('btn btn-bad', t('取消排队', 'Withdraw'), function (): void { ask(true); }));
+  }
+}
+
+function ask(on: boolean): void {
+  asking = on;
+  draw();
+}
+
+function problemSay(p: Problem): string {
+  const r = whyRefused(p, '', '');
+  return t(r.say || r.title, r.title + '. ' + r.say);
+}
+
+function mend(verb: string, done: () => string): void {
+  const at = visitor();
+  const mine = ticket as Ticket;
+  const buttons = byId('mine-actions').getElementsByTagName('button');
+  for (let i = 0; i < buttons.length; i++) {
+    buttons[i].disabled = true;
+  }
+  command<{ ticket: Ticket }>({ method: 'POST', path: '/api/v1/tickets/' + mine.id + '/' + verb, as: page.as }, 10000, function (problem, answer): void {
+    if (at !== visitor()) {
+      return;
+    }
+    ticket = answer ? answer.ticket : mine;
+    asking = false;
+    tell(problem ? function () { return problemSay(problem); } : done, !!problem);
+    draw();
+    touch();
+  });
+}
