@@ -35,10 +35,12 @@ func TestPages(t *testing.T) {
 		run  func(*testing.T)
 	}{
 		{"kiosk", s.kiosk},
+		{"visits", s.visits},
 		{"window", s.window},
 		{"citizen", s.citizen},
 		{"guide", s.guide},
 		{"operations", s.operations},
+		{"rules", s.rules},
 		{"restart", s.restart},
 		{"large hall", s.large},
 		{"console", s.console},
@@ -51,8 +53,8 @@ func TestPages(t *testing.T) {
 // What people need: a kiosk is read by the old, standing; targets are fingertips wide (the rules for accessible public machines
 // ask for 60 px).
 const (
-	leastLetters, leastKioskLetters = 14, 18
-	leastTarget                     = 60
+	leastLetters, leastKioskLetters, leastElderLetters = 14, 18, 24
+	leastTarget                                        = 60
 )
 
 // open opens a page of the hall, which everybody must be able to read and to press.

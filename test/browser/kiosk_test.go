@@ -185,10 +185,12 @@ func (s *site) elderPage(t *testing.T) {
 	if elder[0] < normal[0]*1.2 || elder[1] < 60 {
 		t.Errorf("letters of %.0f px become %.0f px in a button %.0f px high", normal[0], elder[0], elder[1])
 	}
+	p.Demand(leastElderLetters, leastTarget)
 	s.shot(t, p, "kiosk-elder")
 	s.turned(t, p, "kiosk-elder-lying")
 	p.Click("button", "刷身份证")
 	s.shot(t, p, "kiosk-elder-how-card")
+	s.turned(t, p, "kiosk-elder-how-card-lying")
 	p.Click("button", "返回") // the next citizen begins anew
 	p.Click("button", "长辈版")
 	p.Click("button", "标准版")
