@@ -94,7 +94,7 @@ func assetsOf(page string) (out []string) {
 func TestUnknownAddresses(t *testing.T) {
 	s := open(t)
 	for path, status := range map[string]int{
-		"/nothing": 404, "/kiosk/9": 404, "/window/9": 404, "/screen/9": 404, "/rate/9": 404, "/kiosk/": 404, "/api/v1/nothing": 404,
+		"/nothing": 404, "/kiosk/9": 404, "/window/9": 404, "/screen/9": 404, "/screen/1?window=9": 404, "/rate/9": 404, "/kiosk/": 404, "/api/v1/nothing": 404,
 		"/assets/nothing.js": 404, "/kiosk/%3Cscript%3E": 404, "/x//nothing": 404, "//evil.example/x": 404,
 	} {
 		r := s.get("", path).want(t, status, "not_found")

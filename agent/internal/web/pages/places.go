@@ -117,14 +117,28 @@ func (p *Pages) window(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// screen is a calling screen of the whole hall or of some windows; with ?window=3, or where the plan gives it one window alone, it is
+// the screen above that window.
 func (p *Pages) screen(w http.ResponseWriter, r *http.Request) {
 	s, ok := find(p, w, r, p.opts.Plan.Screens, func(s config.Screen) string { return s.ID })
 	if !ok {
 		return
 	}
-	p.show(w, r, "screen-"+s.ID, shell{Name: "screen", Title: s.Name, Place: s.Name}, map[string]any{
-		"notice": s.Notice, "windows": p.windows(),
-	})
+	id := r.URL.Query().Get("window")
+	if id == "" && len(s.Windows) == 1 {
+		id = s.Windows[0]
+	}
+	if id == "" {
+		p.show(w, r, "screen-"+s.ID, shell{Name: "screen", Title: s.Name, Place: s.Name}, map[string]any{"notice": s.Notice})
+		return
+	}
+	i := slices.IndexFunc(p.opts.Plan.Windows, func(w config.Window) bool { return w.ID == id })
+	if i < 0 || len(s.Windows) > 0 && !slices.Contains(s.Windows, id) {
+		p.missing(w, r, http.StatusNotFound)
+		return
+	}
+	name := p.opts.Plan.Windows[i].Name
+	p.show(w, r, "screen-"+s.ID, shell{Name: "single", Title: name, Place: name}, map[string]any{"notice": s.Notice, "window": id})
 }
 
 // rate is the page of a rating tablet at a window, or, by the token of a slip, of the citizen's own phone.
