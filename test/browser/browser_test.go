@@ -1,5 +1,6 @@
 // Package browser_test uses the system as people do: in a real browser, on the pages of a running hall and of the centre. All
-// tests share one hall and one browser, because both take seconds to start.
+// tests share one hall and one browser, because both take seconds to start; only the screens and rating tablets have another hall,
+// whose program stands still and comes back.
 package browser_test
 
 import (
@@ -21,7 +22,9 @@ type site struct {
 	screens string // where pictures are kept for eyes
 }
 
-func TestPages(t *testing.T) {
+// begin starts a hall of its own, and a browser.
+func begin(t *testing.T) *site {
+	t.Helper()
 	root, err := demo.Root()
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +33,11 @@ func TestPages(t *testing.T) {
 	if s.screens == "" {
 		s.screens = filepath.Join(root, "var", "screens")
 	}
+	return s
+}
+
+func TestPages(t *testing.T) {
+	s := begin(t)
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T)

@@ -88,7 +88,7 @@ const hard = `(letters, target) => {
     const texts = Array.from(e.childNodes).filter((n) => n.nodeType === 3 && n.textContent.trim() !== '');
     if (texts.length === 0) continue;
     const size = parseFloat(style.fontSize), back = ground(e), ink = over(rgba(style.color), back);
-    if (under(e, size)) out.push('hidden under something: ' + tell(e));
+    if (e.getAnimations().length === 0 && under(e, size)) out.push('hidden under something: ' + tell(e));
     if (size < letters) out.push('letters of ' + size + ' px: ' + tell(e));
     const a = light(ink), b = light(back), ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
     const large = size >= 24 || size >= 18.66 && parseInt(style.fontWeight, 10) >= 700;
