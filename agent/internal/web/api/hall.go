@@ -15,6 +15,7 @@ import (
 	"halledge/agent/internal/web/view"
 	"halledge/agent/kit/health"
 	"halledge/agent/kit/logs"
+	"halledge/agent/kit/problem"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -69,6 +70,12 @@ func (a *API) paper(place string) view.Paper {
 	return own
 }
 
+// Names of places that the plan has no name for.
+const (
+	placeDesk problem.Code = "place_desk"
+	placeHall problem.Code = "place_hall"
+)
+
 // standsAt names for people where a device stands, seen from a place: nothing if it is there.
 func (a *API) standsAt(name, from string) string {
 	place, _, ok := config.Device{Name: name}.Split()
@@ -86,7 +93,11 @@ func (a *API) standsAt(name, from string) string {
 			}
 		}
 	}
-	text, _ := a.opts.Catalog.Text("place_"+place.Kind, nil)
+	code := placeHall
+	if place.Kind == "desk" {
+		code = placeDesk
+	}
+	text, _ := a.opts.Catalog.Text(string(code), nil)
 	return text.Title
 }
 
