@@ -26,7 +26,7 @@ func TestScreens(t *testing.T) {
 		{"passed numbers and the notice", s.passedAndNotice},
 		{"the screen above one window", s.singleWindow},
 		{"rating", s.rating},
-		{"a hall that stands still", s.standsStill},
+		{"a hall that stands still", s.hangs},
 		{"sixty windows", s.sixtyWindows},
 	} {
 		t.Run(part.name, part.run)
@@ -203,7 +203,7 @@ func (s *site) still(t *testing.T) (goOn func()) {
 	return goOn
 }
 
-func (s *site) standsStill(t *testing.T) {
+func (s *site) hangs(t *testing.T) {
 	p := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
 	above := s.open(t, screenWidth, screenHeight, "/screen/1?window=1&token="+s.Agent.Tokens["screen"])
 	for _, page := range []*chrome.Page{p, above} {
