@@ -180,7 +180,7 @@ func shownLater(t *testing.T, events <-chan demo.Event, kind string) {
 // nonsense lets devices that are asked answer with noise: they are named, and the hall is as before. That a device was out of order
 // for long is a fact.
 func nonsense(t *testing.T, d *demo.Demo) {
-	asked := []string{"kiosk-1.printer", "kiosk-1.idcard", "hall.led", "window-1.pad"}
+	asked := []string{"kiosk-1.printer", "kiosk-1.idcard", "hall.led", "window-1.pad", "hall.speaker"}
 	before := d.Hall(t)
 	for _, name := range asked {
 		d.Sim(t, "noise", name)

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/drivertest/farend/voicebox"
 	"halledge/firmware-protocols/escpos"
 	"halledge/firmware-protocols/modbus"
 	"halledge/firmware-protocols/sdt"
@@ -27,6 +28,7 @@ type station struct {
 	scanner *hardware.Scanner
 	panel   *hardware.Panel
 	pad     *hardware.Pad
+	speaker *voicebox.Box
 	moments moments
 
 	mu    sync.Mutex
@@ -42,6 +44,7 @@ var devices = [...]struct{ name, class, model string }{
 	{"kiosk-1.scanner", "scanner", "serial-scanner"},
 	{"hall.led", "screen", "onbon-k"},
 	{"window-1.pad", "callpad", "halledge-pad"},
+	{"hall.speaker", "speaker", "syn6288"},
 }
 
 func deviceNames() []string {
@@ -58,14 +61,14 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 	}
 	s := &station{
 		dir: dir, printer: hardware.NewPrinter(out), reader: &hardware.CardReader{}, scanner: &hardware.Scanner{},
-		pad:   hardware.NewPad(1),
+		pad: hardware.NewPad(1), speaker: hardware.NewSpeaker(),
 		lines: map[string]*farend.PTY{}, in: map[string]bool{}, noise: map[string]*atomic.Bool{},
 	}
 	s.panel = hardware.NewPanel(1, s.moments.changed)
 	pad := func(rw io.ReadWriter) { s.pad.Serve(listening{rw, s.moments.asked}) }
 	serve := map[string]farend.Serve{
 		"kiosk-1.printer": s.printer.Serve, "kiosk-1.idcard": s.reader.Serve, "kiosk-1.scanner": s.scanner.Serve,
-		"hall.led": s.panel.Serve, "window-1.pad": pad,
+		"hall.led": s.panel.Serve, "window-1.pad": pad, "hall.speaker": s.speaker.Serve,
 	}
 	for _, d := range devices {
 		noise := new(atomic.Bool)
@@ -218,7 +221,22 @@ func person(name string, sex sdt.Sex, number string) sdt.Card {
 	}
 }
 
-// look gives what a device shows.
+// lastSaid is how many sentences look gives.
+const lastSaid = 12
+
+// spoken lists what was said last, oldest first; what was cut off or is still being said ends in dots.
+func spoken(said []voicebox.Said) string {
+	var lines []string
+	for _, s := range said[max(0, len(said)-lastSaid):] {
+		if !s.Ended {
+			s.Text += " …"
+		}
+		lines = append(lines, s.Text)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// look gives what a device shows or said.
 func (s *station) look(device string) (string, error) {
 	switch device {
 	case "hall.led":
@@ -226,6 +244,8 @@ func (s *station) look(device string) (string, error) {
 	case "window-1.pad":
 		d := s.pad.Display()
 		return fmt.Sprintf("%s waiting=%d state=%d", d.Number, d.Waiting, d.State), nil
+	case "hall.speaker":
+		return spoken(s.speaker.Said()), nil
 	}
 	return "", fmt.Errorf("%q shows nothing", device)
 }
