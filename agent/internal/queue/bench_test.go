@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -83,6 +84,71 @@ func BenchmarkCopy(b *testing.B) {
 		}
 		if _, err := queue.Restore(plan(), raw); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// fullHall is larger than any hall: a hundred windows, each at work, and ten thousand people who wait, a quarter with privilege.
+func fullHall(b *testing.B) (*queue.State, time.Time) {
+	b.Helper()
+	p := plan()
+	p.Queues, p.Windows = nil, nil
+	for i := range 10 {
+		p.Queues = append(p.Queues, queue.QueuePlan{ID: hallsync.QueueID(rune('A' + i)), Order: line.Order{
+			Weights: map[hallsync.Class]int{hallsync.Elder: 150, hallsync.Priority: 200}, MaxWait: 30 * time.Minute, PriorityRun: 2,
+		}})
+	}
+	for w := range 100 {
+		wp := queue.WindowPlan{ID: hallsync.WindowID(fmt.Sprint(w + 1))}
+		for i := range 4 {
+			wp.Queues = append(wp.Queues, p.Queues[(w+3*i)%10].ID)
+		}
+		p.Windows = append(p.Windows, wp)
+	}
+	s, now := queue.New(p), start
+	do := func(c queue.Command) {
+		facts, err := s.Decide(c, now)
+		if err != nil {
+			b.Fatalf("%T: %v", c, err)
+		}
+		for _, f := range facts {
+			s.Apply(f, now)
+		}
+	}
+	do(queue.TurnDay{})
+	for n := range 10100 {
+		now = now.Add(100 * time.Millisecond)
+		c := queue.Take{Ticket: hallsync.TicketID(fmt.Sprintf("01J%023d", n)), Queue: p.Queues[n%10].ID, Channel: hallsync.AtKiosk}
+		if n%4 == 0 {
+			c.Class = hallsync.Elder
+		}
+		do(c)
+	}
+	for _, w := range p.Windows {
+		do(queue.Open{Window: w.ID})
+		do(queue.CallNext{Window: w.ID})
+	}
+	return s, now
+}
+
+func BenchmarkCallNextInAFullHall(b *testing.B) {
+	s, now := fullHall(b)
+	now = now.Add(time.Minute)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Decide(queue.CallNext{Window: "1"}, now); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkForecastOfAFullHall is what each change costs once, for all who look.
+func BenchmarkForecastOfAFullHall(b *testing.B) {
+	s, now := fullHall(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if f := s.Forecast(now); len(f.Tickets) != 10000 {
+			b.Fatal(len(f.Tickets))
 		}
 	}
 }

@@ -47,7 +47,7 @@ const (
 	BookingUsed       Code = "booking_used"
 	BookingEarly      Code = "booking_early"
 	ClockFar          Code = "clock_far"
-	PlanChanged       Code = "plan_changed" // by somebody else meanwhile
+	PlanChanged       Code = "plan_changed"  // by somebody else meanwhile
 	ClockUnknown      Code = "clock_unknown" // nobody knows what day it is
 )
 

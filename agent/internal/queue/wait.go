@@ -46,11 +46,17 @@ func (s *State) Forecast(now time.Time) *Forecast {
 	for i := range s.plan.Queues {
 		ghosts = append(ghosts, &line.Entry{Queue: s.plan.Queues[i].ID, Class: hallsync.Normal, Base: s.age(now), Turn: s.turns + 1})
 	}
+	said := map[hallsync.QueueID]func(line.Estimate) *hallsync.WaitRange{}
 	s.lines.Replay(s.posts(now), s.age(now), s.paces(now), ghosts...).Run(func(e *line.Entry, when line.Estimate, ghost bool) bool {
+		say := said[e.Queue]
+		if say == nil {
+			say = s.say(e.Queue, now)
+			said[e.Queue] = say
+		}
 		if ghost {
-			f.Next[e.Queue] = s.say(e.Queue, now, when)
+			f.Next[e.Queue] = say(when)
 		} else {
-			f.Tickets[e.ID] = s.say(e.Queue, now, when)
+			f.Tickets[e.ID] = say(when)
 		}
 		return false
 	})
@@ -63,7 +69,7 @@ func (s *State) expect(e *line.Entry, now time.Time) (hallsync.Expectation, *hal
 	if !ok {
 		return hallsync.Expectation{}, nil
 	}
-	return hallsync.Expectation{ReplayS: int64(when.Wait), HeadS: s.lines.Oldest(e.Queue, s.age(now)) / 1000}, s.say(e.Queue, now, when)
+	return hallsync.Expectation{ReplayS: int64(when.Wait), HeadS: s.lines.Oldest(e.Queue, s.age(now)) / 1000}, s.say(e.Queue, now)(when)
 }
 
 // posts gives the windows that serve now, and when each is free.
@@ -84,17 +90,24 @@ func (s *State) posts(now time.Time) (posts []line.Post) {
 	return posts
 }
 
-// say gives an estimate as people see it, from P50 to P80 in steps of five minutes, nil when too little is known about the queue.
-func (s *State) say(q hallsync.QueueID, now time.Time, e line.Estimate) *hallsync.WaitRange {
+// say words the estimates of a queue as people see them, from P50 to P80 in steps of five minutes; nil when too little is known about
+// the queue.
+func (s *State) say(q hallsync.QueueID, now time.Time) func(line.Estimate) *hallsync.WaitRange {
 	p, known := s.pace(q, now)
 	if !known {
-		return nil
+		return func(line.Estimate) *hallsync.WaitRange { return nil }
 	}
-	if s.accuracy[q].headIsBetter() {
-		e = line.Estimate{Wait: float64(s.lines.Oldest(q, s.age(now))) / 1000, Spread: p.Spread * 2}
+	first, likeFirst := line.Estimate{}, s.accuracy[q].headIsBetter()
+	if likeFirst {
+		first = line.Estimate{Wait: float64(s.lines.Oldest(q, s.age(now))) / 1000, Spread: p.Spread * 2}
 	}
-	low, high := int(max(0, e.Wait)), int(math.Ceil(e.P80()))
-	return &hallsync.WaitRange{LowS: low / waitStep * waitStep, HighS: max(waitStep, (high+waitStep-1)/waitStep*waitStep)}
+	return func(e line.Estimate) *hallsync.WaitRange {
+		if likeFirst {
+			e = first
+		}
+		low, high := int(max(0, e.Wait)), int(math.Ceil(e.P80()))
+		return &hallsync.WaitRange{LowS: low / waitStep * waitStep, HighS: max(waitStep, (high+waitStep-1)/waitStep*waitStep)}
+	}
 }
 
 // slot is an hour of the week.

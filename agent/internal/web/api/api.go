@@ -74,6 +74,7 @@ type API struct {
 	zone    *time.Location
 	looking chan struct{} // bounds the pictures looked at together
 	streams chan struct{} // bounds the readers of the stream
+	scenes  scenes
 	closing chan struct{} // closed when readers that wait should go
 	close   sync.Once
 
@@ -94,7 +95,7 @@ func New(o Options) *API {
 	return &API{
 		opts: o, hall: hallsync.HallID(o.Site.Hall.Code), zone: zone,
 		looking: make(chan struct{}, maxLooking), streams: make(chan struct{}, maxStreams),
-		closing: make(chan struct{}), flight: map[store.AnswerKey]chan struct{}{},
+		scenes: scenes{byID: map[string]*looking{}}, closing: make(chan struct{}), flight: map[store.AnswerKey]chan struct{}{},
 	}
 }
 

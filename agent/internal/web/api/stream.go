@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
+	"halledge/agent/internal/queue"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/view"
 	"halledge/agent/kit/sse"
@@ -83,14 +85,15 @@ func (f *follower) next() ([]sse.Event, error) {
 	if who, err := f.api.opts.Door.Identify(f.request); err != nil || who != f.who {
 		return nil, errSignedOut
 	}
-	v := f.api.show(f.who, f.reader)
-	events, err := f.hall(v)
+	now, err := f.api.scenes.look(f.audience(), func() (scene, error) { return f.api.scene(f.who, f.reader) })
 	if err != nil {
 		return nil, err
 	}
-	if events, err = f.besides(v, events); err != nil {
+	events, err := f.hall(&now)
+	if err != nil {
 		return nil, err
 	}
+	events = f.besides(&now, events)
 	if f.who.May(access.Scan) {
 		for e, ok := f.api.opts.Inputs.Next(f.place, f.shown); ok; e, ok = f.api.opts.Inputs.Next(f.place, f.shown) {
 			raw, err := json.Marshal(e)
@@ -105,43 +108,36 @@ func (f *follower) next() ([]sse.Event, error) {
 }
 
 // besides adds an event for each part of the hall that changes without a fact, unless the hall as a whole is sent anyway.
-func (f *follower) besides(v view.Hall, events []sse.Event) ([]sse.Event, error) {
+func (f *follower) besides(now *scene, events []sse.Event) []sse.Event {
 	whole := len(events) > 0
-	for _, part := range []struct {
-		name  string
-		value any
-	}{{"health", v.Health}, {"help", v.Help}, {"paper", v.Paper}, {"gives", v.Gives}} {
-		raw, err := json.Marshal(part.value)
-		if err != nil {
-			return nil, err
+	for _, p := range now.beside {
+		if sent, known := f.beside[p.name]; known && !whole && sent != p.data {
+			events = append(events, sse.Event{Name: p.name, Data: fmt.Appendf(nil, `{%q:%s}`, p.name, p.data)})
 		}
-		if sent, known := f.beside[part.name]; known && !whole && sent != string(raw) {
-			events = append(events, sse.Event{Name: part.name, Data: fmt.Appendf(nil, `{%q:%s}`, part.name, raw)})
-		}
-		f.beside[part.name] = string(raw)
+		f.beside[p.name] = p.data
 	}
-	return events, nil
+	return events
 }
 
 // hall gives the snapshot or the changes up to the hall as it is shown.
-func (f *follower) hall(v view.Hall) ([]sse.Event, error) {
-	known := f.begun || f.resumed && f.seq <= v.Seq
-	if !known || v.Seq-f.seq > maxMissed {
-		return f.snapshot(v)
+func (f *follower) hall(now *scene) ([]sse.Event, error) {
+	known := f.begun || f.resumed && f.seq <= now.seq
+	if !known || now.seq-f.seq > maxMissed {
+		return f.snapshot(now)
 	}
 	f.begun = true
-	if v.Seq == f.seq {
+	if now.seq == f.seq {
 		return nil, nil
 	}
-	raws, err := f.api.opts.Facts.Read(f.seq, int(v.Seq-f.seq), maxMissedBytes)
+	raws, err := f.api.opts.Facts.Read(f.seq, int(now.seq-f.seq), maxMissedBytes)
 	if err != nil {
 		return nil, err
 	}
-	rest, err := json.Marshal(v)
+	whole, err := f.whole(now)
 	if err != nil {
 		return nil, err
 	}
-	_, rest, _ = bytes.Cut(rest, []byte(",")) // without seq, which comes first and differs
+	_, rest, _ := bytes.Cut(whole, []byte(",")) // without seq, which comes first and differs
 	var events []sse.Event
 	for _, raw := range raws {
 		var fact struct {
@@ -152,7 +148,7 @@ func (f *follower) hall(v view.Hall) ([]sse.Event, error) {
 			return nil, fmt.Errorf("fact after %d: %w", f.seq, err)
 		}
 		if fact.Seq != f.seq+1 { // the log was pruned
-			return f.snapshot(v)
+			return f.snapshot(now)
 		}
 		f.seq = fact.Seq
 		seq, err := json.Marshal(fact.Seq)
@@ -162,17 +158,121 @@ func (f *follower) hall(v view.Hall) ([]sse.Event, error) {
 		data := fmt.Appendf(nil, `{"seq":%s,"kind":%q,%s`, seq, fact.Kind, rest)
 		events = append(events, sse.Event{Name: "change", ID: uint64(fact.Seq), Data: data})
 	}
-	if f.seq < v.Seq { // cut short by its size
-		return f.snapshot(v)
+	if f.seq < now.seq { // cut short by its size
+		return f.snapshot(now)
 	}
 	return events, nil
 }
 
-func (f *follower) snapshot(v view.Hall) ([]sse.Event, error) {
-	raw, err := json.Marshal(v)
+func (f *follower) snapshot(now *scene) ([]sse.Event, error) {
+	whole, err := f.whole(now)
 	if err != nil {
 		return nil, err
 	}
-	f.begun, f.seq = true, v.Seq
-	return []sse.Event{{Name: "snapshot", ID: uint64(v.Seq), Data: raw}}, nil
+	f.begun, f.seq = true, now.seq
+	return []sse.Event{{Name: "snapshot", ID: uint64(now.seq), Data: whole}}, nil
 }
+
+// whole gives the hall with the console of the follower's window, if it has one. The console may be newer than the rest: then there is
+// a further event.
+func (f *follower) whole(now *scene) ([]byte, error) {
+	if f.reader.Console == "" {
+		return now.raw, nil
+	}
+	var console *view.Console
+	f.api.opts.Hall.Look(func(m queue.Moment) { console = view.ConsoleOf(m, f.reader.Console) })
+	raw, err := json.Marshal(console)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, `%s,"console":%s}`, now.raw[:len(now.raw)-1], raw), nil
+}
+
+// scene is the hall as some readers see it, written once for all of them: a hall has many screens and windows, and each of them wants
+// to know of each change.
+type scene struct {
+	seq    hallsync.Seq
+	raw    []byte // view.Hall
+	beside []part // what is no part of the log
+}
+
+type part struct{ name, data string }
+
+func (a *API) scene(who access.Who, r view.Reader) (now scene, err error) {
+	r.Console = ""
+	v := a.show(who, r)
+	if now.raw, err = json.Marshal(v); err != nil {
+		return now, err
+	}
+	now.seq = v.Seq
+	for _, p := range []struct {
+		name  string
+		value any
+	}{{"health", v.Health}, {"help", v.Help}, {"paper", v.Paper}, {"gives", v.Gives}} {
+		raw, err := json.Marshal(p.value)
+		if err != nil {
+			return now, err
+		}
+		now.beside = append(now.beside, part{p.name, string(raw)})
+	}
+	return now, nil
+}
+
+// audience names those who see the same: everybody of a role who wants the same, at kiosks those of the place.
+func (f *follower) audience() string {
+	place := ""
+	if isKiosk(f.who) {
+		place = f.place
+	}
+	r := f.reader
+	r.Console = ""
+	return fmt.Sprintf("%s %s %+v", f.who.Role, place, r)
+}
+
+// scenes lets readers who look at the same time share one look. Whoever comes while a look is under way shares the next one with all who
+// come until that begins, so nobody is shown what was before he asked.
+type scenes struct {
+	mu   sync.Mutex
+	byID map[string]*looking
+}
+
+type looking struct {
+	turn sync.Mutex // held by the look under way
+	next *look      // the one after it; mu of scenes is held
+}
+
+type look struct {
+	done chan struct{}
+	now  scene
+	err  error
+}
+
+func (s *scenes) look(audience string, do func() (scene, error)) (scene, error) {
+	s.mu.Lock()
+	at := s.byID[audience]
+	if at == nil {
+		at = &looking{}
+		s.byID[audience] = at
+	}
+	mine := at.next
+	if mine != nil {
+		s.mu.Unlock()
+		<-mine.done
+		return mine.now, mine.err
+	}
+	mine = &look{done: make(chan struct{})}
+	at.next = mine
+	s.mu.Unlock()
+
+	at.turn.Lock()
+	defer at.turn.Unlock()
+	s.mu.Lock()
+	at.next = nil
+	s.mu.Unlock()
+	defer close(mine.done)
+	mine.err = errNotLooked // unless do returns
+	mine.now, mine.err = do()
+	return mine.now, mine.err
+}
+
+var errNotLooked = errors.New("the hall was not looked at")

@@ -36,7 +36,8 @@ type About struct {
 	Until *time.Time         `json:"until"` // when a held one goes back to its line; null if it does not
 }
 
-func consoleOf(m queue.Moment, id hallsync.WindowID, missed []queue.Ticket) *Console {
+// ConsoleOf gives the console of a window, nil if there is no such window.
+func ConsoleOf(m queue.Moment, id hallsync.WindowID) *Console {
 	s := m.State
 	w, ok := s.Window(id)
 	if !ok {
@@ -70,7 +71,7 @@ func consoleOf(m queue.Moment, id hallsync.WindowID, missed []queue.Ticket) *Con
 		c.Held = append(c.Held, TicketOf(m, t))
 		c.tell(m, t)
 	}
-	for _, t := range missed {
+	for _, t := range s.Missed(maxMissed) {
 		if slices.Contains(queues, t.Queue) && len(c.Passed) < maxPassed {
 			c.Passed = append(c.Passed, TicketOf(m, t))
 			c.tell(m, t)

@@ -69,8 +69,7 @@ func HallOf(m queue.Moment, hall hallsync.HallID, r Reader) Hall {
 			v.Calls = append(v.Calls, Call{Number: c.Number, Window: c.Window, At: stamp(s, c.At), Times: c.Times})
 		}
 	}
-	missed := s.Missed(maxMissed)
-	for _, t := range missed {
+	for _, t := range s.Missed(maxMissed) {
 		if r.sees(t.Window) {
 			v.Missed = append(v.Missed, t.Number)
 		}
@@ -85,7 +84,7 @@ func HallOf(m queue.Moment, hall hallsync.HallID, r Reader) Hall {
 		}
 	}
 	if r.Console != "" {
-		v.Console = consoleOf(m, r.Console, missed)
+		v.Console = ConsoleOf(m, r.Console)
 	}
 	return v
 }
