@@ -2,11 +2,17 @@ package api
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
+	"halledge/agent/internal/config"
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/view"
+	"halledge/agent/kit/problem"
+	"halledge/agent/kit/strictyaml"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -84,4 +90,110 @@ func (a *API) clock(w http.ResponseWriter, p post) {
 	a.command(w, p, func() (queue.Command, error) {
 		return queue.SetClock{To: in.Time, Source: queue.ClockByStaff, By: p.who.By()}, nil
 	}, func(res hall.Result) (int, any) { return http.StatusOK, clockBody{Time: in.Time.In(a.zone)} })
+}
+
+// The problems of an edit, beside queue.PlanChanged.
+const (
+	planInvalid  problem.Code = "plan_invalid"   // 422, with member "problems"
+	planTooLarge problem.Code = "plan_too_large" // 422
+	pinForm      problem.Code = "pin_form"       // 422: not digits, or too few
+)
+
+// planBody is the answer of GET /api/v1/plan.
+type planBody struct {
+	Revision int64 `json:"revision"`
+	config.Edit
+}
+
+// getPlan answers GET /api/v1/plan: queues, windows and staff as the manager may change them, without PINs.
+func (a *API) getPlan(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	a.send(w, r, http.StatusOK, planBody{Revision: a.opts.Plan.Revision, Edit: a.opts.Plan.Editable()})
+}
+
+// planEdit is the body of POST /api/v1/plan: the three lists as they shall be, and the revision they were made from.
+type planEdit struct {
+	Revision int64               `json:"revision"`
+	Queues   []config.QueueEdit  `json:"queues"`
+	Windows  []config.WindowEdit `json:"windows"`
+	Staff    []staffEdit         `json:"staff"`
+}
+
+// staffEdit is a member of staff with a new PIN, empty to keep the old one.
+type staffEdit struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Role    string   `json:"role"`
+	Windows []string `json:"windows"`
+	PIN     string   `json:"pin"`
+}
+
+// editPlan answers POST /api/v1/plan, by which the hall's manager changes queues, windows and staff without the centre: 200 with the
+// new revision. The change is a fact; the hall works by it a moment later.
+func (a *API) editPlan(w http.ResponseWriter, p post) {
+	var in planEdit
+	if err := a.decode(p.body, &in); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	next := in.Revision + 1
+	edit := config.Edit{Queues: in.Queues, Windows: in.Windows}
+	for _, s := range in.Staff { // a hash takes its time, which the store's writer does not have
+		e := config.StaffEdit{ID: s.ID, Name: s.Name, Role: s.Role, Windows: s.Windows}
+		if s.PIN != "" {
+			hash, err := access.HashPIN(s.PIN)
+			if err != nil || strings.Trim(s.PIN, "0123456789") != "" { // it is entered on a key pad of digits
+				a.problem(w, http.StatusUnprocessableEntity, pinForm, map[string]string{"staff": echo(s.ID)})
+				return
+			}
+			e.PIN = hash
+		}
+		edit.Staff = append(edit.Staff, e)
+	}
+	a.command(w, p, func() (queue.Command, error) {
+		if in.Revision != a.opts.Plan.Revision {
+			return nil, a.opts.Catalog.Problem(http.StatusConflict, problem.Code(queue.PlanChanged), nil)
+		}
+		text, err := a.planText(edit)
+		if err != nil {
+			return nil, err
+		}
+		return queue.EditPlan{PlanEdited: hallsync.PlanEdited{Revision: next, Text: string(text), By: p.who.By()}}, nil
+	}, func(hall.Result) (int, any) {
+		return http.StatusOK, struct {
+			Revision int64 `json:"revision"`
+		}{next}
+	})
+}
+
+// planText gives hall.yaml as an edit makes it, or the problem that says what is wrong with it.
+func (a *API) planText(e config.Edit) ([]byte, error) {
+	text, problems, err := a.opts.Edit(e)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(text) > hallsync.MaxPlanBytes:
+		return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, planTooLarge, map[string]string{
+			"limit": strconv.Itoa(hallsync.MaxPlanBytes >> 10)})
+	case problems.Err() != nil:
+		return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, planInvalid, nil).With("problems", a.said(problems))
+	}
+	return text, nil
+}
+
+// fault is one thing that is wrong with an edit: where, as $.queues[0].name, and what, in words.
+type fault struct {
+	Path   string `json:"path"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+func (a *API) said(problems strictyaml.Problems) (out []fault) {
+	for _, p := range problems {
+		if p.Warning {
+			continue
+		}
+		text := a.opts.Catalog.Problem(http.StatusUnprocessableEntity, problem.Code(p.Code), p.Args)
+		out = append(out, fault{Path: p.Path, Code: string(p.Code), Detail: text.Title})
+	}
+	return out
 }
