@@ -137,6 +137,7 @@ func runHall(ctx context.Context, o options, dir string, r *report) (err error) 
 		{"memory of a full hall", b.fullMemory}, {"presses", b.presses},
 		{"commands", func(ctx context.Context) error { return b.alone(ctx, b.commands) }},
 		{"takes", func(ctx context.Context) error { return b.alone(ctx, b.takes) }},
+		{"large hall", func(ctx context.Context) error { return b.alone(ctx, b.large) }},
 		{"memory of a village hall", b.villageMemory},
 	} {
 		if !o.wants(part.name) {

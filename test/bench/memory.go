@@ -1,21 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/test/demo"
 )
@@ -142,55 +136,25 @@ func (b *bench) villageMemory(ctx context.Context) error {
 
 // village runs the agent for a while.
 func (b *bench) village(ctx context.Context, config string) (m memory, err error) {
-	var out bytes.Buffer
-	ready := filepath.Join(b.demo.Dir, "village.ready.json")
-	cmd := exec.CommandContext(ctx, b.program, "run", "--config", config, "--ready-file", ready)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 20 * time.Second
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		return m, err
-	}
-	defer func() {
-		err = errors.Join(err, cmd.Cancel(), cmd.Wait())
-		if err != nil {
-			err = fmt.Errorf("%w\n%s", err, out.String())
-		}
-	}()
-	var at struct{ HTTP string }
-	for began := time.Now(); at.HTTP == ""; {
-		if raw, err := os.ReadFile(ready); err == nil {
-			if err := json.Unmarshal(raw, &at); err != nil {
-				return m, err
+	err = b.another(ctx, config, func(base string, pid int) (err error) {
+		for began := time.Now(); time.Since(began) < b.effort.use; {
+			if err := look(b.demo, base); err != nil {
+				return err
 			}
-			break
+			if err := pause(ctx, time.Second); err != nil {
+				return err
+			}
 		}
-		if time.Since(began) > demo.Patience {
-			return m, errors.New("the village's agent is not ready")
-		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return m, err
-		}
-	}
-	for began := time.Now(); time.Since(began) < b.effort.use; {
-		if err := look(b.demo, "http://"+at.HTTP); err != nil {
-			return m, err
-		}
-		if err := pause(ctx, time.Second); err != nil {
-			return m, err
-		}
-	}
-	return memoryOf(cmd.Process.Pid)
+		m, err = memoryOf(pid)
+		return err
+	})
+	return m, err
 }
 
 // villageConfig writes the demo's two files again with a village in them.
 func (b *bench) villageConfig() (path string, err error) {
 	dir := filepath.Dir(b.demo.Agent.Config)
-	site, err := readYAML(b.demo.Agent.Config)
-	if err != nil {
-		return "", err
-	}
-	plan, err := readYAML(filepath.Join(dir, "hall.yaml"))
+	site, plan, err := b.demoConfig()
 	if err != nil {
 		return "", err
 	}
@@ -211,20 +175,4 @@ func (b *bench) villageConfig() (path string, err error) {
 	}
 	path = filepath.Join(dir, "village.yaml")
 	return path, errors.Join(writeYAML(path, site), writeYAML(filepath.Join(dir, "village-hall.yaml"), village))
-}
-
-func readYAML(path string) (m map[string]any, err error) {
-	raw, err := os.ReadFile(path)
-	if err == nil {
-		err = yaml.Unmarshal(raw, &m)
-	}
-	return m, err
-}
-
-func writeYAML(path string, m map[string]any) error {
-	raw, err := yaml.Marshal(m)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, raw, 0o600)
 }

@@ -47,7 +47,9 @@ func (d *Demo) Follow(role string) (_ <-chan Event, stop func(), err error) {
 		defer close(done)
 		defer close(events)
 		defer res.Body.Close()
-		pass(ctx, bufio.NewScanner(res.Body), events)
+		lines := bufio.NewScanner(res.Body)
+		lines.Buffer(nil, 4<<20) // the snapshot of a large hall is one line
+		pass(ctx, lines, events)
 	}()
 	return events, func() { cancel(); <-done }, nil
 }
