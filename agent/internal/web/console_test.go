@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"fmt"
+	"html"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,5 +80,23 @@ func TestConsoleShowsDutiesAndTheLongestWait(t *testing.T) {
 	}
 	if c := s.console(t, "1"); fmt.Sprint(c.at("console", "duties")) != "map[]" {
 		t.Errorf("%s", c.Raw)
+	}
+}
+
+func TestConsoleKnowsWhenTimesAreLong(t *testing.T) {
+	wait := 20
+	s := open(t, func(_ *config.Site, p *config.Plan) {
+		p.Queues[0].ServiceS, p.Queues[0].Order.MaxWaitMin = 400, &wait
+	})
+	r := s.get("", "/window/1").want(t, 200, "")
+	for _, want := range []string{`"A":{"serve":[600,1200],"wait":[600,1200]}`, `"B":{"serve":[450,900],"wait":[900,1800]}`, `"directs":false`} {
+		if !strings.Contains(html.UnescapeString(r.Raw), want) {
+			t.Errorf("no %s in %s", want, r.Raw)
+		}
+	}
+	b := s.browser()
+	b.signIn("m01", "window-1").want(t, 204, "")
+	if r := b.do("GET", "/window/1", ""); !strings.Contains(html.UnescapeString(r.Raw), `"directs":true`) {
+		t.Errorf("the manager cannot give duties: %s", r.Raw)
 	}
 }

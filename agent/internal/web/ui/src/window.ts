@@ -337,7 +337,6 @@ function main(): void {
     as: page.as, query: 'window=' + encodeURIComponent(page.window),
     onHall: onHall, onInput: onInput, onLive: onLive,
     onSignedOut: function (): void {
-      expired();
       onLive(false);
       expired();
     }

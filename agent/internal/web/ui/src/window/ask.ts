@@ -10,6 +10,7 @@ import { complain, say } from './say';
 import { leave, send } from './send';
 
 const maxNote = 100; // characters
+const manyTargets = 14; // queues and windows, from which on their columns need the width of the screen
 
 export function askPause(): void {
   askReason('暂停服务，原因是', ['暂时离开', '就餐', '会议', '设备故障'], function (reason: string): void {
@@ -75,7 +76,8 @@ export function askTransfer(): void {
     make('h3', '', '转到业务'),
     choices('转到业务', named(page.queues, true), '', function (id: string): void { to.queue = id; go.disabled = false; })
   ];
-  const columns = [make('div', 'column', undefined, left)];
+  const many = page.queues.length + others.length > manyTargets;
+  const columns = [make('div', 'column' + (many && page.queues.length > others.length ? ' column-wide' : ''), undefined, left)];
   if (others.length > 0) {
     columns.push(make('div', 'column', undefined, [
       make('h3', '', '指定窗口（可不选）'),
@@ -83,7 +85,7 @@ export function askTransfer(): void {
     ]));
   }
   sheet('转移 ' + t.number, [
-    make('div', 'columns', undefined, columns),
+    make('div', 'columns' + (many ? ' columns-many' : ''), undefined, columns),
     make('div', 'columns', undefined, [
       make('div', 'column', undefined, [make('h3', '', '排在'), choices('排在', [
         { id: 'front', name: '最前' }, { id: 'arrival', name: '按取号时间' }, { id: 'end', name: '最后' }
