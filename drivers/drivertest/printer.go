@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,7 +35,9 @@ func Printer(t *testing.T, fresh Fresh[PrinterHarness]) {
 	t.Run("refuses a job while absent", func(t *testing.T) {
 		r := start(t, fresh(t).Harness)
 		r.reaches(device.Offline)
-		r.fails(r.print(t.Context(), "A001"), device.CodeOffline)
+		err := r.print(t.Context(), "A001")
+		r.fails(err, device.CodeOffline)
+		r.leaves(err, device.OutNothing)
 	})
 	t.Run("fails a job that loses its printer", func(t *testing.T) {
 		h := fresh(t)
@@ -46,7 +49,9 @@ func Printer(t *testing.T, fresh Fresh[PrinterHarness]) {
 		go func() { call <- r.print(t.Context(), "A001") }()
 		<-fell
 		r.unplug()
-		r.fails(r.returns("Print", call, Patience))
+		err := r.returns("Print", call, Patience)
+		r.fails(err)
+		r.leaves(err, device.OutUnknown)
 		r.reaches(device.Offline)
 		r.far.mute(false)
 		r.plug()
@@ -110,6 +115,15 @@ func (r *rig) print(ctx context.Context, number string) error {
 		},
 		Cut: true,
 	})
+}
+
+// leaves checks how much of a failed job is said to be on paper.
+func (r *rig) leaves(err error, want device.Outcome) {
+	r.t.Helper()
+	var de *device.Error
+	if errors.As(err, &de) && de.Out != want {
+		r.t.Errorf("%v leaves %q on paper, want %q", err, de.Out, want)
+	}
 }
 
 // prints proves that a job comes out as exactly one slip.
