@@ -6,6 +6,7 @@ import { byId, empty, make, mark, phrases, restart, setup, show, text } from './
 import { gate } from './lib/gate';
 import { Call, Hall, find } from './lib/hall';
 import { listen } from './lib/live';
+import { Voice, voiceOf } from './lib/voice';
 import { News, keyOf } from './screen/news';
 import { drawNotice } from './screen/notice';
 import { fit, rem, turnNow, upright } from './screen/place';
@@ -24,6 +25,7 @@ const rowRem = 7.2;
 const stripRem = 6;
 
 const news = new News();
+const voice = new Voice(page.as, voiceOf(window.location.search));
 let hall: Hall | null = null;
 let live = true;
 let told = 0; // when the hall was heard last
@@ -42,6 +44,9 @@ function step(): void {
   if (live && news.step(Date.now())) {
     drawHero();
     restart(byId('hero'), 'hero-new');
+    if (news.large) {
+      voice.say(news.large);
+    }
   }
 }
 
