@@ -127,7 +127,10 @@ func (r *Recogniser) Recognise(ctx context.Context, place string, payload device
 	log := r.opts.Log.With("place", place, "length", len(text), "cost_ms", time.Since(begun).Milliseconds())
 	if err != nil {
 		err.Length = len(text)
-		log.Info("scan refused", "code", string(err.Code), "cause", err.Err)
+		if err.Err != nil {
+			log = log.With("cause", err.Err)
+		}
+		log.Info("scan refused", "code", string(err.Code))
 		return Result{}, err
 	}
 	log.Info("scan recognised", "kind", string(res.Kind))
