@@ -198,8 +198,12 @@ func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalo
 	for _, p := range c.o.Config.HTTP.Proxies {
 		proxies = append(proxies, p.Prefix)
 	}
+	codes, err := openCodes(c.o, registry)
+	if err != nil {
+		return err
+	}
 	c.pages = web.Handler(web.Options{
-		API: a, Desk: c.desk, Console: console.Handler(catalog), WHEP: c.video.node.Handler(), Ready: c.store.Ping, Proxies: proxies,
+		API: a, Codes: codes, Desk: c.desk, Console: console.Handler(catalog), WHEP: c.video.node.Handler(), Ready: c.store.Ping, Proxies: proxies,
 		Registry: registry, Log: c.o.Log,
 	})
 	if c.http, err = net.Listen("tcp", c.o.Config.HTTP.Listen); err != nil {

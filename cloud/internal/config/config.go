@@ -5,22 +5,24 @@ package config
 import (
 	"net/netip"
 
+	"halledge/agent/kit/gm"
 	"halledge/agent/kit/phc"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // Config is cloud.yaml. After Load all paths are absolute and all secrets are read.
 type Config struct {
-	Schema   int     `yaml:"schema"`
-	HTTP     HTTP    `yaml:"http"`
-	MQTT     MQTT    `yaml:"mqtt"`
-	Database string  `yaml:"database"` // path of the SQLite file, relative to cloud.yaml
-	Zone     string  `yaml:"zone"`     // IANA time zone of the times in answers, default Asia/Shanghai
-	Media    Media   `yaml:"media"`
-	Users    []User  `yaml:"users"`
-	Tokens   []Token `yaml:"tokens"`
-	Audit    Audit   `yaml:"audit"`
-	Halls    []Hall  `yaml:"halls"`
+	Schema   int      `yaml:"schema"`
+	HTTP     HTTP     `yaml:"http"`
+	MQTT     MQTT     `yaml:"mqtt"`
+	Database string   `yaml:"database"` // path of the SQLite file, relative to cloud.yaml
+	Zone     string   `yaml:"zone"`     // IANA time zone of the times in answers, default Asia/Shanghai
+	Media    Media    `yaml:"media"`
+	Province Province `yaml:"province"`
+	Users    []User   `yaml:"users"`
+	Tokens   []Token  `yaml:"tokens"`
+	Audit    Audit    `yaml:"audit"`
+	Halls    []Hall   `yaml:"halls"`
 	// HallFiles name further files with nothing but halls: a province is too long for one file. Load adds theirs to Halls.
 	HallFiles []string `yaml:"hall_files"`
 	Log       Log      `yaml:"log"`
@@ -45,6 +47,28 @@ type Media struct {
 	RTSP      string   `yaml:"rtsp"`      // host:port where halls publish cameras, default :8554
 	WebRTC    string   `yaml:"webrtc"`    // host:port, one UDP and one TCP port of the same number, default :8189
 	Addresses []string `yaml:"addresses"` // IP addresses under which viewers reach the node; empty: those of its interfaces
+}
+
+// Province is who resolves citizens' codes. Halls ask the centre at /edge/v1/codes, each signed with the key that stands at the hall; the
+// centre asks the province.
+type Province struct {
+	URL       string    `yaml:"url"`        // https, or http on this machine; empty: codes are not resolved
+	Name      string    `yaml:"name"`       // under which the province knows our key
+	Key       Secret    `yaml:"key"`        // our SM2 key, PEM; it signs what halls are told too
+	Peer      VerifyKey `yaml:"peer"`       // the province's public key
+	CA        string    `yaml:"ca"`         // issuers of its certificate, PEM; empty: the system's
+	PersonKey Secret    `yaml:"person_key"` // of the names that halls know people by; empty: they learn none
+}
+
+// VerifyKey is a public SM2 key, in base64 or PEM.
+type VerifyKey struct{ gm.PublicKey }
+
+// UnmarshalText reads a key.
+func (k *VerifyKey) UnmarshalText(b []byte) error {
+	if k.PublicKey.UnmarshalText(b) != nil {
+		return &valueError{Code: VerifyKeyBad}
+	}
+	return nil
 }
 
 // What users and tokens may do. No role means viewer.
@@ -81,6 +105,7 @@ type Hall struct {
 	Region   string          `yaml:"region"`   // where it is, as people say it
 	Password Hash            `yaml:"password"` // of its MQTT user
 	Publish  Secret          `yaml:"publish"`  // RTSP password under which it publishes its cameras; empty: it may not
+	Codes    VerifyKey       `yaml:"codes"`    // public key of its questions about codes; empty: it may ask none
 	Cameras  []Camera        `yaml:"cameras"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"halledge/agent/kit/gm"
 	"halledge/agent/kit/strictyaml"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -40,6 +42,9 @@ const (
 	IPAddress    strictyaml.Code = "config_ip_address" // value
 	NotNetwork   strictyaml.Code = "config_network"    // value
 	ProxyNeeded  strictyaml.Code = "config_proxy_needed"
+	CodesURL     strictyaml.Code = "config_codes_url" // value
+	SignKeyBad   strictyaml.Code = "config_sign_key"
+	VerifyKeyBad strictyaml.Code = "config_verify_key"
 	ProxyWide    strictyaml.Code = "config_proxy_wide" // value
 	AuditDays    strictyaml.Code = "config_audit_days" // low, high
 )
@@ -169,9 +174,38 @@ func (c *checker) config(v *Config) {
 	if levels := []string{"debug", "info", "warn", "error"}; !slices.Contains(levels, v.Log.Level) {
 		c.at("$.log.level", NotAllowed, "value", v.Log.Level, "allowed", strings.Join(levels, ", "))
 	}
+	c.province(&v.Province)
 	c.users(v.Users)
 	c.tokens(v.Tokens)
 	c.halls(v.Halls)
+}
+
+func (c *checker) province(p *Province) {
+	c.doc.ReadSecret("$.province.key", &p.Key, c.dir, 1)
+	c.doc.ReadSecret("$.province.person_key", &p.PersonKey, c.dir, minToken)
+	if !p.Key.Empty() {
+		if _, err := gm.ParsePrivateKey(p.Key.Reveal()); err != nil {
+			c.at("$.province.key", SignKeyBad)
+		}
+	}
+	if p.CA != "" {
+		p.CA = strictyaml.Absolute(c.dir, p.CA)
+		if _, err := os.Stat(p.CA); err != nil {
+			c.at("$.province.ca", Unreadable, "reason", err.Error())
+		}
+	}
+	if p.URL == "" {
+		return
+	}
+	u, err := url.Parse(p.URL)
+	if err != nil || u.User != nil || u.Host == "" || u.RawQuery != "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(net.JoinHostPort(u.Hostname(), "0"))) {
+		c.at("$.province.url", CodesURL, "value", p.URL)
+	}
+	for key, missing := range map[string]bool{"name": p.Name == "", "key": p.Key.Ref == "", "peer": p.Peer.IsZero()} {
+		if missing {
+			c.at("$.province."+key, Missing, "key", key)
+		}
+	}
 }
 
 func (c *checker) users(users []User) {

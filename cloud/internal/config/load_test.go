@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"halledge/agent/kit/gm"
 	"halledge/agent/kit/strictyaml"
 	"halledge/cloud/internal/config"
 	"halledge/configs"
@@ -72,6 +73,15 @@ func TestDefaults(t *testing.T) {
 
 func TestProblemsSayWhere(t *testing.T) {
 	const hash = "$argon2id$v=19$m=19456,t=2,p=1$AnTbzF3glLNhizCK8osIQQ$rrFPVcSA5llpb8bPJBRit/R3trgXa75vuOmJh5q/j24"
+	key, err := gm.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := key.Public().String()
+	private, err := key.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
 	hall := func(extra string) string {
 		return "schema: 1\nhalls:\n  - code: 440900000000001\n    name: 甲\n    password: " + hash + "\n" + extra
 	}
@@ -91,6 +101,12 @@ func TestProblemsSayWhere(t *testing.T) {
 		"audit without end":    {"schema: 1\naudit: {days: 0}\n", "2:15 config_audit_days"},
 		"role":                 {strings.Replace(user, "name: li", "name: li, role: boss", 1), "3:22 config_not_allowed"},
 		"role of a token":      {"schema: 1\ntokens:\n  - {name: a, role: root, secret: file:secrets/report.token}\n", "3:21 config_not_allowed"},
+		"province over http":   {"schema: 1\nprovince: {url: \"http://codes.example.cn/\", name: a, key: file:secrets/codes.key, peer: " + peer + "}\n", "2:17 config_codes_url"},
+		"province without key": {"schema: 1\nprovince: {url: \"https://codes.example.cn/\", name: a, peer: " + peer + "}\n", "2:11 config_missing"},
+		"province's bad key":   {"schema: 1\nprovince: {key: file:secrets/report.token}\n", "2:17 config_sign_key"},
+		"province's bad peer":  {"schema: 1\nprovince: {peer: MFkw}\n", "2:18 config_verify_key"},
+		"province's issuers":   {"schema: 1\nprovince: {ca: none.pem}\n", "2:16 config_unreadable"},
+		"province's names":     {"schema: 1\nprovince: {person_key: file:secrets/short}\n", "2:24 config_secret_short"},
 		"zone":                 {"schema: 1\nzone: Asia/Maoming\n", "2:7 config_zone"},
 		"level":                {"schema: 1\nlog: {level: loud}\n", "2:14 config_not_allowed"},
 		"no database":          {"schema: 1\ndatabase: \"\"\n", "2:11 config_missing"},
@@ -116,6 +132,7 @@ func TestProblemsSayWhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, _ := sampleDir(t)
 			secret(t, dir, "short", "short", 0o600)
+			secret(t, dir, "codes.key", private, 0o600)
 			_, problems := load(t, dir, c.text)
 			var got []string
 			for _, p := range problems {

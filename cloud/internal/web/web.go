@@ -17,6 +17,7 @@ import (
 
 	"halledge/agent/kit/limit"
 	"halledge/cloud/internal/access"
+	"halledge/cloud/internal/province"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
 
@@ -43,6 +44,7 @@ type Options struct {
 	Desk     *access.Desk
 	Console  http.Handler
 	WHEP     http.Handler                // answers POST /whep/{camera} and its sessions; nil: there is no video node
+	Codes    http.Handler                // answers halls that ask about codes of citizens; nil: nobody does
 	Ready    func(context.Context) error // nil when requests can be served
 	Proxies  []netip.Prefix              // ours, in front: they say who the client is
 	Registry *prometheus.Registry
@@ -68,6 +70,9 @@ func Handler(o Options) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}))
 	if o.WHEP != nil {
 		mux.HandleFunc("/whep/", s.watch)
+	}
+	if o.Codes != nil {
+		mux.Handle("POST "+province.Path, o.Codes)
 	}
 	mux.Handle("/", o.Console)
 	return s.around(mux)
