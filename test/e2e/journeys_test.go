@@ -204,9 +204,10 @@ func TestCallReachesPanelPadAndCloud(t *testing.T) {
 
 // fact is an event as the cloud gives it.
 type fact struct {
-	Seq   uint64
-	Epoch string
-	Kind  string
+	Seq     uint64
+	Epoch   string
+	Kind    string
+	Payload json.RawMessage
 }
 
 // cloudFacts reads the hall's whole log from the cloud.

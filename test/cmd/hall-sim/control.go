@@ -69,6 +69,7 @@ func (h *demoHall) control(ctx context.Context) error {
 	handle(mux, "/start", func(r programRequest) (string, error) {
 		return r.Program + " starts", h.program(r.Program, (*service).resume)
 	})
+	handle(mux, "/province", h.behave)
 	handle(mux, "/look", func(r plugRequest) (string, error) { return s.look(r.Device) })
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan error, 1)

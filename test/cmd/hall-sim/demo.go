@@ -104,7 +104,12 @@ func runDemo(ctx context.Context, o demoOptions, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	h := newDemoHall(o, sec, st, cams)
+	far, err := startProvince(sec)
+	if err != nil {
+		return fmt.Errorf("province: %w", err)
+	}
+	defer func() { err = errors.Join(err, far.Close()) }()
+	h := newDemoHall(o, sec, st, cams, far)
 	defer func() { err = errors.Join(err, h.stop()) }()
 	if err := h.start(ctx); err != nil {
 		return err
@@ -182,6 +187,7 @@ func (h *demoHall) banner() string {
 	line("")
 	line("  bin/hall-sim tap-card     刷身份证 a citizen taps a card, then press 取号 at the kiosk")
 	line("  bin/hall-sim scan         扫粤省事码 a citizen shows a code")
+	line("  bin/hall-sim province silent  省里不答复 the province does not answer; good 恢复")
 	line("  bin/hall-sim press next   物理叫号器 the pad of window 1 calls the next")
 	line("  bin/hall-sim unplug kiosk-1.printer  ·  bin/hall-agent doctor --config %s", h.agentConfig())
 	line("")

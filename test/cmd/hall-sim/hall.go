@@ -14,6 +14,7 @@ import (
 
 	"halledge/agent/kit/phc"
 	"halledge/test/fakes/camera"
+	"halledge/test/fakes/province"
 )
 
 // The demo's hall: the city's own, with two windows, three queues and two cameras.
@@ -42,6 +43,9 @@ var demoCameras = [...]struct {
 //go:embed agent.yaml.tmpl
 var agentTemplate string
 
+//go:embed codes.yaml.tmpl
+var rulesTemplate string
+
 //go:embed hall.yaml.tmpl
 var planTemplate string
 
@@ -54,6 +58,8 @@ type demoHall struct {
 	secrets secrets
 	station *station
 	cameras *camera.Cameras
+
+	province *province.Province
 
 	cloud, agent *service
 
@@ -74,9 +80,9 @@ func (h *demoHall) agentConfig() string { return filepath.Join(h.opts.dir, "agen
 func (h *demoHall) cloudConfig() string { return filepath.Join(h.opts.dir, "cloud", "cloud.yaml") }
 func (h *demoHall) database() string    { return filepath.Join(h.opts.dir, "cloud", "cloud.db") }
 
-func newDemoHall(o demoOptions, sec secrets, st *station, cams *camera.Cameras) *demoHall {
+func newDemoHall(o demoOptions, sec secrets, st *station, cams *camera.Cameras, far *province.Province) *demoHall {
 	h := &demoHall{
-		opts: o, secrets: sec, station: st, cameras: cams,
+		opts: o, secrets: sec, station: st, cameras: cams, province: far,
 		cloudAt: cloudReady{
 			HTTP: loopback(o.port(1, 9090)), MQTT: loopback(o.port(2, 1883)), RTSP: loopback(o.port(3, 8554)),
 			WebRTC: loopback(o.port(4, 8189)),
@@ -107,6 +113,9 @@ func (h *demoHall) start(ctx context.Context) error {
 		return err
 	}
 	if err := h.render(filepath.Join(h.opts.dir, "agent", "hall.yaml"), planTemplate, h.planValues()); err != nil {
+		return err
+	}
+	if err := h.render(filepath.Join(h.opts.dir, "agent", "codes.yaml"), rulesTemplate, nil); err != nil {
 		return err
 	}
 	return h.agent.start(ctx)
@@ -169,6 +178,7 @@ func (h *demoHall) cloudValues() map[string]any {
 		"Database": h.database(), "HTTP": at.HTTP, "MQTT": at.MQTT, "RTSP": at.RTSP, "WebRTC": at.WebRTC,
 		"Admin": adminUser, "AdminHash": hash(s.Admin), "Hall": hallCode, "Name": hallName,
 		"MQTTHash": hash(s.MQTT), "Viewer": videoUser, "Cameras": h.cameraValues(),
+		"Province": h.province.URL(), "ProvinceKey": publicOf(s.Province), "HallKey": publicOf(s.HallKey),
 	}
 }
 
@@ -203,6 +213,7 @@ func (h *demoHall) agentValues() map[string]any {
 	return map[string]any{
 		"Hall": hallCode, "Name": hallName, "Data": filepath.Join(h.opts.dir, "agent", "data"),
 		"HTTP": agent.HTTP, "MQTT": "tcp://" + cloud.MQTT, "Node": "rtsp://" + cloud.RTSP,
+		"Cloud": cloud.HTTP, "Centre": publicOf(h.secrets.Centre),
 		"Devices": devs, "Cameras": h.cameraValues(),
 	}
 }
@@ -214,8 +225,9 @@ func (h *demoHall) writeSecrets() error {
 		"agent": {
 			"kiosk.token": s.Kiosk, "screen.token": s.Screen, "staff.token": s.Staff, "ops.token": s.Ops,
 			"cloud.password": s.MQTT, "relay.password": s.Publish, "camera.password": cameraPassword,
+			"codes.key": s.HallKey, "person.key": s.Person,
 		},
-		"cloud": {"api.token": s.API, "viewer.token": s.Viewer, "publish.password": s.Publish},
+		"cloud": {"api.token": s.API, "viewer.token": s.Viewer, "publish.password": s.Publish, "province.key": s.Centre, "person.key": s.Person},
 	} {
 		dir := filepath.Join(h.opts.dir, dir, "secrets")
 		if err := os.MkdirAll(dir, 0o700); err != nil {

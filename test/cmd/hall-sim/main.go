@@ -23,7 +23,7 @@ func main() {
 
 func root() *cobra.Command {
 	cmd := command.Root("hall-sim", "A simulated hall: devices, cameras, citizens and staff")
-	cmd.AddCommand(demoCommand())
+	cmd.AddCommand(demoCommand(), provinceCommand())
 	cmd.AddCommand(actCommands()...)
 	for _, c := range cmd.Commands() {
 		c.Args = command.Args(c.Args)

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"halledge/agent/kit/gm"
 )
 
 // secrets are the demo's own passwords, drawn when its data are made.
@@ -18,6 +20,8 @@ type secrets struct {
 	MQTT, Publish             string            // the hall's passwords at the cloud
 	Admin, API                string            // console password, cloud token
 	Viewer                    string            // reads relayed streams
+	HallKey, Centre, Province string            // SM2 keys, PEM: of the hall's questions, the centre and the province
+	Person                    string            // key of the names that centre and hall know people by
 }
 
 // loadSecrets reads the secrets of kept data or draws new ones.
@@ -25,13 +29,20 @@ func loadSecrets(dir string) (s secrets, err error) {
 	path := filepath.Join(dir, "agent", "demo-secrets.json")
 	raw, err := os.ReadFile(path)
 	if err == nil {
-		return s, json.Unmarshal(raw, &s)
+		if err := json.Unmarshal(raw, &s); err != nil || s.HallKey != "" {
+			return s, err
+		}
 	}
-	if !errors.Is(err, os.ErrNotExist) {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return s, err
 	}
-	for _, at := range []*string{&s.Kiosk, &s.Screen, &s.Staff, &s.Ops, &s.MQTT, &s.Publish, &s.API, &s.Viewer} {
+	for _, at := range []*string{&s.Kiosk, &s.Screen, &s.Staff, &s.Ops, &s.MQTT, &s.Publish, &s.API, &s.Viewer, &s.Person} {
 		*at = token()
+	}
+	for _, at := range []*string{&s.HallKey, &s.Centre, &s.Province} {
+		if *at, err = newKey(); err != nil {
+			return s, err
+		}
 	}
 	s.Admin = token()[:12]
 	s.PINs = map[string]string{}
@@ -42,6 +53,23 @@ func loadSecrets(dir string) (s secrets, err error) {
 		return s, err
 	}
 	return s, os.WriteFile(path, raw, 0o600)
+}
+
+func newKey() (string, error) {
+	k, err := gm.GenerateKey()
+	if err != nil {
+		return "", err
+	}
+	return k.PEM()
+}
+
+// publicOf gives the public half of a key that newKey drew; none for what is no key.
+func publicOf(text string) string {
+	k, err := gm.ParsePrivateKey(text)
+	if err != nil {
+		return ""
+	}
+	return k.Public().String()
 }
 
 // token draws 128 bits. crypto/rand never fails on Linux.
