@@ -258,6 +258,7 @@ func (s *site) severalThings(t *testing.T) {
 func (s *site) helpsOut(t *testing.T) {
 	p := s.idleClerk(t)
 	p.Lacks("button", "临时加开") // a clerk does not decide that
+	s.Verb(t, "2", "open", nil)
 	other := s.device(t, clerkWidth, clerkHeight, "/window/2", "staff")
 	other.Click("button", "临时加开")
 	other.Click("radio", "B 社保医保")

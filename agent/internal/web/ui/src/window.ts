@@ -183,11 +183,10 @@ function drawNow(): void {
 function everyTick(): void {
   text(byId('time'), timeText(new Date(now())));
   drawTimes();
+  drawVerbs();
+  drawSide();
   if (dutiesOver()) {
-    draw();
-  } else {
-    drawVerbs();
-    drawSide();
+    look();
   }
 }
 
@@ -207,6 +206,15 @@ function onHall(next: Hall): void {
   if (r && r.ms > 0) {
     ready = window.setTimeout(drawVerbs, r.ms + 10);
   }
+}
+
+/** Asks for the hall as it is now, because something changed that nobody did. */
+function look(): void {
+  request<Hall>({ method: 'GET', path: '/api/v1/hall?window=' + encodeURIComponent(page.window), as: page.as }, function (_, answer): void {
+    if (answer) {
+      onHall(answer);
+    }
+  });
 }
 
 /** A slip, code or card shown at the window. */

@@ -154,7 +154,7 @@ export function drawAbout(t: Ticket | null): void {
   show(note, !!(a && a.note));
 }
 
-/** When a duty is over the hall tells nobody, because nothing happened: the page stops showing it by itself. */
+/** Reports once that a duty is over: the hall tells nobody, because nothing happened. */
 export function dutiesOver(): boolean {
   const c = beside();
   for (const q in c ? c.duties : {}) {
