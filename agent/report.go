@@ -37,7 +37,7 @@ func (a *Agent) renderSlip(m queue.Moment, t queue.Ticket, printer string) (devi
 		Serial: t.FlowNo, Link: a.signer.TicketURL(t.ID), Copy: t.Reprints,
 	}
 	d.Wait = m.Waits().Tickets[t.ID]
-	for _, q := range a.cfg.Plan.Queues {
+	for _, q := range a.plan.Load().Queues {
 		if q.ID == string(t.Queue) {
 			d.Queue, d.Dept = q.Name, q.Dept
 		}
@@ -54,7 +54,7 @@ func (a *Agent) renderSlip(m queue.Moment, t queue.Ticket, printer string) (devi
 			d.BookedFrom, d.BookedTo = b.Start.In(m.State.Plan().Location), b.End.In(m.State.Plan().Location)
 		}
 	}
-	for _, w := range a.cfg.Plan.Windows {
+	for _, w := range a.plan.Load().Windows {
 		for _, q := range w.Queues {
 			if q == string(t.Queue) {
 				d.Windows = append(d.Windows, w.ID)
