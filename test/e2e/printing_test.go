@@ -98,8 +98,8 @@ func openShop(t *testing.T) *shop {
 		"kiosk.token": "kiosk-token-of-this-test", "staff.token": "staff-token-of-this-test",
 		"hall.yaml": `schema: 1
 revision: 1
-queues: [{id: A, name: 综合受理}]
-windows: [{id: "1", queues: [A]}]
+queues: [{id: A, name: 综合受理}, {id: B, name: 社保医保}]
+windows: [{id: "1", queues: [A, B]}]
 kiosks: [{id: "1", name: 大门取号机}]
 `,
 		"agent.yaml": fmt.Sprintf(`schema: 1
@@ -213,9 +213,19 @@ func (s *shop) lies(number string, own, spare int) {
 func TestASlipComesOutOnceWhateverThePrinterDoes(t *testing.T) {
 	s := openShop(t)
 	s.paper("ok", false)
-	first := s.Take(t, "A")
-	s.ends(first.ID, "printed")
+	var first struct{ Ticket demo.Ticket }
+	s.Post(t, "kiosk", "/api/v1/tickets", map[string]any{"queue": "A", "channel": "kiosk", "then": []string{"B"}}, http.StatusCreated).Into(t, &first)
+	s.ends(first.Ticket.ID, "printed")
 	s.lies("A001", 1, 0)
+	text := s.own.with("A001")[0]
+	for _, want := range []string{"示例市政务服务大厅", "综合受理", "前面等候：0 人", "办完请继续：社保医保", "取号时间：", "/t/HE1."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the slip does not say %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "补打") || strings.Contains(text, "预计") || strings.Contains(text, "预约") {
+		t.Errorf("the slip says what is not so:\n%s", text)
+	}
 
 	// The paper is out before: the kiosk says so, or that the spare printer goes on; nothing fails.
 	s.own.is(noPaper)
