@@ -88,12 +88,8 @@ func Start(o Options) (*Province, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc(Path, func(w http.ResponseWriter, r *http.Request) {
 		door := honest
-		switch p.now() {
-		case Forged:
+		if p.now() == Forged {
 			door = forger
-		case Down:
-			p.cut(w)
-			return
 		}
 		door.Handler(p.answer).ServeHTTP(w, r)
 	})
@@ -125,7 +121,7 @@ func (p *Province) Set(m Mode, delay time.Duration) {
 	p.mode, p.delay = m, delay
 }
 
-// Asked counts the questions that were let in, and those that were cut off.
+// Asked counts the questions that were let in.
 func (p *Province) Asked() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,16 +132,6 @@ func (p *Province) now() Mode {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.mode
-}
-
-// cut ends the connection without a word.
-func (p *Province) cut(w http.ResponseWriter) {
-	p.mu.Lock()
-	p.asked++
-	p.mu.Unlock()
-	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-		conn.Close()
-	}
 }
 
 // answer behaves, then answers.
@@ -162,6 +148,8 @@ func (p *Province) answer(ctx context.Context, name string, body []byte) (int, [
 		}
 	case Silent:
 		<-ctx.Done()
+	case Down:
+		panic(http.ErrAbortHandler)
 	case Wrong:
 		return http.StatusOK, []byte(`{"status":"perhaps"}`)
 	}

@@ -107,14 +107,16 @@ function drawMarks(h: Hall): void {
 function drawHero(): void {
   const hero = byId('hero');
   const c = live ? news.large : null;
+  const past = !!c && !isCalled(c);
   mark(hero, 'hero-idle', !c);
+  mark(hero, 'hero-past', past);
   if (c) {
     sentence(c, byId('hero-text'));
   } else {
     mark(hero, 'hero-new', false);
     phrases(byId('hero-text'), live ? '欢迎光临，请取号等候' : '叫号信息中断，请听广播、看窗口');
   }
-  text(byId('hero-times'), c ? timesText(c) || (isCalled(c) ? '' : '最近一次叫号') : live || told === 0 ? '' : timeText(new Date(told)) + ' 以后的叫号没有收到');
+  text(byId('hero-times'), c ? (past ? '最近一次叫号' : timesText(c)) : live || told === 0 ? '' : timeText(new Date(told)) + ' 以后的叫号没有收到');
   fit(byId('hero-text'), hero);
 }
 

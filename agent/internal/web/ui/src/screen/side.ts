@@ -2,7 +2,7 @@
 
 import { byId, empty, make, text } from '../lib/dom';
 import { Hall, Queue, waitText } from '../lib/hall';
-import { pageText, partOf, rem, upright } from './place';
+import { partOf, rem, upright } from './place';
 
 /** Passed numbers shown at a time. */
 const missedPerPage = 12;
@@ -17,7 +17,7 @@ export function drawMissed(missed: string[], live: boolean): void {
   const box = byId('missed');
   empty(box);
   const part = partOf(live ? missed : [], missedPerPage);
-  text(byId('missed-page'), joined('请到导办台', pageText(part)));
+  text(byId('missed-page'), beside('请到导办台', part));
   for (let i = 0; i < part.items.length; i++) {
     box.appendChild(make('li', 'num', part.items[i]));
   }
@@ -38,7 +38,7 @@ export function drawWaits(h: Hall, live: boolean): void {
   const height = box.clientHeight / rem();
   const fits = columns > 1 ? 4 : Math.max(1, Math.floor(height / waitRem));
   const part = partOf(h.queues, fits * columns);
-  text(byId('waits-all'), joined(live ? '共 ' + all + ' 人' : '', pageText(part)));
+  text(byId('waits-all'), beside(live ? '共 ' + all + ' 人' : '', part));
   const lines = Math.ceil(part.size / columns);
   const each = columns > 1 ? waitRem : Math.min(waitMostRem, height / lines);
   box.style.height = columns > 1 ? Math.ceil(lines * each * rem()) + 'px' : '';
@@ -55,8 +55,10 @@ export function drawWaits(h: Hall, live: boolean): void {
   }
 }
 
-function joined(a: string, b: string): string {
-  return a && b ? a + '　' + b : a + b;
+/** What stands beside a heading: a text, and which part of the list this is. */
+function beside(words: string, part: { page: number; pages: number }): string {
+  const page = part.pages > 1 ? part.page + '/' + part.pages + ' 页' : '';
+  return words && page ? words + ' · ' + page : words + page;
 }
 
 function waitLine(q: Queue, live: boolean, roomy: boolean): HTMLElement {
