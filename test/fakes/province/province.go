@@ -88,8 +88,12 @@ func Start(o Options) (*Province, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc(Path, func(w http.ResponseWriter, r *http.Request) {
 		door := honest
-		if p.now() == Forged {
+		switch p.now() {
+		case Forged:
 			door = forger
+		case Down:
+			p.cut(w)
+			return
 		}
 		door.Handler(p.answer).ServeHTTP(w, r)
 	})
@@ -121,7 +125,7 @@ func (p *Province) Set(m Mode, delay time.Duration) {
 	p.mode, p.delay = m, delay
 }
 
-// Asked counts the questions that were let in.
+// Asked counts the questions that were let in, and those that were cut off.
 func (p *Province) Asked() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,6 +136,16 @@ func (p *Province) now() Mode {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.mode
+}
+
+// cut ends the connection without a word.
+func (p *Province) cut(w http.ResponseWriter) {
+	p.mu.Lock()
+	p.asked++
+	p.mu.Unlock()
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		conn.Close()
+	}
 }
 
 // answer behaves, then answers.
@@ -148,8 +162,6 @@ func (p *Province) answer(ctx context.Context, name string, body []byte) (int, [
 		}
 	case Silent:
 		<-ctx.Done()
-	case Down:
-		panic(http.ErrAbortHandler)
 	case Wrong:
 		return http.StatusOK, []byte(`{"status":"perhaps"}`)
 	}
