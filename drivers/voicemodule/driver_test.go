@@ -114,6 +114,19 @@ func TestARefusedFrameIsSentOnceMore(t *testing.T) {
 	}
 }
 
+func TestAModuleThatStartsAgainBreaksOff(t *testing.T) {
+	far := &voicebox.Box{Protocol: "syn6288", PerRune: time.Hour}
+	d := start(t, far, nil)
+	call := make(chan error, 1)
+	go func() { call <- d.Say(t.Context(), device.Announcement{Text: "请A零零一号"}) }()
+	drivertest.Until(t, "the speech to begin", func() bool { return len(far.Said()) == 1 })
+	far.Restart()
+	var e *device.Error
+	if err := <-call; !errors.As(err, &e) || !e.Retry || !errors.Is(err, errRestarted) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOtherLanguagesAreRefused(t *testing.T) {
 	far := &voicebox.Box{Protocol: "syn6288"}
 	err := start(t, far, nil).Say(t.Context(), device.Announcement{Text: "请A零零一号", Language: "zh-yue"})

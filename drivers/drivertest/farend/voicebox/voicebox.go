@@ -31,6 +31,7 @@ type Box struct {
 	said   []Said
 	reject int // speeches still to refuse
 	begun  int // speeches begun, to tell a timer of an earlier one
+	plug   *line
 }
 
 // Said gives what was said, oldest first.
@@ -56,6 +57,17 @@ func (b *Box) Reject(n int) {
 	b.reject = n
 }
 
+// Restart breaks off what is being said, as a dip of the power does.
+func (b *Box) Restart() {
+	b.mu.Lock()
+	l := b.plug
+	b.mu.Unlock()
+	if l != nil {
+		l.hush()
+		l.say(syn6288.Ready)
+	}
+}
+
 // line is a plugged-in cable: what writes to it, and the speech that goes on.
 type line struct {
 	box   *Box
@@ -68,6 +80,8 @@ type line struct {
 // Serve implements farend.Serve. The module stops to speak when its cable is pulled, as it has its power from there.
 func (b *Box) Serve(rw io.ReadWriter) {
 	l := &line{box: b, rw: rw}
+	b.in(l)
+	defer b.in(nil)
 	defer l.ends.Wait()
 	defer l.hush()
 	l.say(syn6288.Ready)
@@ -82,6 +96,12 @@ func (b *Box) Serve(rw io.ReadWriter) {
 			return
 		}
 	}
+}
+
+func (b *Box) in(l *line) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.plug = l
 }
 
 // order is what both protocols can say.
