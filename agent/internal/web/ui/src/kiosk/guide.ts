@@ -33,12 +33,12 @@ function turn(to: State): void {
 }
 
 export function drawGuide(): void {
-  const desk = page.desk || t('导办台', 'the service desk');
+  const desk = t(page.desk || '导办台', 'the service desk');
   const title: { [state: string]: string } = {
     quiet: t('呼叫导办员', 'Call the guide'), ringing: t('正在呼叫导办员', 'Calling the guide…'), coming: t('导办员马上到', 'The guide is coming'), failed: t('没有呼叫成功', 'Nobody was reached')
   };
   const small: { [state: string]: string } = {
-    quiet: t('人工服务：' + desk, 'Staff: ' + desk), ringing: t('请在这里稍等', 'Please wait here'), coming: t('请在这里稍等', 'Please wait here'), failed: t('请到' + desk, 'Please go to ' + desk)
+    quiet: t('人工服务：' + desk, 'or go to ' + desk), ringing: t('请在这里稍等', 'Please wait here'), coming: t('请在这里稍等', 'Please wait here'), failed: t('请到' + desk, 'Please go to ' + desk)
   };
   text(byId('guide-title'), title[state]);
   phrases(byId('guide-small'), small[state]);
