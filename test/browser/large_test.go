@@ -135,6 +135,9 @@ func (s *site) kioskSizes(t *testing.T) {
 	s.turned(t, p, "kiosk-12-queues-elder-lying")
 	s.Sim(t, "paper", "kiosk-1.printer", "out")
 	t.Cleanup(func() { s.Sim(t, "paper", "kiosk-1.printer", "ok") })
+	p.Sees("打印机缺纸")
+	s.shot(t, p, "kiosk-12-queues-elder-trouble")
+	s.turned(t, p, "kiosk-12-queues-elder-trouble-lying")
 	s.Sim(t, "tap-card", "--person", "5") // who has no number yet
 	p.Sees("打印机缺纸", "身份证已核对")
 	s.shot(t, p, "kiosk-all-at-once")
