@@ -42,11 +42,12 @@ type TicketTaken struct {
 	Expect      Expectation `json:"expect,omitzero"`
 	Person      string      `json:"person,omitempty"` // keyed digest of the identity number, the same for one person all day
 	Booking     BookingID   `json:"booking,omitempty"`
-	BookedFor   time.Time   `json:"booked_for,omitzero"` // zero: not booked, or too late for it
-	Override    string      `json:"override,omitempty"`  // why staff set hours and quotas aside
-	Then        []QueueID   `json:"then,omitempty"`      // queues the citizen goes on to with the same number, in order
-	Windows     []WindowID  `json:"windows"`             // windows that serve the queue
-	Printer     string      `json:"printer,omitempty"`   // place whose printer makes the slip; empty: no paper
+	BookedFor   time.Time   `json:"booked_for,omitzero"`    // zero: not booked, or too late for it
+	Override    string      `json:"override,omitempty"`     // why staff set hours and quotas aside
+	ClassReason string      `json:"class_reason,omitempty"` // why staff gave it its class
+	Then        []QueueID   `json:"then,omitempty"`         // queues the citizen goes on to with the same number, in order
+	Windows     []WindowID  `json:"windows"`                // windows that serve the queue
+	Printer     string      `json:"printer,omitempty"`      // place whose printer makes the slip; empty: no paper
 	By          By          `json:"by"`
 }
 
@@ -150,6 +151,15 @@ type TicketAbandoned struct {
 // TicketWithdrawn is 退号 by the citizen.
 type TicketWithdrawn struct {
 	Ticket TicketID `json:"ticket"`
+	By     By       `json:"by"`
+}
+
+// TicketClassSet gives a ticket another class, by staff: it ages by the new class from the time it was taken. From is the class it had.
+type TicketClassSet struct {
+	Ticket TicketID `json:"ticket"`
+	From   Class    `json:"from"`
+	Class  Class    `json:"class"`
+	Reason string   `json:"reason"`
 	By     By       `json:"by"`
 }
 

@@ -43,6 +43,7 @@ func wrote() map[hallsync.Kind]hallsync.Payload {
 		hallsync.KindTicketResumed:     hallsync.TicketResumed{Ticket: ticket, Window: "1", By: clerk},
 		hallsync.KindTicketAbandoned:   hallsync.TicketAbandoned{Ticket: ticket, Window: "1", From: hallsync.Passed, Reason: "三次未到", By: clerk},
 		hallsync.KindTicketWithdrawn:   hallsync.TicketWithdrawn{Ticket: ticket, By: hallsync.By{Kind: "citizen"}},
+		hallsync.KindTicketClassSet:    hallsync.TicketClassSet{Ticket: ticket, From: hallsync.Normal, Class: hallsync.Priority, Reason: "现役军人，已查看证件", By: clerk},
 		hallsync.KindTicketReopened:    hallsync.TicketReopened{Ticket: ticket, Window: "1", From: hallsync.Done, To: hallsync.Serving, Reason: "误按", By: clerk},
 		hallsync.KindTicketClosed:      hallsync.TicketClosed{Ticket: ticket, From: hallsync.Waiting},
 		hallsync.KindTicketRated: hallsync.TicketRated{Ticket: ticket, Window: "1", Staff: "w001", Grade: hallsync.VeryDissatisfied,
@@ -75,6 +76,9 @@ func grown() map[string]hallsync.Payload {
 	return map[string]hallsync.Payload{
 		"ticket.transferred.note": hallsync.TicketTransferred{Ticket: ticket, From: "1", Queue: "B", Position: hallsync.ByArrival,
 			Note: "材料已核对，缺复印件", By: clerk},
+		"ticket.taken.class_reason": hallsync.TicketTaken{Ticket: ticket, Number: "A023", Ordinal: 23, FlowNo: "20260302000057", BusinessDay: "2026-03-02",
+			Queue: "A", Class: hallsync.Priority, ClassReason: "现役军人", Channel: hallsync.AtDesk, Place: "desk", Proof: hallsync.ProofNone, Ahead: 1,
+			Windows: []hallsync.WindowID{"1"}, By: clerk},
 		"slip.asked.spare":  hallsync.SlipAsked{Ticket: ticket, Printer: "kiosk-1", Copy: 1, Spare: true, By: hallsync.By{Kind: "system"}},
 		"slip.changed.part": hallsync.SlipChanged{Ticket: ticket, State: hallsync.SlipFailed, Device: "kiosk-1.printer", Code: "paper_out", Out: hallsync.OutPart},
 	}

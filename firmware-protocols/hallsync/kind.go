@@ -31,6 +31,7 @@ const (
 	KindTicketResumed     Kind = "ticket.resumed"
 	KindTicketAbandoned   Kind = "ticket.abandoned"
 	KindTicketWithdrawn   Kind = "ticket.withdrawn"
+	KindTicketClassSet    Kind = "ticket.class_set"
 	KindTicketReopened    Kind = "ticket.reopened"
 	KindTicketClosed      Kind = "ticket.closed"
 	KindTicketRated       Kind = "ticket.rated"
@@ -142,6 +143,8 @@ func decodeTicket(k Kind, v int, raw json.RawMessage) (Payload, error) {
 		return into[TicketAbandoned](raw)
 	case KindTicketWithdrawn:
 		return into[TicketWithdrawn](raw)
+	case KindTicketClassSet:
+		return into[TicketClassSet](raw)
 	case KindTicketReopened:
 		return into[TicketReopened](raw)
 	case KindTicketClosed:

@@ -18,6 +18,7 @@ func (TicketHeld) Kind() Kind        { return KindTicketHeld }
 func (TicketResumed) Kind() Kind     { return KindTicketResumed }
 func (TicketAbandoned) Kind() Kind   { return KindTicketAbandoned }
 func (TicketWithdrawn) Kind() Kind   { return KindTicketWithdrawn }
+func (TicketClassSet) Kind() Kind    { return KindTicketClassSet }
 func (TicketReopened) Kind() Kind    { return KindTicketReopened }
 func (TicketClosed) Kind() Kind      { return KindTicketClosed }
 func (TicketRated) Kind() Kind       { return KindTicketRated }

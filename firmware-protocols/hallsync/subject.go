@@ -25,6 +25,7 @@ func (f TicketHeld) Subject() Subject        { return Subject{f.Ticket, f.Window
 func (f TicketResumed) Subject() Subject     { return Subject{f.Ticket, f.Window} }
 func (f TicketAbandoned) Subject() Subject   { return Subject{f.Ticket, f.Window} }
 func (f TicketWithdrawn) Subject() Subject   { return Subject{Ticket: f.Ticket} }
+func (f TicketClassSet) Subject() Subject    { return Subject{Ticket: f.Ticket} }
 func (f TicketReopened) Subject() Subject    { return Subject{f.Ticket, f.Window} }
 func (f TicketClosed) Subject() Subject      { return Subject{Ticket: f.Ticket} }
 func (f TicketRated) Subject() Subject       { return Subject{f.Ticket, f.Window} }
