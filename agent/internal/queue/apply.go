@@ -83,6 +83,8 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.onTicket(f.Ticket, func(t *Ticket) { s.leave(t, at); t.State = hallsync.Withdrawn })
 	case hallsync.TicketClosed:
 		s.onTicket(f.Ticket, func(t *Ticket) { s.leave(t, at); t.State = hallsync.Closed })
+	case hallsync.TicketClassSet:
+		s.onTicket(f.Ticket, func(t *Ticket) { s.applyClassSet(t, f) })
 	case hallsync.TicketReopened:
 		s.onTicket(f.Ticket, func(t *Ticket) { s.applyReopened(t, f, at) })
 	case hallsync.TicketRated:

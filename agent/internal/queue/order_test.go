@@ -366,3 +366,36 @@ func TestAWindowHelpsOutUntilATime(t *testing.T) {
 	b.refused(queue.SetDuty{Window: "3", Queue: "Z"}, queue.UnknownQueue)
 	b.refused(queue.SetDuty{Window: "9", Queue: "A"}, queue.UnknownWindow)
 }
+
+func TestAGrantedClassCountsFromWhenTheTicketWasTaken(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "1"})
+	b.take("first", "A", "")
+	b.after(time.Second).take("soldier", "A", "")
+	b.after(10 * time.Minute)
+	b.refused(queue.SetClass{Ticket: "soldier", Class: "king", Reason: "x"}, queue.ClassInvalid)
+	b.refused(queue.SetClass{Ticket: "soldier", Class: hallsync.Priority}, queue.ReasonRequired)
+	b.refused(queue.SetClass{Ticket: "nobody", Class: hallsync.Priority, Reason: "x"}, queue.UnknownTicket)
+	by := hallsync.By{Kind: "staff", Staff: "w01"}
+	got := b.must(queue.SetClass{Ticket: "soldier", Class: hallsync.Priority, Reason: "现役军人", By: by})
+	want := hallsync.TicketClassSet{Ticket: "soldier", From: hallsync.Normal, Class: hallsync.Priority, Reason: "现役军人", By: by}
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if again := b.must(queue.SetClass{Ticket: "soldier", Class: hallsync.Priority, Reason: "现役军人"}); len(again) != 0 {
+		t.Errorf("the same class again: %+v", again)
+	}
+	taken := b.must(queue.Take{Ticket: "family", Queue: "A", Class: hallsync.Priority, Because: "烈士家属", Channel: hallsync.AtDesk})
+	if f, ok := taken[0].(hallsync.TicketTaken); !ok || f.ClassReason != "烈士家属" {
+		t.Errorf("%+v", taken)
+	}
+	if n := b.s.Ahead("first", b.now); n != 1 {
+		t.Errorf("%d are before the first, want the soldier", n)
+	}
+	b.wantNext("1", "A002", line.Weight)
+	b.must(queue.Pass{Window: "1"})
+	b.must(queue.SetClass{Ticket: "soldier", Class: hallsync.Normal, Reason: "点错了"})
+	if got := b.ticket("soldier"); got.Class != hallsync.Normal || got.State != hallsync.Passed || b.s.Waiting("A") != 2 {
+		t.Errorf("%+v, %d wait", got, b.s.Waiting("A"))
+	}
+}

@@ -30,6 +30,7 @@ func randomCommand(rt *rapid.T, n int, taken []hallsync.TicketID) queue.Command 
 		queue.Transfer{Window: w, Ticket: t, ToQueue: q, Position: rapid.SampledFrom([]hallsync.Position{"", hallsync.AtFront, hallsync.AtEnd}).Draw(rt, "position")},
 		queue.Transfer{Window: w, Ticket: t, ToWindow: "3"},
 		queue.Abandon{Window: w, Ticket: t}, queue.Reopen{Window: w, Ticket: t, Reason: reason},
+		queue.SetClass{Ticket: t, Class: rapid.SampledFrom([]hallsync.Class{hallsync.Normal, hallsync.Priority, "king"}).Draw(rt, "grant"), Reason: reason},
 		queue.Withdraw{Ticket: t}, queue.Requeue{Ticket: t}, queue.Reprint{Ticket: t, Printer: "kiosk-1"},
 		queue.Reprint{Ticket: t, Printer: "kiosk-1", By: hallsync.By{Kind: "kiosk"}},
 		queue.SlipProgress{Spare: rapid.Bool().Draw(rt, "spare"), SlipChanged: hallsync.SlipChanged{

@@ -21,6 +21,7 @@ type Take struct {
 	Person   string            // keyed digest of the identity number; empty: nobody was recognised
 	Identity hallsync.Identity // pending: nobody could be asked about the code; empty: as the proof says
 	Booking  hallsync.BookingID
+	Because  string             // why it has its class, by staff
 	Override string             // why hours and quotas do not hold, by staff; empty: they do
 	Then     []hallsync.QueueID // queues to go on to with the same number
 	By       hallsync.By
@@ -73,7 +74,7 @@ func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	return facts(hallsync.TicketTaken{
 		Ticket: c.Ticket, Number: Number(c.Queue, ordinal), Ordinal: ordinal, FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day,
 		Queue: c.Queue, Class: c.Class, Channel: c.Channel, Place: c.Place, Proof: c.Proof, Identity: c.Identity,
-		Person: c.Person, Booking: c.Booking, BookedFor: booked, Then: c.Then, Override: c.Override,
+		Person: c.Person, Booking: c.Booking, BookedFor: booked, Then: c.Then, Override: c.Override, ClassReason: c.Because,
 		Ahead: s.lines.Ahead(newcomer, s.age(now)), Wait: wait, Expect: expect, Windows: s.serve(c.Queue, now), Printer: c.Printer, By: c.By,
 	}), nil
 }

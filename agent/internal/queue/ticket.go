@@ -141,6 +141,42 @@ func (s *State) applySlipChanged(t *Ticket, f hallsync.SlipChanged, at time.Time
 	s.setSlip(t, f.State)
 }
 
+// SetClass gives a ticket that is in line, or may come back to it, another class. Why is written down: whoever lets one go before others
+// answers for it.
+type SetClass struct {
+	Ticket hallsync.TicketID
+	Class  hallsync.Class
+	Reason string
+	By     hallsync.By
+}
+
+func (c SetClass) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if s.tickets[c.Ticket] == nil {
+		return nil, refuse(UnknownTicket)
+	}
+	if !c.Class.Valid() {
+		return nil, refuse(ClassInvalid)
+	}
+	t, err := s.inState(c.Ticket, hallsync.Waiting, hallsync.Passed)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Reason == "":
+		return nil, refuseTicket(ReasonRequired, t)
+	case c.Class == t.Class:
+		return nil, nil
+	}
+	return facts(hallsync.TicketClassSet{Ticket: t.ID, From: t.Class, Class: c.Class, Reason: c.Reason, By: c.By}), nil
+}
+
+func (s *State) applyClassSet(t *Ticket, f hallsync.TicketClassSet) {
+	if t.State == hallsync.Waiting {
+		s.lines.Remove(&t.Entry) // lanes are by class
+		defer s.lines.Insert(&t.Entry)
+	}
+	t.Class = f.Class
+}
+
 // inOrder gives copies of the tickets one wants, in the order they were taken.
 func inOrder(all map[hallsync.TicketID]*Ticket, want func(*Ticket) bool) []Ticket {
 	some := make([]*Ticket, 0, len(all))

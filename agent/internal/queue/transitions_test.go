@@ -62,18 +62,20 @@ var verbs = map[string]queue.Command{
 	"rate":     queue.Rate{Ticket: "t", Grade: hallsync.Satisfied},
 	"unrated":  queue.LeaveUnrated{Ticket: "t", Why: hallsync.UnratedTimeout},
 	"withdraw": queue.Withdraw{Ticket: "t"},
+	"class":    queue.SetClass{Ticket: "t", Class: hallsync.Elder, Reason: "走路慢"},
 	"reopen":   queue.Reopen{Window: "1", Ticket: "t", Reason: "误按"},
 }
 
 // table is the state table of the contract; a verb that is missing in a row is refused with ticket_state.
 var table = map[hallsync.TicketState]map[string]hallsync.TicketState{
-	hallsync.Waiting: {"call": hallsync.Called, "transfer": hallsync.Waiting, "abandon": hallsync.Abandoned, "withdraw": hallsync.Withdrawn},
+	hallsync.Waiting: {"call": hallsync.Called, "transfer": hallsync.Waiting, "abandon": hallsync.Abandoned, "withdraw": hallsync.Withdrawn,
+		"class": hallsync.Waiting},
 	hallsync.Called: {"recall": hallsync.Called, "start": hallsync.Serving, "pass": hallsync.Passed, "transfer": hallsync.Waiting,
 		"abandon": hallsync.Abandoned, "finish": hallsync.Done},
 	hallsync.Serving: {"transfer": hallsync.Waiting, "hold": hallsync.Held, "abandon": hallsync.Abandoned, "finish": hallsync.Done},
 	hallsync.Held:    {"transfer": hallsync.Waiting, "resume": hallsync.Serving, "abandon": hallsync.Abandoned, "finish": hallsync.Done},
 	hallsync.Passed: {"call": hallsync.Called, "requeue": hallsync.Waiting, "abandon": hallsync.Abandoned, "withdraw": hallsync.Withdrawn,
-		"reopen": hallsync.Called},
+		"reopen": hallsync.Called, "class": hallsync.Passed},
 	hallsync.Done:      {"rate": hallsync.Done, "unrated": hallsync.Done, "reopen": hallsync.Serving},
 	hallsync.Abandoned: {"reopen": hallsync.Waiting},
 	hallsync.Withdrawn: {},
