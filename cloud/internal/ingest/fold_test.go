@@ -79,3 +79,14 @@ func shown(t *testing.T, st *store.Store) string {
 	}
 	return fmt.Sprint(k.State, " ", k.Window, " ", at, " ", ended)
 }
+
+func TestAGrantedClassIsTheTickets(t *testing.T) {
+	st := newStore(t)
+	in := newIngester(st)
+	send(t, in, fact(t, hall, epoch, 1, taken(1)))
+	send(t, in, fact(t, hall, epoch, 2, hallsync.TicketClassSet{Ticket: ticketID(1), From: hallsync.Normal, Class: hallsync.Priority, Reason: "现役军人"}))
+	tickets, _, err := st.Tickets(t.Context(), store.TicketQuery{Hall: hall, Limit: 2})
+	if err != nil || len(tickets) != 1 || tickets[0].Class != hallsync.Priority || tickets[0].State != hallsync.Waiting {
+		t.Errorf("%+v, %v", tickets, err)
+	}
+}

@@ -70,6 +70,8 @@ func move(k *store.Ticket, e store.Event, p hallsync.Payload) place {
 		return leaves
 	case hallsync.TicketReopened:
 		return reopen(k, f)
+	case hallsync.TicketClassSet:
+		k.Class = f.Class
 	case hallsync.TicketRated:
 		k.Grade = f.Grade
 	case hallsync.SlipAsked:
