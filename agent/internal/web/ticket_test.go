@@ -284,3 +284,33 @@ func TestTicketQR(t *testing.T) {
 	}
 	s.get(kioskToken, "/api/v1/tickets/01NONE/qr").want(t, 404, "unknown_ticket")
 }
+
+func TestStaffGiveATicketAnotherClass(t *testing.T) {
+	s := open(t)
+	first, second := s.take("A"), s.take("A")
+	path := "/api/v1/tickets/" + second + "/class"
+	body := map[string]string{"class": "priority", "reason": " 现役军人 "}
+	s.post(kioskToken, path, body).want(t, 403, "not_allowed")
+	s.post(staffToken, path, map[string]string{"class": "priority", "reason": " "}).want(t, 422, "reason_required")
+	s.post(staffToken, path, map[string]string{"class": "king", "reason": "x"}).want(t, 422, "class_invalid")
+	s.post(staffToken, path, map[string]string{"class": "priority", "reason": strings.Repeat("长", 300)}).want(t, 400, "field_too_long")
+	s.post(staffToken, "/api/v1/tickets/nobody/class", body).want(t, 404, "unknown_ticket")
+	if r := s.post(staffToken, path, body).want(t, 200, ""); r.text("ticket", "class") != "priority" || r.text("ticket", "state") != "waiting" {
+		t.Errorf("%s", r.Raw)
+	}
+	s.verb("1", "open", nil).want(t, 200, "")
+	s.verb("1", "call", map[string]string{"ticket": first, "reason": "在窗口"}).want(t, 200, "")
+	s.post(staffToken, "/api/v1/tickets/"+first+"/class", body).want(t, 409, "ticket_state")
+}
+
+func TestOnlyStaffSayWhyATicketHasItsClass(t *testing.T) {
+	s := open(t)
+	take := func(reason string) map[string]string {
+		return map[string]string{"queue": "A", "channel": "desk", "class": "priority", "reason": reason}
+	}
+	s.post(kioskToken, "/api/v1/tickets", take("x")).want(t, 403, "not_allowed")
+	s.post(staffToken, "/api/v1/tickets", take(strings.Repeat("长", 300))).want(t, 400, "field_too_long")
+	if r := s.post(staffToken, "/api/v1/tickets", take("烈士家属")).want(t, 201, ""); r.text("ticket", "class") != "priority" {
+		t.Errorf("%s", r.Raw)
+	}
+}

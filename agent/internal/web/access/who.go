@@ -37,7 +37,7 @@ const (
 	SeeDevices  Right = "see_devices"  // the state of the devices
 	TestDevices Right = "test_devices" // make a device show a sign of life
 	SeeLog      Right = "see_log"      // the log's tail
-	Override    Right = "override"     // give numbers outside hours and beyond quotas, with a reason
+	Override    Right = "override"     // give numbers outside hours and beyond quotas, and classes, with a reason
 	Direct      Right = "direct"       // the hall's own settings: temporary services, paper roll, the time
 )
 

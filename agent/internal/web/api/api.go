@@ -116,6 +116,7 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/v1/tickets/{id}/withdraw", a.post(ownOr(access.Mend), a.withdraw))
 	mux.HandleFunc("POST /api/v1/tickets/{id}/requeue", a.post(needs(access.Mend), a.requeue))
 	mux.HandleFunc("POST /api/v1/tickets/{id}/reprint", a.post(needs(access.Mend), a.reprint))
+	mux.HandleFunc("POST /api/v1/tickets/{id}/class", a.post(needs(access.Override), a.setClass))
 	mux.HandleFunc("POST /api/v1/tickets/{id}/unrated", a.post(needs(access.Rate), a.unrated))
 
 	mux.HandleFunc("POST /api/v1/windows/{w}/{verb}", a.post(atWindow, a.windowVerb))

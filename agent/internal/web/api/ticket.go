@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/rand"
 	"image/png"
 	"net/http"
@@ -36,6 +37,7 @@ type takeBody struct {
 	Booking  hallsync.BookingID `json:"booking"`  // check in for an appointment; the queue is then its own
 	Then     []hallsync.QueueID `json:"then"`     // queues to go on to with the same number
 	Override string             `json:"override"` // why hours and quotas do not hold; for people of the staff
+	Reason   string             `json:"reason"`   // why it has its class; for people of the staff
 }
 
 // take answers POST /api/v1/tickets: 201 {"ticket": T}.
@@ -45,12 +47,12 @@ func (a *API) take(w http.ResponseWriter, p post) {
 		a.fail(w, p.Request, err)
 		return
 	}
-	in.Override = strings.TrimSpace(in.Override)
-	if err := a.text("override", in.Override, maxReason); err != nil {
+	in.Override, in.Reason = strings.TrimSpace(in.Override), strings.TrimSpace(in.Reason)
+	if err := cmp.Or(a.text("override", in.Override, maxReason), a.text("reason", in.Reason, maxReason)); err != nil {
 		a.fail(w, p.Request, err)
 		return
 	}
-	if in.Override != "" && !p.who.May(access.Override) {
+	if (in.Override != "" || in.Reason != "") && !p.who.May(access.Override) {
 		a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
 		return
 	}
@@ -68,7 +70,8 @@ func (a *API) take(w http.ResponseWriter, p post) {
 		}
 		c := queue.Take{
 			Ticket: hallsync.TicketID(id.String()), Queue: in.Queue, Class: in.Class, Channel: in.Channel, Place: place,
-			Printer: a.printerAt(p.who, in.Channel), Booking: in.Booking, Then: in.Then, Override: in.Override, By: p.who.By(),
+			Printer: a.printerAt(p.who, in.Channel), Booking: in.Booking, Then: in.Then, Override: in.Override, Because: in.Reason,
+			By: p.who.By(),
 		}
 		q, known := a.queue(in.Queue)
 		switch {
@@ -237,6 +240,30 @@ func (a *API) onTicket(w http.ResponseWriter, p post, cmd func(id hallsync.Ticke
 func (a *API) withdraw(w http.ResponseWriter, p post) {
 	a.onTicket(w, p, func(id hallsync.TicketID) (queue.Command, error) {
 		return queue.Withdraw{Ticket: id, By: p.who.By()}, nil
+	})
+}
+
+// setClass answers POST /api/v1/tickets/{id}/class {"class", "reason"}, by which staff let somebody go before others or undo that: 200
+// {"ticket": T}.
+func (a *API) setClass(w http.ResponseWriter, p post) {
+	var in struct {
+		Class  hallsync.Class `json:"class"`
+		Reason string         `json:"reason"`
+	}
+	err := a.decode(p.body, &in)
+	if err == nil {
+		in.Reason = strings.TrimSpace(in.Reason)
+		err = a.text("reason", in.Reason, maxReason)
+	}
+	if err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	id := hallsync.TicketID(p.PathValue("id"))
+	a.command(w, p, func() (queue.Command, error) {
+		return queue.SetClass{Ticket: id, Class: in.Class, Reason: in.Reason, By: p.who.By()}, nil
+	}, func(res hall.Result) (int, any) {
+		return http.StatusOK, ticketBody{Ticket: view.TicketByID(res.Moment(), id)}
 	})
 }
 
