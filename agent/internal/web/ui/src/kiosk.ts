@@ -109,6 +109,10 @@ function drawHome(): void {
 
 function drawKnown(): void {
   const zh: { [kind: string]: string } = { idcard: '身份证已核对', yss_code: '粤省事码已核对', ysh_code: '粤商码已核对' };
+  if (how === 'refused') {
+    phrases(byId('known-text'), t('暂时核验不了码：请先取号，办理时带身份证到窗口核对', 'Your code cannot be checked now: take a number, and show your ID card at the window'));
+    return;
+  }
   phrases(byId('known-text'), t((zh[how] || '身份已核对') + '，请选择业务', how === 'idcard' ? 'Your ID card was read' : 'Your code was read'));
 }
 
@@ -261,7 +265,7 @@ function onInput(input: Input): void {
     tellSentence(language() === 'zh' ? input.detail || '' : 'It could not be read. Please try again.', slower());
     return;
   }
-  if (input.kind === 'refused') {
+  if (input.kind === 'refused' && !input.identity) {
     tellTrouble(t('这个码不能用', 'This code cannot be used'), t(input.detail || '请换一个码再试。', 'Please try another code.'), slower());
     return;
   }
@@ -274,8 +278,12 @@ function onInput(input: Input): void {
     own(input.ticket, function () { return ''; });
     return;
   }
-  if (input.identity) {
+  if (input.identity) { // also of a code that nobody could be asked about: the window looks at the card
     recognised(input, input.identity);
+  } else if (input.bookings) { // an appointment's own code: it says what, not who
+    nextVisitor();
+    identity = '';
+    offer(input.bookings, []);
   }
 }
 
