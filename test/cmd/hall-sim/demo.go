@@ -180,7 +180,12 @@ func (h *demoHall) banner() string {
 	line("  取号机 kiosk     %s/kiosk/1?token=%s", agent, s.Kiosk)
 	line("  叫号屏 screen    %s/screen/1?token=%s", agent, s.Screen)
 	for _, p := range demoStaff {
+		if p.window == "" {
+			line("  总览 board       %s/board   导办台 desk %s/desk   工号 %s  PIN %s", agent, agent, p.id, s.PINs[p.id])
+			continue
+		}
 		line("  窗口 window %s    %s/window/%s   工号 %s  PIN %s", p.window, agent, p.window, p.id, s.PINs[p.id])
+		line("  评价 rating %s    %s/rate/%s?token=%s", p.window, agent, p.window, s.Kiosk)
 	}
 	line("  运维 ops         %s/ops?token=%s", agent, s.Ops)
 	line("  运行中心 console %s   %s / %s", h.cloudURL(), adminUser, s.Admin)

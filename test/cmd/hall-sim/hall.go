@@ -27,9 +27,11 @@ const (
 	cameraPassword = "demo-camera" // of a camera that is no camera
 )
 
-var demoStaff = [...]struct{ id, name, window string }{
-	{"1001", "测试一", "1"},
-	{"1002", "测试二", "2"},
+// demoStaff are those who sign in. The manager has no window of his own.
+var demoStaff = [...]struct{ id, name, window, role string }{
+	{"1001", "测试一", "1", "clerk"},
+	{"1002", "测试二", "2", "clerk"},
+	{"1000", "测试主管", "", "manager"},
 }
 
 var demoCameras = [...]struct {
@@ -195,10 +197,10 @@ func (h *demoHall) cameraValues() (out []cameraValues) {
 }
 
 func (h *demoHall) planValues() map[string]any {
-	type person struct{ ID, Name, PIN, Window string }
+	type person struct{ ID, Name, PIN, Window, Role string }
 	var staff []person
 	for _, p := range demoStaff {
-		staff = append(staff, person{p.id, p.name, hash(h.secrets.PINs[p.id]), p.window})
+		staff = append(staff, person{p.id, p.name, hash(h.secrets.PINs[p.id]), p.window, p.role})
 	}
 	return map[string]any{"Staff": staff}
 }
