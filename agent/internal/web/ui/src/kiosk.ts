@@ -110,7 +110,7 @@ function drawHome(): void {
 function drawKnown(): void {
   const zh: { [kind: string]: string } = { idcard: '身份证已核对', yss_code: '粤省事码已核对', ysh_code: '粤商码已核对' };
   if (how === 'refused') {
-    phrases(byId('known-text'), t('暂时核验不了码：请先取号，办理时带身份证到窗口核对', 'Your code cannot be checked now: take a number, and show your ID card at the window'));
+    phrases(byId('known-text'), t('码核验不了，先取号，到窗口看身份证', 'Not checked: take a number, show your ID card at the window'));
     return;
   }
   phrases(byId('known-text'), t((zh[how] || '身份已核对') + '，请选择业务', how === 'idcard' ? 'Your ID card was read' : 'Your code was read'));
