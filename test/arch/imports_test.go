@@ -42,6 +42,8 @@ var rules = []rule{
 		"the order of those who wait can be read and tested without the rest of the rules"},
 	{"agent/internal/queue/admit", nil, nil,
 		"hours and quotas can be read and tested without the rest of the rules"},
+	{"agent/internal/queue/rerun", []string{"firmware-protocols/hallsync", "agent/internal/queue"}, []string{"agent/internal/queue/line"},
+		"a day is played again by the real rules, not by a copy of them"},
 	{"agent/", []string{"agent/", "drivers/", "firmware-protocols/", "configs"}, []string{"test/fakes/"},
 		"the hall works without the cloud; they share hallsync and nothing else"},
 	{"cloud/", []string{"cloud/", "firmware-protocols/hallsync", "agent/kit/", "configs"}, []string{"test/fakes/"},

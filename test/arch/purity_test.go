@@ -9,7 +9,9 @@ import (
 )
 
 // pure are the packages that only compute.
-var pure = []string{"firmware-protocols/", "agent/internal/queue", "agent/internal/queue/line", "agent/internal/queue/admit"}
+var pure = []string{
+	"firmware-protocols/", "agent/internal/queue", "agent/internal/queue/line", "agent/internal/queue/admit", "agent/internal/queue/rerun",
+}
 
 // impureImports are packages of the standard library a pure package has no use for.
 var impureImports = []string{"net", "os", "syscall", "log", "math/rand", "runtime", "os/exec", "plugin", "unsafe"}
