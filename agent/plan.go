@@ -47,10 +47,10 @@ func (a *Agent) followPlan(ctx context.Context) error {
 			if err := a.hall.Replan(ctx, rules); err != nil {
 				return fmt.Errorf("plan: %w", err)
 			}
+			a.plan.Store(plan) // first: what the pages show must be what the next edit is made from
 			if err := a.web.Replan(plan); err != nil {
 				return fmt.Errorf("plan: %w", err)
 			}
-			a.plan.Store(plan)
 			a.log.Info("plan edited", "revision", e.Revision, "staff", e.By.Staff)
 		}
 		select {

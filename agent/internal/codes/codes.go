@@ -194,8 +194,7 @@ func (r *Recogniser) foreign(ctx context.Context, place string, kind Kind, text 
 	if number := r.opts.Signer.Person(answer.Number); number != "" {
 		res.Person = number
 	}
-	r.replay.Keep(mark, res, answer.Expires)
-	return res, nil
+	return r.replay.Keep(mark, place, res, answer.Expires), nil
 }
 
 func (r *Recogniser) resolve(ctx context.Context, q Question) (Answer, *Error) {

@@ -44,6 +44,9 @@ func (c *checker) queues(p *Plan) {
 		path := fmt.Sprintf("$.queues[%d]", i)
 		c.form(path+".id", q.ID, queueID, QueueID)
 		ids.add(c, path+".id", q.ID)
+		if one, roll := strings.CutSuffix(q.ID, "R"); roll && slices.ContainsFunc(p.Queues, func(o Queue) bool { return o.ID == one }) { // R marks the numbers of a queue's paper roll
+			c.at(path+".id", QueueRoll, "value", q.ID, "other", one)
+		}
 		c.name(path+".name", q.Name)
 		c.short(path+".english", q.English, maxName)
 		c.short(path+".dept", q.Dept, maxName)

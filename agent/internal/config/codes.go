@@ -18,6 +18,7 @@ const (
 	UnknownPrinter strictyaml.Code = "config_unknown_printer" // value, allowed
 	UnknownSpeaker strictyaml.Code = "config_unknown_speaker" // value, allowed
 	UnknownModel   strictyaml.Code = "config_unknown_model"   // value, allowed
+	QueueRoll      strictyaml.Code = "config_queue_roll"      // value, other
 	QueueUnserved  strictyaml.Code = "config_queue_unserved"  // value (a warning)
 	DeviceName     strictyaml.Code = "config_device_name"     // value, allowed
 	ConnectOne     strictyaml.Code = "config_connect_one"

@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"strings"
+
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/strictyaml"
 )
@@ -11,6 +13,13 @@ const (
 	url    = "  url: https://codes.example.cn/\n"
 	key    = "  key: file:secrets/codes.key\n"
 	peer   = "  peer: MFkwEwYHKoZIzj0CAQYIKoEcz1UBgi0DQgAExwdHfeY2kYNvl26L8tAUJusm1D7EN7w/bUYu3mP8TgiouxjJVt++lP+X7EP04nFIlA4N5fmzTRMPJf2/gbTxpg==\n"
+)
+
+// identity and windows follow each other in the plan.
+const (
+	identity = "    identity: optional\n"
+	windows  = "\nwindows:                         # 窗口和它办的队列\n" +
+		"  - id: \"1\"                      # 窗口号，群众看到和听到的就是它\n    name: 1号综合窗口             # 不写就是“1号窗口”\n    queues: [A]\n"
 )
 
 // faults are single mistakes in the samples: in file, old becomes text; the problem must have the code and the path, and
@@ -26,6 +35,7 @@ var faults = []struct {
 	{"hall.yaml", "\"2026-10-01\"", "\"10-01\"", config.Date, "$.rules.calendar.holidays[0]", "10-01"},
 	{"hall.yaml", "max_wait_min: 30", "max_wait_min: -1", strictyaml.OutOfRange, "$.rules.order.max_wait_min", "-1"},
 	{"hall.yaml", "name: 社会保险", "name: \"社会\\t保险\"", config.Characters, "$.queues[1].name", "社会"},
+	{"hall.yaml", identity + windows, identity + "  - {id: AR, name: 其他}\n" + strings.Replace(windows, "[A]", "[A, AR]", 1), config.QueueRoll, "$.queues[2].id", "AR"},
 	{"agent.yaml", "schema: 1", "schema: 2", config.SchemaNew, "$.schema", "schema: 2"},
 	{"agent.yaml", "schema: 1", "schema: 0", config.SchemaNew, "$.schema", "schema: 0"},
 	{"agent.yaml", "schema: 1 ", "# none", strictyaml.Missing, "$.schema", "hall:"},

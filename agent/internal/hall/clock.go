@@ -39,9 +39,10 @@ func ClockOf(wall func() time.Time) Clock {
 
 // Bounds of what is taken for an ordinary clock.
 const (
-	step      = 2 * time.Second  // less is what a clock is slewed by
-	deadStep  = 10 * time.Minute // a box that starts further back than this has lost the time
-	firstSane = 2025             // a clock before this year was never set
+	step      = 2 * time.Second     // less is what a clock is slewed by
+	deadStep  = 10 * time.Minute    // a box that starts further back than this has lost the time
+	deadLeap  = 31 * 24 * time.Hour // and one that starts so much later, which no hall is closed for
+	firstSane = 2025                // a clock before this year was never set
 )
 
 // errClockMoved says that the clock must be looked after before anything else may happen.
@@ -62,10 +63,11 @@ func (h *Hall) moved() queue.Command {
 	var by time.Duration
 	dead := h.ahead.ClockDead()
 	if last.wall.IsZero() { // the first look after the start
-		if latest := h.ahead.Latest(); hallTime.Before(latest) {
+		latest := h.ahead.Latest()
+		if hallTime.Before(latest) || !latest.IsZero() && hallTime.Sub(latest) > deadLeap {
 			by = hallTime.Sub(latest)
 		}
-		dead = dead || by < -deadStep || hallTime.Year() < firstSane
+		dead = dead || by < -deadStep || by > 0 || hallTime.Year() < firstSane
 	} else {
 		by = now.wall.Sub(last.wall) - (now.steady - last.steady)
 	}

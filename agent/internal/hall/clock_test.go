@@ -228,8 +228,76 @@ func TestAYearMistypedOpensNoDay(t *testing.T) {
 	if !errors.As(err, &r) || r.Code != queue.ClockFar {
 		t.Fatalf("got %v", err)
 	}
-	h.Told(morning.AddDate(10, 0, 0))
 	if got := at(h); got != "2026-03-02 09:00 1" {
+		t.Errorf("the hall is at %s", got)
+	}
+	if _, err := h.Do(context.Background(), queue.SetClock{To: morning.AddDate(0, 0, 3), Source: queue.ClockByStaff, Sure: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := grab(h, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-05 09:00 1" {
+		t.Errorf("after being asked again the hall is at %s", got)
+	}
+}
+
+// A box whose clock stood still over a weekend goes on with the right day as soon as anybody knows it.
+func TestAWeekendWithoutAClock(t *testing.T) {
+	later := 62 * time.Hour
+	for name, learn := range map[string]func(h *hall.Hall, w *watch){
+		"network": func(_ *hall.Hall, w *watch) { w.wall, w.synced = w.wall.Add(later), true },
+		"centre":  func(h *hall.Hall, w *watch) { h.Told(w.wall.Add(later)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, w := t.TempDir(), &watch{wall: morning}
+			h, off := boot(t, dir, w)
+			if err := grab(h, "a"); err != nil {
+				t.Fatal(err)
+			}
+			off()
+			w.pass(time.Minute)
+			h, off = boot(t, dir, w)
+			if err := grab(h, "b"); err != nil {
+				t.Fatal(err)
+			}
+			learn(h, w)
+			if err := grab(h, "c"); err != nil {
+				t.Fatal(err)
+			}
+			if got := at(h); got != "2026-03-04 23:01 1" {
+				t.Errorf("the hall is at %s", got)
+			}
+			off()
+			h, _ = boot(t, dir, w)
+			if err := grab(h, "d"); err != nil {
+				t.Errorf("after a start: %v", err)
+			}
+		})
+	}
+}
+
+// A box that starts a year later than it stopped has lost the time as well: the day it would open could never be taken back.
+func TestAStartFarAheadIsNotBelieved(t *testing.T) {
+	dir, w := t.TempDir(), &watch{wall: morning}
+	h, off := boot(t, dir, w)
+	if err := grab(h, "a"); err != nil {
+		t.Fatal(err)
+	}
+	off()
+	w.wall = w.wall.AddDate(1, 0, 0)
+	h, _ = boot(t, dir, w)
+	var r *queue.Refusal
+	if err := grab(h, "b"); !errors.As(err, &r) || r.Code != queue.ClockUnknown {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := h.Do(context.Background(), queue.SetClock{To: morning.Add(time.Hour), Source: queue.ClockByStaff}); err != nil {
+		t.Fatal(err)
+	}
+	if err := grab(h, "c"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-02 10:00 2" {
 		t.Errorf("the hall is at %s", got)
 	}
 }

@@ -95,10 +95,10 @@ func (h *Hall) Committed(facts []store.Fact) {
 
 // Refit gives a hall another plan before it runs; Replan does while it does.
 func (h *Hall) Refit(plan *queue.Plan) {
-	h.plan = plan
 	h.ahead.Refit(plan)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.plan = plan
 	h.state.Refit(plan)
 	h.waits.forget()
 }

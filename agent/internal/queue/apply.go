@@ -122,6 +122,7 @@ func (s *State) applyWindow(p hallsync.Payload, at time.Time) {
 }
 
 func (s *State) setWindow(id hallsync.WindowID, st hallsync.WindowState, staff hallsync.StaffID, reason string, at time.Time) {
+	s.lines.Man(id, st != hallsync.WindowClosed)
 	w := s.at(id)
 	w.State, w.Staff, w.Reason, w.Since = st, staff, reason, at
 }
@@ -144,7 +145,9 @@ func (s *State) openDay(f hallsync.DayOpened) {
 	clear(s.roll)
 	s.calls, s.passed = nil, nil
 	for _, t := range carried { // its number stays, so the day's begin behind it
-		s.ordinals[t.Home] = max(s.ordinals[t.Home], t.Ordinal)
+		if t.Channel != hallsync.AtRoll { // a roll has numbers of its own
+			s.ordinals[t.Home] = max(s.ordinals[t.Home], t.Ordinal)
+		}
 		t.Due, t.Target = 0, ""
 		s.tickets[t.ID] = t
 		if t.Person != "" {

@@ -31,23 +31,28 @@ func (c StepClock) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	return facts(hallsync.ClockStepped{ByMS: c.By.Milliseconds(), Dead: c.Dead}), nil
 }
 
-// farAhead is more than anybody's clock is behind by mistake. A business day that was opened too early can never be taken back, so a
-// year mistyped must not open it.
+// farAhead is more than a hall's time is behind as a rule. A business day that was opened too early can never be taken back, so a year
+// mistyped must not open it: staff say twice that so much has gone by. The network and the centre are believed.
 const farAhead = 36 * time.Hour
 
 // SetClock sets the hall's time to what somebody knows it to be.
 type SetClock struct {
 	To     time.Time
 	Source string
+	Sure   bool // staff were asked again
 	By     hallsync.By
 }
 
 func (c SetClock) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	by := c.To.Sub(now).Round(time.Millisecond)
+	known := now // what is sure about the time
+	if s.dead {
+		known = s.latest
+	}
 	switch {
 	case by == 0 && !s.dead:
 		return nil, nil
-	case by > farAhead && !s.dead:
+	case c.Source == ClockByStaff && !c.Sure && c.To.Sub(known) > farAhead:
 		return nil, refuse(ClockFar)
 	}
 	return facts(hallsync.ClockSet{ByMS: by.Milliseconds(), Source: c.Source, By: c.By}), nil

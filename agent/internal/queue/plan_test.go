@@ -164,3 +164,23 @@ func TestTheLaterEditOfThePlanHolds(t *testing.T) {
 		t.Errorf("restored %+v, %v", s.Edited(), err)
 	}
 }
+
+// Nobody waits for a window where nobody works: as long as it is closed, who was sent there is everybody's.
+func TestWhoWasSentToAClosedWindowIsForAll(t *testing.T) {
+	b := into(t, hallsync.Serving)
+	b.must(queue.Transfer{Window: "1", ToQueue: "B", ToWindow: "3"})
+	b.must(queue.Open{Window: "3"})
+	b.must(queue.Open{Window: "2"})
+	if c := calledNumber(b.must(queue.CallNext{Window: "2"})); c != "" {
+		t.Errorf("window 2 called %s, sent to window 3, which is open", c)
+	}
+	b.must(queue.Close{Window: "3"})
+	restored, err := queue.Restore(plan(), []byte(b.dump()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.s = restored
+	if c := calledNumber(b.must(queue.CallNext{Window: "2"})); c != "A001" {
+		t.Errorf("window 2 called %q", c)
+	}
+}

@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -126,6 +127,64 @@ func TestWhoWasSentElsewhereKeepsTheNumberOverNight(t *testing.T) {
 	if got, other := b.ticket("new").Number, b.ticket("other").Number; got != "A002" || other != "B001" {
 		t.Errorf("the new day begins with %s and %s beside A001", got, other)
 	}
+}
+
+// Whoever comes back after being passed is due after some calls, whatever time he was booked for: he would stand before all others who
+// come back.
+func TestBookedPeopleWhoComeBackHoldUpNobody(t *testing.T) {
+	p := plan()
+	p.Queues[0].Early = 5 * time.Hour
+	b := newBenchOf(t, p)
+	b.must(queue.Open{Window: "1"})
+	for _, id := range []string{"x", "y"} {
+		b.must(queue.SetBooking{BookingSet: hallsync.BookingSet{Booking: hallsync.BookingID(id), Queue: "A", Start: moment(14, 0), End: moment(14, 30)}})
+		b.must(queue.Take{Ticket: hallsync.TicketID(id), Queue: "A", Booking: hallsync.BookingID(id), Channel: hallsync.AtKiosk})
+	}
+	b.take("z", "A", "")
+	for range 3 { // z, and as nobody else waits the booked ones
+		b.after(time.Minute).next("1")
+		b.must(queue.Pass{Window: "1"})
+	}
+	for _, id := range []hallsync.TicketID{"x", "y", "z"} {
+		b.must(queue.Requeue{Ticket: id})
+	}
+	for n := range 6 { // ordinary people, after three of whom the others are due
+		b.take(fmt.Sprint("n", n), "A", "")
+	}
+	called := map[hallsync.TicketID]int{}
+	for n := range 6 {
+		b.after(time.Minute)
+		if c := b.next("1"); c != nil {
+			called[c.Ticket] = n
+		}
+	}
+	for _, id := range []hallsync.TicketID{"x", "y", "z"} {
+		if n, ok := called[id]; !ok || n < 3 {
+			t.Errorf("%s is called as number %d, %t: %v", id, n, ok, called)
+		}
+	}
+}
+
+// Somebody with a number of the roll who still waits at the end of the day has that number, and neither the roll nor the slips of the
+// next day go by it.
+func TestTheRollOfTheNextDayKnowsWhoStillWaits(t *testing.T) {
+	p := plan()
+	p.Queues[1].Carry = true
+	b := newBenchOf(t, p)
+	b.must(queue.Open{Window: "1"})
+	b.must(queue.SetRoll{Queue: "A", On: true, Next: 57})
+	b.wantNext("1", "AR057", queue.RuleRoll)
+	b.must(queue.Transfer{Window: "1", ToQueue: "B"})
+	b.at(moment(9, 0).AddDate(0, 0, 1)).must(queue.TurnDay{})
+	b.take("slip", "A", "")
+	if got := b.ticket("slip").Number; got != "A001" {
+		t.Errorf("the first slip is %s", got)
+	}
+	b.must(queue.Open{Window: "1"}) // it serves A alone
+	b.wantNext("1", "A001", line.Turn)
+	b.must(queue.SetRoll{Queue: "A", On: true, Next: 57})
+	b.after(time.Minute)
+	b.wantNext("1", "AR058", queue.RuleRoll)
 }
 
 func TestANoteTravelsWithTheTicket(t *testing.T) {

@@ -104,6 +104,16 @@ func (s *State) Roll(q hallsync.QueueID) int { return s.roll[q] }
 // RollNumber is how a number of a paper roll is shown and spoken.
 func RollNumber(q hallsync.QueueID, n int) string { return fmt.Sprintf("%sR%03d", q, n) }
 
+// numbered reports whether somebody has a number.
+func (s *State) numbered(number string) bool {
+	for _, t := range s.tickets {
+		if t.Number == number {
+			return true
+		}
+	}
+	return false
+}
+
 // callRoll gives the facts that call the next number of a roll to a window, none if its queues have none. The ticket's name is made of
 // the day and the number, because nobody drew one.
 func (s *State) callRoll(id hallsync.WindowID, now time.Time, by hallsync.By) []hallsync.Payload {
@@ -112,11 +122,11 @@ func (s *State) callRoll(id hallsync.WindowID, now time.Time, by hallsync.By) []
 		if n == 0 || s.dead {
 			continue
 		}
-		named := func() hallsync.TicketID { return hallsync.TicketID(s.day + "-" + RollNumber(q, n)) }
-		for s.tickets[named()] != nil { // the roll was set back: nobody is called twice
+		for s.numbered(RollNumber(q, n)) { // the roll was set back, or somebody of yesterday still waits: nobody is called twice
 			n++
 		}
-		ticket, number := named(), RollNumber(q, n)
+		number := RollNumber(q, n)
+		ticket := hallsync.TicketID(s.day + "-" + number)
 		return facts(
 			hallsync.TicketTaken{
 				Ticket: ticket, Number: number, Ordinal: n, FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day, Queue: q,

@@ -51,12 +51,13 @@ type Deps struct {
 
 // Server is the hall's HTTP server.
 type Server struct {
-	deps   Deps
-	door   *access.Door
-	inputs *inputs.Desk
-	listen net.Listener
-	http   *http.Server
-	front  atomic.Pointer[front]
+	deps    Deps
+	door    *access.Door
+	inputs  *inputs.Desk
+	flights *api.Flights
+	listen  net.Listener
+	http    *http.Server
+	front   atomic.Pointer[front]
 }
 
 // front is what is answered by one plan of the hall.
@@ -95,7 +96,7 @@ func build(d Deps, lim limits) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{deps: d, door: door, inputs: inputs.New()}
+	s := &Server{deps: d, door: door, inputs: inputs.New(), flights: api.NewFlights()}
 	if err := s.arrange(d.Plan); err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (s *Server) arrange(plan *config.Plan) error {
 	d := s.deps
 	next := &front{api: api.New(api.Options{
 		Hall: d.Hall, Facts: d.Facts, Site: d.Site, Plan: plan, Door: s.door, Inputs: s.inputs, Codes: d.Codes, Signer: d.Signer,
-		Devices: d.Devices, Sounds: d.Sounds, Health: d.Health, Ring: d.Ring, Catalog: d.Catalog, Edit: d.Edit, Log: d.Log.With("part", "api"), Now: d.Now,
+		Devices: d.Devices, Sounds: d.Sounds, Health: d.Health, Ring: d.Ring, Catalog: d.Catalog, Edit: d.Edit, Flights: s.flights, Log: d.Log.With("part", "api"), Now: d.Now,
 	})}
 	site, err := pages.New(pages.Options{
 		Site: d.Site, Plan: plan, Door: s.door, Signer: d.Signer, Catalog: d.Catalog, Log: d.Log.With("part", "pages"), Now: d.Now,

@@ -82,19 +82,28 @@ func (g *Guard[R]) Begin(m Mark, who string) (first R, state State) {
 	return first, Fresh
 }
 
-// Keep notes what a code came to. expires is the end of the code's own life, zero if nobody told.
-func (g *Guard[R]) Keep(m Mark, res R, expires time.Time) {
+// Keep notes what a code came to and gives what counts: a code that has had its effect meanwhile keeps that. expires is the end of the
+// code's own life, zero if nobody told.
+func (g *Guard[R]) Keep(m Mark, who string, res R, expires time.Time) R {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if s := g.seen[m]; s != nil {
-		s.res = &res
-		if latest := s.at.Add(Long); expires.After(latest) {
-			expires = latest
-		}
-		if expires.After(s.until) {
-			s.until = expires
-		}
+	now := time.Now()
+	s := g.seen[m]
+	if s == nil { // forgotten because the same code came to nothing elsewhere
+		s = &shown[R]{who: who, at: now, until: now.Add(Kept)}
+		g.note(m, s, now)
 	}
+	if s.bound {
+		return *s.res
+	}
+	s.res = &res
+	if latest := s.at.Add(Long); expires.After(latest) {
+		expires = latest
+	}
+	if expires.After(s.until) {
+		s.until = expires
+	}
+	return res
 }
 
 // Bind says that a code has had its effect for somebody: as long as it is remembered it gives him this result again, and nobody else
@@ -108,7 +117,7 @@ func (g *Guard[R]) Bind(m Mark, who string, res R) {
 		s = &shown[R]{who: who, at: now, until: now.Add(Kept)}
 		g.note(m, s, now)
 	}
-	s.res, s.bound = &res, true
+	s.who, s.res, s.bound = who, &res, true
 }
 
 // Forget says that a code came to nothing and may be shown again.

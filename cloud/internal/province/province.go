@@ -95,7 +95,8 @@ func (r *Relay) answer(ctx context.Context, hall string, body []byte) (int, []by
 // resolve asks the province unless the code was shown before: a code counts once, in all halls together.
 func (r *Relay) resolve(ctx context.Context, q hallsync.CodeQuestion) hallsync.CodeAnswer {
 	mark := r.replay.Mark(q.Payload)
-	first, state := r.replay.Begin(mark, strings.Join([]string{string(q.Hall), q.Place, string(q.Purpose)}, " "))
+	asker := strings.Join([]string{string(q.Hall), q.Place, string(q.Purpose)}, " ")
+	first, state := r.replay.Begin(mark, asker)
 	switch state {
 	case replay.Used:
 		return hallsync.CodeAnswer{Status: hallsync.CodeUsed}
@@ -112,8 +113,7 @@ func (r *Relay) resolve(ctx context.Context, q hallsync.CodeQuestion) hallsync.C
 	if len(r.opts.PersonKey) > 0 {
 		a.Person = gm.Pseudonym(r.opts.PersonKey, number)
 	}
-	r.replay.Keep(mark, a, a.Expires)
-	return a
+	return r.replay.Keep(mark, asker, a, a.Expires)
 }
 
 // ask puts the question to the province, signed by the centre.

@@ -84,10 +84,12 @@ func (h *Hall) rank(e *Entry, w *Window, age int64) rank {
 	switch {
 	case e.Front:
 		r.tier = tierFront
-	case e.Due > count.Calls, waited < -o.Early.Milliseconds():
+	case e.Due > count.Calls:
 		r.tier = tierEarly
-	case e.Due > 0:
+	case e.Due > 0: // whenever it was booked for: nobody behind it may wait for that
 		r.tier = tierReturned
+	case waited < -o.Early.Milliseconds():
+		r.tier = tierEarly
 	case o.MaxWait > 0 && waited >= o.MaxWait.Milliseconds():
 		r.tier = tierOverdue
 	case Privileged(e.Class) && o.PriorityRun > 0 && count.Run >= o.PriorityRun && h.ordinaryWaits(e.Queue, o, age):
@@ -149,11 +151,12 @@ func (c *Choice) offer(n candidate) {
 func (h *Hall) Choose(w *Window, age int64) (c Choice) {
 	offer := func(e *Entry) { c.offer(candidate{e, h.rank(e, w, age)}) }
 	for q, l := range h.lines {
-		if w.Serves(q) || h.orders[q] == nil {
+		serves := w.Serves(q) || h.orders[q] == nil
+		if serves {
 			l.heads(offer)
 		}
 		for _, e := range l.sent {
-			if e.Target == w.ID {
+			if to := h.target(e); to == w.ID || to == "" && serves {
 				offer(e)
 			}
 		}
@@ -192,11 +195,12 @@ func (h *Hall) Ahead(e *Entry, age int64) (n int) {
 	if l == nil {
 		return 0
 	}
-	w := &Window{ID: e.Target} // the queue weighs alike at every window
+	at := h.target(e)
+	w := &Window{ID: at} // the queue weighs alike at every window
 	mine := h.rank(e, w, age)
 	for _, lane := range l.all() {
 		for _, o := range lane {
-			if o != e && (o.Target == "" || o.Target == e.Target) && h.rank(o, w, age).compare(mine) < 0 {
+			if to := h.target(o); o != e && (to == "" || to == at) && h.rank(o, w, age).compare(mine) < 0 {
 				n++
 			}
 		}

@@ -46,12 +46,13 @@ type Entry struct {
 	Turn   uint64            `json:"turn"`             // when it entered the line, as a count
 	Front  bool              `json:"front,omitempty"`  // transferred to the front
 	Due    uint64            `json:"due,omitempty"`    // came back after it was passed: due when its queue has had so many calls
-	Target hallsync.WindowID `json:"target,omitempty"` // the only window that may call it
+	Target hallsync.WindowID `json:"target,omitempty"` // the only window that may call it, while somebody works there
 }
 
 // Hall is the lines of a hall, and what is counted about calls. It is not safe for concurrent use.
 type Hall struct {
 	orders map[hallsync.QueueID]*Order
+	manned map[hallsync.WindowID]bool
 	lines  map[hallsync.QueueID]*line
 	counts map[hallsync.QueueID]Count
 }
@@ -65,11 +66,22 @@ type Count struct {
 // New gives a hall in which nobody waits. People in a queue without an order, because the plan no longer has it, are weighed equally and
 // may be called by every window.
 func New(orders map[hallsync.QueueID]*Order) *Hall {
-	return &Hall{orders: orders, lines: map[hallsync.QueueID]*line{}, counts: map[hallsync.QueueID]Count{}}
+	return &Hall{orders: orders, manned: map[hallsync.WindowID]bool{}, lines: map[hallsync.QueueID]*line{}, counts: map[hallsync.QueueID]Count{}}
 }
 
 // Reorder makes the hall weigh by other orders from now on.
 func (h *Hall) Reorder(orders map[hallsync.QueueID]*Order) { h.orders = orders }
+
+// Man says whether somebody works at a window. Who was sent to a window where nobody works may be called by any window of the queue.
+func (h *Hall) Man(w hallsync.WindowID, on bool) { h.manned[w] = on }
+
+// target is the only window that may call an entry, empty for any.
+func (h *Hall) target(e *Entry) hallsync.WindowID {
+	if h.manned[e.Target] {
+		return e.Target
+	}
+	return ""
+}
 
 // Insert puts an entry into its line.
 func (h *Hall) Insert(e *Entry) {
@@ -138,7 +150,7 @@ func (h *Hall) Oldest(q hallsync.QueueID, age int64) (longest int64) {
 
 // clone copies the first of each lane, at most limit.
 func (h *Hall) clone(limit int) *Hall {
-	c := &Hall{orders: h.orders, lines: map[hallsync.QueueID]*line{}, counts: maps.Clone(h.counts)}
+	c := &Hall{orders: h.orders, manned: h.manned, lines: map[hallsync.QueueID]*line{}, counts: maps.Clone(h.counts)}
 	for q, l := range h.lines {
 		c.lines[q] = l.clone(limit)
 	}

@@ -115,9 +115,9 @@ func (d *Door) Employ(staff []config.Staff) error {
 		next[hallsync.StaffID(s.ID)] = person{Staff: s, pin: pin}
 	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	last := d.staff
 	d.staff = next
-	d.mu.Unlock()
 	d.sessions.review(func(who Who) bool {
 		now, works := next[who.Staff]
 		allowed, refused := staffAt(now.Staff, who.Page)

@@ -61,19 +61,34 @@ func (d *Door) SignIn(w http.ResponseWriter, r *http.Request) {
 		d.wrongPIN(w, r, in)
 		return
 	}
-	if now, still := d.employed(hallsync.StaffID(in.User)); !still || now.PIN != somebody.PIN { // changed in this very moment
+	secret, who, code, same := d.admit(somebody, in.Page)
+	if !same { // his PIN was changed in this very moment
 		d.wrongPIN(w, r, in)
 		return
 	}
 	d.failures.clear(in.User)
-	who, code := staffAt(somebody.Staff, in.Page)
 	if code != "" {
 		d.problem(w, http.StatusForbidden, code, map[string]string{"window": string(who.Window)})
 		return
 	}
 	d.opts.Log.Info("signed in", "staff", somebody.ID, "page", in.Page)
-	setCookie(w, in.Page, sessionCookie+"."+d.sessions.begin(who), 0)
+	setCookie(w, in.Page, sessionCookie+"."+secret, 0)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// admit begins a session for a person whose PIN was right, by what he may do now, or says why there is none. same is false if it is
+// not his PIN any more.
+func (d *Door) admit(p person, page string) (secret string, who Who, refused problem.Code, same bool) {
+	d.mu.Lock() // an Employ comes before or after all of this
+	defer d.mu.Unlock()
+	now, works := d.staff[hallsync.StaffID(p.ID)]
+	if !works || now.PIN != p.PIN {
+		return "", Who{}, "", false
+	}
+	if who, refused = staffAt(now.Staff, page); refused == "" {
+		secret = d.sessions.begin(who)
+	}
+	return secret, who, refused, true
 }
 
 // SignOut answers POST /sign-out: it ends the session of the page that the as parameter names and deletes its cookie.

@@ -210,14 +210,14 @@ func remembered(status int) bool {
 // takeOff waits until no request with the key is under way, and puts this one under way. It gives false if ctx ended first.
 func (a *API) takeOff(ctx context.Context, key store.AnswerKey) bool {
 	for {
-		a.mu.Lock()
-		other := a.flight[key]
+		a.opts.Flights.mu.Lock()
+		other := a.opts.Flights.byKey[key]
 		if other == nil {
-			a.flight[key] = make(chan struct{})
-			a.mu.Unlock()
+			a.opts.Flights.byKey[key] = make(chan struct{})
+			a.opts.Flights.mu.Unlock()
 			return true
 		}
-		a.mu.Unlock()
+		a.opts.Flights.mu.Unlock()
 		select {
 		case <-other:
 		case <-ctx.Done():
@@ -227,10 +227,10 @@ func (a *API) takeOff(ctx context.Context, key store.AnswerKey) bool {
 }
 
 func (a *API) land(key store.AnswerKey) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	close(a.flight[key])
-	delete(a.flight, key)
+	a.opts.Flights.mu.Lock()
+	defer a.opts.Flights.mu.Unlock()
+	close(a.opts.Flights.byKey[key])
+	delete(a.opts.Flights.byKey, key)
 }
 
 // refusal says why the queue refused, in the contract's form.

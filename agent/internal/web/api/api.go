@@ -63,6 +63,7 @@ type Options struct {
 	Ring    *logs.Ring
 	Catalog *problem.Catalog
 	Edit    func(config.Edit) (text []byte, problems strictyaml.Problems, err error) // the plan after an edit
+	Flights *Flights
 	Log     *slog.Logger
 	Now     func() time.Time
 }
@@ -77,10 +78,16 @@ type API struct {
 	scenes  scenes
 	closing chan struct{} // closed when readers that wait should go
 	close   sync.Once
-
-	mu     sync.Mutex
-	flight map[store.AnswerKey]chan struct{} // requests under way outside the store's writer
 }
+
+// Flights are the requests under way outside the store's writer. They outlive an interface that is made anew for another plan.
+type Flights struct {
+	mu    sync.Mutex
+	byKey map[store.AnswerKey]chan struct{}
+}
+
+// NewFlights gives none.
+func NewFlights() *Flights { return &Flights{byKey: map[store.AnswerKey]chan struct{}{}} }
 
 // Bounds of what is served together.
 const (
@@ -95,7 +102,7 @@ func New(o Options) *API {
 	return &API{
 		opts: o, hall: hallsync.HallID(o.Site.Hall.Code), zone: zone,
 		looking: make(chan struct{}, maxLooking), streams: make(chan struct{}, maxStreams),
-		scenes: scenes{byID: map[string]*looking{}}, closing: make(chan struct{}), flight: map[store.AnswerKey]chan struct{}{},
+		scenes: scenes{byID: map[string]*looking{}}, closing: make(chan struct{}),
 	}
 }
 

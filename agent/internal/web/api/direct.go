@@ -73,6 +73,7 @@ func (a *API) roll(w http.ResponseWriter, p post) {
 
 // clockBody is the body and the answer of POST /api/v1/clock.
 type clockBody struct {
+	Sure bool      `json:"sure,omitempty"` // asked again after clock_far
 	Time time.Time `json:"time"`
 }
 
@@ -88,7 +89,7 @@ func (a *API) clock(w http.ResponseWriter, p post) {
 		return
 	}
 	a.command(w, p, func() (queue.Command, error) {
-		return queue.SetClock{To: in.Time, Source: queue.ClockByStaff, By: p.who.By()}, nil
+		return queue.SetClock{To: in.Time, Sure: in.Sure, Source: queue.ClockByStaff, By: p.who.By()}, nil
 	}, func(res hall.Result) (int, any) { return http.StatusOK, clockBody{Time: in.Time.In(a.zone)} })
 }
 

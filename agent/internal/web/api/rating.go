@@ -127,7 +127,7 @@ func (a *API) getRating(w http.ResponseWriter, r *http.Request, _ access.Who) {
 		}
 		body.State = win.State
 		staff := win.Staff
-		if t, ok := s.Ticket(win.Last); ok && win.Ticket == "" && toRate(t, a.opts.Now()) {
+		if t, ok := s.Ticket(win.Last); ok && win.Ticket == "" && toRate(t, m.Now) {
 			v := view.TicketOf(m, t)
 			body.Ticket, staff = &v, t.Staff
 			for _, q := range s.Plan().Queues {

@@ -92,5 +92,22 @@ func (a *API) fact(e store.Event) Fact {
 	if json.Unmarshal(e.Body, &event) == nil {
 		f.Payload = event.Payload
 	}
+	if e.Kind == hallsync.KindPlanEdited {
+		f.Payload = withoutText(f.Payload)
+	}
 	return f
+}
+
+// withoutText shows an edit of a hall's plan without the plan: it has the hashes of everybody's PIN in it.
+func withoutText(payload json.RawMessage) json.RawMessage {
+	var edit hallsync.PlanEdited
+	if json.Unmarshal(payload, &edit) != nil {
+		return nil
+	}
+	edit.Text = ""
+	raw, err := json.Marshal(edit)
+	if err != nil {
+		return nil
+	}
+	return raw
 }
