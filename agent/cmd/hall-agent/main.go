@@ -42,7 +42,7 @@ func root() *cobra.Command {
 	config := cmd.PersistentFlags().String("config", defaultConfig, "agent.yaml")
 	cmd.AddCommand(
 		runCommand(config), checkCommand(config), doctorCommand(config), devicesCommand(config), testCommand(config),
-		journalCommand(config), hashCommand(), versionCommand(),
+		journalCommand(config), rerunCommand(config), hashCommand(), versionCommand(),
 	)
 	return cmd
 }
