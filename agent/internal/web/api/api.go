@@ -75,6 +75,7 @@ type API struct {
 	zone    *time.Location
 	looking chan struct{} // bounds the pictures looked at together
 	streams chan struct{} // bounds the readers of the stream
+	rerun   sync.Mutex    // held while a day is played again
 	scenes  scenes
 	closing chan struct{} // closed when readers that wait should go
 	close   sync.Once
@@ -129,6 +130,7 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/v1/windows/{w}/{verb}", a.post(atWindow, a.windowVerb))
 	mux.HandleFunc("POST /api/v1/windows/{w}/duty", a.post(needs(access.Direct), a.duty))
 	mux.HandleFunc("POST /api/v1/roll", a.post(needs(access.Direct), a.roll))
+	mux.HandleFunc("GET /api/v1/rerun", a.get(access.Direct, a.getRerun))
 	mux.HandleFunc("GET /api/v1/plan", a.get(access.Direct, a.getPlan))
 	mux.HandleFunc("POST /api/v1/plan", a.post(needs(access.Direct), a.editPlan))
 	mux.HandleFunc("POST /api/v1/clock", a.post(needs(access.Direct), a.clock))

@@ -1,7 +1,10 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/queue/rerun"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/view"
 	"halledge/agent/kit/problem"
@@ -197,4 +201,80 @@ func (a *API) said(problems strictyaml.Problems) (out []fault) {
 		out = append(out, fault{Path: p.Path, Code: string(p.Code), Detail: text.Title})
 	}
 	return out
+}
+
+// The problems of playing a day again.
+const (
+	rerunBusy   problem.Code = "rerun_busy"   // 429
+	rerunSlow   problem.Code = "rerun_slow"   // 503
+	rerunDay    problem.Code = "rerun_day"    // 404, with member "days"
+	rerunChange problem.Code = "rerun_change" // 400, with member "field"
+)
+
+// rerunTime is how long a day may be played.
+const rerunTime = 10 * time.Second
+
+// rerunBody is the answer of GET /api/v1/rerun.
+type rerunBody struct {
+	*rerun.Report
+	Days  []string   `json:"days"` // those that can be played
+	Order rerunOrder `json:"order"`
+}
+
+// rerunOrder is the order in force, of the first queue.
+type rerunOrder struct {
+	Weights     map[hallsync.Class]int `json:"weights"`
+	MaxWaitMin  int                    `json:"max_wait_min"`
+	PriorityRun int                    `json:"priority_run"`
+}
+
+// getRerun answers GET /api/v1/rerun?day=2026-11-23&weights=elder=200,priority=300&max_wait=20&priority_run=2: the day played again under
+// another order. What is missing is as it is: the newest day, the order in force.
+func (a *API) getRerun(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	q := r.URL.Query()
+	change, err := rerun.ParseChange(q.Get("weights"), q.Get("max_wait"), q.Get("priority_run"))
+	if err != nil {
+		var wrong *rerun.FieldError
+		errors.As(err, &wrong)
+		a.fail(w, r, a.bad(rerunChange, "field", wrong.Field))
+		return
+	}
+	if !a.rerun.TryLock() {
+		a.fail(w, r, a.opts.Catalog.Problem(http.StatusTooManyRequests, rerunBusy, nil))
+		return
+	}
+	defer a.rerun.Unlock()
+	ctx, cancel := context.WithTimeout(r.Context(), rerunTime)
+	defer cancel()
+	var plan *queue.Plan
+	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) { plan = s.Plan() })
+	body, err := a.rerunOf(ctx, plan, q.Get("day"), change)
+	var none *rerun.NoDayError
+	switch {
+	case errors.As(err, &none):
+		a.fail(w, r, a.opts.Catalog.Problem(http.StatusNotFound, rerunDay, map[string]string{"day": echo(none.Day)}).
+			With("days", slices.Concat([]string{}, none.Days)))
+	case errors.Is(err, context.DeadlineExceeded):
+		a.fail(w, r, a.opts.Catalog.Problem(http.StatusServiceUnavailable, rerunSlow, nil))
+	case err != nil:
+		a.fail(w, r, err)
+	default:
+		a.send(w, r, http.StatusOK, body)
+	}
+}
+
+func (a *API) rerunOf(ctx context.Context, plan *queue.Plan, date string, change rerun.Change) (b rerunBody, err error) {
+	day, days, err := rerun.Load(ctx, a.opts.Facts, plan, date)
+	if err != nil {
+		return b, err
+	}
+	if b.Report, err = rerun.Compare(ctx, day, plan, change); err != nil {
+		return b, err
+	}
+	b.Days = days
+	if len(plan.Queues) > 0 {
+		o := plan.Queues[0].Order
+		b.Order = rerunOrder{Weights: o.Weights, MaxWaitMin: int(o.MaxWait / time.Minute), PriorityRun: o.PriorityRun}
+	}
+	return b, nil
 }
