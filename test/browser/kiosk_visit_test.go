@@ -79,8 +79,8 @@ func (s *site) alreadyWaiting(t *testing.T) {
 	p.Allow("409 (Conflict)")
 	demo.Until(t, demo.Patience, "another copy", func() error { // not within seconds of the first
 		p.Click("button", "补打小票")
-		p.SeesAny("正在补打", "刚刚打好", "正在打印", "正在排队打印")
-		if text := p.Text(); !strings.Contains(text, "正在补打") {
+		p.SeesAny("正在补打", "请取走您的小票", "刚刚打好", "正在打印", "正在排队打印")
+		if text := p.Text(); !strings.Contains(text, "请取走您的小票") {
 			return fmt.Errorf("the page says %s", text)
 		}
 		return nil

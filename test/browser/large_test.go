@@ -146,7 +146,7 @@ func (s *site) kioskSizes(t *testing.T) {
 	p.Misses("打印机缺纸")
 	for _, k := range []struct{ id, see string }{{"2", "请按下面取号"}, {"4", "请选择要办理的业务"}, {"6", "请选择要办理的业务"}} {
 		p := s.device(t, kioskWidth, kioskHeight, "/kiosk/"+k.id, "staff")
-		p.Sees(k.see, "这台机器不打印小票", "请记下屏幕上的号码") // these kiosks have no printer
+		p.Sees(k.see, "这台机器不打印小票", "屏幕用大字显示号码") // these kiosks have no printer
 		p.Lacks("button", "刷身份证")               // and no reader
 		s.shot(t, p, "kiosk-queues-"+k.id)
 		s.turned(t, p, "kiosk-queues-"+k.id+"-lying")

@@ -79,8 +79,7 @@ func New(o Options) (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	p.shells, err = template.New("").Funcs(template.FuncMap{"asset": p.address}).ParseFS(templates, "templates/*.html")
-	if err != nil {
+	if p.shells, err = p.parse(); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
 	names, err := json.Marshal([]any{o.Site.Hall, o.Plan.Queues, o.Plan.Windows, o.Plan.Kiosks, o.Plan.Screens, staffNames(o.Plan)})
@@ -90,6 +89,29 @@ func New(o Options) (*Pages, error) {
 	all.Write(names)
 	p.version = hex.EncodeToString(all.Sum(nil)[:6])
 	return p, nil
+}
+
+// parse reads the templates, without their indentation: people read the files, and machines fetch the pages.
+func (p *Pages) parse() (*template.Template, error) {
+	names, err := fs.Glob(templates, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	all := template.New("").Funcs(template.FuncMap{"asset": p.address})
+	for _, name := range names {
+		text, err := fs.ReadFile(templates, name)
+		if err != nil {
+			return nil, err
+		}
+		lines := strings.Split(string(text), "\n")
+		for i := range lines {
+			lines[i] = strings.TrimLeft(lines[i], " ")
+		}
+		if _, err := all.New(path.Base(name)).Parse(strings.Join(lines, "\n")); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // Version changes with the pages and with what they were made from, so that a page that has been open for months can tell.
@@ -125,11 +147,11 @@ type shell struct {
 	Style   string // of another style sheet, for pages without a script
 	Title   string
 	Hall    string
-	Place   string // what the place is called
-	Setup   string // JSON for the script
-	Open    bool   // somebody is let in
-	Staffed bool   // people sign in here; else a device does
-	Refused string // why the token in the address opened nothing
+	Place   string      // what the place is called
+	Setup   template.JS // JSON for the script
+	Open    bool        // somebody is let in
+	Staffed bool        // people sign in here; else a device does
+	Refused string      // why the token in the address opened nothing
 	Groups  []linkGroup
 }
 
@@ -159,7 +181,7 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, page string, s shel
 		p.broken(w, s.Name, err)
 		return
 	}
-	s.Hall, s.Setup = p.opts.Site.Hall.Name, string(raw)
+	s.Hall, s.Setup = p.opts.Site.Hall.Name, template.JS(raw) // the encoder leaves no character that could end the element
 	p.render(w, http.StatusOK, s)
 }
 

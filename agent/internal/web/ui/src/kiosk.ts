@@ -8,13 +8,14 @@ import { drawGuide, followGuide, ringGuide } from './kiosk/guide';
 import { QueueSetup, balance, queueButton, queueName } from './kiosk/queue';
 import { askIdentity, drawReaders, explainReader } from './kiosk/readers';
 import { Refusal, whyClosed, whyLate, whyRefused } from './kiosk/refusal';
+import { drawNotice } from './kiosk/slip';
 import { end, go, isElder, nextVisitor, page, redraw, second, setElder, shown, slower, timed, touch, visitor, watchVisit } from './kiosk/stage';
 import { forgetTrouble, tellSentence, tellTrouble, troubleSecond } from './kiosk/trouble';
 import { watchdog } from './kiosk/watchdog';
 import { dateSay, language, readMarkup, speak, t, timeSay } from './kiosk/words';
 import { everySecond, follow, now, timeText } from './lib/clock';
 import { byId, button, empty, mark, phrases, show, text, touchOnly } from './lib/dom';
-import { Booking, Condition, Gives, Hall, Input, Queue, Ticket, find } from './lib/hall';
+import { Booking, Gives, Hall, Input, Queue, Ticket, find } from './lib/hall';
 import { Problem, command, request } from './lib/http';
 import { listen } from './lib/live';
 
@@ -77,14 +78,17 @@ function drawHome(): void {
   drawReaders(page.reads, broken);
   show(byId('ways'), !identity && readers);
   show(byId('privacy-line'), !identity && readers);
-  show(byId('home-way'), !!identity || readers || !!printerTrouble());
+  const noted = drawNotice(hall ? hall.paper : undefined);
+  show(byId('home-way'), !!identity || readers || noted);
+  mark(byId('home'), 'home-trouble', noted);
   show(byId('known'), !!identity);
   drawKnown();
   const count = isElder() ? perElderPage : perPage;
   const pages = Math.ceil(page.queues.length / count);
   const box = byId('queues');
   empty(box);
-  box.className = 'queues queues-' + Math.min(count, page.queues.length);
+  const most = Math.min(count, page.queues.length);
+  box.className = 'queues queues-' + most + (most > 3 ? ' many' : ' few');
   for (let i = first; i < page.queues.length && i < first + count; i++) {
     box.appendChild(homeButton(page.queues[i]));
   }
@@ -104,7 +108,6 @@ function drawHome(): void {
   text(byId('page-text'), t('第 ' + (Math.floor(first / count) + 1) + ' 页，共 ' + pages + ' 页', 'Page ' + (Math.floor(first / count) + 1) + ' of ' + pages));
   byId<HTMLButtonElement>('page-back').disabled = first === 0;
   byId<HTMLButtonElement>('page-next').disabled = first + count >= page.queues.length;
-  drawNotice();
 }
 
 function drawKnown(): void {
@@ -128,23 +131,6 @@ function homeButton(q: QueueSetup): HTMLElement {
   }, function (): void { press(q); });
   b.disabled = !live;
   return b;
-}
-
-/** What is wrong with this kiosk's printer, or null. A nearly empty roll is no reason to worry citizens. */
-function printerTrouble(): Condition | null {
-  return hall ? find(hall.health, function (c) {
-    return (c.subject || '').slice(-8) === '.printer' && c.severity === 'error';
-  }) : null;
-}
-
-function drawNotice(): void {
-  const trouble = printerTrouble();
-  show(byId('notice'), !!trouble);
-  mark(byId('home'), 'home-trouble', !!trouble);
-  if (trouble) {
-    phrases(byId('notice-title'), trouble.code === 'device_paper_out' ? t('打印机缺纸，暂时打不出小票', 'The printer is out of paper')
-      : trouble.code === 'printer_missing' ? t('这台机器不打印小票', 'This machine prints no slips') : t('打印机有故障，暂时打不出小票', 'The printer is out of order'));
-  }
 }
 
 // ---- taking a number ----
@@ -209,7 +195,7 @@ function take(list: QueueSetup[], booking: Booking | null): void {
       return;
     }
     forgetVisit();
-    showResult(answer.ticket, list);
+    showResult(answer.ticket, list, !!booking);
   });
 }
 
@@ -346,7 +332,7 @@ let drawn = '';
 
 /** Draws the home view again only if what it shows has changed: a button must not be replaced under a finger. */
 function refreshHome(): void {
-  const state = JSON.stringify([hall ? [hall.queues, hall.health, hall.gives] : null, live]);
+  const state = JSON.stringify([hall ? [hall.queues, hall.health, hall.gives, hall.paper] : null, live]);
   if (state !== drawn) {
     drawn = state;
     if (shown() === 'home') {

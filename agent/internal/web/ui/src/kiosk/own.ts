@@ -1,14 +1,16 @@
 // A citizen's own ticket, found by his card or by the code of his slip: where it stands, another copy of the slip, giving it up.
 
 import { button, byId, empty, mark, phrases, show, text } from '../lib/dom';
-import { Ticket, find } from '../lib/hall';
+import { Slip, Ticket, find } from '../lib/hall';
 import { Problem, command, request } from '../lib/http';
 import { queueName } from './queue';
 import { whyRefused } from './refusal';
-import { go, nextVisitor, page, touch, visitor } from './stage';
-import { people, stateSay, t, waitSay, windowSay, windowsSay } from './words';
+import { drawNumber, slipSay, watchSlip } from './slip';
+import { go, hold, nextVisitor, page, shown, touch, visitor } from './stage';
+import { stateSay, t, windowSay } from './words';
 
 let ticket: Ticket | null = null;
+let slip: Slip | null = null;
 let lead = function (): string { return ''; }; // what stands above the number
 let said = function (): string { return ''; }; // what came of the last press
 let bad = false;
@@ -17,7 +19,7 @@ let asking = false; // whether to give the place up
 /** Shows a ticket. why says in both languages why it is shown, onMissing runs if there is none. */
 export function showOwn(id: string, why: () => string, onMissing: (title: string, say: string) => void): void {
   const at = nextVisitor();
-  request<{ ticket: Ticket }>({ method: 'GET', path: '/api/v1/tickets/' + id, as: page.as }, function (problem, answer): void {
+  request<{ ticket: Ticket; slip: Slip }>({ method: 'GET', path: '/api/v1/tickets/' + id, as: page.as }, function (problem, answer): void {
     if (at !== visitor()) {
       return;
     }
@@ -27,8 +29,10 @@ export function showOwn(id: string, why: () => string, onMissing: (title: string
       return;
     }
     ticket = answer.ticket;
+    slip = answer.slip;
     lead = why;
-    tell(function () { return ''; }, false);
+    const failed = slip && ticket.print === 'failed';
+    tell(function () { return failed ? slipSay('failed', slip) : ''; }, false);
     asking = false;
     go('mine', draw);
   });
@@ -44,16 +48,10 @@ function draw(): void {
   const q = find(page.queues, function (x) { return x.id === mine.queue; });
   phrases(byId('mine-lead'), lead());
   show(byId('mine-lead'), lead() !== '');
-  text(byId('mine-queue'), q ? queueName(q) : '');
-  text(byId('mine-number'), mine.number);
+  drawNumber('mine', mine, q ? queueName(q) : '', q ? q.windows : '');
   text(byId('mine-state'), stateSay(mine.state) + (mine.window ? ' · ' + windowSay(mine.window) : ''));
   show(byId('mine-facts'), mine.state === 'waiting');
   text(byId('mine-place'), t('第 ' + (mine.ahead + 1) + ' 位', 'No. ' + (mine.ahead + 1)));
-  text(byId('mine-ahead'), people(mine.ahead));
-  const wait = waitSay(mine.wait);
-  show(byId('mine-wait-box'), wait !== '');
-  text(byId('mine-wait'), wait);
-  text(byId('mine-windows'), windowsSay(q ? q.windows : ''));
   const words = asking ? t('取消后 ' + mine.number + ' 号作废，确定吗？', 'Number ' + mine.number + ' will be void. Are you sure?') : said();
   phrases(byId('mine-say'), words);
   mark(byId('mine-say'), 'mine-say-bad', asking || bad);
@@ -76,9 +74,12 @@ function drawActions(mine: Ticket): void {
     }));
   }
   if (/^(waiting|passed|called|serving|held)$/.test(mine.state)) {
-    box.appendChild(button('btn' + (mine.state === 'passed' ? '' : ' btn-main'), t('补打小票', 'Print slip again'), function (): void {
-      mend('reprint', function () { return t('正在补打，请取走您的小票。', 'Printing. Please take your slip.'); });
-    }));
+    const left = slip ? slip.left : null;
+    const b = button('btn' + (mine.state === 'passed' ? '' : ' btn-main'), t('补打小票', 'Print slip again') + (left === null ? '' : t('（剩 ' + left + ' 次）', ' (' + left + ' left)')), function (): void {
+      mend('reprint', function () { return t('正在补打小票…', 'Printing your slip…'); }, watch);
+    });
+    b.disabled = left === 0;
+    box.appendChild(b);
   }
   if (mine.state === 'waiting' || mine.state === 'passed') {
     box.appendChild(button('btn btn-bad', t('取消排队', 'Withdraw'), function (): void { ask(true); }));
@@ -95,7 +96,29 @@ function problemSay(p: Problem): string {
   return t(r.say || r.title, r.title + '. ' + r.say);
 }
 
-function mend(verb: string, done: () => string): void {
+/** Follows another copy of the slip. */
+function watch(): void {
+  const at = visitor();
+  let shownWords = '';
+  watchSlip((ticket as Ticket).id, function (print, known, now): boolean {
+    if (at !== visitor() || shown() !== 'mine') {
+      return false;
+    }
+    const words = slipSay(print, known);
+    if (words !== shownWords || now && known && slip && known.left !== slip.left) { // a button must not be replaced under a finger
+      shownWords = words;
+      slip = known;
+      ticket = now || ticket;
+      tell(function () { return slipSay(print, known); }, print === 'failed');
+      draw();
+      touch();
+    }
+    hold();
+    return true;
+  });
+}
+
+function mend(verb: string, done: () => string, then?: () => void): void {
   const at = visitor();
   const mine = ticket as Ticket;
   const buttons = byId('mine-actions').getElementsByTagName('button');
@@ -111,5 +134,8 @@ function mend(verb: string, done: () => string): void {
     tell(problem ? function () { return problemSay(problem); } : done, !!problem);
     draw();
     touch();
+    if (!problem && then) {
+      then();
+    }
   });
 }

@@ -21,17 +21,14 @@ export function showPerson(bookings: Booking[], tickets: Ticket[], offers: Offer
     const box = byId('person-list');
     empty(box);
     phrases(byId('person-title'), bookings.length > 0 ? t('您今天有预约', 'You have an appointment today') : t('您已经取过号', 'You have a number already'));
-    let rows = 0;
-    for (let i = 0; i < bookings.length && rows < most; i++, rows++) {
-      const b = bookings[i];
+    bookings.slice(0, most).forEach(function (b): void {
       const q = queueOf(b.queue);
       box.appendChild(row(q, t('预约时间 ', 'Booked for ') + timeSay(b.start) + '–' + timeSay(b.end), t('签到取号', 'Check in'), true, function (): void { offers.onBooking(b, q); }));
-    }
-    for (let i = 0; i < tickets.length && rows < most; i++, rows++) {
-      const mine = tickets[i];
+    });
+    tickets.slice(0, Math.max(0, most - bookings.length)).forEach(function (mine): void {
       const ahead = mine.state === 'waiting' ? t('，前面 ' + mine.ahead + ' 人', ', ' + mine.ahead + ' ahead') : '';
       box.appendChild(row(queueOf(mine.queue), mine.number + ' · ' + stateSay(mine.state) + ahead, t('查看', 'Show'), false, function (): void { offers.onTicket(mine.id); }));
-    }
+    });
     const other = byId('person-other');
     empty(other);
     other.appendChild(button('btn', t('办理其他业务', 'Other services'), offers.onOther));

@@ -64,7 +64,9 @@ const english: { [code: string]: [string, string] } = {
   identity_unknown: ['Your card was read too long ago', 'Please show it again.'],
   identity_required: ['Please show your ID card first', 'Put it on the reader and choose again.'],
   unreachable: ['The system is not reachable', 'Please try again, or ask at the service desk.'],
-  slip_busy: ['Your slip is being printed', 'Please wait a moment.']
+  slip_busy: ['Your slip is being printed', 'Please wait a moment.'],
+  slip_just_printed: ['Your slip was printed just now', 'Please take it.'],
+  reprint_limit: ['No more copies here', 'Your number is valid. For a slip, ask the staff.']
 };
 
 /** Why a command was refused. */

@@ -79,7 +79,7 @@ export function restart(target: HTMLElement, className: string): void {
 
 /** What the server tells this page about itself. */
 export function setup<T>(): T {
-  return JSON.parse(document.body.getAttribute('data-setup') || '{}') as T;
+  return JSON.parse(byId('setup').textContent || '{}') as T;
 }
 
 /** A page for fingers: no selecting, no context menu, no dragging. */

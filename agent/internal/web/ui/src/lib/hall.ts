@@ -38,8 +38,14 @@ export interface Gives { open: boolean; reason: string; opens: string | null; cl
 
 export interface Hall {
   seq: number; hall: string; business_day: string; queues: Queue[]; windows: HallWindow[]; calls: Call[]; missed: string[];
-  health: Condition[]; console?: Console; kind?: string; help?: HelpCall[]; gives?: { [queue: string]: Gives };
+  health: Condition[]; console?: Console; kind?: string; help?: HelpCall[]; gives?: { [queue: string]: Gives }; paper?: Paper;
 }
+
+/** Whether the next slip of a kiosk comes out, and where if not there: at names the place of the spare printer. */
+export interface Paper { state: string; printer: string; spare: boolean; at: string; }
+
+/** What is known of a ticket's slip: why it failed, whether it surely did, where it comes out if not here, how many more a kiosk makes. */
+export interface Slip { code: string; sure: boolean; at: string; left: number | null; }
 
 /** What somebody showed at a kiosk or window: a card, a code, a slip. */
 export interface Input {

@@ -1,6 +1,6 @@
 // The hall as it is now: server-sent events where the browser has them, else long polling. Both tell the same.
 
-import { Condition, Hall, HelpCall, Input } from './hall';
+import { Hall, Input } from './hall';
 import { request } from './http';
 
 export interface Ears {
@@ -71,27 +71,20 @@ export function listen(ears: Ears): void {
     });
     source.addEventListener('snapshot', onHall);
     source.addEventListener('change', onHall);
-    source.addEventListener('health', function (e: Event): void {
+    const onPart = function (e: Event): void {
       heard = Date.now();
+      const said = JSON.parse((e as MessageEvent).data as string) as { [part: string]: unknown };
       if (hall) {
-        hall.health = (JSON.parse((e as MessageEvent).data as string) as { health: Condition[] }).health;
+        for (const part in said) {
+          (hall as unknown as { [part: string]: unknown })[part] = said[part];
+        }
         take(hall);
       }
-    });
-    source.addEventListener('help', function (e: Event): void {
-      heard = Date.now();
-      if (hall) {
-        hall.help = (JSON.parse((e as MessageEvent).data as string) as { help: HelpCall[] }).help;
-        take(hall);
-      }
-    });
-    source.addEventListener('gives', function (e: Event): void {
-      heard = Date.now();
-      if (hall) {
-        hall.gives = (JSON.parse((e as MessageEvent).data as string) as Hall).gives;
-        take(hall);
-      }
-    });
+    };
+    const parts = ['health', 'help', 'paper', 'gives'];
+    for (let i = 0; i < parts.length; i++) {
+      source.addEventListener(parts[i], onPart);
+    }
     source.addEventListener('input', function (e: Event): void {
       heard = Date.now();
       takeInput(JSON.parse((e as MessageEvent).data as string) as Input);
