@@ -295,7 +295,7 @@ type ClockSet struct {
 	By     By     `json:"by"`
 }
 
-// BookingSet is an appointment as the centre has it: who comes is only a keyed digest.
+// BookingSet is an appointment, of the centre or made at the hall: who comes is only a keyed digest.
 type BookingSet struct {
 	Booking BookingID `json:"booking"`
 	Queue   QueueID   `json:"queue"`
@@ -313,4 +313,14 @@ type BookingCancelled struct {
 type BookingMissed struct {
 	Booking BookingID `json:"booking"`
 	Excused bool      `json:"excused,omitempty"`
+}
+
+// PersonBlocked keeps a person, a keyed digest, from taking numbers until a time: online, or at the hall's kiosks and desks too. A time
+// that is over ends that. A number at the hall is a public service's right: whoever takes it away says why.
+type PersonBlocked struct {
+	Person     string    `json:"person"`
+	Until      time.Time `json:"until"`
+	Everywhere bool      `json:"everywhere,omitempty"`
+	Reason     string    `json:"reason"`
+	By         By        `json:"by"`
 }

@@ -65,8 +65,10 @@ func wrote() map[hallsync.Kind]hallsync.Payload {
 			Start: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), End: time.Date(2026, 3, 2, 10, 30, 0, 0, time.UTC), Person: "5f0a3c9d1e2b4a68"},
 		hallsync.KindBookingCancelled: hallsync.BookingCancelled{Booking: "AP20260302000007"},
 		hallsync.KindBookingMissed:    hallsync.BookingMissed{Booking: "AP20260302000007", Excused: true},
-		hallsync.KindClockStepped:     hallsync.ClockStepped{ByMS: -3_600_000, Dead: true},
-		hallsync.KindClockSet:         hallsync.ClockSet{ByMS: 3_600_000, Source: "cloud", By: system},
+		hallsync.KindPersonBlocked: hallsync.PersonBlocked{Person: "5f0a3c9d1e2b4a68", Until: time.Date(2026, 4, 2, 10, 0, 0, 0, time.UTC),
+			Everywhere: true, Reason: "三次预约未到", By: clerk},
+		hallsync.KindClockStepped: hallsync.ClockStepped{ByMS: -3_600_000, Dead: true},
+		hallsync.KindClockSet:     hallsync.ClockSet{ByMS: 3_600_000, Source: "cloud", By: system},
 	}
 }
 

@@ -49,6 +49,7 @@ const (
 	KindBookingSet        Kind = "booking.set"
 	KindBookingCancelled  Kind = "booking.cancelled"
 	KindBookingMissed     Kind = "booking.missed"
+	KindPersonBlocked     Kind = "person.blocked"
 	KindClockStepped      Kind = "clock.stepped"
 	KindClockSet          Kind = "clock.set"
 )
@@ -107,6 +108,8 @@ func decodePayload(k Kind, v int, raw json.RawMessage) (Payload, error) {
 		return into[BookingCancelled](raw)
 	case KindBookingMissed:
 		return into[BookingMissed](raw)
+	case KindPersonBlocked:
+		return into[PersonBlocked](raw)
 	case KindClockStepped:
 		return into[ClockStepped](raw)
 	case KindClockSet:

@@ -31,6 +31,7 @@ func (WindowWasPaused) Kind() Kind   { return KindWindowPaused }
 func (WindowWasUnpaused) Kind() Kind { return KindWindowUnpaused }
 func (WindowDutySet) Kind() Kind     { return KindWindowDuty }
 func (DeviceChanged) Kind() Kind     { return KindDeviceChanged }
+func (PersonBlocked) Kind() Kind     { return KindPersonBlocked }
 func (ClockStepped) Kind() Kind      { return KindClockStepped }
 func (ClockSet) Kind() Kind          { return KindClockSet }
 func (BookingSet) Kind() Kind        { return KindBookingSet }

@@ -1,7 +1,7 @@
 package hallsync
 
 // Subject is what a fact is about: a ticket, at a window if there is one, or a window. It is empty when the fact is about
-// the day, a device, an appointment or the clock.
+// the day, a device, an appointment, a person or the clock.
 type Subject struct {
 	Ticket TicketID
 	Window WindowID
@@ -41,5 +41,6 @@ func (DeviceChanged) Subject() Subject       { return Subject{} }
 func (BookingSet) Subject() Subject          { return Subject{} }
 func (BookingCancelled) Subject() Subject    { return Subject{} }
 func (BookingMissed) Subject() Subject       { return Subject{} }
+func (PersonBlocked) Subject() Subject       { return Subject{} }
 func (ClockStepped) Subject() Subject        { return Subject{} }
 func (ClockSet) Subject() Subject            { return Subject{} }
