@@ -21,7 +21,7 @@ type Booking struct {
 // open reports whether the citizen may still come with it; who was noted as missing is only late.
 func (b *Booking) open() bool { return b.State == hallsync.Booked || b.State == hallsync.BookingNoShow }
 
-// SetBooking takes over an appointment from the centre, new or changed. One that has been used stays as it is.
+// SetBooking notes an appointment, of the centre or made at the hall, new or changed. One that has been used stays as it is.
 type SetBooking struct{ hallsync.BookingSet }
 
 func (c SetBooking) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
@@ -67,6 +67,14 @@ func (c MissBookings) decide(s *State, now time.Time) ([]hallsync.Payload, error
 		}
 	}
 	return out, nil
+}
+
+// Booking gives an appointment.
+func (s *State) Booking(id hallsync.BookingID) (Booking, bool) {
+	if b := s.bookings[id]; b != nil {
+		return *b, true
+	}
+	return Booking{}, false
 }
 
 // Bookings gives all appointments, by time.
@@ -186,11 +194,42 @@ func (c *Take) admit(s *State, now time.Time, booked bool, wait *hallsync.WaitRa
 
 // Block keeps a person from taking numbers until a time: online only, or everywhere.
 type Block struct {
+	Until      time.Time `json:"until"`
+	Everywhere bool      `json:"everywhere,omitempty"`
+}
+
+// SetBlock keeps a person from taking numbers until a time, or ends that when the time has come. Unless it says everywhere, the person
+// still gets numbers at the hall.
+type SetBlock struct {
+	Person     string
 	Until      time.Time
 	Everywhere bool
+	Reason     string
+	By         hallsync.By
+}
+
+func (c SetBlock) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	have, blocked := s.blocks[c.Person]
+	over := !now.Before(c.Until)
+	switch {
+	case c.Person == "":
+		return nil, refuse(PersonRequired)
+	case c.Reason == "":
+		return nil, refuse(ReasonRequired)
+	case over && !blocked, blocked && have.Everywhere == c.Everywhere && have.Until.Equal(c.Until):
+		return nil, nil
+	}
+	return facts(hallsync.PersonBlocked{Person: c.Person, Until: c.Until, Everywhere: c.Everywhere, Reason: c.Reason, By: c.By}), nil
+}
+
+func (s *State) applyBlock(f hallsync.PersonBlocked, at time.Time) {
+	delete(s.blocks, f.Person)
+	if at.Before(f.Until) {
+		s.blocks[f.Person] = Block{Until: f.Until, Everywhere: f.Everywhere}
+	}
 }
 
 func (s *State) blocked(c *Take, now time.Time) bool {
-	b, ok := s.plan.Blocked[c.Person]
-	return ok && c.Person != "" && now.Before(b.Until) && (b.Everywhere || c.Channel == hallsync.Online)
+	b, ok := s.blocks[c.Person]
+	return ok && now.Before(b.Until) && (b.Everywhere || c.Channel == hallsync.Online)
 }

@@ -132,14 +132,47 @@ func TestOnePersonHasOneOpenTicketPerQueue(t *testing.T) {
 }
 
 func TestBlockedPersonsTakeNothingOnline(t *testing.T) {
-	p := plan()
-	p.Blocked = map[string]queue.Block{"p": {Until: moment(23, 0)}, "q": {Until: moment(23, 0), Everywhere: true}}
-	b := newBenchOf(t, p)
+	b := newBenchOf(t, plan())
+	b.at(moment(9, 0))
+	block := queue.SetBlock{Person: "p", Until: moment(23, 0), Reason: "三次预约未到", By: hallsync.By{Kind: "staff", Staff: "m01"}}
+	b.must(block)
+	if again := b.must(block); len(again) != 0 {
+		t.Errorf("said twice: %v", again)
+	}
+	everywhere := block
+	everywhere.Person, everywhere.Everywhere = "q", true
+	b.must(everywhere)
+	b.refused(queue.SetBlock{Until: moment(23, 0), Reason: "x"}, queue.PersonRequired)
+	b.refused(queue.SetBlock{Person: "p", Until: moment(23, 0)}, queue.ReasonRequired)
 	online := func(c *queue.Take) { c.Person, c.Channel = "p", hallsync.Online }
 	b.wantTake(queue.PersonBlocked, online)
 	b.wantTake("", func(c *queue.Take) { c.Person = "p" })
 	b.wantTake(queue.PersonBlocked, func(c *queue.Take) { c.Person = "q" })
+	b.wantTake("", func(c *queue.Take) { c.Person, c.Channel = "", hallsync.Online })
+	b.s = restored(t, plan(), b.s)
+	b.wantTake(queue.PersonBlocked, func(c *queue.Take) { c.Person = "q" })
+	everywhere.Until = moment(9, 0) // pardoned
+	b.must(everywhere)
+	b.wantTake("", func(c *queue.Take) { c.Person = "q" })
+	b.wantTake(queue.PersonBlocked, online)
 	b.at(moment(23, 0)).wantTake("", online)
+	if over := b.must(queue.SetBlock{Person: "q", Until: moment(23, 0), Reason: "x"}); len(over) != 0 {
+		t.Errorf("a block that is over already: %v", over)
+	}
+}
+
+// restored is a state as a restart brings it back.
+func restored(t *testing.T, p *queue.Plan, s *queue.State) *queue.State {
+	t.Helper()
+	raw, err := s.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := queue.Restore(p, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return back
 }
 
 func TestWhoWouldStillWaitAtClosingIsToldBefore(t *testing.T) {

@@ -99,6 +99,8 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.edited = f
 	case hallsync.DeviceChanged:
 		s.devices[f.Device] = f
+	case hallsync.PersonBlocked:
+		s.applyBlock(f, at)
 	case hallsync.BookingSet, hallsync.BookingCancelled, hallsync.BookingMissed:
 		s.applyBooking(p)
 	default:
@@ -140,6 +142,7 @@ func (s *State) openDay(f hallsync.DayOpened) {
 	clear(s.given)
 	clear(s.persons)
 	maps.DeleteFunc(s.bookings, func(_ hallsync.BookingID, b *Booking) bool { return s.businessDay(b.End) < f.BusinessDay })
+	maps.DeleteFunc(s.blocks, func(_ string, b Block) bool { return !s.latest.Before(b.Until) })
 	clear(s.slips)
 	clear(s.failed)
 	clear(s.roll)

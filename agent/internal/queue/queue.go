@@ -19,15 +19,14 @@ type Plan struct {
 	Location       *time.Location // time zone of the business day
 	Queues         []QueuePlan
 	Windows        []WindowPlan
-	CallGap        time.Duration    // a called ticket cannot be finished by CallNext within this
-	ArrivalPressed bool             // CallNext refuses until 开始办理 was pressed
-	PassRecall     time.Duration    // a passed ticket may be called again by its window within this
-	WaitSamples    int              // finished services needed before a wait is estimated
-	Reprints       int              // copies of one slip that kiosks make; 0: no limit
-	MaxOpen        int              // open tickets of one person in the hall; 0: no limit
-	HallPool       bool             // a held ticket may be resumed at any window that serves its queue
-	Calendar       admit.Calendar   // days that are not like their day of the week, by date
-	Blocked        map[string]Block // persons who take no numbers
+	CallGap        time.Duration  // a called ticket cannot be finished by CallNext within this
+	ArrivalPressed bool           // CallNext refuses until 开始办理 was pressed
+	PassRecall     time.Duration  // a passed ticket may be called again by its window within this
+	WaitSamples    int            // finished services needed before a wait is estimated
+	Reprints       int            // copies of one slip that kiosks make; 0: no limit
+	MaxOpen        int            // open tickets of one person in the hall; 0: no limit
+	HallPool       bool           // a held ticket may be resumed at any window that serves its queue
+	Calendar       admit.Calendar // days that are not like their day of the week, by date
 }
 
 // QueuePlan is one queue. ID is the prefix of its numbers.
@@ -140,6 +139,7 @@ type State struct {
 	given    map[hallsync.QueueID]admit.Count
 	persons  map[string][]*Ticket // today's, of everybody who was recognised
 	bookings map[hallsync.BookingID]*Booking
+	blocks   map[string]Block // persons who take no numbers
 	edited   hallsync.PlanEdited
 }
 
@@ -163,6 +163,7 @@ func New(plan *Plan) *State {
 		given:    map[hallsync.QueueID]admit.Count{},
 		persons:  map[string][]*Ticket{},
 		bookings: map[hallsync.BookingID]*Booking{},
+		blocks:   map[string]Block{},
 		devices:  map[string]hallsync.DeviceChanged{},
 	}
 }

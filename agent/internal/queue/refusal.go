@@ -42,6 +42,7 @@ const (
 	AlreadyWaiting    Code = "already_waiting"
 	TooManyOpen       Code = "too_many_open"
 	PersonBlocked     Code = "person_blocked"
+	PersonRequired    Code = "person_required"
 	BookingInvalid    Code = "booking_invalid"
 	BookingUnknown    Code = "booking_unknown"
 	BookingUsed       Code = "booking_used"

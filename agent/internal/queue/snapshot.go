@@ -36,6 +36,7 @@ type snapshot struct {
 	Given    map[hallsync.QueueID]admit.Count `json:"given,omitempty"`
 	Roll     map[hallsync.QueueID]int         `json:"roll,omitempty"`
 	Bookings []Booking                        `json:"bookings,omitempty"`
+	Blocks   map[string]Block                 `json:"blocks,omitempty"`
 
 	Devices map[string]hallsync.DeviceChanged `json:"devices,omitempty"`
 	Edited  hallsync.PlanEdited               `json:"edited,omitzero"`
@@ -45,7 +46,7 @@ type snapshot struct {
 func (s *State) MarshalJSON() ([]byte, error) {
 	snap := snapshot{
 		Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Clock: s.clock, Skew: s.skew, Offset: s.offset, Dead: s.dead, Latest: s.latest, Counts: s.lines.Counts(), Ordinals: s.ordinals,
-		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Roll: s.roll, Bookings: s.Bookings(), Devices: s.devices, Edited: s.edited,
+		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Roll: s.roll, Bookings: s.Bookings(), Blocks: s.blocks, Devices: s.devices, Edited: s.edited,
 	}
 	for _, t := range s.tickets {
 		snap.Tickets = append(snap.Tickets, t)
@@ -76,6 +77,7 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 	maps.Copy(s.accuracy, snap.Accuracy)
 	maps.Copy(s.given, snap.Given)
 	maps.Copy(s.roll, snap.Roll)
+	maps.Copy(s.blocks, snap.Blocks)
 	for _, b := range snap.Bookings {
 		s.bookings[b.Booking] = &b
 	}
