@@ -261,7 +261,7 @@ func statusOf(c queue.Code) int {
 	switch c {
 	case queue.UnknownQueue, queue.UnknownWindow, queue.UnknownTicket, queue.BookingUnknown:
 		return http.StatusNotFound
-	case queue.ClassInvalid, queue.ChannelInvalid, queue.BookingInvalid, queue.GradeInvalid, queue.TargetRequired, queue.ReasonRequired:
+	case queue.ClassInvalid, queue.ChannelInvalid, queue.BookingInvalid, queue.PersonRequired, queue.GradeInvalid, queue.TargetRequired, queue.ReasonRequired:
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusConflict

@@ -9,15 +9,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/queue/rerun"
 	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/inputs"
 	"halledge/agent/internal/web/view"
 	"halledge/agent/kit/problem"
 	"halledge/agent/kit/strictyaml"
+	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
+	"halledge/firmware-protocols/sdt"
 )
 
 // dutyBody is the body of POST /api/v1/windows/{w}/duty.
@@ -95,6 +100,135 @@ func (a *API) clock(w http.ResponseWriter, p post) {
 	a.command(w, p, func() (queue.Command, error) {
 		return queue.SetClock{To: in.Time, Sure: in.Sure, Source: queue.ClockByStaff, By: p.who.By()}, nil
 	}, func(res hall.Result) (int, any) { return http.StatusOK, clockBody{Time: in.Time.In(a.zone)} })
+}
+
+// maxBookingID bounds the number of an appointment, maxAhead how far ahead it may be.
+const (
+	maxBookingID = 64
+	maxAhead     = 366 * 24 * time.Hour
+)
+
+// bookBody is the body of POST /api/v1/bookings. The identity number is only digested.
+type bookBody struct {
+	Booking  hallsync.BookingID `json:"booking"` // empty: a new one
+	Queue    hallsync.QueueID   `json:"queue"`
+	Start    time.Time          `json:"start"`
+	End      time.Time          `json:"end"`
+	IDNumber string             `json:"id_number"`
+}
+
+// bookingBody is an appointment in an answer.
+type bookingBody struct {
+	Booking struct {
+		inputs.Booking
+		State hallsync.BookingState `json:"state"`
+	} `json:"booking"`
+}
+
+func (a *API) booking(s *queue.State, id hallsync.BookingID) (body bookingBody, ok bool) {
+	b, ok := s.Booking(id)
+	body.Booking.Booking = inputs.Booking{Booking: id, Queue: b.Queue, Start: b.Start.In(a.zone), End: b.End.In(a.zone)}
+	body.Booking.State = b.State
+	return body, ok
+}
+
+// book answers POST /api/v1/bookings, by which an appointment is made at the hall (现场预约登记), or changed: 201 {"booking"}. One
+// that somebody has come for stays as it is.
+func (a *API) book(w http.ResponseWriter, p post) {
+	var in bookBody
+	err := a.decode(p.body, &in)
+	if err == nil {
+		err = a.text("booking", string(in.Booking), maxBookingID)
+	}
+	var person string
+	if err == nil && in.IDNumber != "" {
+		person, err = a.person(in.IDNumber)
+	}
+	if err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	if now := a.opts.Now(); !in.End.After(now) || in.Start.After(now.Add(maxAhead)) {
+		a.problem(w, http.StatusUnprocessableEntity, problem.Code(queue.BookingInvalid), nil)
+		return
+	}
+	if in.Booking == "" {
+		in.Booking = hallsync.BookingID(ulid.Make().String())
+	}
+	a.command(w, p, func() (queue.Command, error) {
+		return queue.SetBooking{BookingSet: hallsync.BookingSet{
+			Booking: in.Booking, Queue: in.Queue, Start: in.Start, End: in.End, Person: person,
+		}}, nil
+	}, func(res hall.Result) (int, any) {
+		body, _ := a.booking(res.State, in.Booking)
+		return http.StatusCreated, body
+	})
+}
+
+// cancelBooking answers POST /api/v1/bookings/{id}/cancel: 200 {"booking"}.
+func (a *API) cancelBooking(w http.ResponseWriter, p post) {
+	if err := a.decode(p.body, &struct{}{}); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	id := hallsync.BookingID(p.PathValue("id"))
+	a.command(w, p, func() (queue.Command, error) {
+		var body bookingBody
+		known := false
+		a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) { body, known = a.booking(s, id) })
+		switch {
+		case !known:
+			return nil, a.refusal(&queue.Refusal{Code: queue.BookingUnknown})
+		case body.Booking.State == hallsync.BookingArrived:
+			return nil, a.refusal(&queue.Refusal{Code: queue.BookingUsed})
+		}
+		return queue.CancelBooking{Booking: id}, nil
+	}, func(res hall.Result) (int, any) {
+		body, _ := a.booking(res.State, id)
+		return http.StatusOK, body
+	})
+}
+
+// blockBody is the body of POST /api/v1/blocks. The identity number is only digested.
+type blockBody struct {
+	IDNumber   string    `json:"id_number"`
+	Until      time.Time `json:"until"` // now or earlier ends it
+	Everywhere bool      `json:"everywhere"`
+	Reason     string    `json:"reason"`
+}
+
+// block answers POST /api/v1/blocks, by which a person gets no numbers online until a time, or none at all: 200 {"until", "everywhere"}.
+func (a *API) block(w http.ResponseWriter, p post) {
+	var in blockBody
+	err := a.decode(p.body, &in)
+	var person string
+	if err == nil {
+		in.Reason = strings.TrimSpace(in.Reason)
+		if err = a.text("reason", in.Reason, maxReason); err == nil {
+			person, err = a.person(in.IDNumber)
+		}
+	}
+	if err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	a.command(w, p, func() (queue.Command, error) {
+		return queue.SetBlock{Person: person, Until: in.Until, Everywhere: in.Everywhere, Reason: in.Reason, By: p.who.By()}, nil
+	}, func(hall.Result) (int, any) {
+		return http.StatusOK, struct {
+			Until      time.Time `json:"until"`
+			Everywhere bool      `json:"everywhere"`
+		}{in.Until.In(a.zone), in.Everywhere}
+	})
+}
+
+// person gives the hall's name for whoever has an identity number, which is forgotten here.
+func (a *API) person(number string) (string, error) {
+	number = strings.ToUpper(strings.TrimSpace(number))
+	if !sdt.ValidIDNumber(number) {
+		return "", a.opts.Catalog.Problem(http.StatusUnprocessableEntity, idNumberInvalid, nil)
+	}
+	return a.opts.Signer.Person(device.NewSecret(number)), nil
 }
 
 // The problems of an edit, beside queue.PlanChanged.
