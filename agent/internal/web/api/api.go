@@ -134,9 +134,6 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/plan", a.get(access.Direct, a.getPlan))
 	mux.HandleFunc("POST /api/v1/plan", a.post(needs(access.Direct), a.editPlan))
 	mux.HandleFunc("POST /api/v1/clock", a.post(needs(access.Direct), a.clock))
-	mux.HandleFunc("POST /api/v1/bookings", a.post(needs(access.Direct), a.book))
-	mux.HandleFunc("POST /api/v1/bookings/{id}/cancel", a.post(needs(access.Direct), a.cancelBooking))
-	mux.HandleFunc("POST /api/v1/blocks", a.post(needs(access.Direct), a.block))
 	mux.HandleFunc("GET /api/v1/windows/{w}/rating", a.get(access.Rate, a.getRating))
 	mux.HandleFunc("POST /api/v1/help", a.post(needs(access.Scan), a.ring))
 	mux.HandleFunc("POST /api/v1/help/{place}/come", a.post(needs(access.Work), a.come))
@@ -162,7 +159,6 @@ const (
 	fieldTooLong    problem.Code = "field_too_long"
 	fieldCharacters problem.Code = "field_characters"
 	fieldMissing    problem.Code = "field_missing"
-	idNumberInvalid problem.Code = "id_number_invalid"
 	identityNeeded  problem.Code = "identity_required"
 	identityUnknown problem.Code = "identity_unknown"
 	printerMissing  problem.Code = "printer_missing"
@@ -270,14 +266,24 @@ func (a *API) reader(who access.Who, q url.Values) view.Reader {
 	return r
 }
 
-// place is where somebody stands. A token that serves all kiosks stands at the first.
+// place is where somebody stands. A token that serves all kiosks stands at the first, and the guide at the first desk that has devices.
 func (a *API) place(who access.Who) string {
 	place := who.Place()
-	if place == string(access.Kiosk) && len(a.opts.Plan.Kiosks) > 0 {
+	switch {
+	case place == string(access.Kiosk) && len(a.opts.Plan.Kiosks) > 0:
 		place = "kiosk-" + a.opts.Plan.Kiosks[0].ID
+	case place == deskPage:
+		for _, d := range a.opts.Site.Devices {
+			if at, _, ok := d.Split(); ok && at.Kind == deskPage {
+				return at.String()
+			}
+		}
 	}
 	return place
 }
+
+// deskPage is the page of the guide, and the kind of place where that one stands.
+const deskPage = "desk"
 
 // printerAt gives the place whose printer makes the slip for a channel, or "" for no paper: a kiosk always wants one, a desk or
 // window if it, or else any desk, has a printer.

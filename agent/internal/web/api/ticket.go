@@ -88,9 +88,6 @@ func (a *API) take(w http.ResponseWriter, p post) {
 		case q.Identity == "required" && in.Channel == hallsync.AtKiosk:
 			return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, identityNeeded, nil)
 		}
-		if asks := in.Class; asks.Valid() && asks != hallsync.Normal && asks != person.Class && !p.who.May(access.Override) {
-			return nil, a.opts.Catalog.Problem(http.StatusForbidden, access.NotAllowed, nil) // a right to go first is shown, or granted by staff
-		}
 		return c, nil
 	}, func(res hall.Result) (int, any) {
 		return http.StatusCreated, ticketBody{Ticket: view.TicketByID(res.Moment(), hallsync.TicketID(id.String()))}
@@ -276,12 +273,16 @@ func (a *API) requeue(w http.ResponseWriter, p post) {
 	})
 }
 
-// reprint prints at the kiosk that asks; for staff where the slip was printed first, else at a desk, else at the first kiosk.
+// reprint prints at the kiosk that asks, and for the guide at the desk, because the citizen stands there; for others where the slip was
+// printed first, else at a desk, else at the first kiosk.
 func (a *API) reprint(w http.ResponseWriter, p post) {
 	a.onTicket(w, p, func(id hallsync.TicketID) (queue.Command, error) {
 		printer := ""
-		if p.who.Role == access.Kiosk {
+		switch {
+		case p.who.Role == access.Kiosk:
 			printer = a.place(p.who)
+		case p.who.Page == deskPage:
+			printer = a.printerAt(p.who, hallsync.AtDesk)
 		}
 		known := false
 		a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
