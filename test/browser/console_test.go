@@ -23,7 +23,7 @@ const hallName = "茂名市政务服务大厅（演示）"
 
 // centreTicket is a ticket as the centre lists it.
 type centreTicket struct {
-	ID, Number, State, Proof, Window, Grade string
+	ID, Number, Class, State, Proof, Window, Grade string
 }
 
 // inCentre waits until the centre knows a ticket as it should be.

@@ -1,39 +1,10 @@
 package browser_test
 
 import (
-	"strings"
 	"testing"
 
 	"halledge/test/browser/chrome"
 )
-
-// guide is the desk at the door, where staff take numbers for people.
-func (s *site) guide(t *testing.T) {
-	p := s.open(t, clerkWidth, clerkHeight, "/desk")
-	s.enter(p, 0, s.Agent.Staff[0].PIN)
-	p.Sees("帮群众取号", "测试一", "已连接")
-	s.shot(t, p, "desk")
-	p.Click("radio", "老幼残孕")
-	p.Click("button", "综合受理")
-	got := number(t, p.Said, "A")
-	p.Sees("请把号码写给群众") // this desk has no printer
-	p.Fill("号码", strings.ToLower(got))
-	p.Press(chrome.Enter)
-	p.Sees("等候中", "老幼残孕")
-	s.shot(t, p, "desk-found")
-	s.Verb(t, "1", "open", nil)
-	for s.Verb(t, "1", "call-next", nil).Ticket.Number != got { // an elder's time runs faster, but some were there before
-		s.Verb(t, "1", "finish", nil)
-	}
-	s.Verb(t, "1", "pass", nil)
-	p.Click("button", "重新排队 "+got)
-	p.Sees("已重新排队")
-	p.Fill("号码", "Z999")
-	p.Click("button", "查找")
-	p.Sees("今天没有这个号")
-	p.Click("button", "退出")
-	p.Has("textbox", "PIN 码")
-}
 
 // operations are the pages of the fitter and of the hall's director.
 func (s *site) operations(t *testing.T) {
@@ -68,7 +39,9 @@ func (s *site) restart(t *testing.T) {
 	kiosk := s.device(t, kioskWidth, kioskHeight, "/kiosk/1", "kiosk")
 	screen := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
 	window := s.device(t, clerkWidth, clerkHeight, "/window/2", "staff")
-	for _, p := range []*chrome.Page{kiosk, screen, window} {
+	desk := s.desk(t)
+	desk.Allow("401 (Unauthorized)")
+	for _, p := range []*chrome.Page{kiosk, screen, window, desk} {
 		p.Allow("net::ERR_")
 	}
 	kiosk.Sees("请选择要办理的业务")
@@ -78,6 +51,7 @@ func (s *site) restart(t *testing.T) {
 	kiosk.Sees("系统正在恢复，请稍候", "导办台")
 	screen.Sees("正在重连", "叫号请听广播")
 	window.Sees("连不上大厅服务器，正在重连")
+	s.guideAlone(t, desk)
 	s.shot(t, kiosk, "kiosk-reconnecting")
 	s.turned(t, kiosk, "kiosk-reconnecting-lying")
 	s.shot(t, screen, "screen-reconnecting")
@@ -90,4 +64,5 @@ func (s *site) restart(t *testing.T) {
 	kiosk.Click("button", "不动产登记")
 	taken := number(t, kiosk.Text, "C")
 	s.slip(t, taken)
+	desk.Has("textbox", "PIN 码") // who signed in is forgotten
 }

@@ -52,6 +52,7 @@ func (s *site) rules(t *testing.T) {
 	p.Click("button", "General services") // which has no rules
 	number(t, p.Text, "A")
 	p.Click("button", "Done")
+	s.guideOverrides(t)
 }
 
 // limit puts rules of admission into the plan of the hall, whose agent must not run.

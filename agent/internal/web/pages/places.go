@@ -74,6 +74,14 @@ func (p *Pages) windows() []named {
 	return out
 }
 
+func (p *Pages) kiosks() []named {
+	out := []named{}
+	for _, k := range p.opts.Plan.Kiosks {
+		out = append(out, named{k.ID, k.Name})
+	}
+	return out
+}
+
 // find gives the index of the item whose id the path names, or answers 404.
 func find[T any](p *Pages, w http.ResponseWriter, r *http.Request, list []T, id func(T) string) (T, bool) {
 	i := slices.IndexFunc(list, func(item T) bool { return id(item) == r.PathValue("id") })
@@ -159,7 +167,9 @@ func (p *Pages) rate(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Pages) desk(w http.ResponseWriter, r *http.Request) {
-	p.show(w, r, "desk", shell{Name: "desk", Title: "导办台", Staffed: true}, map[string]any{"queues": p.queues(nil)})
+	p.show(w, r, "desk", shell{Name: "desk", Title: "导办台", Staffed: true}, map[string]any{
+		"queues": p.queues(nil), "kiosks": p.kiosks(),
+	})
 }
 
 func (p *Pages) board(w http.ResponseWriter, r *http.Request) {

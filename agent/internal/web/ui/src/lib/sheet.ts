@@ -95,8 +95,8 @@ function choose(b: HTMLElement, on: boolean): void {
   b.setAttribute('aria-checked', on ? 'true' : 'false');
 }
 
-/** Asks for one of a few reasons. */
-export function askReason(title: string, reasons: string[], onReason: (reason: string) => void): void {
+/** Asks for one of a few reasons; out is what the way out is called. */
+export function askReason(title: string, reasons: string[], onReason: (reason: string) => void, out?: string): void {
   const list: Named[] = [];
   for (let i = 0; i < reasons.length; i++) {
     list.push({ id: reasons[i], name: reasons[i] });
@@ -104,5 +104,5 @@ export function askReason(title: string, reasons: string[], onReason: (reason: s
   sheet(title, [choices(title, list, '', function (reason: string): void {
     closeSheet();
     onReason(reason);
-  })], []);
+  })], [], out);
 }

@@ -1,0 +1,201 @@
+package browser_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"halledge/test/browser/chrome"
+	"halledge/test/demo"
+)
+
+// guide is the tablet of the guide at the door.
+func (s *site) guide(t *testing.T) {
+	t.Run("takes a number and finds it", s.guideTakes)
+	t.Run("answers for who goes first", s.guideGrants)
+	t.Run("several things with one number", s.guideSeveral)
+	t.Run("knows a code and a picture of one", s.guideReads)
+	t.Run("hears who calls", s.guideHears)
+	t.Run("sees who has no slip", s.guideMends)
+}
+
+// desk opens the guide's page on a tablet and signs somebody in.
+func (s *site) desk(t *testing.T) *chrome.Page {
+	t.Helper()
+	p := s.open(t, tabletWidth, tabletHeight, "/desk")
+	p.SeesAny("PIN 码", "已连接")
+	if strings.Contains(p.Text(), "PIN 码") {
+		s.enter(p, 0, s.Agent.Staff[0].PIN)
+	}
+	p.Sees("帮群众取号", "测试一", "已连接")
+	return p
+}
+
+func (s *site) guideTakes(t *testing.T) {
+	p := s.desk(t)
+	s.shot(t, p, "desk")
+	p.Resize(clerkWidth, clerkHeight)
+	s.shot(t, p, "desk-1366")
+	p.Resize(tabletWidth, tabletHeight)
+	p.Click("radio", "老幼残孕")
+	p.Click("button", "综合受理")
+	got := number(t, p.Said, "A")
+	p.Sees("请把号码写给群众") // this desk has no printer
+	p.Fill("号码", strings.ToLower(got))
+	p.Press(chrome.Enter)
+	p.Sees("等候中", "老幼残孕", "没有小票")
+	s.shot(t, p, "desk-found")
+	s.Verb(t, "1", "open", nil)
+	for s.Verb(t, "1", "call-next", nil).Ticket.Number != got { // an elder's time runs faster, but some were there before
+		s.Verb(t, "1", "finish", nil)
+	}
+	s.Verb(t, "1", "pass", nil)
+	p.Click("button", "重新排队 "+got)
+	p.Sees("已重新排队")
+	p.Click("button", "退号")
+	p.Click("button", "不退")
+	p.Click("button", "退号")
+	p.Click("button", "确定退号")
+	p.Sees("已退号")
+	p.Fill("号码", "Z999")
+	p.Click("button", "查找")
+	p.Sees("今天没有这个号")
+	p.Fill("号码", "12")
+	p.Click("button", "查找")
+	p.Sees("请带上号码前面的字母")
+	p.Click("button", "退出")
+	p.Has("textbox", "PIN 码")
+}
+
+// guideGrants lets people go first whom the law lets go first, when they take a number and later; the reason is in the log.
+func (s *site) guideGrants(t *testing.T) {
+	p := s.desk(t)
+	p.Click("radio", "依法优先")
+	p.Sees("依法优先，理由是")
+	s.shot(t, p, "desk-priority")
+	p.Click("button", "取消")
+	p.Click("radio", "依法优先")
+	p.Click("radio", "退役军人")
+	p.Sees("依法优先理由：退役军人")
+	p.Click("button", "社保医保")
+	got := number(t, p.Said, "B")
+	p.Sees("社保医保（依法优先）")
+	p.Misses("依法优先理由") // the next citizen is not this one
+	s.inCentre(t, got, func(c centreTicket) bool { return c.Class == "priority" })
+	later := s.Take(t, "B")
+	p.Fill("号码", later.Number)
+	p.Press(chrome.Enter)
+	p.Click("button", "改类别")
+	p.Sees("改类别 "+later.Number, "会记入日志")
+	p.Click("radio", "改为老幼残孕")
+	p.Click("radio", "孕产妇")
+	s.shot(t, p, "desk-class")
+	p.Click("button", "确定")
+	p.Sees("已改为老幼残孕")
+	s.shot(t, p, "desk-class-done")
+	s.inCentre(t, later.Number, func(c centreTicket) bool { return c.Class == "elder" })
+}
+
+func (s *site) guideSeveral(t *testing.T) {
+	p := s.desk(t)
+	p.Click("button", "一号办多项")
+	p.Sees("请按办理顺序点业务")
+	p.Click("button", "社保医保")
+	p.Click("button", "综合受理")
+	p.Sees("取号：社保医保 → 综合受理")
+	s.shot(t, p, "desk-several")
+	p.Click("button", "取号：社保医保")
+	got := number(t, p.Said, "B")
+	p.Misses("取号：社保医保")
+	var found struct{ Items []demo.Ticket }
+	s.Get(t, "staff", "/api/v1/tickets?number="+got).Into(t, &found)
+	s.serve(t, found.Items[0].ID)
+	if done := s.Verb(t, "1", "finish", nil).Ticket; done.State != "waiting" || done.Queue != "A" {
+		t.Errorf("after the first thing it is %+v", done)
+	}
+}
+
+// guideReads types what a scanner would type: somebody's code, and the code of a slip; and takes a picture of a slip.
+func (s *site) guideReads(t *testing.T) {
+	p := s.desk(t)
+	p.Fill("号码", "YSS-SIM-7701")
+	p.Press(chrome.Enter)
+	p.Sees("身份已核验，请点业务取号")
+	s.shot(t, p, "desk-person")
+	p.Click("button", "综合受理")
+	got := number(t, p.Said, "A")
+	p.Misses("身份已核验")
+	slip := s.Take(t, "C")
+	p.Fill("号码", s.Agent.URL+"/t/"+ticketToken(t, s.slip(t, slip.Number)))
+	p.Press(chrome.Enter)
+	p.Sees(slip.Number, "小票已打印")
+	var found struct{ Items []demo.Ticket }
+	s.Get(t, "staff", "/api/v1/tickets?number="+got).Into(t, &found)
+	chrome.Eval[bool](p, fmt.Sprintf(`fetch('/api/v1/tickets/%s/qr?as=desk').then((r) => r.blob()).then((b) => {
+		const take = new DataTransfer(), field = document.getElementById('picture');
+		take.items.add(new File([b], 'slip.png', { type: 'image/png' }));
+		field.files = take.files;
+		return field.dispatchEvent(new Event('change'));
+	})`, found.Items[0].ID))
+	p.Sees(got, "没有小票")
+	s.shot(t, p, "desk-picture")
+}
+
+// guideHears has somebody at a kiosk press the button for the guide.
+func (s *site) guideHears(t *testing.T) {
+	p := s.desk(t)
+	kiosk := s.device(t, kioskWidth, kioskHeight, "/kiosk/1", "kiosk")
+	kiosk.Sees("呼叫导办员")
+	kiosk.Click("button", "呼叫导办员")
+	p.Sees("大门取号机", "有人需要帮助")
+	if title := chrome.Eval[string](p, "document.title"); !strings.HasPrefix(title, "● 有人呼叫") {
+		t.Errorf("the tab is called %q", title)
+	}
+	s.shot(t, p, "desk-help")
+	p.Click("button", "我去大门取号机")
+	p.Sees("已有人前往")
+	kiosk.Sees("导办员马上到")
+	if title := chrome.Eval[string](p, "document.title"); strings.HasPrefix(title, "●") {
+		t.Errorf("the tab is still called %q", title)
+	}
+}
+
+// guideMends sees the number whose slip did not come out, and has it printed again.
+func (s *site) guideMends(t *testing.T) {
+	p := s.desk(t)
+	s.Sim(t, "paper", "kiosk-1.printer", "out")
+	t.Cleanup(func() { s.Sim(t, "paper", "kiosk-1.printer", "ok") })
+	taken := s.Take(t, "C")
+	p.Sees(taken.Number, "没有打出小票：缺纸")
+	s.shot(t, p, "desk-slipless")
+	p.Click("button", "查看 "+taken.Number)
+	p.Sees("小票没有打出来", "请把号码告诉群众")
+	s.Sim(t, "paper", "kiosk-1.printer", "ok")
+	p.Click("button", "补打 "+taken.Number)
+	p.Misses("没有打出小票")
+	p.Sees("小票已打印（补打 1 次）")
+	if slip := s.slip(t, taken.Number); !strings.Contains(slip, "补打") {
+		t.Errorf("the copy does not say that it is one:\n%s", slip)
+	}
+}
+
+// guideAlone is the page while the hall's program stands still.
+func (s *site) guideAlone(t *testing.T, p *chrome.Page) {
+	t.Helper()
+	p.Sees("连不上大厅服务器，正在重连", "请先引导群众到窗口")
+	s.shot(t, p, "desk-reconnecting")
+}
+
+// guideOverrides gives a number of a queue that has none left today, and says why.
+func (s *site) guideOverrides(t *testing.T) {
+	t.Helper()
+	p := s.desk(t)
+	p.Sees("今天的号已取完")
+	p.Click("button", "不动产登记")
+	p.Sees("不动产登记：今天的号已取完。仍要取号，原因是")
+	s.shot(t, p, "desk-override")
+	p.Click("button", "不取了")
+	p.Click("button", "不动产登记")
+	p.Click("radio", "窗口同意加号")
+	number(t, p.Said, "C")
+}
