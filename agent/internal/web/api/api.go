@@ -134,6 +134,9 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/plan", a.get(access.Direct, a.getPlan))
 	mux.HandleFunc("POST /api/v1/plan", a.post(needs(access.Direct), a.editPlan))
 	mux.HandleFunc("POST /api/v1/clock", a.post(needs(access.Direct), a.clock))
+	mux.HandleFunc("POST /api/v1/bookings", a.post(needs(access.Direct), a.book))
+	mux.HandleFunc("POST /api/v1/bookings/{id}/cancel", a.post(needs(access.Direct), a.cancelBooking))
+	mux.HandleFunc("POST /api/v1/blocks", a.post(needs(access.Direct), a.block))
 	mux.HandleFunc("GET /api/v1/windows/{w}/rating", a.get(access.Rate, a.getRating))
 	mux.HandleFunc("POST /api/v1/help", a.post(needs(access.Scan), a.ring))
 	mux.HandleFunc("POST /api/v1/help/{place}/come", a.post(needs(access.Work), a.come))
@@ -159,6 +162,7 @@ const (
 	fieldTooLong    problem.Code = "field_too_long"
 	fieldCharacters problem.Code = "field_characters"
 	fieldMissing    problem.Code = "field_missing"
+	idNumberInvalid problem.Code = "id_number_invalid"
 	identityNeeded  problem.Code = "identity_required"
 	identityUnknown problem.Code = "identity_unknown"
 	printerMissing  problem.Code = "printer_missing"

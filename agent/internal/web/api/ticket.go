@@ -88,6 +88,9 @@ func (a *API) take(w http.ResponseWriter, p post) {
 		case q.Identity == "required" && in.Channel == hallsync.AtKiosk:
 			return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, identityNeeded, nil)
 		}
+		if asks := in.Class; asks.Valid() && asks != hallsync.Normal && asks != person.Class && !p.who.May(access.Override) {
+			return nil, a.opts.Catalog.Problem(http.StatusForbidden, access.NotAllowed, nil) // a right to go first is shown, or granted by staff
+		}
 		return c, nil
 	}, func(res hall.Result) (int, any) {
 		return http.StatusCreated, ticketBody{Ticket: view.TicketByID(res.Moment(), hallsync.TicketID(id.String()))}
