@@ -11,9 +11,11 @@ import (
 	"net"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 
 	"halledge/agent/internal/codes"
 	"halledge/agent/internal/config"
@@ -114,10 +116,25 @@ func (a *Agent) openHall() (err error) {
 	return nil
 }
 
+// unheard is how long a page may leave what it was sent unacknowledged: a machine that lost its power or its cable takes no leave.
+const unheard = 30 * time.Second
+
+// listen opens the port of the pages.
+func listen(address string) (net.Listener, error) {
+	l := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) {
+			failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unheard.Milliseconds()))
+		})
+		return errors.Join(err, failed)
+	}}
+	return l.Listen(context.Background(), "tcp", address)
+}
+
 // build makes the parts around the hall.
 func (a *Agent) build() (err error) {
 	site := &a.cfg.Site
-	if a.listen, err = net.Listen("tcp", site.Web.Listen); err != nil {
+	if a.listen, err = listen(site.Web.Listen); err != nil {
 		return fmt.Errorf("open the pages' port: %w", err)
 	}
 	if a.models, err = registry.LoadModels(configs.FS()); err != nil {
@@ -214,7 +231,7 @@ func (a *Agent) fsyncP99() time.Duration { return time.Duration(a.fsync.Load()) 
 func (a *Agent) sources() ops.Sources {
 	s := ops.Sources{
 		Devices: a.devices.Statuses, Hall: a.hall.Read, Trouble: a.hall.Trouble, DiskSync: a.fsyncP99, Data: a.cfg.Site.Data,
-		LastGood: a.cfg.LastGood, Mute: a.voice.Mute, Rules: a.rules.Trouble, Resolver: a.codes.Down, Reset: a.store.PutAside(),
+		LastGood: a.cfg.LastGood, Mute: a.voice.Mute, Rules: a.rules.Trouble, Silent: func() map[string]time.Time { return a.web.Silent() }, Resolver: a.codes.Down, Reset: a.store.PutAside(),
 	}
 	if a.uplink != nil {
 		s.Uplink = a.uplink.Status

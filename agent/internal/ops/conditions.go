@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ import (
 type Sources struct {
 	Devices  func() []hallsync.DeviceStatus
 	Cameras  func() []hallsync.CameraStatus
-	Mute     func() map[string]string // speakers that cannot say calls, and why
+	Mute     func() map[string]string    // speakers that cannot say calls, and why
+	Silent   func() map[string]time.Time // kiosks whose page was there and is no more, and since when
 	Uplink   func() uplink.Status
 	Hall     func(func(s *queue.State, seq hallsync.Seq))
 	Trouble  func() error         // why the hall's last commit failed
@@ -52,7 +54,8 @@ type Watcher struct {
 	mute    map[string]string // speakers that could not say calls at the last look
 	texts   *problem.Catalog
 
-	slipless map[slipless]bool // at the last look
+	slipless map[slipless]bool    // at the last look
+	silent   map[string]time.Time // likewise
 }
 
 // slipless is a place where people wait without their slip, for one of the reasons.
@@ -112,6 +115,9 @@ func (w *Watcher) look(now time.Time) {
 	}
 	if w.src.Hall != nil {
 		w.slips()
+	}
+	if w.src.Silent != nil && w.src.Hall != nil {
+		w.kiosks(w.src.Silent())
 	}
 	if w.src.Mute != nil {
 		w.voices(w.src.Mute())
@@ -205,6 +211,30 @@ func (w *Watcher) voices(mute map[string]string) {
 		w.tracker.Set(health.VoiceMute, name, true, why)
 	}
 	w.mute = mute
+}
+
+// kiosks warns of those whose page went away today while somebody works in the hall: who closes it in the evening goes home.
+func (w *Watcher) kiosks(silent map[string]time.Time) {
+	w.src.Hall(func(s *queue.State, _ hallsync.Seq) {
+		open := slices.ContainsFunc(s.Plan().Windows, func(p queue.WindowPlan) bool {
+			have, _ := s.Window(p.ID)
+			return have.State != hallsync.WindowClosed
+		})
+		for place, since := range silent {
+			if !open || since.In(s.Plan().Location).Format(time.DateOnly) != s.Day() {
+				delete(silent, place)
+			}
+		}
+	})
+	for place := range w.silent {
+		if _, still := silent[place]; !still {
+			w.tracker.Set(health.KioskSilent, place, false, "")
+		}
+	}
+	for place := range silent {
+		w.tracker.Set(health.KioskSilent, place, true, "")
+	}
+	w.silent = silent
 }
 
 // slips warns of people who wait without their slip, and tells those who perhaps have it apart.

@@ -33,6 +33,23 @@ func (s *stage) slip(id string, state hallsync.PrintState, device string, out ha
 	}
 }
 
+func TestTheServerKnowsWhichKiosksAreSilent(t *testing.T) {
+	s := open(t)
+	if got := s.server.Silent(); len(got) != 0 {
+		t.Errorf("before any page was there: %v", got)
+	}
+	events, cancel := s.listen(kioskToken, "", "")
+	next(t, events, "snapshot")
+	if got := s.server.Silent(); len(got) != 0 {
+		t.Errorf("while it is there: %v", got)
+	}
+	cancel()
+	s.await("the kiosk to be missed", func() bool {
+		since, gone := s.server.Silent()["kiosk-1"]
+		return gone && time.Since(since) < time.Minute
+	})
+}
+
 // drain takes the signal that nobody waits for.
 func (s *stage) drain() { <-s.devices.changed }
 

@@ -63,7 +63,8 @@ type Server struct {
 // front is what is answered by one plan of the hall.
 type front struct {
 	http.Handler
-	api *api.API
+	api    *api.API
+	kiosks []config.Kiosk
 }
 
 // Limits of what is served. Streams set their own, longer times.
@@ -116,7 +117,7 @@ func build(d Deps, lim limits) (*Server, error) {
 // arrange makes the front for a plan.
 func (s *Server) arrange(plan *config.Plan) error {
 	d := s.deps
-	next := &front{api: api.New(api.Options{
+	next := &front{kiosks: plan.Kiosks, api: api.New(api.Options{
 		Hall: d.Hall, Facts: d.Facts, Site: d.Site, Plan: plan, Door: s.door, Inputs: s.inputs, Codes: d.Codes, Signer: d.Signer,
 		Devices: d.Devices, Sounds: d.Sounds, Health: d.Health, Ring: d.Ring, Catalog: d.Catalog, Edit: d.Edit, Flights: s.flights, Log: d.Log.With("part", "api"), Now: d.Now,
 	})}
@@ -187,6 +188,18 @@ func (s *Server) CardShown(place string, card device.IDCard) {
 // Unreadable tells the page at a place that something was shown to a device there and could not be read.
 func (s *Server) Unreadable(place string, why device.Fault) {
 	s.front.Load().api.Unreadable(place, why)
+}
+
+// Silent gives the kiosks of the plan whose page was there and is no more, and since when.
+func (s *Server) Silent() map[string]time.Time {
+	out := map[string]time.Time{}
+	for _, k := range s.front.Load().kiosks {
+		place := "kiosk-" + k.ID
+		if since, gone := s.inputs.Gone(place); gone {
+			out[place] = since
+		}
+	}
+	return out
 }
 
 // deadlines bounds how long a body may take to arrive and an answer to leave.

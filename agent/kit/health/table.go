@@ -17,6 +17,7 @@ const (
 	ClockUnset       Code = "clock_unset"
 	ClockOffset      Code = "clock_offset"
 	ConfigLastGood   Code = "config_last_good"
+	KioskSilent      Code = "kiosk_silent" // its page is not there
 	SlipFailed       Code = "slip_failed"
 	SlipUnsure       Code = "slip_unsure"    // nobody knows whether the slip came out
 	CodeRulesBad     Code = "code_rules_bad" // the old rules stay in force
@@ -59,6 +60,7 @@ func Table() []Condition {
 		{Code: ClockUnset, Severity: Error},
 		{Code: ClockOffset, Severity: Warning, Delay: long, Causes: []Code{ClockUnset}},
 		{Code: ConfigLastGood, Severity: Error},
+		{Code: KioskSilent, Severity: Warning, Delay: 2 * time.Minute},
 		{Code: SlipFailed, Severity: Warning, Causes: []Code{
 			DeviceOffline, DeviceTimeout, DevicePaperOut, DeviceCoverOpen, DeviceCutter, DeviceBusy, DevicePermission,
 			DeviceBadReply, DeviceBadConfig, DeviceUnsupported}},

@@ -57,6 +57,7 @@ type Desk struct {
 	refused    map[string]stamped // likewise, of what somebody showed for nothing
 	noise      map[string]stamped // likewise, kept apart: noise must not push out what somebody showed
 	watchers   map[string]map[chan struct{}]struct{}
+	gone       map[string]time.Time // when the last watcher of a place went
 	identities map[string]*identity
 	helps      map[string]help // by place
 }
@@ -88,7 +89,7 @@ type identity struct {
 func New() *Desk {
 	return &Desk{
 		n: uint64(time.Now().UnixMilli()), last: map[string]stamped{}, refused: map[string]stamped{}, noise: map[string]stamped{},
-		watchers: map[string]map[chan struct{}]struct{}{}, identities: map[string]*identity{}, helps: map[string]help{},
+		watchers: map[string]map[chan struct{}]struct{}{}, gone: map[string]time.Time{}, identities: map[string]*identity{}, helps: map[string]help{},
 	}
 }
 
@@ -167,14 +168,24 @@ func (d *Desk) Watch(place string) (dirty <-chan struct{}, cancel func()) {
 		d.watchers[place] = map[chan struct{}]struct{}{}
 	}
 	d.watchers[place][w] = struct{}{}
+	delete(d.gone, place)
 	return w, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		delete(d.watchers[place], w)
 		if len(d.watchers[place]) == 0 {
 			delete(d.watchers, place)
+			d.gone[place] = time.Now()
 		}
 	}
+}
+
+// Gone gives since when nobody watches a place that somebody has watched.
+func (d *Desk) Gone(place string) (since time.Time, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	since, ok = d.gone[place]
+	return since, ok
 }
 
 // Recognised notes that somebody was recognised at a place and gives the token for it.
