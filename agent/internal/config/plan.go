@@ -130,14 +130,14 @@ func (p *Plan) Editable() Edit {
 	for _, q := range p.Queues {
 		e.Queues = append(e.Queues, QueueEdit{
 			ID: q.ID, Name: q.Name, Dept: q.Dept, Identity: q.Identity, ServiceS: q.ServiceS,
-			Hours: slices.Concat([]string{}, q.Admission.Hours), Quota: q.Admission.Quota,
+			Hours: append([]string{}, q.Admission.Hours...), Quota: q.Admission.Quota,
 		})
 	}
 	for _, w := range p.Windows {
-		e.Windows = append(e.Windows, WindowEdit{ID: w.ID, Name: w.Name, Queues: slices.Concat([]string{}, w.Queues)})
+		e.Windows = append(e.Windows, WindowEdit{ID: w.ID, Name: w.Name, Queues: append([]string{}, w.Queues...)})
 	}
 	for _, s := range p.Staff {
-		e.Staff = append(e.Staff, StaffEdit{ID: s.ID, Name: s.Name, Role: s.Role, Windows: slices.Concat([]string{}, s.Windows)})
+		e.Staff = append(e.Staff, StaffEdit{ID: s.ID, Name: s.Name, Role: s.Role, Windows: append([]string{}, s.Windows...)})
 	}
 	return e
 }
