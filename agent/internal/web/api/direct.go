@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -332,7 +333,7 @@ func (a *API) said(problems strictyaml.Problems) (out []fault) {
 			continue
 		}
 		text := a.opts.Catalog.Problem(http.StatusUnprocessableEntity, problem.Code(p.Code), p.Args)
-		out = append(out, fault{Path: p.Path, Code: string(p.Code), Detail: text.Title})
+		out = append(out, fault{Path: p.Path, Code: string(p.Code), Detail: cmp.Or(text.Detail, text.Title)})
 	}
 	return out
 }
