@@ -22,6 +22,10 @@ type Board struct {
 	Satisfied   int           `json:"satisfied"` // rated satisfied or better
 	Queues      []BoardQueue  `json:"queues"`
 	Windows     []BoardWindow `json:"windows"`
+
+	Now          time.Time `json:"now"`           // the hall's time
+	ClockUnknown bool      `json:"clock_unknown"` // nobody knows the time; no numbers are given until somebody says it
+	Day          Figures   `json:"day"`
 }
 
 // BoardQueue is one queue on the board. LongestS is how long the person who waits longest has waited.
@@ -31,6 +35,17 @@ type BoardQueue struct {
 	Done     int   `json:"done"`
 	LongestS int64 `json:"longest_s"`
 	Open     int   `json:"open"` // windows that serve it now
+
+	Gives    Gives    `json:"gives"`
+	Accuracy Accuracy `json:"accuracy"` // of the waits that people were told
+	Roll     int      `json:"roll"`     // next number of the paper roll, 0 without one
+	Day      Figures  `json:"day"`
+}
+
+// Accuracy is how far the waits that people were told were off on average, over so many people.
+type Accuracy struct {
+	ErrorS  int64 `json:"error_s"`
+	Samples int   `json:"samples"`
 }
 
 // BoardWindow is one window on the board.
@@ -38,6 +53,10 @@ type BoardWindow struct {
 	Window
 	Reason string `json:"reason"` // of a pause
 	Done   int    `json:"done"`
+
+	Waiting int                            `json:"waiting"` // people it could call
+	Duties  map[hallsync.QueueID]time.Time `json:"duties"`  // queues it serves for a while, and until when
+	Day     Figures                        `json:"day"`
 }
 
 // mean gathers an average in whole seconds.
@@ -61,38 +80,71 @@ func (m *mean) value() *int64 {
 // BoardOf shows the day of a state at a moment.
 func BoardOf(m queue.Moment) Board {
 	s := m.State
-	b := Board{Seq: m.Seq, BusinessDay: s.Day(), Queues: []BoardQueue{}, Windows: []BoardWindow{}}
-	queues := map[hallsync.QueueID]*BoardQueue{}
-	for _, q := range s.Plan().Queues {
-		queues[q.ID] = &BoardQueue{Queue: QueueOf(m, q)}
+	b := Board{
+		Seq: m.Seq, BusinessDay: s.Day(), Queues: []BoardQueue{}, Windows: []BoardWindow{}, Now: stamp(s, m.Now), ClockUnknown: s.ClockDead(),
 	}
-	done := map[hallsync.WindowID]int{}
+	queues, inQueue, atWindow, all := map[hallsync.QueueID]*BoardQueue{}, map[hallsync.QueueID]*tally{}, map[hallsync.WindowID]*tally{}, newTally()
+	for _, q := range s.Plan().Queues {
+		queues[q.ID], inQueue[q.ID] = boardQueueOf(m, q), newTally()
+	}
+	for i := range s.Plan().Windows {
+		atWindow[s.Plan().Windows[i].ID] = newTally()
+	}
 	var wait, serve mean
 	for _, t := range s.Tickets() {
 		b.count(t, &wait, &serve)
-		if t.State == hallsync.Done {
-			done[t.Window]++
-		}
+		all.add(&t)
 		if q := queues[t.Queue]; q != nil {
 			q.count(t, m.Now)
+			inQueue[t.Queue].add(&t)
+		}
+		if w := atWindow[t.Window]; w != nil && t.State != hallsync.Waiting {
+			w.add(&t)
 		}
 	}
-	b.MeanWaitS, b.MeanServeS = wait.value(), serve.value()
+	b.MeanWaitS, b.MeanServeS, b.Day = wait.value(), serve.value(), all.figures()
 	for i := range s.Plan().Windows {
-		p := &s.Plan().Windows[i]
-		w, _ := WindowOf(m, p.ID, true)
-		record, _ := s.Window(p.ID)
-		b.Windows = append(b.Windows, BoardWindow{Window: w, Reason: record.Reason, Done: done[p.ID]})
-		for _, id := range p.Queues {
+		id := s.Plan().Windows[i].ID
+		w := boardWindowOf(m, id)
+		w.Day = atWindow[id].figures()
+		w.Done = w.Day.Served
+		b.Windows = append(b.Windows, w)
+		for _, id := range w.Queues {
 			if q := queues[id]; q != nil && w.State == hallsync.WindowOpen {
 				q.Open++
 			}
 		}
 	}
 	for _, q := range s.Plan().Queues {
+		queues[q.ID].Day = inQueue[q.ID].figures()
 		b.Queues = append(b.Queues, *queues[q.ID])
 	}
 	return b
+}
+
+// boardQueueOf shows what does not come from the day's tickets.
+func boardQueueOf(m queue.Moment, q queue.QueuePlan) *BoardQueue {
+	a := m.State.Accuracy(q.ID)
+	v := &BoardQueue{
+		Queue: QueueOf(m, q), Gives: givesOf(m, q.ID), Roll: m.State.Roll(q.ID), Accuracy: Accuracy{ErrorS: a.ReplayS, Samples: a.Samples},
+	}
+	if a.Head {
+		v.Accuracy.ErrorS = a.HeadS
+	}
+	return v
+}
+
+func boardWindowOf(m queue.Moment, id hallsync.WindowID) BoardWindow {
+	w, _ := WindowOf(m, id, true)
+	record, _ := m.State.Window(id)
+	v := BoardWindow{Window: w, Reason: record.Reason, Duties: m.State.Duties(id, m.Now)}
+	for _, q := range w.Queues {
+		v.Waiting += m.State.Waiting(q)
+	}
+	for q, until := range v.Duties {
+		v.Duties[q] = stamp(m.State, until)
+	}
+	return v
 }
 
 func (b *Board) count(t queue.Ticket, wait, serve *mean) {
