@@ -174,8 +174,8 @@ func (p *Pages) desk(w http.ResponseWriter, r *http.Request) {
 
 func (p *Pages) board(w http.ResponseWriter, r *http.Request) {
 	setup := map[string]any{}
-	if _, err := p.opts.Door.AtPage(r, "board"); err == nil { // names of staff are not for the sign-in form
-		setup["staff"] = staffNames(p.opts.Plan)
+	if who, err := p.opts.Door.AtPage(r, "board"); err == nil { // names of staff are not for the sign-in form
+		setup["staff"], setup["limits"], setup["directs"], setup["me"] = staffNames(p.opts.Plan), p.limitsOf(), who.May(access.Direct), who.Staff
 	}
 	p.show(w, r, "board", shell{Name: "board", Title: "大厅总览", Staffed: true}, setup)
 }
