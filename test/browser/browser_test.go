@@ -69,9 +69,12 @@ const (
 func (s *site) open(t *testing.T, width, height int, path string) *chrome.Page {
 	t.Helper()
 	p := s.browser.Open(t, width, height, s.Agent.URL+path)
-	if strings.HasPrefix(path, "/kiosk/") {
+	switch {
+	case strings.HasPrefix(path, "/kiosk/"):
 		p.Demand(leastKioskLetters, leastTarget)
-	} else {
+	case strings.HasPrefix(path, "/board"):
+		p.Demand(leastLetters, leastBoardTarget)
+	default:
 		p.Demand(leastLetters, leastTarget)
 	}
 	return p

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -48,6 +50,16 @@ func (p *Page) Resize(width, height int) {
 	p.t.Helper()
 	p.width, p.height = width, height
 	p.do(chromedp.EmulateViewport(int64(width), int64(height)))
+}
+
+// Print shows the page as a printer makes it, on paper of a size.
+func (p *Page) Print(width, height int) {
+	p.t.Helper()
+	p.do(func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
+		_, err = cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		return none, err
+	})
+	p.Resize(width, height)
 }
 
 // Size is the size of the page's screen.
