@@ -143,22 +143,13 @@ const sequences = 100_000
 // TestOrderIsThatOfTheReference compares each call of random days with a reference that knows no lines and no heads, only the rules:
 // it looks at every ticket that waits and takes the best.
 func TestOrderIsThatOfTheReference(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	n := sequences
-	if testing.Short() {
-		n /= 100
-	}
-	for i := range n {
-		newDay(t, rand.New(rand.NewPCG(seed, uint64(i))), i).run(12)
-	}
+	each(t, sequences, func(r *rand.Rand, name int) { newDay(&sequence{T: t, name: name}, r).run(12) })
 }
 
 // day is a random day: commands, and what the reference counts.
 type day struct {
-	t     *testing.T
+	t     failer
 	r     *rand.Rand
-	name  int
 	plan  *queue.Plan
 	s     *queue.State
 	now   time.Time
@@ -168,7 +159,7 @@ type day struct {
 	skew  time.Duration
 }
 
-func newDay(t *testing.T, r *rand.Rand, name int) *day {
+func newDay(t failer, r *rand.Rand) *day {
 	p := plan()
 	p.CallGap = 0
 	for i := range p.Queues {
@@ -177,7 +168,7 @@ func newDay(t *testing.T, r *rand.Rand, name int) *day {
 		p.Queues[i].Order.MaxWait = time.Duration(r.IntN(3)) * 15 * time.Minute
 	}
 	p.Windows[1].Weights = map[hallsync.QueueID]int{"A": 50 + r.IntN(100)}
-	d := &day{t: t, r: r, name: name, plan: p, s: queue.New(p), now: start, calls: map[hallsync.QueueID]uint64{}, run_: map[hallsync.QueueID]int{}}
+	d := &day{t: t, r: r, plan: p, s: queue.New(p), now: start, calls: map[hallsync.QueueID]uint64{}, run_: map[hallsync.QueueID]int{}}
 	d.do(queue.TurnDay{})
 	for _, w := range []hallsync.WindowID{"1", "2", "3"} {
 		d.do(queue.Open{Window: w})
@@ -244,7 +235,7 @@ func (d *day) call(w hallsync.WindowID) {
 		want = best.Number
 	}
 	if got := calledNumber(d.do(queue.CallNext{Window: w})); got != want && d.s.Day() == start.Format(time.DateOnly) {
-		d.t.Fatalf("day %d: window %s called %q, the reference %q of %+v", d.name, w, got, want, d.s.Tickets())
+		d.t.Fatalf("window %s called %q, the reference %q of %+v", w, got, want, d.s.Tickets())
 	}
 }
 

@@ -79,12 +79,15 @@ func TestAnyHallSurvivesAnyPlan(t *testing.T) {
 		var taken []hallsync.TicketID
 		for n := range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			b.after(time.Duration(rapid.SampledFrom([]int{1, 7}).Draw(rt, "seconds")) * time.Second)
-			facts, _ := b.try(randomCommand(rt, n, taken))
+			facts, _ := b.try(randomCommand(byRapid{rt}, n, taken))
 			for _, f := range facts {
 				if take, ok := f.(hallsync.TicketTaken); ok {
 					taken = append(taken, take.Ticket)
 				}
 			}
+		}
+		for _, q := range []hallsync.QueueID{"A", "B"} { // a roll has no end
+			b.must(queue.SetRoll{Queue: q})
 		}
 		p := plan()
 		p.Queues = p.Queues[rapid.IntRange(0, 1).Draw(rt, "queues"):]

@@ -3,6 +3,7 @@ package queue_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -12,34 +13,82 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
+// drawer draws what is left to chance: rapid, which finds the smallest example, or a plain source, which is quick.
+type drawer interface {
+	below(n int, what string) int
+}
+
+type byRapid struct{ *rapid.T }
+
+func (d byRapid) below(n int, what string) int { return rapid.IntRange(0, n-1).Draw(d.T, what) }
+
+type bySource struct{ *rand.Rand }
+
+func (d bySource) below(n int, _ string) int { return d.IntN(n) }
+
+func oneOf[T any](d drawer, what string, list ...T) T { return list[d.below(len(list), what)] }
+
+// failer is a test, or a check of rapid.
+type failer interface {
+	Fatalf(format string, args ...any)
+}
+
 // randomCommand draws any command, about known and unknown tickets and windows alike.
-func randomCommand(rt *rapid.T, n int, taken []hallsync.TicketID) queue.Command {
-	w := rapid.SampledFrom([]hallsync.WindowID{"1", "2", "3", "9"}).Draw(rt, "window")
-	t := rapid.SampledFrom(append([]hallsync.TicketID{"", "nobody"}, taken...)).Draw(rt, "ticket")
-	q := rapid.SampledFrom([]hallsync.QueueID{"A", "B", "Z"}).Draw(rt, "queue")
-	reason := rapid.SampledFrom([]string{"", "误按"}).Draw(rt, "reason")
-	commands := []queue.Command{
-		queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: q, Channel: hallsync.AtKiosk, Printer: reason,
-			Class: rapid.SampledFrom([]hallsync.Class{"", hallsync.Elder, hallsync.Priority, "king"}).Draw(rt, "class")},
-		queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: "A", Channel: hallsync.AtDesk},
-		queue.Open{Window: w}, queue.Close{Window: w}, queue.Pause{Window: w}, queue.Unpause{Window: w},
-		queue.CallNext{Window: w}, queue.CallNext{Window: w}, queue.CallNext{Window: w},
-		queue.CallTicket{Window: w, Ticket: t, Reason: reason},
-		queue.Recall{Window: w, Ticket: t}, queue.Start{Window: w, Ticket: t}, queue.Finish{Window: w, Ticket: t},
-		queue.Pass{Window: w, Ticket: t}, queue.Hold{Window: w, Ticket: t}, queue.Resume{Window: w, Ticket: t},
-		queue.Transfer{Window: w, Ticket: t, ToQueue: q, Position: rapid.SampledFrom([]hallsync.Position{"", hallsync.AtFront, hallsync.AtEnd}).Draw(rt, "position")},
-		queue.Transfer{Window: w, Ticket: t, ToWindow: "3"},
-		queue.Abandon{Window: w, Ticket: t}, queue.Reopen{Window: w, Ticket: t, Reason: reason},
-		queue.SetClass{Ticket: t, Class: rapid.SampledFrom([]hallsync.Class{hallsync.Normal, hallsync.Priority, "king"}).Draw(rt, "grant"), Reason: reason},
-		queue.Withdraw{Ticket: t}, queue.Requeue{Ticket: t}, queue.Reprint{Ticket: t, Printer: "kiosk-1"},
-		queue.Reprint{Ticket: t, Printer: "kiosk-1", By: hallsync.By{Kind: "kiosk"}},
-		queue.SlipProgress{Spare: rapid.Bool().Draw(rt, "spare"), SlipChanged: hallsync.SlipChanged{
-			Ticket: t, State: rapid.SampledFrom([]hallsync.PrintState{hallsync.SlipPrinting, hallsync.SlipPrinted, hallsync.SlipFailed}).Draw(rt, "slip"),
-			Out: rapid.SampledFrom([]hallsync.Outcome{hallsync.OutNothing, hallsync.OutPart, hallsync.OutUnknown}).Draw(rt, "out"),
-		}},
-		queue.Rate{Ticket: t, Grade: hallsync.Satisfied}, queue.LeaveUnrated{Ticket: t, Why: hallsync.UnratedTimeout}, queue.TurnDay{},
+func randomCommand(d drawer, n int, taken []hallsync.TicketID) queue.Command {
+	w := oneOf[hallsync.WindowID](d, "window", "1", "2", "3", "9")
+	t := oneOf(d, "ticket", append([]hallsync.TicketID{"", "nobody"}, taken...)...)
+	q := oneOf[hallsync.QueueID](d, "queue", "A", "B", "Z")
+	reason := oneOf(d, "reason", "", "误按")
+	commands := []func() queue.Command{
+		func() queue.Command {
+			return queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: q, Channel: hallsync.AtKiosk, Printer: reason,
+				Class: oneOf(d, "class", "", hallsync.Elder, hallsync.Priority, "king")}
+		},
+		func() queue.Command {
+			return queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: "A", Channel: hallsync.AtDesk}
+		},
+		func() queue.Command { return queue.Open{Window: w} },
+		func() queue.Command { return queue.Close{Window: w} },
+		func() queue.Command { return queue.Pause{Window: w} },
+		func() queue.Command { return queue.Unpause{Window: w} },
+		func() queue.Command { return queue.CallNext{Window: w} },
+		func() queue.Command { return queue.CallNext{Window: w} },
+		func() queue.Command { return queue.CallNext{Window: w} },
+		func() queue.Command { return queue.CallTicket{Window: w, Ticket: t, Reason: reason} },
+		func() queue.Command { return queue.Recall{Window: w, Ticket: t} },
+		func() queue.Command { return queue.Start{Window: w, Ticket: t} },
+		func() queue.Command { return queue.Finish{Window: w, Ticket: t} },
+		func() queue.Command { return queue.Pass{Window: w, Ticket: t} },
+		func() queue.Command { return queue.Hold{Window: w, Ticket: t} },
+		func() queue.Command { return queue.Resume{Window: w, Ticket: t} },
+		func() queue.Command {
+			return queue.Transfer{Window: w, Ticket: t, ToQueue: q, Position: oneOf(d, "position", "", hallsync.AtFront, hallsync.AtEnd)}
+		},
+		func() queue.Command { return queue.Transfer{Window: w, Ticket: t, ToWindow: "3"} },
+		func() queue.Command { return queue.Abandon{Window: w, Ticket: t} },
+		func() queue.Command { return queue.Reopen{Window: w, Ticket: t, Reason: reason} },
+		func() queue.Command {
+			return queue.SetClass{Ticket: t, Class: oneOf(d, "grant", hallsync.Normal, hallsync.Priority, "king"), Reason: reason}
+		},
+		func() queue.Command { return queue.Withdraw{Ticket: t} },
+		func() queue.Command { return queue.Requeue{Ticket: t} },
+		func() queue.Command { return queue.Reprint{Ticket: t, Printer: "kiosk-1"} },
+		func() queue.Command {
+			return queue.Reprint{Ticket: t, Printer: "kiosk-1", By: hallsync.By{Kind: "kiosk"}}
+		},
+		func() queue.Command {
+			return queue.SlipProgress{Spare: d.below(2, "spare") == 1, SlipChanged: hallsync.SlipChanged{
+				Ticket: t, State: oneOf(d, "slip", hallsync.SlipPrinting, hallsync.SlipPrinted, hallsync.SlipFailed),
+				Out: oneOf(d, "out", hallsync.OutNothing, hallsync.OutPart, hallsync.OutUnknown),
+			}}
+		},
+		func() queue.Command { return queue.Rate{Ticket: t, Grade: hallsync.Satisfied} },
+		func() queue.Command { return queue.LeaveUnrated{Ticket: t, Why: hallsync.UnratedTimeout} },
+		func() queue.Command { return queue.TurnDay{} },
+		func() queue.Command { return queue.SetRoll{Queue: q, On: reason == "", Next: 7} },
+		func() queue.Command { return queue.SetDuty{Window: w, Queue: q, Until: start.Add(time.Hour)} },
 	}
-	return commands[rapid.IntRange(0, len(commands)-1).Draw(rt, "command")]
+	return oneOf(d, "command", commands...)()
 }
 
 func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
@@ -51,7 +100,7 @@ func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 		for n := range rapid.IntRange(1, 120).Draw(rt, "steps") {
 			b.after(time.Duration(rapid.SampledFrom([]int{0, 1, 7, 300, -30, 90000}).Draw(rt, "seconds")) * time.Second)
 			before := b.dump()
-			facts, err := b.try(randomCommand(rt, n, taken))
+			facts, err := b.try(randomCommand(byRapid{rt}, n, taken))
 			if err != nil && b.dump() != before {
 				rt.Fatalf("a refused command changed the state")
 			}
@@ -74,7 +123,7 @@ func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 }
 
 // check looks at everything a state promises at any moment.
-func check(rt *rapid.T, b *bench, taken []hallsync.TicketID) {
+func check(rt failer, b *bench, taken []hallsync.TicketID) {
 	waiting := map[hallsync.QueueID]int{}
 	at := map[hallsync.TicketID]hallsync.WindowID{}
 	for _, id := range taken {
