@@ -40,20 +40,23 @@ type takeBody struct {
 	Reason   string             `json:"reason"`   // why it has its class; for people of the staff
 }
 
-// take answers POST /api/v1/tickets: 201 {"ticket": T}.
-func (a *API) take(w http.ResponseWriter, p post) {
-	var in takeBody
-	if err := a.decode(p.body, &in); err != nil {
-		a.fail(w, p.Request, err)
-		return
+// takeOf reads what somebody asks for.
+func (a *API) takeOf(p post) (in takeBody, err error) {
+	if err = a.decode(p.body, &in); err != nil {
+		return in, err
 	}
 	in.Override, in.Reason = strings.TrimSpace(in.Override), strings.TrimSpace(in.Reason)
-	if err := cmp.Or(a.text("override", in.Override, maxReason), a.text("reason", in.Reason, maxReason)); err != nil {
-		a.fail(w, p.Request, err)
-		return
-	}
 	if (in.Override != "" || in.Reason != "") && !p.who.May(access.Override) {
-		a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
+		return in, a.opts.Catalog.Problem(http.StatusForbidden, access.NotAllowed, nil)
+	}
+	return in, cmp.Or(a.text("override", in.Override, maxReason), a.text("reason", in.Reason, maxReason))
+}
+
+// take answers POST /api/v1/tickets: 201 {"ticket": T}.
+func (a *API) take(w http.ResponseWriter, p post) {
+	in, err := a.takeOf(p)
+	if err != nil {
+		a.fail(w, p.Request, err)
 		return
 	}
 	id, err := ulid.New(ulid.Now(), rand.Reader)
