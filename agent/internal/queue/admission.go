@@ -21,7 +21,8 @@ type Booking struct {
 // open reports whether the citizen may still come with it; who was noted as missing is only late.
 func (b *Booking) open() bool { return b.State == hallsync.Booked || b.State == hallsync.BookingNoShow }
 
-// SetBooking notes an appointment, of the centre or made at the hall, new or changed. One that has been used stays as it is.
+// SetBooking notes an appointment, of the centre or made at the hall, new, changed, or made again after it was cancelled or missed. One
+// that has been used stays as it is.
 type SetBooking struct{ hallsync.BookingSet }
 
 func (c SetBooking) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
@@ -31,7 +32,7 @@ func (c SetBooking) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 		return nil, refuse(BookingInvalid)
 	case s.plan.queue(c.Queue) == nil:
 		return nil, refuse(UnknownQueue)
-	case have != nil && (have.State != hallsync.Booked || same(have.BookingSet, c.BookingSet)):
+	case have != nil && (have.State == hallsync.BookingArrived || have.open() && same(have.BookingSet, c.BookingSet)):
 		return nil, nil
 	}
 	return facts(c.BookingSet), nil
@@ -45,7 +46,7 @@ func same(a, b hallsync.BookingSet) bool {
 type CancelBooking struct{ Booking hallsync.BookingID }
 
 func (c CancelBooking) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
-	if have := s.bookings[c.Booking]; have == nil || have.State != hallsync.Booked {
+	if have := s.bookings[c.Booking]; have == nil || !have.open() {
 		return nil, nil
 	}
 	return facts(hallsync.BookingCancelled{Booking: c.Booking}), nil

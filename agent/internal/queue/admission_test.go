@@ -267,6 +267,15 @@ func TestAppointmentsFollowTheCentre(t *testing.T) {
 		t.Errorf("%+v", mine)
 	}
 	b.must(queue.CancelBooking{Booking: "AP1"})
+	b.must(queue.SetBooking{BookingSet: set}) // and is made again
+	b.at(moment(17, 0)).must(queue.MissBookings{Since: moment(8, 0)})
+	if again := b.must(queue.SetBooking{BookingSet: set}); len(again) != 0 {
+		t.Errorf("the same appointment is news after it was missed: %v", again)
+	}
+	set.Start, set.End = moment(17, 0), moment(17, 30)
+	b.must(queue.SetBooking{BookingSet: set})
+	b.at(moment(18, 0)).must(queue.MissBookings{Since: moment(8, 0)})
+	b.must(queue.CancelBooking{Booking: "AP1"}) // who was missing may not come with it any more
 	b.wantTake(queue.BookingUsed, func(c *queue.Take) { c.Booking = "AP1" })
 	b.wantTake(queue.BookingUnknown, func(c *queue.Take) { c.Booking = "AP9" })
 	b.refused(queue.SetBooking{BookingSet: hallsync.BookingSet{Booking: "AP2", Queue: "Z", Start: moment(1, 0), End: moment(2, 0)}}, queue.UnknownQueue)
