@@ -31,6 +31,7 @@ func TestBoard(t *testing.T) {
 		{"what is removed can be taken back", s.takesBack},
 		{"two directors", s.twoDirectors},
 		{"the sheet of the day", s.daySheet},
+		{"a day played again", s.rerun},
 		{"a hall that stands still", s.boardOffline},
 		{"a large hall", s.largeBoard},
 	} {

@@ -148,7 +148,7 @@ func printReport(w io.Writer, r *rerun.Report, plan *queue.Plan) error {
 		names[q.ID] = q.Name
 	}
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "业务\t类别\t人数\t等候中位\t八成以内\t最久\t等过头\t没叫到")
+	fmt.Fprintln(t, "业务\t类别\t人数\t等候中位\t八成以内\t最久\t超时\t没叫到")
 	line := func(g rerun.Group) {
 		name := names[g.Queue]
 		if name == "" {

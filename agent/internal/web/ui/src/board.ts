@@ -12,6 +12,7 @@ import { drawDay } from './board/day';
 import { Board, desk, hallNow, instant, page, say, told } from './board/desk';
 import { changedElsewhere, openSettings, saidPlace, setUpSettings, unsaved } from './board/edit';
 import { beatLive, drawHealth, drawLive, setUpLive } from './board/live';
+import { openRerun } from './board/rerun';
 
 /** A part of the page; its panel and its tab in the template are panel-<id> and tab-<id>. */
 interface Tab { id: string; draw: () => void; }
@@ -19,7 +20,8 @@ interface Tab { id: string; draw: () => void; }
 const tabs: Tab[] = [
   { id: 'live', draw: drawLive },
   { id: 'settings', draw: openSettings },
-  { id: 'day', draw: drawDay }
+  { id: 'day', draw: drawDay },
+  { id: 'rerun', draw: openRerun }
 ];
 
 let at = tabs[0];
@@ -99,6 +101,7 @@ function sayLast(): void {
 function main(): void {
   desk.look = look;
   show(byId('tab-settings'), !!page.directs);
+  show(byId('tab-rerun'), !!page.directs);
   text(byId('person'), page.person);
   setUpLive();
   setUpSettings();

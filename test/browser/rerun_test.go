@@ -1,0 +1,38 @@
+package browser_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"halledge/test/browser/chrome"
+)
+
+// rerun plays the day of the hall again: as it is, under other weights, and under a rule that is none.
+func (s *site) rerun(t *testing.T) {
+	s.Verb(t, "1", "open", nil)
+	s.Take(t, "A")
+	s.Post(t, "staff", "/api/v1/tickets", map[string]any{"queue": "A", "channel": "desk", "class": "elder"}, http.StatusCreated)
+	s.Verb(t, "1", "call-next", nil)
+	p := s.board(t, "#rerun")
+	p.Has("button", "回放")
+	p.Sees("换一套规则，把这一天重走一遍", "结果和现行规则一样", "等候时间（分钟）", "对比", "老幼残孕", "有人等却空着的时间")
+	if got := chrome.Eval[string](p, `document.getElementById('rerun-elder').value + '/' + document.getElementById('rerun-max_wait').value`); got != "150/30" {
+		t.Errorf("the form begins with %s, want the order in force", got)
+	}
+	p.Fill("老幼残孕的权重%", "300")
+	p.Fill("等满多久先叫分钟，0 不设", "20")
+	p.Click("button", "回放")
+	p.Sees("照填写的规则叫号")
+	if bars := chrome.Eval[int](p, `document.querySelectorAll('.rerun-svg rect').length`); bars < 2+6*2 {
+		t.Errorf("the chart has %d bars", bars)
+	}
+	s.both(t, p, "board-rerun")
+	p.Allow("400")
+	p.Fill("老幼残孕的权重%", "5")
+	p.Click("button", "回放")
+	p.Sees("回放的规则（weights）写得不对")
+	if strings.Contains(p.Text(), "对比") {
+		t.Error("the answer to another question is still shown")
+	}
+}
