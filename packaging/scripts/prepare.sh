@@ -53,6 +53,8 @@ case "${1:-}" in
     need gcc gcc # the race detector
     need chromium chromium
     need ffmpeg ffmpeg
+    need Xvfb xvfb # hot-keys are pressed on a screen that nobody sees
+    need xdotool xdotool
     need systemd-analyze systemd
     need dpkg-deb dpkg
     need fc-list fontconfig

@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // ReadSecret reads one line, without its end. On a terminal it asks for it and does not show it. A line of more than limit bytes
@@ -27,18 +25,4 @@ func ReadSecret(in io.Reader, prompt io.Writer, ask string, limit int) (string, 
 		return "", fmt.Errorf("read secret: %w", err)
 	}
 	return strings.TrimRight(line, "\r\n"), nil
-}
-
-// hideTyping turns the echo of a terminal off. It fails when fd is no terminal.
-func hideTyping(fd int) (restore func(), err error) {
-	state, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err != nil {
-		return nil, err
-	}
-	quiet := *state
-	quiet.Lflag &^= unix.ECHO
-	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &quiet); err != nil {
-		return nil, err
-	}
-	return func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, state) }, nil // nothing can be done if it fails
 }

@@ -1,0 +1,154 @@
+package caller_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"halledge/agent/internal/caller"
+	"halledge/agent/internal/caller/hotkey"
+)
+
+// hall is the far end: an agent that answers as it is told to, one answer a request.
+type hall struct {
+	t       *testing.T
+	answers []answer
+	hold    chan struct{} // answers wait until it is closed; nil: they do not
+
+	mu   sync.Mutex
+	keys []string // of the requests for verbs
+	seen []string
+}
+
+type answer struct {
+	status int // 0: the connection breaks
+	body   string
+}
+
+const (
+	ticket = `{"window":{"id":"3","state":"open"},"ticket":{"number":"A007"}}`
+	nobody = `{"window":{"id":"3","state":"open"},"ticket":null}`
+)
+
+func (h *hall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	h.seen = append(h.seen, r.Method+" "+r.URL.RequestURI())
+	if r.URL.Path != "/sign-in" {
+		h.keys = append(h.keys, r.Header.Get("Idempotency-Key"))
+	}
+	next := answer{status: http.StatusInternalServerError}
+	if len(h.answers) > 0 {
+		next, h.answers = h.answers[0], h.answers[1:]
+	}
+	h.mu.Unlock()
+	if h.hold != nil {
+		<-h.hold
+	}
+	if next.status == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(next.status)
+	_, _ = w.Write([]byte(next.body))
+}
+
+// press presses keys one after the other, each when the one before was answered, and gives what was told: "finish+recall" are
+// two at once, of which the hall answers the first after the second was pressed.
+func press(t *testing.T, h *hall, way string, verbs ...string) []caller.Outcome {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	cfg, problems := caller.Load(write(t, "agent: "+srv.URL+"\nwindow: \"3\"\n"+way))
+	if problems.Err() != nil {
+		t.Fatal(problems)
+	}
+	var told []caller.Outcome
+	answered := make(chan struct{}, 16)
+	keyboard := func(ctx context.Context, _ []hotkey.Chord, ev hotkey.Events) error {
+		ev.Ready()
+		<-answered
+		key := func(verb string) hotkey.Chord {
+			i := slices.IndexFunc(cfg.Keys.Bindings(), func(b caller.Binding) bool { return b.Verb == verb })
+			return cfg.Keys.Bindings()[i].Key
+		}
+		for _, verb := range verbs {
+			first, meanwhile, both := strings.Cut(verb, "+")
+			ev.Pressed(key(first))
+			if both {
+				ev.Pressed(key(meanwhile))
+				<-answered
+				close(h.hold)
+			}
+			<-answered
+		}
+		return errors.New("unplugged")
+	}
+	err := caller.Run(t.Context(), cfg, keyboard, func(o caller.Outcome) {
+		told = append(told, o)
+		answered <- struct{}{}
+	})
+	if err == nil || err.Error() != "unplugged" {
+		t.Fatalf("it ended with %v", err)
+	}
+	return told[1:]
+}
+
+func TestOnePressHappensOnceHoweverOftenItIsSent(t *testing.T) {
+	h := &hall{t: t, answers: []answer{{}, {status: 503}, {200, ticket}, {200, nobody}}}
+	got := press(t, h, "token: file:token\n", "call-next", "recall")
+	if got[0].Kind != caller.Done || got[0].Answer.Number != "A007" || got[1].Kind != caller.Done || got[1].Answer.Number != "" {
+		t.Errorf("%+v", got)
+	}
+	if len(h.keys) != 4 || h.keys[0] == "" || h.keys[0] != h.keys[1] || h.keys[0] != h.keys[2] || h.keys[0] == h.keys[3] {
+		t.Errorf("the keys were %q", h.keys)
+	}
+	if h.seen[3] != "POST /api/v1/windows/3/recall" {
+		t.Errorf("asked for %q", h.seen)
+	}
+}
+
+func TestARefusalIsSaidAndNotSentAgain(t *testing.T) {
+	said, _ := json.Marshal(map[string]any{"code": "window_closed", "detail": "3 号窗口还没有开窗。"})
+	h := &hall{t: t, answers: []answer{{409, string(said)}}}
+	got := press(t, h, "token: file:token\n", "call-next")
+	var refused *caller.Refused
+	if got[0].Kind != caller.Refusal || !errors.As(got[0].Err, &refused) || refused.Code != "window_closed" || refused.Status != 409 || len(h.keys) != 1 {
+		t.Errorf("%+v %q", got, h.keys)
+	}
+}
+
+func TestAPersonSignsInAndAgainWhenTheSessionIsOver(t *testing.T) {
+	h := &hall{t: t, answers: []answer{{204, ""}, {200, ticket}, {401, `{"code":"sign_in"}`}, {204, ""}, {200, ticket}}}
+	got := press(t, h, "user: \"1001\"\npin: file:pin\n", "call-next", "finish")
+	if got[0].Kind != caller.Done || got[1].Kind != caller.Done {
+		t.Errorf("%+v", got)
+	}
+	want := []string{
+		"POST /sign-in", "POST /api/v1/windows/3/call-next?as=window-3", "POST /api/v1/windows/3/finish?as=window-3", "POST /sign-in",
+		"POST /api/v1/windows/3/finish?as=window-3",
+	}
+	if !slices.Equal(h.seen, want) || h.keys[1] != h.keys[2] {
+		t.Errorf("asked for %q under %q", h.seen, h.keys)
+	}
+}
+
+func TestAWrongPINIsNotTriedAgain(t *testing.T) {
+	h := &hall{t: t, answers: []answer{{401, `{"code":"pin_wrong","detail":"工号或 PIN 不对。"}`}}}
+	if got := press(t, h, "user: \"1001\"\npin: file:pin\n", "call-next"); got[0].Kind != caller.Refusal || len(h.seen) != 1 {
+		t.Errorf("%+v %q", got, h.seen)
+	}
+}
+
+// While one verb is not answered, another key counts for nothing, and the clerk is told so.
+func TestOnlyOneVerbIsUnderWay(t *testing.T) {
+	h := &hall{t: t, answers: []answer{{200, ticket}}, hold: make(chan struct{})}
+	got := press(t, h, "token: file:token\n", "call-next+recall")
+	if len(got) != 2 || got[0].Kind != caller.Busy || got[0].Verb != "recall" || got[1].Verb != "call-next" || len(h.keys) != 1 {
+		t.Errorf("%+v %q", got, h.keys)
+	}
+}
