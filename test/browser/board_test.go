@@ -197,6 +197,7 @@ func (s *site) refusedEdit(t *testing.T) {
 	p.Has("dialog", "放弃全部改动")
 	p.Click("button", "放弃改动")
 	p.Misses("公积金", "还没有保存")
+	s.Verb(t, "1", "open", nil)
 	s.Verb(t, "1", "call-next", nil)
 	s.Verb(t, "1", "finish", nil)
 }

@@ -89,6 +89,7 @@ export function askRoll(q: BoardQueue): void {
   label.htmlFor = next.id;
   const wrong = make('p', 'wrong');
   wrong.setAttribute('role', 'alert');
+  next.addEventListener('input', function (): void { text(wrong, ''); });
   const foot = [button('btn btn-main', q.roll ? '改号' : '开始叫纸卷号', function (): void {
     const n = /^\d{1,4}$/.test(next.value) ? +next.value : 0;
     if (n < 1) {

@@ -28,8 +28,10 @@ export function unsaved(): boolean {
 
 /** Somebody else has changed the settings while there are changes here: they can only be made anew. */
 export function changedElsewhere(): void {
-  others = others || !saving;
-  draw();
+  if (!saving) {
+    others = true;
+    drawState(); // what is being written stays under the hand
+  }
 }
 
 /** Shows the settings; they are read the first time. */
