@@ -61,6 +61,7 @@ func (s *site) restart(t *testing.T) {
 	kiosk.Misses("系统正在恢复")
 	screen.Misses("正在重连")
 	window.Misses("正在重连")
+	kiosk.Sees("第 1 页，共 2 页") // the page of before may still say that there are none left
 	kiosk.Click("button", "不动产登记")
 	taken := number(t, kiosk.Text, "C")
 	s.slip(t, taken)
