@@ -1,6 +1,6 @@
 // A day played again under another order: 回放. The server plays it; the page asks, draws and says in a sentence what would have changed.
 
-import { button, byId, empty, make, show, text } from '../lib/dom';
+import { byId, empty, make, show, text } from '../lib/dom';
 import { Problem, request, sentence } from '../lib/http';
 import { page, queueName } from './desk';
 
@@ -25,6 +25,7 @@ const fields: Field[] = [
 ];
 
 const inputs: { [name: string]: HTMLInputElement } = {};
+const inForce: Counts = {}; // by field
 let days: HTMLSelectElement | null = null;
 let go: HTMLButtonElement | null = null;
 
@@ -44,7 +45,8 @@ export function openRerun(): void {
     inputs[f.name] = input;
     form.appendChild(labelled('rerun-' + f.name, f.label, input, f.unit));
   });
-  go = button('btn btn-main', '回放', ask);
+  go = make('button', 'btn btn-main', '回放') as HTMLButtonElement;
+  go.type = 'submit';
   form.appendChild(go);
   form.addEventListener('submit', function (e): void {
     e.preventDefault();
@@ -59,9 +61,12 @@ function labelled(id: string, label: string, input: HTMLElement, unit: string): 
   return make('div', 'rerun-field', undefined, [l, input]);
 }
 
-/** The question as it stands in the form. What is empty stays as it is. */
+/** The question as it stands in the form. What is empty or as it is in force is left out: queues may have orders of their own. */
 function question(): string {
-  const value = function (name: string): string { return inputs[name].value.replace(/\s/g, ''); };
+  const value = function (name: string): string {
+    const v = inputs[name].value.replace(/\s/g, '');
+    return v === '' + inForce[name] ? '' : v;
+  };
   const weights = ['elder', 'priority'].filter(function (c): boolean { return value(c) !== ''; });
   const parts = [['day', days ? days.value : ''], ['weights', weights.map(function (c): string { return c + '=' + value(c); }).join(',')],
     ['max_wait', value('max_wait')], ['priority_run', value('priority_run')]];
@@ -100,8 +105,9 @@ function fill(r: Report): void {
     days.value = r.day;
   }
   fields.forEach(function (f): void {
+    inForce[f.name] = f.now(r);
     if (inputs[f.name].value === '') {
-      inputs[f.name].value = '' + f.now(r);
+      inputs[f.name].value = '' + inForce[f.name];
     }
   });
 }
