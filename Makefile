@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/bin/node/node_modules/node/bin:$(PATH)
 PROGRAMS = ./agent/cmd/hall-agent ./cloud/cmd/hall-cloud ./test/cmd/hall-sim
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build test check unit journeys bench lint fuzz arch packages sim console console-test ui ui-check clean
+.PHONY: help run build test check unit journeys bench lint fuzz arch packages sim console console-test ui ui-check caller clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,11 @@ sim: ## build the simulator and show what it can do
 	@mkdir -p bin
 	$(BUILD) -o bin/ ./test/cmd/hall-sim
 	@bin/hall-sim help
+
+caller: ## build the hot-key helper of the clerks' PCs into bin/, for Linux and Windows
+	@mkdir -p bin
+	$(BUILD) -o bin/ ./agent/cmd/hall-caller
+	GOOS=windows GOARCH=amd64 $(BUILD) -o bin/ ./agent/cmd/hall-caller
 
 console: $(CONSOLE)/dist/www/index.html ## build the cloud's web console
 

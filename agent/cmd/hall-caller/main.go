@@ -85,7 +85,7 @@ func run(cmd *cobra.Command, path string) error {
 	if cmd.Context().Err() != nil { // told to end
 		return nil
 	}
-	return err
+	return fmt.Errorf("收不到快捷键，请在图形桌面里启动，并换掉被占用的键（%w）", err)
 }
 
 // nameOf is what clerks call a verb.
