@@ -86,7 +86,7 @@ function drawTrouble(slips: Slipless[], health: Condition[]): void {
       box.appendChild(make('p', 'trouble', undefined, [make('b', '', placeName(at[1])), make('span', '', c.title)]));
     }
   }
-  for (let i = 0; i < slips.length && i < manySlips; i++) {
+  for (let i = slips.length - 1; i >= Math.max(0, slips.length - manySlips); i--) { // who took a number last is still near
     box.appendChild(slipless(slips[i]));
   }
   if (slips.length > manySlips) {
