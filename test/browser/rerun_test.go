@@ -14,7 +14,8 @@ func (s *site) rerun(t *testing.T) {
 	s.Take(t, "A")
 	s.Post(t, "staff", "/api/v1/tickets", map[string]any{"queue": "A", "channel": "desk", "class": "elder"}, http.StatusCreated)
 	s.Verb(t, "1", "call-next", nil)
-	p := s.board(t, "#rerun")
+	p := s.board(t, "")
+	p.Click("link", "回放")
 	p.Has("button", "回放")
 	p.Sees("换一套规则，把这一天重走一遍", "结果和现行规则一样", "等候时间（分钟）", "对比", "老幼残孕", "有人等却空着的时间")
 	if got := chrome.Eval[string](p, `document.getElementById('rerun-elder').value + '/' + document.getElementById('rerun-max_wait').value`); got != "150/30" {

@@ -180,6 +180,15 @@ func (p *Pages) board(w http.ResponseWriter, r *http.Request) {
 	p.show(w, r, "board", shell{Name: "board", Title: "大厅总览", Staffed: true}, setup)
 }
 
+// rerun is the part of the board that plays a day again, for those who may set the hall's rules.
+func (p *Pages) rerun(w http.ResponseWriter, r *http.Request) {
+	if who, err := p.opts.Door.AtPage(r, "board"); err == nil && !who.May(access.Direct) {
+		http.Redirect(w, r, "/board", http.StatusSeeOther)
+		return
+	}
+	p.show(w, r, "board", shell{Name: "rerun", Title: "回放", Staffed: true}, map[string]any{"queues": p.queues(nil)})
+}
+
 // staffNames gives the names of the hall's people by their id.
 func staffNames(plan *config.Plan) map[string]string {
 	out := map[string]string{}

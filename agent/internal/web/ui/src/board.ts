@@ -12,7 +12,6 @@ import { drawDay } from './board/day';
 import { Board, desk, hallNow, instant, page, say, told } from './board/desk';
 import { changedElsewhere, openSettings, saidPlace, setUpSettings, unsaved } from './board/edit';
 import { beatLive, drawHealth, drawLive, setUpLive } from './board/live';
-import { openRerun } from './board/rerun';
 
 /** A part of the page; its panel and its tab in the template are panel-<id> and tab-<id>. */
 interface Tab { id: string; draw: () => void; }
@@ -20,8 +19,7 @@ interface Tab { id: string; draw: () => void; }
 const tabs: Tab[] = [
   { id: 'live', draw: drawLive },
   { id: 'settings', draw: openSettings },
-  { id: 'day', draw: drawDay },
-  { id: 'rerun', draw: openRerun }
+  { id: 'day', draw: drawDay }
 ];
 
 let at = tabs[0];

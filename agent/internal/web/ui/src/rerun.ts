@@ -1,8 +1,18 @@
 // A day played again under another order: 回放. The server plays it; the page asks, draws and says in a sentence what would have changed.
 
-import { byId, empty, make, show, text } from '../lib/dom';
-import { Problem, request, sentence } from '../lib/http';
-import { page, queueName } from './desk';
+import { everySecond, follow, now, timeText } from './lib/clock';
+import { byId, empty, make, setup, show, text } from './lib/dom';
+import { gate, signOut } from './lib/gate';
+import { Problem, request, sentence } from './lib/http';
+
+interface Setup { as: string; version: string; person: string; queues?: { id: string; name: string }[]; }
+
+const page = setup<Setup>();
+
+function queueName(id: string): string {
+  const found = (page.queues || []).filter(function (q): boolean { return q.id === id; })[0];
+  return found ? found.name : id;
+}
 
 interface Figures { people: number; median_s: number; p80_s: number; longest_s: number; starved: number; left: number; }
 interface Group { queue: string; 'class': string; recorded: Figures; before: Figures; after: Figures; }
@@ -29,11 +39,11 @@ const inForce: Counts = {}; // by field
 let days: HTMLSelectElement | null = null;
 let go: HTMLButtonElement | null = null;
 
-/** Shows the part; it is made when it is first opened. */
-export function openRerun(): void {
-  if (days) {
-    return;
-  }
+function main(): void {
+  text(byId('person'), page.person);
+  byId('sign-out').addEventListener('click', function (): void { signOut(page.as); });
+  everySecond(function (): void { text(byId('time'), timeText(new Date(now()))); });
+  follow(page.as, page.version, function (): void { /* the next question tells */ }, function (): void { window.location.reload(); });
   const form = byId('rerun-form');
   days = make('select', 'field') as HTMLSelectElement;
   form.appendChild(labelled('rerun-day', '哪一天', days, ''));
@@ -232,4 +242,8 @@ function chart(groups: Group[]): SVGElement {
     y += gap;
   });
   return svg;
+}
+
+if (!gate(page.as)) {
+  main();
 }
