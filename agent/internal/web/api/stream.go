@@ -24,7 +24,7 @@ const (
 )
 
 // stream answers GET /api/v1/stream with server-sent events: snapshot (the hall), then change for each fact, whose id is the
-// fact's sequence and whose data is the hall together with the fact's kind; health, help or gives when only that changed; input at a
+// fact's sequence and whose data is its seq and kind, with the hall as it is after them in the last of those that come together; health, help or gives when only that changed; input at a
 // kiosk when somebody shows a card or code. Last-Event-ID resumes without a snapshot.
 func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 	select {
@@ -133,11 +133,6 @@ func (f *follower) hall(now *scene) ([]sse.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole, err := f.whole(now)
-	if err != nil {
-		return nil, err
-	}
-	_, rest, _ := bytes.Cut(whole, []byte(",")) // without seq, which comes first and differs
 	var events []sse.Event
 	for _, raw := range raws {
 		var fact struct {
@@ -151,16 +146,22 @@ func (f *follower) hall(now *scene) ([]sse.Event, error) {
 			return f.snapshot(now)
 		}
 		f.seq = fact.Seq
-		seq, err := json.Marshal(fact.Seq)
+		head, err := json.Marshal(fact)
 		if err != nil {
 			return nil, err
 		}
-		data := fmt.Appendf(nil, `{"seq":%s,"kind":%q,%s`, seq, fact.Kind, rest)
-		events = append(events, sse.Event{Name: "change", ID: uint64(fact.Seq), Data: data})
+		events = append(events, sse.Event{Name: "change", ID: uint64(fact.Seq), Data: head})
 	}
 	if f.seq < now.seq { // cut short by its size
 		return f.snapshot(now)
 	}
+	whole, err := f.whole(now)
+	if err != nil {
+		return nil, err
+	}
+	last := &events[len(events)-1]
+	_, rest, _ := bytes.Cut(whole, []byte(",")) // without seq, which comes first
+	last.Data = append(append(last.Data[:len(last.Data)-1], ','), rest...)
 	return events, nil
 }
 

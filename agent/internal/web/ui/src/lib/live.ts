@@ -63,7 +63,10 @@ export function listen(ears: Ears): void {
     }, 1000);
     const onHall = function (e: Event): void {
       heard = Date.now();
-      take(JSON.parse((e as MessageEvent).data as string) as Hall);
+      const next = JSON.parse((e as MessageEvent).data as string) as Hall;
+      if (next.windows) { // the last of several changes has the hall
+        take(next);
+      }
     };
     source.addEventListener('beat', function (): void {
       heard = Date.now();
