@@ -31,7 +31,7 @@ func TestHotKeys(t *testing.T) {
 	xdotool(t, display, "key", "ctrl+shift+F2")
 	called(t, d, first.Number)
 	said.sees(t, "请 "+first.Number+" 号到 1 号窗口")
-	xdotool(t, display, "key", "Num_Lock")                         // which nobody thinks of
+	xdotool(t, display, "key", "Num_Lock") // which nobody thinks of
 	xdotool(t, display, "key", "ctrl+shift+F5")
 	said.sees(t, "办结："+first.Number+" 号")
 	xdotool(t, display, "key", "ctrl+shift+F2")
