@@ -97,7 +97,7 @@ func passing(status int) bool {
 
 func (a *agent) try(ctx context.Context, verb, key string) (Answer, error) {
 	if a.cfg.Token.Empty() && !a.in {
-		body := map[string]string{"user": a.cfg.User, "pin": a.cfg.PIN.Reveal(), "page": a.page()}
+		body := map[string]any{"user": a.cfg.User, "pin": a.cfg.PIN.Reveal(), "page": a.page(), "beside": true}
 		if err := a.post(ctx, "/sign-in", "", body, nil); err != nil {
 			return Answer{}, err
 		}

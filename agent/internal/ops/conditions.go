@@ -213,15 +213,15 @@ func (w *Watcher) voices(mute map[string]string) {
 	w.mute = mute
 }
 
-// kiosks warns of those whose page went away today while somebody works in the hall: who closes it in the evening goes home.
+// kiosks warns of those whose page went away, while somebody works in the hall: who closes it in the evening goes home.
 func (w *Watcher) kiosks(silent map[string]time.Time) {
 	w.src.Hall(func(s *queue.State, _ hallsync.Seq) {
 		open := slices.ContainsFunc(s.Plan().Windows, func(p queue.WindowPlan) bool {
 			have, _ := s.Window(p.ID)
 			return have.State != hallsync.WindowClosed
 		})
-		for place, since := range silent {
-			if !open || since.In(s.Plan().Location).Format(time.DateOnly) != s.Day() {
+		for place := range silent {
+			if !open {
 				delete(silent, place)
 			}
 		}

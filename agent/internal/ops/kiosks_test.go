@@ -77,7 +77,7 @@ func TestASilentKioskIsTold(t *testing.T) {
 		time.Sleep(14 * time.Hour)
 		b.with(func() { apply(t, hall, queue.TurnDay{}, queue.TurnDay{}, queue.Open{Window: "1"}) })
 		time.Sleep(10 * time.Minute)
-		told("it was not switched on today")
+		told("it was not switched on today", "kiosk-1")
 		cancel()
 		<-done
 	})

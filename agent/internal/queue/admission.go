@@ -96,7 +96,7 @@ func (s *State) BookingsOf(person string, now time.Time) []Booking {
 }
 
 // checkIn gives the appointment a take stands for, and when it is for; that is zero when the citizen comes too late for it, noted as
-// missing or not yet, and waits like everybody else.
+// missing or not yet, or too early with a word of staff: then he waits like everybody else.
 func (c *Take) checkIn(s *State, now time.Time) (at time.Time, err error) {
 	b := s.bookings[c.Booking]
 	switch {
@@ -110,6 +110,8 @@ func (c *Take) checkIn(s *State, now time.Time) (at time.Time, err error) {
 	switch {
 	case p == nil:
 		return at, refuse(UnknownQueue)
+	case s.businessDay(b.Start) == s.businessDay(now) && c.Override != "" && now.Before(b.Start.Add(-p.Early)):
+		return at, nil
 	case s.businessDay(b.Start) != s.businessDay(now) || now.Before(b.Start.Add(-p.Early)):
 		r := refuse(BookingEarly)
 		r.Opens = b.Start.Add(-p.Early)
@@ -182,15 +184,30 @@ func (c *Take) admit(s *State, now time.Time, booked bool, wait *hallsync.WaitRa
 		return refuseTicket(TooManyOpen, mine[0])
 	case s.blocked(c, now):
 		return refuse(PersonBlocked)
-	case c.Override != "" || booked:
+	case c.Override != "":
 		return nil
 	}
-	if a := s.Admits(c.Queue, now, wait); a.Reason != "" {
-		r := refuse(Code(a.Reason))
-		r.Opens, r.Closes = a.Opens, a.Closes
-		return r
+	if !booked {
+		if err := refusedBy(s.Admits(c.Queue, now, wait)); err != nil {
+			return err
+		}
+	}
+	for _, q := range c.Then { // each thing counts where it is done
+		if err := refusedBy(s.Admits(q, now, nil)); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// refusedBy gives the refusal of a queue that gives no numbers, nil if it does.
+func refusedBy(a admit.State) error {
+	if a.Reason == "" {
+		return nil
+	}
+	r := refuse(Code(a.Reason))
+	r.Opens, r.Closes = a.Opens, a.Closes
+	return r
 }
 
 // Block keeps a person from taking numbers until a time: online only, or everywhere.

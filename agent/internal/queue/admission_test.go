@@ -226,6 +226,15 @@ func TestBookedPeopleCheckInAndAreCalledAtTheirTime(t *testing.T) {
 	b.wantNext("1", "A002", line.Turn)
 }
 
+func TestEarlyWithAWordOfStaffIsAnOrdinaryNumber(t *testing.T) {
+	b := booked(t)
+	f, _ := b.at(moment(9, 0)).wantTake("", func(c *queue.Take) { c.Booking, c.Override = "AP1", "老人不便来回" })
+	if f.Class != hallsync.Normal || !f.BookedFor.IsZero() {
+		t.Errorf("%+v", f)
+	}
+	b.wantTake(queue.BookingUsed, func(c *queue.Take) { c.Booking = "AP1" })
+}
+
 func TestLateForAnAppointmentIsAnOrdinaryNumber(t *testing.T) {
 	b := booked(t)
 	f, _ := b.at(moment(10, 46)).wantTake("", func(c *queue.Take) { c.Booking = "AP1" })

@@ -197,14 +197,17 @@ func (s *State) count(t *Ticket, at time.Time) {
 	if t.Person != "" {
 		s.persons[t.Person] = append(s.persons[t.Person], t)
 	}
+	all := append([]hallsync.QueueID{t.Queue}, t.Then...)
 	if t.Booking != "" {
-		return
+		all = t.Then
 	}
-	rules := &admit.Rules{}
-	if p := s.plan.queue(t.Queue); p != nil {
-		rules = &p.Rules
+	for _, q := range all {
+		rules := &admit.Rules{}
+		if p := s.plan.queue(q); p != nil {
+			rules = &p.Rules
+		}
+		s.given[q] = rules.Add(s.given[q], at.In(s.plan.Location))
 	}
-	s.given[t.Queue] = rules.Add(s.given[t.Queue], at.In(s.plan.Location))
 }
 
 func (s *State) applyCalled(f hallsync.TicketCalled, at time.Time) {

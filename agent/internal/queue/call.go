@@ -51,7 +51,7 @@ func (c CallNext) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	}
 	first := s.tickets[choice.First().ID]
 	how := HowNext
-	if first.Target != "" {
+	if first.Target == w.ID {
 		how = HowTransferIn
 	}
 	return append(out, called(first, w.ID, how, s.explain(&choice, now), "", c.By)), nil
@@ -95,8 +95,8 @@ func (s *State) finish(t *Ticket, now time.Time, by hallsync.By) []hallsync.Payl
 // callable reports whether a window may call a ticket by call-next: it serves the queue, or the ticket was sent to it. People
 // in a queue that the plan no longer has are everybody's.
 func (s *State) callable(p *WindowPlan, t *Ticket, now time.Time) bool {
-	if t.Target != "" {
-		return t.Target == p.ID
+	if to := s.lines.Target(&t.Entry); to != "" {
+		return to == p.ID
 	}
 	return slices.Contains(s.serves(p, s.age(now)), t.Queue) || s.plan.queue(t.Queue) == nil
 }

@@ -183,6 +183,8 @@ func TestWhoWasSentToAClosedWindowIsForAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.s = restored
+	b.must(queue.CallTicket{Window: "2", Ticket: "t"}) // by name, too
+	b.must(queue.Transfer{Window: "2", ToQueue: "B", ToWindow: "3"})
 	if c := calledNumber(b.must(queue.CallNext{Window: "2"})); c != "A001" {
 		t.Errorf("window 2 called %q", c)
 	}

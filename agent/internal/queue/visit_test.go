@@ -129,6 +129,23 @@ func TestWhoWasSentElsewhereKeepsTheNumberOverNight(t *testing.T) {
 	}
 }
 
+// Whoever comes for several things takes a number of each: neither hours nor quotas are got round by naming another thing first.
+func TestEachOfSeveralThingsCountsWhereItIsDone(t *testing.T) {
+	p := plan()
+	p.Queues[1].Quota = 1
+	b := newBenchOf(t, p)
+	take := func(id string, first hallsync.QueueID, then ...hallsync.QueueID) queue.Take {
+		return queue.Take{Ticket: hallsync.TicketID(id), Queue: first, Then: then, Channel: hallsync.AtKiosk}
+	}
+	b.must(take("a", "A", "B"))
+	b.refused(take("b", "B"), queue.QuotaUsed)
+	b.refused(take("c", "A", "B"), queue.QuotaUsed)
+	b.must(take("d", "A"))
+	c := take("e", "A", "B")
+	c.Override = "主管同意"
+	b.must(c)
+}
+
 // Whoever comes back after being passed is due after some calls, whatever time he was booked for: he would stand before all others who
 // come back.
 func TestBookedPeopleWhoComeBackHoldUpNobody(t *testing.T) {

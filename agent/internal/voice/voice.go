@@ -191,6 +191,9 @@ func (a *Announcer) announce(ctx context.Context, z Zone, c call) error {
 				heard = true
 			case errors.As(err, &e) && e.Code == device.CodeUnsupported:
 				lacks = err
+			case heard: // saying all of it again would keep the next call waiting
+				a.opts.Log.Warn("call only partly spoken", "zone", z.Name, "number", c.Number, "language", language, "error", err)
+				return nil
 			default:
 				return err
 			}

@@ -71,6 +71,7 @@ func TestTakeIsRefused(t *testing.T) {
 		"something after": {kioskToken, `{"queue":"A","channel":"kiosk"}{}`, 400, "json_syntax"},
 		"identity":        {kioskToken, `{"queue":"A","channel":"kiosk","identity":"991101199003070016"}`, 422, "identity_unknown"},
 		"needs identity":  {kioskToken, `{"queue":"C","channel":"kiosk"}`, 422, "identity_required"},
+		"needs it later":  {kioskToken, `{"queue":"A","channel":"kiosk","then":["C"]}`, 422, "identity_required"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := s.do("POST", "/api/v1/tickets", tc.token, "key of "+name, tc.body).want(t, tc.status, tc.code)

@@ -110,11 +110,19 @@ func (g *grab) all() error {
 	return nil
 }
 
-// one grabs a key, with and without Caps Lock (lock) and Num Lock (mod2), which nobody thinks of.
+// lockings are Caps Lock (lock) and Num Lock (mod2), which nobody thinks of.
+func lockings() []uint16 {
+	return []uint16{0, xproto.ModMaskLock, xproto.ModMask2, xproto.ModMaskLock | xproto.ModMask2}
+}
+
+// one grabs a key under all lockings.
 func (g *grab) one(key xproto.Keycode, mods uint16) bool {
-	for _, locks := range []uint16{0, xproto.ModMaskLock, xproto.ModMask2, xproto.ModMaskLock | xproto.ModMask2} {
+	for _, locks := range lockings() {
 		err := xproto.GrabKeyChecked(g.conn, false, g.root, mods|locks, key, xproto.GrabModeAsync, xproto.GrabModeAsync).Check()
 		if err != nil {
+			for _, taken := range lockings() { // a key that is only half ours would be dead
+				_ = xproto.UngrabKeyChecked(g.conn, key, g.root, mods|taken).Check()
+			}
 			return false
 		}
 	}

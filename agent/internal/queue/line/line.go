@@ -75,8 +75,8 @@ func (h *Hall) Reorder(orders map[hallsync.QueueID]*Order) { h.orders = orders }
 // Man says whether somebody works at a window. Who was sent to a window where nobody works may be called by any window of the queue.
 func (h *Hall) Man(w hallsync.WindowID, on bool) { h.manned[w] = on }
 
-// target is the only window that may call an entry, empty for any.
-func (h *Hall) target(e *Entry) hallsync.WindowID {
+// Target is the only window that may call an entry, empty for any.
+func (h *Hall) Target(e *Entry) hallsync.WindowID {
 	if h.manned[e.Target] {
 		return e.Target
 	}

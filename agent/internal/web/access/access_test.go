@@ -63,7 +63,12 @@ func clerk(t *testing.T, id, pin, role string, windows ...string) config.Staff {
 
 func open(t *testing.T) (*Door, *httptest.Server) {
 	t.Helper()
-	d, err := New(options(t))
+	return openWith(t, options(t))
+}
+
+func openWith(t *testing.T, o Options) (*Door, *httptest.Server) {
+	t.Helper()
+	d, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +345,7 @@ func TestLockOut(t *testing.T) {
 
 func TestSessionsEnd(t *testing.T) {
 	s := sessions{byID: map[string]*session{}}
-	secret := s.begin(Who{Role: Clerk, Staff: "w01", Page: "window-1", Window: "1", Credential: "staff/w01/window-1"})
+	secret := s.begin(Who{Role: Clerk, Staff: "w01", Page: "window-1", Window: "1", Credential: "staff/w01/window-1"}, false)
 	x := s.byID[digest(secret)]
 	x.used = time.Now().Add(-sessionIdle + time.Minute)
 	if _, err := s.find(secret, "window-1", true); err != nil || time.Since(x.used) > time.Minute {
@@ -351,7 +356,7 @@ func TestSessionsEnd(t *testing.T) {
 		t.Fatal("an idle session lives")
 	}
 	for i := range maxSessions + 5 {
-		s.begin(Who{Page: "desk", Credential: fmt.Sprint("staff/", i)})
+		s.begin(Who{Page: "desk", Credential: fmt.Sprint("staff/", i)}, false)
 	}
 	if len(s.byID) > maxSessions {
 		t.Fatalf("%d sessions", len(s.byID))
@@ -495,5 +500,36 @@ func TestEmploy(t *testing.T) {
 		if status, code := signInAs(t, browser(t), srv.URL, user, "4321", "desk"); status != want {
 			t.Errorf("%s: %d %s", user, status, code)
 		}
+	}
+}
+
+// A helper that presses keys for a clerk is signed in beside the page, until somebody else works there.
+func TestAHelperBesideThePage(t *testing.T) {
+	o := options(t)
+	o.Staff = append(o.Staff, clerk(t, "w02", "2222", "clerk", "1"))
+	_, srv := openWith(t, o)
+	page, helper := browser(t), browser(t)
+	signIn := func(c *http.Client, user, pin string, beside bool) {
+		t.Helper()
+		if res, body := ask(t, c, "POST", srv.URL+"/sign-in", fmt.Sprintf(`{"user":%q,"pin":%q,"page":"window-1","beside":%t}`, user, pin, beside)); res.StatusCode != http.StatusNoContent {
+			t.Fatal(res.StatusCode, body)
+		}
+	}
+	in := func(c *http.Client) bool {
+		res, _ := ask(t, c, "GET", srv.URL+"/who?as=window-1", "")
+		return res.StatusCode == http.StatusOK
+	}
+	signIn(page, "w01", "1234", false)
+	signIn(helper, "w01", "1234", true)
+	if !in(page) || !in(helper) {
+		t.Fatal("one has thrown the other out")
+	}
+	signIn(page, "w01", "1234", false)
+	if !in(helper) {
+		t.Error("signing in at the page again throws the helper out")
+	}
+	signIn(page, "w02", "2222", false)
+	if in(helper) {
+		t.Error("the helper goes on under the name of somebody who has left")
 	}
 }

@@ -22,26 +22,29 @@ type sessions struct {
 }
 
 type session struct {
-	who   Who
+	who    Who
+	beside bool // of a helper that works beside the page
 	begun time.Time
 	used  time.Time // last command; the page's own reading does not count
 }
 
-// begin makes a session and gives the secret for its cookie. It ends any other session at the same page.
-func (s *sessions) begin(who Who) string {
+// begin makes a session and gives the secret for its cookie. It ends any other session at the same page; a helper that works beside the
+// page and the page leave each other alone, as long as the same person is signed in at both.
+func (s *sessions) begin(who Who, beside bool) string {
 	secret := rand.Text()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	for id, old := range s.byID {
-		if old.over(now) || old.who.Page == who.Page && who.Window != "" || old.who.Credential == who.Credential {
+		other := old.beside != beside && old.who.Staff == who.Staff
+		if old.over(now) || !other && (old.who.Page == who.Page && who.Window != "" || old.who.Credential == who.Credential) {
 			delete(s.byID, id)
 		}
 	}
 	if len(s.byID) >= maxSessions {
 		s.dropOldest()
 	}
-	s.byID[digest(secret)] = &session{who: who, begun: now, used: now}
+	s.byID[digest(secret)] = &session{who: who, beside: beside, begun: now, used: now}
 	return secret
 }
 

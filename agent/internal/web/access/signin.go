@@ -29,6 +29,8 @@ type signIn struct {
 	User string `json:"user"`
 	PIN  string `json:"pin"`
 	Page string `json:"page"`
+
+	Beside bool `json:"beside,omitempty"` // a helper beside the page, such as hall-caller
 }
 
 // SignIn answers POST /sign-in: 204 with the session's cookie, or a problem. A new sign-in at a window ends the older one.
@@ -61,7 +63,7 @@ func (d *Door) SignIn(w http.ResponseWriter, r *http.Request) {
 		d.wrongPIN(w, r, in)
 		return
 	}
-	secret, who, code, same := d.admit(somebody, in.Page)
+	secret, who, code, same := d.admit(somebody, in.Page, in.Beside)
 	if !same { // his PIN was changed in this very moment
 		d.wrongPIN(w, r, in)
 		return
@@ -78,7 +80,7 @@ func (d *Door) SignIn(w http.ResponseWriter, r *http.Request) {
 
 // admit begins a session for a person whose PIN was right, by what he may do now, or says why there is none. same is false if it is
 // not his PIN any more.
-func (d *Door) admit(p person, page string) (secret string, who Who, refused problem.Code, same bool) {
+func (d *Door) admit(p person, page string, beside bool) (secret string, who Who, refused problem.Code, same bool) {
 	d.mu.Lock() // an Employ comes before or after all of this
 	defer d.mu.Unlock()
 	now, works := d.staff[hallsync.StaffID(p.ID)]
@@ -86,7 +88,7 @@ func (d *Door) admit(p person, page string) (secret string, who Who, refused pro
 		return "", Who{}, "", false
 	}
 	if who, refused = staffAt(now.Staff, page); refused == "" {
-		secret = d.sessions.begin(who)
+		secret = d.sessions.begin(who, beside)
 	}
 	return secret, who, refused, true
 }

@@ -103,10 +103,11 @@ func (a *API) clock(w http.ResponseWriter, p post) {
 	}, func(res hall.Result) (int, any) { return http.StatusOK, clockBody{Time: in.Time.In(a.zone)} })
 }
 
-// maxBookingID bounds the number of an appointment, maxAhead how far ahead it may be.
+// maxBookingID bounds the number of an appointment, maxAhead how far ahead it may be, longestBooking how long.
 const (
-	maxBookingID = 64
-	maxAhead     = 366 * 24 * time.Hour
+	maxBookingID   = 64
+	maxAhead       = 366 * 24 * time.Hour
+	longestBooking = 24 * time.Hour
 )
 
 // bookBody is the body of POST /api/v1/bookings. The identity number is only digested.
@@ -149,7 +150,7 @@ func (a *API) book(w http.ResponseWriter, p post) {
 		a.fail(w, p.Request, err)
 		return
 	}
-	if now := a.opts.Now(); !in.End.After(now) || in.Start.After(now.Add(maxAhead)) {
+	if now := a.opts.Now(); !in.End.After(now) || in.Start.After(now.Add(maxAhead)) || in.End.Sub(in.Start) > longestBooking {
 		a.problem(w, http.StatusUnprocessableEntity, problem.Code(queue.BookingInvalid), nil)
 		return
 	}
@@ -279,7 +280,7 @@ func (a *API) editPlan(w http.ResponseWriter, p post) {
 	edit := config.Edit{Queues: in.Queues, Windows: in.Windows}
 	for _, s := range in.Staff { // a hash takes its time, which the store's writer does not have
 		e := config.StaffEdit{ID: s.ID, Name: s.Name, Role: s.Role, Windows: s.Windows}
-		if s.PIN != "" {
+		if s.PIN != "" && in.Revision == a.opts.Plan.Revision { // else the edit is refused anyway
 			hash, err := access.HashPIN(s.PIN)
 			if err != nil || strings.Trim(s.PIN, "0123456789") != "" { // it is entered on a key pad of digits
 				a.problem(w, http.StatusUnprocessableEntity, pinForm, map[string]string{"staff": echo(s.ID)})

@@ -76,9 +76,7 @@ func (a *API) take(w http.ResponseWriter, p post) {
 			Printer: a.printerAt(p.who, in.Channel), Booking: in.Booking, Then: in.Then, Override: in.Override, Because: in.Reason,
 			By: p.who.By(),
 		}
-		q, known := a.queue(in.Queue)
 		switch {
-		case !known && in.Booking == "": // the queue refuses it
 		case in.Identity != "":
 			var ok bool
 			if person, ok = a.opts.Inputs.Reserve(in.Identity, place); !ok {
@@ -88,7 +86,7 @@ func (a *API) take(w http.ResponseWriter, p post) {
 			if c.Class == "" || c.Class == hallsync.Normal {
 				c.Class = person.Class
 			}
-		case q.Identity == "required" && in.Channel == hallsync.AtKiosk:
+		case in.Channel == hallsync.AtKiosk && a.needIdentity(&in):
 			return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, identityNeeded, nil)
 		}
 		if asks := in.Class; asks.Valid() && asks != hallsync.Normal && asks != person.Class && !p.who.May(access.Override) {
@@ -105,6 +103,20 @@ func (a *API) take(w http.ResponseWriter, p post) {
 	case reserved:
 		a.opts.Inputs.Release(in.Identity)
 	}
+}
+
+// needIdentity reports whether one of the things somebody comes for is only done for who is recognised.
+func (a *API) needIdentity(in *takeBody) bool {
+	all := append([]hallsync.QueueID{in.Queue}, in.Then...)
+	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
+		if b, ok := s.Booking(in.Booking); ok {
+			all = append(all, b.Queue)
+		}
+	})
+	return slices.ContainsFunc(all, func(id hallsync.QueueID) bool {
+		q, ok := a.queue(id)
+		return ok && q.Identity == "required"
+	})
 }
 
 func (a *API) queue(id hallsync.QueueID) (config.Queue, bool) {
