@@ -24,8 +24,8 @@ type sessions struct {
 type session struct {
 	who    Who
 	beside bool // of a helper that works beside the page
-	begun time.Time
-	used  time.Time // last command; the page's own reading does not count
+	begun  time.Time
+	used   time.Time // last command; the page's own reading does not count
 }
 
 // begin makes a session and gives the secret for its cookie. It ends any other session at the same page; a helper that works beside the
