@@ -40,13 +40,15 @@ func TestConformance(t *testing.T) {
 				far := newLine(1)
 				return drivertest.CallPadHarness{
 					Harness: drivertest.Harness{New: New, Options: options(nil), TCP: tcp, Far: far.serve},
-					Press: func(code device.KeyCode) {
+					Press: func(code device.KeyCode) bool {
 						for k, word := range words() {
 							if word.Code == code {
 								far.press(1, k)
-								return
+								return true
 							}
 						}
+						t.Fatalf("no pad has the key %s", code)
+						return false
 					},
 					Shown: func() string { return far.display(1).Number },
 					Blank: func() { far.with(func(l *line) { l.pads[1] = modbus.NewPad(1) }) },

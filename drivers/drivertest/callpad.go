@@ -7,11 +7,12 @@ import (
 	"halledge/drivers/device"
 )
 
-// CallPadHarness is a call-pad driver under test. Press is a finger on a key that all pads have; Shown gives the ticket number on
-// the pad's display; Blank empties that, as a power cut does.
+// CallPadHarness is a call-pad driver under test. Press is a finger on a key that all pads have, and gives false while the hardware
+// is not on yet; Shown gives the ticket number on the pad's display; Blank empties that, as a power cut does. Both are nil for a pad
+// without a display, which only tells of its keys and is asked nothing.
 type CallPadHarness struct {
 	Harness
-	Press func(device.KeyCode)
+	Press func(device.KeyCode) bool
 	Shown func() string
 	Blank func()
 }
@@ -27,14 +28,45 @@ func CallPad(t *testing.T, fresh Fresh[CallPadHarness]) {
 		}
 	}
 	life(t, fit)
-	babbles(t, fit)
+	fingers(t, fresh)
+	if fresh(t).Shown != nil {
+		babbles(t, fit)
+		displays(t, fresh)
+	}
+	t.Run("refuses a display while absent", func(t *testing.T) {
+		r := start(t, fresh(t).Harness)
+		r.reaches(device.Offline)
+		r.fails(r.device.(device.CallPad).Display(t.Context(), device.PadFrame{Number: "A001", State: "called"}), device.CodeOffline)
+	})
+	t.Run("ends although nobody takes its keys", func(t *testing.T) {
+		h := fresh(t)
+		r := start(t, h.Harness)
+		r.plug()
+		r.reaches(device.OK)
+		for range 100 {
+			r.until("the pad", func() bool { return h.Press(device.KeyRecall) })
+		}
+		r.until("keys to arrive", func() bool { return r.device.Health().Counters.Jobs > 0 })
+		r.stop()
+	})
+	t.Run("closes its channel at the end", func(t *testing.T) {
+		r := start(t, fresh(t).Harness)
+		r.plug()
+		r.reaches(device.OK)
+		r.stop()
+		closes(r, r.device.(device.CallPad).Keys())
+	})
+}
+
+// fingers tests that a key counts once and in its time.
+func fingers(t *testing.T, fresh Fresh[CallPadHarness]) {
 	t.Run("does not press a key again that was pressed before it was plugged in", func(t *testing.T) {
 		h := fresh(t)
 		h.Press(device.KeyNext)
 		r := start(t, h.Harness)
 		r.plug()
 		r.reaches(device.OK)
-		h.Press(device.KeyPass)
+		r.until("the pad", func() bool { return h.Press(device.KeyPass) })
 		receive(r, r.device.(device.CallPad).Keys(), "a key", func(k device.Key) bool {
 			if k.Code != device.KeyPass {
 				t.Errorf("got %s", k.Code)
@@ -48,7 +80,7 @@ func CallPad(t *testing.T, fresh Fresh[CallPadHarness]) {
 		r.plug()
 		r.reaches(device.OK)
 		for _, code := range []device.KeyCode{device.KeyNext, device.KeyNext, device.KeyPass} {
-			h.Press(code)
+			r.until("the pad", func() bool { return h.Press(code) })
 		}
 		next := 0
 		receive(r, r.device.(device.CallPad).Keys(), "the last key", func(k device.Key) bool {
@@ -61,6 +93,10 @@ func CallPad(t *testing.T, fresh Fresh[CallPadHarness]) {
 			t.Errorf("next was pressed %d times", next)
 		}
 	})
+}
+
+// displays tests a pad's display.
+func displays(t *testing.T, fresh Fresh[CallPadHarness]) {
 	t.Run("displays its number again after a replug", func(t *testing.T) {
 		h := fresh(t)
 		r := start(t, h.Harness)
@@ -72,11 +108,6 @@ func CallPad(t *testing.T, fresh Fresh[CallPadHarness]) {
 		h.Blank()
 		r.plug()
 		r.until("the number to come back", func() bool { return h.Shown() == "A001" })
-	})
-	t.Run("refuses a display while absent", func(t *testing.T) {
-		r := start(t, fresh(t).Harness)
-		r.reaches(device.Offline)
-		r.fails(r.device.(device.CallPad).Display(t.Context(), device.PadFrame{Number: "A001", State: "called"}), device.CodeOffline)
 	})
 	t.Run("gives a cancelled display back at once", func(t *testing.T) {
 		h := fresh(t)
@@ -92,19 +123,12 @@ func CallPad(t *testing.T, fresh Fresh[CallPadHarness]) {
 		cancel()
 		r.fails(r.returns("Display", call, stopsWithin))
 	})
-	t.Run("closes its channel at the end", func(t *testing.T) {
-		r := start(t, fresh(t).Harness)
-		r.plug()
-		r.reaches(device.OK)
-		r.stop()
-		closes(r, r.device.(device.CallPad).Keys())
-	})
 }
 
 // presses proves that a key arrives, and once.
 func (r *rig) presses(h CallPadHarness, code device.KeyCode) {
 	r.t.Helper()
-	h.Press(code)
+	r.until("the pad", func() bool { return h.Press(code) })
 	receive(r, r.device.(device.CallPad).Keys(), "key "+string(code), func(k device.Key) bool {
 		if k.Code != code {
 			r.t.Errorf("pressed %s, got %s", code, k.Code)
@@ -113,12 +137,15 @@ func (r *rig) presses(h CallPadHarness, code device.KeyCode) {
 	})
 }
 
-// displays proves that the pad shows a number.
+// displays proves that the pad shows a number; one without a display takes it nevertheless, so that nobody tries again.
 func (r *rig) displays(h CallPadHarness, number string) {
 	r.t.Helper()
 	frame := device.PadFrame{Number: number, Waiting: 12, State: "called"}
 	if err := r.device.(device.CallPad).Display(r.t.Context(), frame); err != nil {
 		r.t.Fatalf("Display: %v\n%s", err, r.log.String())
+	}
+	if h.Shown == nil {
+		return
 	}
 	r.until(number+" on the pad", func() bool { return h.Shown() == number })
 }
