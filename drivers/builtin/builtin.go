@@ -4,6 +4,7 @@ package builtin
 import (
 	"halledge/drivers/callpad"
 	"halledge/drivers/escpos"
+	"halledge/drivers/keypad"
 	"halledge/drivers/ledpanel"
 	"halledge/drivers/linescanner"
 	"halledge/drivers/registry"
@@ -17,6 +18,7 @@ func All() *registry.Registry {
 	return registry.New(map[string]registry.Driver{
 		"callpad":     {New: callpad.New, Bus: true},
 		"escpos":      {New: escpos.New},
+		"keypad":      {New: keypad.New},
 		"linescanner": {New: linescanner.New},
 		"ledpanel":    {New: ledpanel.New},
 		"sdtreader":   {New: sdtreader.New},

@@ -1,0 +1,265 @@
+package keypad
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/evdev"
+)
+
+func TestConformance(t *testing.T) {
+	board := map[device.KeyCode]evdev.KeyCode{
+		device.KeyNext: evdev.KeyKPEnter, device.KeyRecall: evdev.KeyKPPlus, device.KeyPass: evdev.KeyKPMinus,
+	}
+	// Neither line is an input device, but both carry its bytes, and unlike a pipe they can be unplugged.
+	for name, tcp := range map[string]bool{"pseudo-terminal": false, "tcp": true} {
+		t.Run(name, func(t *testing.T) {
+			drivertest.CallPad(t, func(t *testing.T) drivertest.CallPadHarness {
+				far := &keyboard{}
+				return drivertest.CallPadHarness{
+					Harness: drivertest.Harness{New: New, Options: modelFile(t).Options, TCP: tcp, Far: far.serve},
+					Press:   func(code device.KeyCode) bool { return far.send(strokes(board[code])...) },
+				}
+			})
+		})
+	}
+}
+
+func TestEveryKeyOfTheModel(t *testing.T) {
+	t.Parallel()
+	at := newPipe(t)
+	p, log := running(t, at, nil)
+	n := uint16(0)
+	expect := func(code evdev.KeyCode, want device.KeyCode, digit int) {
+		t.Helper()
+		n++
+		at.send(t, strokes(code)...)
+		k := key(t, p)
+		if k.Code != want || k.Digit != digit || k.Count != n || k.Lost != 0 || k.At.IsZero() {
+			t.Errorf("key %d arrives as %+v, want %s %d, count %d", code, k, want, digit, n)
+		}
+	}
+	expect(evdev.KeyKPEnter, device.KeyNext, 0)
+	expect(evdev.KeyKPPlus, device.KeyRecall, 0)
+	expect(evdev.KeyKPMinus, device.KeyPass, 0)
+	expect(evdev.KeyMinus, device.KeyPass, 0)
+	expect(evdev.KeyKPAsterisk, device.KeyPause, 0)
+	expect(evdev.KeyKPSlash, device.KeyFinish, 0)
+	expect(evdev.KeySlash, device.KeyFinish, 0)
+	for d, code := range []evdev.KeyCode{evdev.KeyKP0, evdev.KeyKP1, evdev.KeyKP2, evdev.KeyKP3, evdev.KeyKP4, evdev.KeyKP5, evdev.KeyKP6,
+		evdev.KeyKP7, evdev.KeyKP8, evdev.KeyKP9} {
+		expect(code, device.KeyDigit, d)
+	}
+	for d, code := range []evdev.KeyCode{11, 2, 3, 4, 5, 6, 7, 8, 9, 10} { // KEY_0, KEY_1 to KEY_9
+		expect(code, device.KeyDigit, d)
+	}
+	if h := p.Health(); h.Counters.Jobs != uint64(n) || h.Counters.Garbage != 0 {
+		t.Errorf("%d keys give the health %+v", n, h)
+	}
+	if !strings.Contains(log.String(), "keypad_not_taken") {
+		t.Errorf("a pipe cannot be taken, and the log does not say so:\n%s", log.String())
+	}
+}
+
+func TestSiteChangesSingleKeys(t *testing.T) {
+	t.Parallel()
+	at := newPipe(t)
+	p, _ := running(t, at, map[string]string{"dot": "logout", "backspace": "login", "tab": "pause", "equal": "resume", "slash": "none"})
+	at.send(t, strokes(evdev.KeyKPSlash, evdev.KeyKPDot, evdev.KeyDot, evdev.KeyBackspace, evdev.KeyTab, evdev.KeyKPEqual, evdev.KeyKPPlus)...)
+	for _, want := range []device.KeyCode{device.KeyLogout, device.KeyLogout, device.KeyLogin, device.KeyPause, device.KeyResume, device.KeyRecall} {
+		if k := key(t, p); k.Code != want {
+			t.Errorf("got %s, want %s", k.Code, want)
+		}
+	}
+}
+
+// A held key, keys with Shift and keys without a meaning call nobody.
+func TestWhatIsNoKey(t *testing.T) {
+	t.Parallel()
+	at := newPipe(t)
+	p, _ := running(t, at, nil)
+	at.send(t, does(evdev.KeyKPMinus, evdev.Pressed)...)
+	for range 20 {
+		at.send(t, event(evdev.Keys, uint16(evdev.KeyKPMinus), evdev.Repeated), event(evdev.Sync, evdev.SyncReport, 1))
+	}
+	at.send(t, does(evdev.KeyKPMinus, evdev.Released)...)
+	at.send(t, does(evdev.KeyLeftShift, evdev.Pressed)...)
+	at.send(t, strokes(evdev.KeyKPEnter, 6, evdev.KeyMinus)...)
+	at.send(t, does(evdev.KeyLeftShift, evdev.Released)...)
+	at.send(t, strokes(30, 69, evdev.KeyKPDot, evdev.KeyKPPlus)...) // KEY_A, KEY_NUMLOCK and one nobody mapped
+	for _, want := range []device.KeyCode{device.KeyPass, device.KeyRecall} {
+		if k := key(t, p); k.Code != want {
+			t.Errorf("got %+v, want %s", k, want)
+		}
+	}
+	if h := p.Health(); h.Counters.Jobs != 2 || h.Counters.Garbage != 0 {
+		t.Errorf("the health is %+v", h)
+	}
+}
+
+func TestOneKeyPausesAndResumes(t *testing.T) {
+	t.Parallel()
+	at := newPipe(t)
+	p, _ := running(t, at, nil)
+	for _, step := range []struct {
+		state string
+		want  device.KeyCode
+	}{{"idle", device.KeyPause}, {"paused", device.KeyResume}, {"called", device.KeyPause}} {
+		if err := p.Display(t.Context(), device.PadFrame{Number: "A001", State: step.state}); err != nil {
+			t.Fatal(err)
+		}
+		at.send(t, strokes(evdev.KeyKPAsterisk)...)
+		if k := key(t, p); k.Code != step.want {
+			t.Errorf("while %s the key means %s, want %s", step.state, k.Code, step.want)
+		}
+	}
+}
+
+// The frame counts although the keypad was away when it came.
+func TestPausedWhileAway(t *testing.T) {
+	t.Parallel()
+	at := newPipe(t)
+	p, err := build(t, registry.Site{Connect: registry.Connect{File: at.path}}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Display(t.Context(), device.PadFrame{State: "paused"}); codeOf(err) != device.CodeOffline {
+		t.Errorf("before it runs: %v", err)
+	}
+	drivertest.Run(t, p)
+	at.send(t, strokes(evdev.KeyKPAsterisk)...)
+	if k := key(t, p); k.Code != device.KeyResume {
+		t.Errorf("got %s", k.Code)
+	}
+}
+
+func TestTremblingFingerCallsOnePerson(t *testing.T) {
+	p := &Pad{}
+	now := time.Unix(1000, 0)
+	for i, step := range []struct {
+		after time.Duration
+		code  device.KeyCode
+		want  bool
+	}{
+		{0, device.KeyNext, false}, {repeatAfter - 1, device.KeyNext, true}, {repeatAfter - 1, device.KeyNext, true},
+		{repeatAfter, device.KeyNext, false}, {1, device.KeyRecall, false}, {1, device.KeyRecall, false}, {1, device.KeyNext, true},
+	} {
+		now = now.Add(step.after)
+		if got := p.bounces(device.Key{Code: step.code, At: now}); got != step.want {
+			t.Errorf("step %d: bounces %v, want %v", i, got, step.want)
+		}
+	}
+}
+
+func TestLostEventsAreToldOf(t *testing.T) {
+	t.Parallel()
+	at := newPipe(t)
+	p, log := running(t, at, nil)
+	at.send(t, does(evdev.KeyLeftShift, evdev.Pressed)...) // its release is lost
+	at.send(t, event(evdev.Sync, evdev.SyncDropped, 0))
+	at.send(t, does(evdev.KeyKPEnter, evdev.Pressed)...) // nobody knows what this belongs to
+	at.send(t, strokes(evdev.KeyKPPlus)...)
+	if k := key(t, p); k.Code != device.KeyRecall {
+		t.Errorf("got %s", k.Code)
+	}
+	if h := p.Health(); h.Counters.Garbage != 1 || h.Counters.Jobs != 1 || !strings.Contains(log.String(), "keypad_events_lost") {
+		t.Errorf("the health is %+v, the log\n%s", h, log.String())
+	}
+}
+
+func TestBytesInPieces(t *testing.T) {
+	t.Parallel()
+	at := newPipe(t)
+	p, _ := running(t, at, nil)
+	var stream []byte
+	for _, e := range strokes(evdev.KeyKPPlus, evdev.KeyKPMinus) {
+		stream = e.Append(stream)
+	}
+	for _, b := range stream {
+		at.write(t, []byte{b})
+	}
+	for _, want := range []device.KeyCode{device.KeyRecall, device.KeyPass} {
+		if k := key(t, p); k.Code != want {
+			t.Errorf("got %s, want %s", k.Code, want)
+		}
+	}
+}
+
+func TestKeysNobodyTakes(t *testing.T) {
+	t.Parallel()
+	at := newPipe(t)
+	p, log := running(t, at, nil)
+	for range backlog + 1 {
+		at.send(t, strokes(evdev.KeyKPPlus)...)
+	}
+	drivertest.Until(t, "the key that is one too many", func() bool { return p.Health().Counters.Garbage == 1 })
+	if jobs := p.Health().Counters.Jobs; jobs != backlog || !strings.Contains(log.String(), "pad_key_dropped") {
+		t.Errorf("%d keys were handed out, the log\n%s", jobs, log.String())
+	}
+}
+
+func TestAnotherProgramHasIt(t *testing.T) {
+	t.Parallel()
+	at := newPipe(t)
+	other, err := os.OpenFile(at.path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(other.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	p, err := build(t, registry.Site{Connect: registry.Connect{File: at.path}}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	drivertest.Run(t, p)
+	drivertest.Reaches(t, p, device.Offline, device.CodeBusy)
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	drivertest.Reaches(t, p, device.OK, "")
+}
+
+// A file that is no input device, such as a printer's, would be read for ever and say nothing.
+func TestFileOfAnotherDevice(t *testing.T) {
+	t.Parallel()
+	p, err := build(t, registry.Site{Connect: registry.Connect{File: "/dev/null"}}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Run(t.Context()); codeOf(err) != device.CodeBadConfig {
+		t.Errorf("Run gave %v", err)
+	}
+	if h := p.Health(); h.State != device.Unusable || h.Code != device.CodeBadConfig {
+		t.Errorf("the health is %+v", h)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for name, value := range map[string]string{"enter": "digit", "0": "call", "plus": "transfer", "hash": "next", "10": "digit"} {
+		_, err := build(t, registry.Site{Connect: registry.Connect{File: "/dev/input/event0"}, Options: map[string]string{name: value}},
+			slog.New(slog.DiscardHandler))
+		if codeOf(err) != device.CodeBadConfig || !strings.Contains(err.Error(), "option "+name) {
+			t.Errorf("%s %s: %v", name, value, err)
+		}
+	}
+}
+
+func TestSampleIsRight(t *testing.T) {
+	model, site := sample(t)
+	if want := modelFile(t).Name; model != want {
+		t.Errorf("the sample is of model %s, want %s", model, want)
+	}
+	p, err := build(t, site, slog.New(slog.DiscardHandler))
+	if err != nil || !registry.Is(p, device.ClassCallPad) {
+		t.Errorf("the sample makes %T, %v", p, err)
+	}
+}
