@@ -79,7 +79,7 @@ func TestPages(t *testing.T) {
 }
 
 // mostBytes is what a page may have with its script and style: machines of a village fetch it over a line that others use too.
-const mostBytes = 60 << 10
+const mostBytes = 60_000
 
 // Each page is measured as it is when somebody is let in, in a hall with many queues and windows whose names are long.
 func TestPagesAreLight(t *testing.T) {

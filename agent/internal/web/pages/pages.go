@@ -171,6 +171,9 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, page string, s shel
 		who, err = p.opts.Door.AtPage(r, page)
 		s.Open = err == nil
 	}
+	if !s.Open && !s.Staffed {
+		s.Style = "gate" // no machine of the hall: there is nothing for the page's script to do
+	}
 	setup["as"], setup["version"] = page, p.version
 	_, east := p.opts.Now().In(p.zone).Zone()
 	setup["east"] = east / 60

@@ -8,7 +8,7 @@ import { drawGuide, followGuide, ringGuide } from './kiosk/guide';
 import { QueueSetup, balance, queueButton, queueName } from './kiosk/queue';
 import { askIdentity, drawReaders, explainReader } from './kiosk/readers';
 import { Refusal, whyClosed, whyLate, whyRefused } from './kiosk/refusal';
-import { drawNotice } from './kiosk/slip';
+import { drawNotice, readTicket } from './kiosk/slip';
 import { end, go, isElder, nextVisitor, page, redraw, second, setElder, shown, slower, timed, touch, visitor, watchVisit } from './kiosk/stage';
 import { forgetTrouble, tellSentence, tellTrouble, troubleSecond } from './kiosk/trouble';
 import { watchdog } from './kiosk/watchdog';
@@ -16,7 +16,7 @@ import { dateSay, language, readMarkup, speak, t, timeSay } from './kiosk/words'
 import { everySecond, follow, now, timeText } from './lib/clock';
 import { byId, button, empty, mark, phrases, show, text, touchOnly } from './lib/dom';
 import { Booking, Gives, Hall, Input, Queue, Ticket, find } from './lib/hall';
-import { Problem, command, request } from './lib/http';
+import { Problem, command } from './lib/http';
 import { listen } from './lib/live';
 
 const perPage = 6;
@@ -105,18 +105,18 @@ function drawHome(): void {
   byId<HTMLButtonElement>('together-take').disabled = together.length === 0 || !live;
   show(byId('pager'), pages > 1);
   mark(byId('home'), 'home-pages', pages > 1);
-  text(byId('page-text'), t('第 ' + (Math.floor(first / count) + 1) + ' 页，共 ' + pages + ' 页', 'Page ' + (Math.floor(first / count) + 1) + ' of ' + pages));
+  mark(byId('home'), 'home-full', noted || pages > 1);
+  const at = Math.floor(first / count) + 1;
+  text(byId('page-text'), t('第 ' + at + ' 页，共 ' + pages + ' 页', 'Page ' + at + ' of ' + pages));
   byId<HTMLButtonElement>('page-back').disabled = first === 0;
   byId<HTMLButtonElement>('page-next').disabled = first + count >= page.queues.length;
 }
 
 function drawKnown(): void {
   const zh: { [kind: string]: string } = { idcard: '身份证已核对', yss_code: '粤省事码已核对', ysh_code: '粤商码已核对' };
-  if (how === 'refused') {
-    phrases(byId('known-text'), t('码核验不了，先取号，到窗口看身份证', 'Not checked: take a number, show your ID card at the window'));
-    return;
-  }
-  phrases(byId('known-text'), t((zh[how] || '身份已核对') + '，请选择业务', how === 'idcard' ? 'Your ID card was read' : 'Your code was read'));
+  const pending = how === 'refused';
+  mark(byId('known'), 'known-pending', pending);
+  phrases(byId('known-text'), pending ? t('码核验不了，先取号，到窗口看身份证', 'Not checked: take a number, show your ID card at the window') : t((zh[how] || '身份已核对') + '，请选择业务', how === 'idcard' ? 'Your ID card was read' : 'Your code was read'));
 }
 
 /** Whether a reader of this kiosk has failed. */
@@ -142,7 +142,7 @@ function press(q: QueueSetup): void {
   const g = gives(q.id);
   if (g && !g.open) {
     tellRefusal(function () {
-      return whyClosed(queueName(q), g.reason, timeSay(g.opens), timeSay(g.closes), q.windows) || { title: queueName(q), say: '', small: '' };
+      return whyClosed(queueName(q), g.reason, timeSay(g.opens), timeSay(g.closes), q.windows) || { title: queueName(q), say: '' };
     });
     return;
   }
@@ -210,20 +210,18 @@ function refused(problem: Problem | null, q: QueueSetup): void {
     identity = '';
   }
   const why = function (): Refusal {
-    return problem ? whyRefused(problem, queueName(q), q.windows) : { title: t('没有取到号', 'No number was given'), say: t('请再试一次。', 'Please try again.'), small: '' };
+    return problem ? whyRefused(problem, queueName(q), q.windows) : { title: t('没有取到号', 'No number was given'), say: t('请再试一次。', 'Please try again.') };
   };
   const ticket = open && open.ticket;
   if (ticket) {
-    tellRefusal(why, t('看我的号', 'Show my number'), function (): void { own(ticket, function () { return ''; }); });
+    tellRefusal(why, t('看我的号', 'Show my number'), function (): void { own(ticket); });
   } else {
     tellRefusal(why);
   }
 }
 
-function own(id: string, why: () => string): void {
-  showOwn(id, why, function (title, say): void {
-    tellRefusal(function () { return { title: title, say: say, small: '' }; });
-  });
+function own(id: string, why?: () => string): void {
+  showOwn(id, why, tellRefusal);
 }
 
 /** Says calmly why there is no number, with the way back and, if there is one, another way on. */
@@ -232,7 +230,7 @@ function tellRefusal(why: () => Refusal, label?: string, onPress?: () => void): 
     const r = why();
     phrases(byId('message-title'), r.title);
     phrases(byId('message-text'), r.say);
-    phrases(byId('message-small'), r.small);
+    phrases(byId('message-small'), r.small || '');
     const more = byId('message-more');
     empty(more);
     if (label && onPress) {
@@ -261,7 +259,7 @@ function onInput(input: Input): void {
   }
   forgetTrouble();
   if (input.ticket) {
-    own(input.ticket, function () { return ''; });
+    own(input.ticket);
     return;
   }
   if (input.identity) { // also of a code that nobody could be asked about: the window looks at the card
@@ -313,7 +311,7 @@ function ticketsOf(ids: string[], have: Ticket[], done: (tickets: Ticket[]) => v
     done(have);
     return;
   }
-  request<{ ticket: Ticket }>({ method: 'GET', path: '/api/v1/tickets/' + ids[0], as: page.as }, function (_, answer): void {
+  readTicket(ids[0], function (_, answer): void {
     ticketsOf(ids.slice(1), answer ? have.concat([answer.ticket]) : have, done);
   });
 }
@@ -321,7 +319,7 @@ function ticketsOf(ids: string[], have: Ticket[], done: (tickets: Ticket[]) => v
 function offer(bookings: Booking[], tickets: Ticket[]): void {
   showPerson(bookings, tickets, {
     onBooking: function (b, q): void { take([q], b); },
-    onTicket: function (id): void { own(id, function () { return ''; }); },
+    onTicket: function (id): void { own(id); },
     onOther: goHome
   });
 }
@@ -404,6 +402,7 @@ function main(): void {
     }
   });
   touchOnly();
+  window.addEventListener('resize', redraw);
   watchVisit(hasBegun, over);
   const dog = watchdog(page.as, function () { return shown() === 'home' && !hasBegun(); });
   readMarkup();
@@ -423,6 +422,4 @@ function main(): void {
   });
 }
 
-if (!document.getElementById('gate')) { // else only a token opens the page
-  main();
-}
+main();

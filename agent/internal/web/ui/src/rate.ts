@@ -4,7 +4,6 @@
 
 import { follow } from './lib/clock';
 import { byId, button, empty, make, mark, phrases, setup, show, text, touchOnly } from './lib/dom';
-import { gate } from './lib/gate';
 import { Hall, Ticket, find } from './lib/hall';
 import { command, request, sentence } from './lib/http';
 import { listen } from './lib/live';
@@ -302,6 +301,4 @@ function main(): void {
   });
 }
 
-if (!gate(page.as)) {
-  main();
-}
+main();

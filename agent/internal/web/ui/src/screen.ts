@@ -3,7 +3,6 @@
 
 import { dateText, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, empty, make, mark, phrases, restart, setup, show, text } from './lib/dom';
-import { gate } from './lib/gate';
 import { Call, Hall, find } from './lib/hall';
 import { listen } from './lib/live';
 import { Voice, voiceOf } from './lib/voice';
@@ -178,6 +177,4 @@ function main(): void {
   });
 }
 
-if (!gate(page.as)) {
-  main();
-}
+main();

@@ -2,7 +2,6 @@
 
 import { everySecond, follow, now, timeText } from './lib/clock';
 import { byId, mark, restart, setup, show, text } from './lib/dom';
-import { gate } from './lib/gate';
 import { Call, Hall, HallWindow, find, waitText } from './lib/hall';
 import { listen } from './lib/live';
 import { News } from './screen/news';
@@ -132,6 +131,4 @@ function main(): void {
   });
 }
 
-if (!gate(page.as)) {
-  main();
-}
+main();

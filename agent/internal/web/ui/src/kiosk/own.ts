@@ -1,36 +1,36 @@
 // A citizen's own ticket, found by his card or by the code of his slip: where it stands, another copy of the slip, giving it up.
 
-import { button, byId, empty, mark, phrases, show, text } from '../lib/dom';
-import { Slip, Ticket, find } from '../lib/hall';
-import { Problem, command, request } from '../lib/http';
+import { button, byId, empty, mark, phrases } from '../lib/dom';
+import { Slip, Ticket } from '../lib/hall';
+import { Problem, command } from '../lib/http';
 import { queueName } from './queue';
-import { whyRefused } from './refusal';
-import { drawNumber, slipSay, watchSlip } from './slip';
-import { go, hold, nextVisitor, page, shown, touch, visitor } from './stage';
+import { Refusal, whyRefused } from './refusal';
+import { drawNumber, readTicket, slipSay, watchSlip } from './slip';
+import { go, hold, nextVisitor, page, queueOf, shown, touch, visitor } from './stage';
 import { stateSay, t, windowSay } from './words';
 
 let ticket: Ticket | null = null;
 let slip: Slip | null = null;
-let lead = function (): string { return ''; }; // what stands above the number
-let said = function (): string { return ''; }; // what came of the last press
+const nothing = function (): string { return ''; };
+let lead = nothing; // what stands above the number
+let said = nothing; // what came of the last press
 let bad = false;
 let asking = false; // whether to give the place up
 
 /** Shows a ticket. why says in both languages why it is shown, onMissing runs if there is none. */
-export function showOwn(id: string, why: () => string, onMissing: (title: string, say: string) => void): void {
+export function showOwn(id: string, why: (() => string) | undefined, onMissing: (why: () => Refusal) => void): void {
   const at = nextVisitor();
-  request<{ ticket: Ticket; slip: Slip }>({ method: 'GET', path: '/api/v1/tickets/' + id, as: page.as }, function (problem, answer): void {
+  readTicket(id, function (problem, answer): void {
     if (at !== visitor()) {
       return;
     }
     if (problem || !answer) {
-      const r = problem ? whyRefused(problem, '', '') : null;
-      onMissing(t('没有找到这个号', 'This number was not found'), r ? r.say : '');
+      onMissing(function () { return { title: t('没有找到这个号', 'This number was not found'), say: problem ? whyRefused(problem, '', '').say : '' }; });
       return;
     }
     ticket = answer.ticket;
     slip = answer.slip;
-    lead = why;
+    lead = why || nothing;
     const failed = slip && ticket.print === 'failed';
     tell(function () { return failed ? slipSay('failed', slip) : ''; }, false);
     asking = false;
@@ -45,13 +45,9 @@ function tell(words: () => string, isBad: boolean): void {
 
 function draw(): void {
   const mine = ticket as Ticket;
-  const q = find(page.queues, function (x) { return x.id === mine.queue; });
-  phrases(byId('mine-lead'), lead());
-  show(byId('mine-lead'), lead() !== '');
-  drawNumber('mine', mine, q ? queueName(q) : '', q ? q.windows : '');
-  text(byId('mine-state'), stateSay(mine.state) + (mine.window ? ' · ' + windowSay(mine.window) : ''));
-  show(byId('mine-facts'), mine.state === 'waiting');
-  text(byId('mine-place'), t('第 ' + (mine.ahead + 1) + ' 位', 'No. ' + (mine.ahead + 1)));
+  const q = queueOf(mine.queue);
+  const state = stateSay(mine.state) + (mine.window ? ' · ' + windowSay(mine.window) : '');
+  drawNumber('mine', mine, queueName(q), q.windows, lead(), state, '');
   const words = asking ? t('取消后 ' + mine.number + ' 号作废，确定吗？', 'Number ' + mine.number + ' will be void. Are you sure?') : said();
   phrases(byId('mine-say'), words);
   mark(byId('mine-say'), 'mine-say-bad', asking || bad);

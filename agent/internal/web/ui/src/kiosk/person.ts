@@ -1,19 +1,15 @@
 // What the hall knows to offer to somebody whose card was read: appointments to check in for, and numbers that still wait.
 
 import { button, byId, empty, make, phrases } from '../lib/dom';
-import { Booking, Ticket, find } from '../lib/hall';
+import { Booking, Ticket } from '../lib/hall';
 import { QueueSetup, queueName } from './queue';
-import { go, page } from './stage';
+import { go, queueOf } from './stage';
 import { stateSay, t, timeSay } from './words';
 
 /** A page has six buttons; one leads to the other services. */
 const most = 5;
 
 export interface Offers { onBooking: (b: Booking, q: QueueSetup) => void; onTicket: (id: string) => void; onOther: () => void; }
-
-function queueOf(id: string): QueueSetup {
-  return find(page.queues, function (q) { return q.id === id; }) || { id: id, name: id, english: '', dept: '', identity: '', windows: '' };
-}
 
 /** Shows the offers: appointments first. */
 export function showPerson(bookings: Booking[], tickets: Ticket[], offers: Offers): void {

@@ -7,15 +7,14 @@ export type Reader = 'idcard' | 'scanner';
 
 /** Draws the pictures of the readers the kiosk has; one that is out of order says so. */
 export function drawReaders(reads: string[], broken: (role: Reader) => boolean): void {
-  const draw = function (role: Reader, id: string): void {
+  const draw = function (role: Reader, id: string, how: string): void {
     const b = byId<HTMLButtonElement>(id);
     show(b, reads.indexOf(role) >= 0);
     b.disabled = broken(role);
-    show(byId(id + '-say'), !b.disabled);
-    show(byId(id + '-broken'), b.disabled);
+    phrases(byId(id + '-say'), b.disabled ? t('暂时不能用，请直接选业务', 'Not working now') : how);
   };
-  draw('idcard', 'way-card');
-  draw('scanner', 'way-code');
+  draw('idcard', 'way-card', t('放在读卡区', 'Put it on the reader'));
+  draw('scanner', 'way-code', t('粤省事码、粤商码或小票', 'App, appointment or slip'));
 }
 
 function say(card: boolean, title: string, lead: string, small: string): void {
@@ -30,9 +29,10 @@ function say(card: boolean, title: string, lead: string, small: string): void {
 export function askIdentity(queue: string, reads: string[]): void {
   const card = reads.indexOf('idcard') >= 0;
   const code = reads.indexOf('scanner') >= 0;
-  const how = card && code ? t('请把身份证放在读卡区，或把粤省事码、粤商码对准扫码窗。', 'Put your ID card on the reader, or hold your code before the scanner.')
-    : card ? t('请把身份证放在读卡区。', 'Put your ID card on the reader.')
-      : code ? t('请把粤省事码、粤商码对准扫码窗。', 'Hold your code before the scanner.') : t('这台机器不能核对身份，请到导办台。', 'This machine has no reader. Please go to the service desk.');
+  const ways = (card ? [t('把身份证放在读卡区', 'put your ID card on the reader')] : [])
+    .concat(code ? [t('把粤省事码、粤商码对准扫码窗', 'hold your code before the scanner')] : []);
+  const how = ways.length > 0 ? t('请', 'Please ') + ways.join(t('，或', ', or ')) + t('。', '.')
+    : t('这台机器不能核对身份，请到导办台。', 'This machine has no reader. Please go to the service desk.');
   say(card || !code, t('办理“' + queue + '”，请先核对身份', 'Please show who you are for “' + queue + '”'), how,
     t('没有带证件？请到导办台，工作人员帮您取号。', 'No ID card with you? Please go to the service desk.'));
 }
@@ -43,7 +43,7 @@ export function explainReader(role: Reader): void {
     say(true, t('请把身份证放在读卡区', 'Put your ID card on the reader'), t('放平不动，读到以后选择业务。', 'Lay it flat and wait until it is read.'),
       t('没有带身份证？请返回，直接选择业务。', 'No ID card with you? Go back and choose a service.'));
   } else {
-    say(false, t('请把码对准扫码窗', 'Hold your code before the scanner'), t('粤省事码、粤商码、预约码，小票上的码，都可以。', 'The code of the app, of an appointment or of your slip.'),
+    say(false, t('请把码对准扫码窗', 'Hold your code before the scanner'), t('粤省事码、粤商码、预约码，小票上的码也可以。', 'The code of the app, of an appointment or of your slip.'),
       t('扫不出来？请调亮手机屏幕，离远一点再试。', 'Not read? Make the screen brighter and hold it further away.'));
   }
 }

@@ -4,7 +4,10 @@ import { Gives } from '../lib/hall';
 import { Problem, sentence } from '../lib/http';
 import { t, timeSay, windowsSay } from './words';
 
-export interface Refusal { title: string; say: string; small: string; }
+export interface Refusal { title: string; say: string; small?: string; }
+
+const askDesk = 'Please ask at the service desk.';
+const ordinary = 'You may take an ordinary number.';
 
 /** What a button of a queue says that gives no numbers. */
 export function shortReason(g: Gives): string {
@@ -29,7 +32,7 @@ export function whyClosed(name: string, code: string, opens: string, closes: str
     case 'quota_used':
       return {
         title: t(name + '：今天的号取完了', 'No more numbers for “' + name + '” today'), small: t('改天再来，可以先在粤省事上预约。', 'For another day, please book an appointment first.'),
-        say: windows ? t('窗口空闲时，可以直接到 ' + windowsSay(windows) + '窗口办理。', 'When window ' + windowsSay(windows) + ' is free, you may go there.') : t('请问导办台今天还能不能办。', 'Please ask at the service desk.')
+        say: windows ? t('窗口空闲时，可以直接到 ' + windowsSay(windows) + '窗口办理。', 'When window ' + windowsSay(windows) + ' is free, you may go there.') : t('请问导办台今天还能不能办。', askDesk)
       };
     case 'slot_quota_used':
       return {
@@ -39,7 +42,7 @@ export function whyClosed(name: string, code: string, opens: string, closes: str
     case 'closing_soon':
       return {
         title: t('今天可能办不完', 'There may not be enough time today'), small: t('急事请按下面的“呼叫导办员”。', 'If it is urgent, call the guide below.'),
-        say: closes ? t('按现在的进度，轮到您时已经过了 ' + closes + '，请改天再来。', 'Your turn would come after ' + closes + '. Please come another day.') : t('按现在的进度，轮到您时已经下班，请改天再来。', 'Your turn would come after closing time. Please come another day.')
+        say: t('按现在的进度，轮到您时已经' + (closes ? '过了 ' + closes : '下班') + '，请改天再来。', 'Your turn would come after ' + (closes || 'closing time') + '. Please come another day.')
       };
   }
   return null;
@@ -57,10 +60,10 @@ export function whyLate(name: string, closes: string): Refusal {
 /** Refusals in English by code: [what is so, what to do]. */
 const english: { [code: string]: [string, string] } = {
   too_many_open: ['You have too many open numbers', 'Please finish or withdraw one first.'],
-  person_blocked: ['You cannot take a number this way now', 'Please ask at the service desk.'],
-  booking_used: ['This appointment was used already', 'You may take an ordinary number.'],
-  booking_unknown: ['This appointment was not found', 'You may take an ordinary number.'],
-  clock_unknown: ['Numbers cannot be given right now', 'Please ask at the service desk.'],
+  person_blocked: ['You cannot take a number this way now', askDesk],
+  booking_used: ['This appointment was used already', ordinary],
+  booking_unknown: ['This appointment was not found', ordinary],
+  clock_unknown: ['Numbers cannot be given right now', askDesk],
   identity_unknown: ['Your card was read too long ago', 'Please show it again.'],
   identity_required: ['Please show your ID card first', 'Put it on the reader and choose again.'],
   unreachable: ['The system is not reachable', 'Please try again, or ask at the service desk.'],
@@ -81,10 +84,10 @@ export function whyRefused(p: Problem, name: string, windows: string): Refusal {
     return {
       title: t('还没到预约时间', 'It is too early for your appointment'),
       say: t(opens + ' 起可以签到取号，到时再刷一次证件就行。', 'You can check in from ' + opens + '. Please show your card again then.'),
-      small: t('不想等，可以直接取普通号。', 'You may also take an ordinary number now.')
+      small: t('不想等，可以直接取普通号。', ordinary)
     };
   }
-  const en = english[p.code] || ['No number was given', 'Please ask at the service desk.'];
+  const en = english[p.code] || ['No number was given', askDesk];
   const rest = (p.detail && p.detail !== p.title ? p.detail : '') + (p.advice || '');
-  return { title: t(p.title || '没有取到号', en[0]), say: t(rest || sentence(p), en[1]), small: '' };
+  return { title: t(p.title || '没有取到号', en[0]), say: t(rest || sentence(p), en[1]) };
 }

@@ -41,15 +41,13 @@ function draw(): void {
   for (let i = 0; i < queues.length; i++) {
     names.push(queueName(queues[i]));
   }
-  drawNumber('result', taken, names.join(' → '), queues.length > 0 ? queues[0].windows : '');
   const tags: { [name: string]: string } = {
     elder: t('已按老年人优先排队', 'Seniors are served sooner'), appointment: t('预约号，按预约时间叫号', 'Appointment: called by its time'),
     priority: t('依法优先', 'Priority by law')
   };
   const tag = late ? t('预约时间已过，按普通号排队', 'Your appointment is over: you wait like everybody')
     : queues.length > 1 ? t('同一个号办 ' + queues.length + ' 项，办完一项自动排下一项', 'One number for ' + queues.length + ' services, one after the other') : tags[taken.class] || '';
-  phrases(byId('result-tag'), tag);
-  show(byId('result-tag'), tag !== '');
+  drawNumber('result', taken, names.join(' → '), queues[0].windows, '', '', tag);
   show(byId('result-say'), canSay());
   drawPaper();
 }

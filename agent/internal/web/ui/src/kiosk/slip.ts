@@ -1,11 +1,11 @@
 // What the kiosk says about paper: before a number is taken whether its slip comes out, and where; afterwards what became of it.
 // Success is only what the printer said.
 
-import { byId, mark, phrases, show, text } from '../lib/dom';
+import { byId, empty, make, mark, phrases, show } from '../lib/dom';
 import { Paper, Slip, Ticket } from '../lib/hall';
-import { request } from '../lib/http';
+import { Done, request } from '../lib/http';
 import { page } from './stage';
-import { people, t, waitSay, windowsSay } from './words';
+import { t, waitSay, windowsSay } from './words';
 
 /** Says that slips do not come out of this machine; gives whether there was something to say. */
 export function drawNotice(paper: Paper | undefined): boolean {
@@ -29,10 +29,10 @@ function whySay(state: string): string {
     : state === 'cover_open' ? t('打印机盖子没盖好', 'The printer is open') : t('打印机有故障', 'The printer is out of order');
 }
 
-/** Why a slip failed, in few words; nothing to say of a machine without a printer. */
-function failSay(slip: Slip): string {
-  return !slip.sure ? t('不确定小票有没有出来', 'Your slip may not have come out')
-    : slip.code === 'paper_out' || slip.code === 'cover_open' ? whySay(slip.code) + t('，小票没有打出来', ': no slip was printed') : t('小票没有打印出来', 'No slip was printed');
+/** Why a slip failed, in few words. */
+function failSay(slip: Slip | null): string {
+  return slip && !slip.sure ? t('不确定小票有没有出来', 'Your slip may not have come out')
+    : slip && (slip.code === 'paper_out' || slip.code === 'cover_open') ? whySay(slip.code) + t('，小票没有打出来', ': no slip was printed') : t('小票没有打印出来', 'No slip was printed');
 }
 
 /** What became of a slip. */
@@ -42,9 +42,14 @@ export function slipSay(print: string, slip: Slip | null): string {
     return at ? t('小票在' + at + '，请去拿', 'Your slip is at: ' + at) : t('请取走您的小票', 'Please take your slip');
   }
   if (print === 'failed') {
-    return (slip ? failSay(slip) : t('小票没有打印出来', 'No slip was printed')) + t('，号码有效', '. Your number is valid.');
+    return failSay(slip) + t('，号码有效', '. Your number is valid.');
   }
   return at ? t('小票正在' + at + '打印…', 'Your slip is printed at: ' + at) : t('正在打印小票…', 'Printing your slip…');
+}
+
+/** A ticket as the hall knows it now. */
+export function readTicket(id: string, done: Done<{ ticket: Ticket; slip: Slip }>): void {
+  request({ method: 'GET', path: '/api/v1/tickets/' + id, as: page.as }, done);
 }
 
 /** How long a printer may take before the page stops waiting for it. */
@@ -58,7 +63,7 @@ export function watchSlip(id: string, tell: (print: string, slip: Slip | null, t
   const until = Date.now() + paperMS;
   let last: Slip | null = null;
   const ask = function (): void {
-    request<{ ticket: Ticket; slip: Slip }>({ method: 'GET', path: '/api/v1/tickets/' + id, as: page.as }, function (problem, answer): void {
+    readTicket(id, function (problem, answer): void {
       last = answer ? answer.slip : last;
       let print = problem || !answer ? 'pending' : answer.ticket.print;
       if (print === 'none' || Date.now() > until && print !== 'printed' && print !== 'failed') {
@@ -73,13 +78,29 @@ export function watchSlip(id: string, tell: (print: string, slip: Slip | null, t
   ask();
 }
 
-/** Draws a number as it stands on a slip, and what its holder wants to know, in the view whose elements begin with the prefix. */
-export function drawNumber(prefix: string, taken: Ticket, name: string, windows: string): void {
-  text(byId(prefix + '-queue'), name);
-  text(byId(prefix + '-number'), taken.number);
-  text(byId(prefix + '-ahead'), people(taken.ahead));
-  const wait = waitSay(taken.wait);
-  show(byId(prefix + '-wait-box'), wait !== '');
-  text(byId(prefix + '-wait'), wait);
-  text(byId(prefix + '-windows'), windowsSay(windows));
+/**
+ * Draws a number as it stands on a slip, with what its holder wants to know, in the box of the view: lead stands above, state and tag
+ * below it. Its place is told in the view of his own ticket.
+ */
+export function drawNumber(view: 'result' | 'mine', taken: Ticket, name: string, windows: string, lead: string, state: string, tag: string): void {
+  const box = byId(view + '-slip');
+  empty(box);
+  [['lead', lead], ['queue', name], ['number', taken.number], ['state', state], ['tag', tag]].forEach(function (line): void {
+    if (line[1]) {
+      phrases(box.appendChild(make('p', 'slip-' + line[0])), line[1]);
+    }
+  });
+  if (taken.state !== 'waiting') {
+    return;
+  }
+  const facts = box.appendChild(make('div', 'facts'));
+  const place = taken.ahead + 1;
+  [
+    [t('排在', 'Your place'), view === 'mine' ? t('第 ' + place + ' 位', 'No. ' + place) : ''], [t('前面还有', 'Ahead of you'), t(taken.ahead + ' 人', '' + taken.ahead)],
+    [t('预计等候', 'Wait, about'), waitSay(taken.wait)], [t('办理窗口', 'Windows'), windowsSay(windows)]
+  ].forEach(function (fact): void {
+    if (fact[1]) {
+      facts.appendChild(make('div', '', undefined, [make('span', '', fact[0]), make('b', '', fact[1])]));
+    }
+  });
 }

@@ -1,6 +1,7 @@
 // Which view the kiosk shows, for how long, and to whom. The time left is always shown; any touch prolongs it.
 
 import { byId, mark, phrases, setup, show, text } from '../lib/dom';
+import { find } from '../lib/hall';
 import { QueueSetup } from './queue';
 import { t } from './words';
 
@@ -8,6 +9,11 @@ import { t } from './words';
 interface Setup { as: string; version: string; queues: QueueSetup[]; reads: string[]; desk: string; }
 
 export const page = setup<Setup>();
+
+/** A queue by its id; one that this kiosk does not offer goes by its letter. */
+export function queueOf(id: string): QueueSetup {
+  return find(page.queues, function (q) { return q.id === id; }) || { id: id, name: id, english: '', dept: '', identity: '', windows: '' };
+}
 
 export type View = 'home' | 'card' | 'issuing' | 'result' | 'mine' | 'person' | 'privacy' | 'message';
 
@@ -45,10 +51,10 @@ export function go(next: View, again: () => void): void {
   view = next;
   draw = again;
   longer = 1;
-  again();
   for (let i = 0; i < views.length; i++) {
     show(byId(views[i]), views[i] === next);
   }
+  again(); // when it is in sight: names are measured
   touch();
 }
 
@@ -92,7 +98,7 @@ export function setElder(on: boolean): void {
   elder = on;
   mark(document.documentElement, 'elder', on);
   const b = byId('elder');
-  text(b, on ? t('标准版', 'Standard') : t('长辈版', 'Large print'));
+  text(b, on ? t('标准版', 'Standard') : t('长辈版', 'Larger'));
   b.setAttribute('aria-pressed', on ? 'true' : 'false');
 }
 

@@ -41,11 +41,6 @@ export function speak(next: Language): void {
   }
 }
 
-/** A number of people. */
-export function people(n: number): string {
-  return t(n + ' 人', '' + n);
-}
-
 /** How long somebody waits, without "about"; "" when nothing can be promised. */
 export function waitSay(wait: Wait | null): string {
   if (!wait || chosen === 'zh') {
