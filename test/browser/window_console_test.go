@@ -174,7 +174,7 @@ func (s *site) ownKeys(t *testing.T) {
 func (s *site) takenBack(t *testing.T) {
 	p := s.idleClerk(t)
 	got := s.next(t, p, "A")
-	run := stopped(p)
+	stopped(p) // its clock, until the page is loaded again
 	p.Press(chrome.F5)
 	p.Sees("即将办结", "办结 "+got+"，3 秒后生效")
 	s.shot(t, p, "window-undo")
@@ -200,7 +200,7 @@ func (s *site) takenBack(t *testing.T) {
 	s.at(t, "")
 	s.inCentre(t, second, func(c centreTicket) bool { return c.State == "done" })
 	third := s.next(t, p, "A")
-	run = stopped(p)
+	run := stopped(p)
 	p.Press(chrome.F5)
 	p.Sees("即将办结")
 	s.Sim(t, "press", "finish") // another hand is quicker
