@@ -49,7 +49,6 @@ func TestPages(t *testing.T) {
 		{"guide", s.guide},
 		{"operations", s.operations},
 		{"rules", s.rules},
-		{"bookings", s.bookings},
 		{"restart", s.restart},
 		{"large hall", s.large},
 		{"console", s.console},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,7 @@ type demoOptions struct {
 	bin  string // of hall-agent and hall-cloud
 	base int    // first port; 0: the system chooses every port; -1: the usual ports
 	keep bool   // go on with the data of the last demo
+	zone string // of the hall
 }
 
 func demoCommand() *cobra.Command {
@@ -32,7 +34,8 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Run a whole hall: cloud, agent, devices and cameras", Args: cobra.NoArgs,
 		Long: "Run a whole hall: the real cloud and agent with simulated devices and cameras.\n" +
-			"DEMO_BASE_PORT=n moves all ports to n and above, 0 lets the system choose; DEMO_KEEP=1 goes on with the last data.",
+			"DEMO_BASE_PORT=n moves all ports to n and above, 0 lets the system choose; DEMO_KEEP=1 goes on with the last data;\n" +
+			"DEMO_ZONE=Asia/Urumqi puts the hall into another zone.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.fromEnvironment(); err != nil {
 				return command.BadUsage(err)
@@ -54,6 +57,7 @@ func (o *demoOptions) fromEnvironment() error {
 		}
 		o.base = n
 	}
+	o.zone = cmp.Or(os.Getenv("DEMO_ZONE"), "Asia/Shanghai")
 	o.keep = os.Getenv("DEMO_KEEP") != "" && os.Getenv("DEMO_KEEP") != "0"
 	return nil
 }

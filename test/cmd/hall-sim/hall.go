@@ -202,7 +202,7 @@ func (h *demoHall) planValues() map[string]any {
 	for _, p := range demoStaff {
 		staff = append(staff, person{p.id, p.name, hash(h.secrets.PINs[p.id]), p.window, p.role})
 	}
-	return map[string]any{"Staff": staff}
+	return map[string]any{"Staff": staff, "Zone": h.opts.zone}
 }
 
 func (h *demoHall) agentValues() map[string]any {
