@@ -2,6 +2,7 @@ package keypad
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -159,6 +160,15 @@ func running(t *testing.T, at *pipe, options map[string]string) (*Pad, *driverte
 func key(t *testing.T, p *Pad) device.Key {
 	t.Helper()
 	return drivertest.Next(t, p, p.Keys())
+}
+
+// counts waits until so many keys and so much garbage are counted, which is a moment after a key was handed out.
+func counts(t *testing.T, p *Pad, jobs, garbage uint64) {
+	t.Helper()
+	drivertest.Until(t, fmt.Sprintf("%d keys and %d of garbage", jobs, garbage), func() bool {
+		c := p.Health().Counters
+		return c.Jobs == jobs && c.Garbage == garbage
+	})
 }
 
 // sample reads sample.yaml.
