@@ -48,7 +48,8 @@ type Speaker interface {
 	Say(ctx context.Context, a Announcement) error
 }
 
-// CallPad is the hardware keypad of a window. The channel is closed when Run has returned.
+// CallPad is the hardware keypad of a window. The channel is closed when Run has returned. A pad without a display takes frames as
+// others do, and may learn from them what a key means.
 type CallPad interface {
 	Device
 	Keys() <-chan Key
