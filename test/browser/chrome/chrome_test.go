@@ -27,7 +27,8 @@ var pages = map[string]string{
 		<script>console.error('说错了', 7); setTimeout(() => { throw new Error('抛出来'); }, 0);</script><img src="/gone.png">`,
 	"/flaws": `<title>flaws</title><p style="width:3000px">太宽</p>
 		<p style="width:60px;overflow:hidden;white-space:nowrap">这一句话放不下了</p>
-		<p style="width:60px;overflow:hidden;white-space:nowrap;text-overflow:ellipsis">这一句用省略号</p>`,
+		<p style="width:60px;overflow:hidden;white-space:nowrap;text-overflow:ellipsis">这一句用省略号</p>
+		<p style="margin-left:700px;width:60px;overflow:hidden;white-space:nowrap;text-overflow:ellipsis">靠右边的一句也用省略号</p>`,
 	"/hard": `<title>hard</title><p style="font-size:12px">小字</p><p style="color:#777;background:#888">看不清</p>
 		<p style="color:#777;background:#888;opacity:.5">褪色的</p><button style="width:200px;height:20px">扁的</button><button disabled style="height:9px">不能按的</button>
 		<div style="position:relative"><p>压在下面</p><span style="position:absolute;inset:0;background:#fff"></span></div>

@@ -26,7 +26,8 @@ const flaws = `(() => {
     const cut = style.textOverflow !== 'ellipsis' && style.overflow !== 'visible'
       && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 0.3 * parseFloat(style.fontSize)) && style.overflowY !== 'auto' && style.overflowY !== 'scroll';
     if (cut) out.push('cut off: ' + tell(e));
-    if (words.right > root.clientWidth + 1 && style.position !== 'absolute') out.push('beyond the right edge: ' + tell(e));
+    const right = style.textOverflow === 'ellipsis' ? Math.min(words.right, box.right) : words.right;
+    if (right > root.clientWidth + 1 && style.position !== 'absolute') out.push('beyond the right edge: ' + tell(e));
   }
   return out;
 })()`
@@ -64,7 +65,13 @@ const hard = `(letters, target) => {
     return found.map((l) => l.text.trim());
   };
   const scrolls = (e) => { for (; e; e = e.parentElement) if (/auto|scroll/.test(getComputedStyle(e).overflowY)) return true; return false; };
-  const words = (e) => { const range = document.createRange(); range.selectNodeContents(e); return range.getBoundingClientRect(); };
+  const words = (e) => { // where they are seen: an ellipsis ends them
+    const range = document.createRange();
+    range.selectNodeContents(e);
+    const all = range.getBoundingClientRect();
+    if (getComputedStyle(e).textOverflow !== 'ellipsis') return all;
+    return { left: all.left, top: all.top, bottom: all.bottom, width: Math.min(all.right, e.getBoundingClientRect().right) - all.left };
+  };
   const paints = (hit, e, y) => { // there: a ground of its own, or letters; those of low lines stand out of their box
     for (let at = hit; !at.contains(e); at = at.parentElement) if (rgba(getComputedStyle(at).backgroundColor)[3] > .5) return true;
     const box = words(hit), size = parseFloat(getComputedStyle(hit).fontSize);
