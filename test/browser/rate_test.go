@@ -23,6 +23,7 @@ func (s *site) rating(t *testing.T) {
 	}{
 		{"good, by touch", s.rateGood},
 		{"bad, by keys", s.rateBad},
+		{"words go with their own grade alone", s.rateWords},
 		{"no answer", s.rateNothing},
 		{"the next call ends it", s.rateTooLate},
 		{"a bad grade counts without its reason", s.rateLeft},
@@ -98,18 +99,55 @@ func (s *site) rateBad(t *testing.T, p *chrome.Page) {
 	p.Click("button", "提交评价")
 	p.Sees("感谢您的评价")
 	s.ratedAs(t, ticket, "very_dissatisfied")
-	var page struct {
-		Items []struct {
-			Payload struct {
-				Ticket  string
-				Reasons []string
-			}
+	if got := s.rated(t, ticket); fmt.Sprint(got.Reasons) != "[办理太慢 等候太久]" {
+		t.Errorf("the rating in the centre is %+v", got)
+	}
+}
+
+// rated is the fact of a rating.
+type rated struct {
+	Ticket, Text string
+	Reasons      []string
+}
+
+// rated gives the rating of a ticket that the centre has.
+func (s *site) rated(t *testing.T, ticket demo.Ticket) rated {
+	t.Helper()
+	var page struct{ Items []struct{ Payload rated } }
+	s.GetCloud(t, "/api/v1/facts?kind=ticket.rated&size=200&hall="+s.Agent.Hall).Into(t, &page)
+	for _, f := range page.Items {
+		if f.Payload.Ticket == ticket.ID {
+			return f.Payload
 		}
 	}
-	s.GetCloud(t, "/api/v1/facts?kind=ticket.rated&size=200&hall="+s.Agent.Hall).Into(t, &page)
-	last := page.Items[len(page.Items)-1].Payload
-	if last.Ticket != ticket.ID || fmt.Sprint(last.Reasons) != "[办理太慢 等候太久]" {
-		t.Errorf("the last rating in the centre is %+v", last)
+	t.Fatalf("no rating of %s in the centre: %+v", ticket.Number, page.Items)
+	return rated{}
+}
+
+// rateWords has somebody complain, the next one praise at once, and a third begin with a complaint and think better of it.
+func (s *site) rateWords(t *testing.T, p *chrome.Page) {
+	first := s.finished(t, p)
+	p.Click("button", "不满意")
+	p.Click("button", "等候太久")
+	p.Fill("还想说的", "排了半天")
+	p.Click("button", "提交评价")
+	s.ratedAs(t, first, "dissatisfied")
+	if got := s.rated(t, first); got.Text != "排了半天" || fmt.Sprint(got.Reasons) != "[等候太久]" {
+		t.Errorf("the rating in the centre is %+v", got)
+	}
+	next := s.finished(t, p)
+	p.Click("button", "非常满意")
+	third := s.finished(t, p)
+	p.Click("button", "非常不满意")
+	p.Click("button", "办理太慢")
+	p.Fill("还想说的", "点错了")
+	p.Click("button", "重新选择")
+	p.Click("button", "满意")
+	for ticket, grade := range map[demo.Ticket]string{next: "very_satisfied", third: "satisfied"} {
+		s.ratedAs(t, ticket, grade)
+		if got := s.rated(t, ticket); got.Text != "" || len(got.Reasons) > 0 {
+			t.Errorf("the rating %s in the centre is %+v", grade, got)
+		}
 	}
 }
 

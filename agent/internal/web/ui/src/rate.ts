@@ -44,7 +44,7 @@ function go(to: string): void {
 function ask(t: Ticket, matter: string, staff: string | null): void {
   asking = t;
   grade = '';
-  chosen = {};
+  forgetWords();
   left = page.token ? 0 : patience;
   text(byId('ask-number'), t.number + ' 号');
   text(byId('ask-matter'), matter + (staff ? '　工号 ' + staff + ' 为您服务' : ''));
@@ -94,20 +94,25 @@ function lookOwn(): void {
     });
 }
 
+/** What was said goes with one grade of one citizen, and with no other. */
+function forgetWords(): void {
+  chosen = {};
+  byId<HTMLTextAreaElement>('words').value = '';
+}
+
 function choose(index: number): void {
   if (!asking) {
     return;
   }
   grade = grades[index].id;
+  forgetWords();
   if (index < firstBad) {
     send();
     return;
   }
   left = page.token ? 0 : patienceMore;
-  chosen = {};
   drawFaults();
   phrases(byId('more-title'), '您选择了“' + grades[index].name + '”，请告诉我们哪里没有做好');
-  byId<HTMLTextAreaElement>('words').value = '';
   ready();
   showLeft();
   go('more');
