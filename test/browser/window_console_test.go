@@ -15,13 +15,30 @@ import (
 // idleClerk is a clerk at window 1 for whom nobody waits.
 func (s *site) idleClerk(t *testing.T) *chrome.Page {
 	t.Helper()
+	s.emptied(t)
+	p := s.clerk(t)
+	p.Sees("空闲", "现在没有人等候")
+	return p
+}
+
+// emptied opens window 1 and serves everybody who waits for it.
+func (s *site) emptied(t *testing.T) {
+	t.Helper()
 	s.Verb(t, "1", "open", nil)
 	for s.Verb(t, "1", "call-next", nil).Ticket != nil {
 		s.Verb(t, "1", "finish", nil)
 	}
-	p := s.clerk(t)
-	p.Sees("空闲", "现在没有人等候")
-	return p
+}
+
+// find gives today's ticket of a number.
+func (s *site) find(t *testing.T, number string) demo.Ticket {
+	t.Helper()
+	var found struct{ Items []demo.Ticket }
+	s.Get(t, "staff", "/api/v1/tickets?number="+number).Into(t, &found)
+	if len(found.Items) != 1 {
+		t.Fatalf("of %s there is %+v", number, found.Items)
+	}
+	return found.Items[0]
 }
 
 // next takes a ticket and has the clerk at page p call it.

@@ -22,6 +22,8 @@ func (s *site) window(t *testing.T) {
 	t.Run("every verb by its key", s.verbsByKey)
 	t.Run("the keys are the clerk's own", s.ownKeys)
 	t.Run("a slip of the finger is taken back", s.takenBack)
+	t.Run("another hand is quicker", s.quickerHand)
+	t.Run("answers that are lost", s.lostAnswers)
 	t.Run("a note travels with the ticket", s.noteTravels)
 	t.Run("several things with one number", s.severalThings)
 	t.Run("a window helps out for a while", s.helpsOut)
@@ -39,7 +41,11 @@ func (s *site) enter(p *chrome.Page, n int, pin string) {
 // clerk opens a window's page and signs its clerk in.
 func (s *site) clerk(t *testing.T) *chrome.Page {
 	t.Helper()
-	p := s.open(t, clerkWidth, clerkHeight, "/window/1")
+	return s.signedIn(s.open(t, clerkWidth, clerkHeight, "/window/1"))
+}
+
+// signedIn signs the clerk of window 1 in at its page.
+func (s *site) signedIn(p *chrome.Page) *chrome.Page {
 	p.SeesAny("PIN 码", "已连接")
 	if strings.Contains(p.Text(), "PIN 码") {
 		s.enter(p, 0, s.Agent.Staff[0].PIN)

@@ -7,7 +7,7 @@ import { Hall, Input, Ticket, classTag, find, stateName } from './lib/hall';
 import { request } from './lib/http';
 import { listen } from './lib/live';
 import { closeSheet, sheetOpen } from './lib/sheet';
-import { askAbandon, askDuty, askHold, askPause, askTransfer, showWhy } from './window/ask';
+import { askAbandon, askDuty, askHold, askPause, askTransfer, checkQuestion, showWhy } from './window/ask';
 import { about, beside, desk, held, page, queueName, recall, ticket, ticketIs, windowIs } from './window/desk';
 import { askKeys, keyOf, takeKey, useKeys, verbOf } from './window/keys';
 import { act, complain, expired, say } from './window/say';
@@ -19,6 +19,7 @@ interface Verb { id: string; key: string; name: string; label: () => string; may
 
 let live = true;
 let ready = 0; // timer of the moment from which the ticket may be called again
+let later: Input | null = null; // shown while something could be taken back
 
 function may(...states: string[]): () => boolean {
   return function (): boolean { return states.some(ticketIs); };
@@ -40,6 +41,21 @@ function steps(): boolean {
   return !!a && a.then.length > 0;
 }
 
+/** Sends a verb about the ticket that this page shows, and no other. */
+function sendHere(id: string, verb: string): void {
+  const t = ticket();
+  if (t) {
+    send(id, verb, { ticket: t.id });
+  }
+}
+
+function finish(): void {
+  const t = ticket();
+  if (t) {
+    leave('finish', t, {});
+  }
+}
+
 const verbs: Verb[] = [
   {
     id: 'next', key: 'F2', name: '叫下一个', label: nextLabel, may: function () { return !!desk.mine; },
@@ -48,14 +64,14 @@ const verbs: Verb[] = [
   {
     id: 'recall', key: 'F3', name: '重呼', label: recallLabel,
     may: function () { const r = recall(); return !!r && r.ms <= 0 && r.left !== 0; },
-    press: function () { send('recall', 'recall'); }
+    press: function () { sendHere('recall', 'recall'); }
   },
-  { id: 'start', key: 'F4', name: '开始办理', label: function () { return '开始办理'; }, may: may('called'), press: function () { send('start', 'start'); } },
+  { id: 'start', key: 'F4', name: '开始办理', label: function () { return '开始办理'; }, may: may('called'), press: function () { sendHere('start', 'start'); } },
   {
     id: 'finish', key: 'F5', name: '办结', label: function () { return steps() ? '办结这一项' : '办结'; }, may: may('called', 'serving'),
-    press: function () { leave('finish', {}); }
+    press: finish
   },
-  { id: 'pass', key: 'F6', name: '过号', label: function () { return '过号'; }, may: may('called'), press: function () { send('pass', 'pass'); } },
+  { id: 'pass', key: 'F6', name: '过号', label: function () { return '过号'; }, may: may('called'), press: function () { sendHere('pass', 'pass'); } },
   { id: 'transfer', key: 'F7', name: '转移', label: function () { return '转移'; }, may: may('called', 'serving'), press: askTransfer },
   {
     id: 'hold', key: 'F8', name: '挂起', label: function () { return !ticket() && held().length > 0 ? '恢复挂起' : '挂起'; },
@@ -188,6 +204,11 @@ function everyTick(): void {
   if (dutiesOver()) {
     look();
   }
+  const input = later;
+  if (input && !undoable() && !desk.busy) {
+    later = null;
+    onInput(input);
+  }
 }
 
 // ---- what comes in ----
@@ -200,6 +221,7 @@ function onHall(next: Hall): void {
   desk.why = next.console ? next.console.why : null;
   desk.mine = find(next.windows, function (w) { return w.id === page.window; });
   check();
+  checkQuestion();
   draw();
   const r = recall();
   window.clearTimeout(ready);
@@ -219,8 +241,9 @@ function look(): void {
 
 /** A slip, code or card shown at the window. */
 function onInput(input: Input): void {
-  const quiet = undoable(); // an offer to undo is not taken away by what somebody shows
-  if (quiet) {
+  later = null;
+  if (undoable()) { // an offer to undo is not taken away by what somebody shows
+    later = input;
     return;
   }
   if (input.kind === 'refused' || input.kind === 'unreadable') {

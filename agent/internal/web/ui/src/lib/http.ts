@@ -84,8 +84,7 @@ export function command<T>(r: Request, patienceMS: number, done: Done<T>): void 
   const again = function (): void {
     request<T>({ method: 'POST', path: r.path, as: r.as, token: r.token, body: r.body === undefined ? {} : r.body, key: key, timeoutMS: r.timeoutMS },
       function (problem, answer, sent): void {
-        const passing = problem && (problem.status === 0 || problem.status === 429 || problem.status === 503 || problem.status === 502);
-        if (passing && Date.now() < until) {
+        if (passing(problem) && Date.now() < until) {
           window.setTimeout(again, 700);
           return;
         }
@@ -93,6 +92,45 @@ export function command<T>(r: Request, patienceMS: number, done: Done<T>): void 
       });
   };
   again();
+}
+
+/** Reports whether a command has no answer yet: whether it was done is not known. */
+function passing(problem: Problem | null): boolean {
+  return !!problem && (problem.status === 0 || problem.status === 429 || problem.status === 503 || problem.status === 502);
+}
+
+/** Keys of commands that were not answered: the same press again goes under the same key, so that both together happen once. */
+export interface Keys {
+  of: (r: Request) => string;
+  /** Ends a command: a real answer needs its key no more. */
+  answered: (r: Request, problem: Problem | null) => void;
+  /** Something has changed: the next press, though it looks the same, is another command. */
+  forget: () => void;
+}
+
+/** Keeps keys for so long as the same person may still press again because no answer came. */
+export function keepKeys(againMS: number): Keys {
+  let kept: { [asked: string]: { key: string; at: number } } = {};
+  const asked = function (r: Request): string {
+    return r.path + ' ' + JSON.stringify(r.body);
+  };
+  return {
+    of: function (r: Request): string {
+      const old = kept[asked(r)];
+      const key = old && Date.now() - old.at < againMS ? old.key : newKey();
+      kept[asked(r)] = { key: key, at: Date.now() };
+      return key;
+    },
+    answered: function (r: Request, problem: Problem | null): void {
+      const old = kept[asked(r)];
+      if (!passing(problem)) {
+        delete kept[asked(r)];
+      } else if (old) {
+        old.at = Date.now();
+      }
+    },
+    forget: function (): void { kept = {}; }
+  };
 }
 
 /** Sends a command from a page that goes away: nobody is left to hear the answer. Browsers that let a request outlive its page are asked

@@ -5,9 +5,11 @@ import { button, byId, empty, make, mark, show, text } from './dom';
 export interface Named { id: string; name: string; }
 
 let before: HTMLElement | null = null; // had the focus when the sheet was opened
+let shown = 0; // counts the questions
 
-/** Shows a question over the page, with its buttons and a way out. The keyboard stays in it. */
-export function sheet(title: string, body: HTMLElement[], foot: HTMLButtonElement[], out?: string): void {
+/** Shows a question over the page, with its buttons and a way out. The keyboard stays in it. Gives whether it is still shown. */
+export function sheet(title: string, body: HTMLElement[], foot: HTMLButtonElement[], out?: string): () => boolean {
+  const mine = ++shown;
   text(byId('sheet-title'), title);
   const box = byId('sheet-body');
   empty(box);
@@ -29,6 +31,7 @@ export function sheet(title: string, body: HTMLElement[], foot: HTMLButtonElemen
   if (first) {
     first.focus();
   }
+  return function (): boolean { return sheetOpen() && shown === mine; };
 }
 
 export function closeSheet(): void {

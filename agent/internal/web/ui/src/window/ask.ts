@@ -12,6 +12,20 @@ import { leave, send } from './send';
 const maxNote = 100; // characters
 const manyTargets = 14; // queues and windows, from which on their columns need the width of the screen
 
+let asked: { ticket: Ticket; verb: string; open: () => boolean } | null = null; // the question about a ticket
+
+/** The hall told something new: a question about a ticket that another hand has dealt with is not asked any longer. */
+export function checkQuestion(): void {
+  const t = desk.mine ? desk.mine.ticket : null;
+  if (asked && (!t || t.id !== asked.ticket.id)) {
+    if (asked.open()) {
+      closeSheet();
+      say('warn', asked.ticket.number + ' 已由别处处理，没有' + asked.verb + '。');
+    }
+    asked = null;
+  }
+}
+
 export function askPause(): void {
   askReason('暂停服务，原因是', ['暂时离开', '就餐', '会议', '设备故障'], function (reason: string): void {
     send('pause', 'pause', { reason: reason });
@@ -26,13 +40,14 @@ export function askAbandon(): void {
   }
   const reasons: Named[] = [];
   ['群众不办了', '取错号', '重复取号', '材料不齐'].forEach(function (name: string): void { reasons.push({ id: name, name: name }); });
-  sheet('弃号 ' + t.number + '，原因是', [
+  const open = sheet('弃号 ' + t.number + '，原因是', [
     make('p', '', '弃号后这个号不再叫。群众没有来请用“过号”，他回来还能办。'),
     choices('弃号原因', reasons, '', function (reason: string): void {
       closeSheet();
-      leave('abandon', { reason: reason });
+      leave('abandon', t, { reason: reason });
     })
   ], []);
+  asked = { ticket: t, verb: '弃号', open: open };
 }
 
 function named(list: Named[], withID: boolean): Named[] {
@@ -84,7 +99,7 @@ export function askTransfer(): void {
       choices('指定窗口', others, '', function (id: string): void { to.window = id; go.disabled = false; })
     ]));
   }
-  sheet('转移 ' + t.number, [
+  const open = sheet('转移 ' + t.number, [
     make('div', 'columns' + (many ? ' columns-many' : ''), undefined, columns),
     make('div', 'columns', undefined, [
       make('div', 'column', undefined, [make('h3', '', '排在'), choices('排在', [
@@ -93,6 +108,7 @@ export function askTransfer(): void {
       make('div', 'column', undefined, [make('h3', '', '给下一个窗口留言（可不填，不写姓名和证件号）'), note.box])
     ])
   ], [go]);
+  asked = { ticket: t, verb: '转移', open: open };
 }
 
 export function askHold(): void {
@@ -105,7 +121,7 @@ export function askHold(): void {
     closeSheet();
     send('hold', 'hold', body);
   });
-  sheet('挂起 ' + t.number, [
+  const open = sheet('挂起 ' + t.number, [
     make('h3', '', '去做什么（可不选）'),
     choices('去做什么', ['去复印', '去缴费', '补材料', '填表'].map(function (name) { return { id: name, name: name }; }), '',
       function (reason: string): void { body.reason = reason; }),
@@ -113,6 +129,7 @@ export function askHold(): void {
     choices('多久', [{ id: '0', name: '不自动' }, { id: '10', name: '10 分钟' }, { id: '30', name: '30 分钟' }, { id: '60', name: '1 小时' }], '0',
       function (min: string): void { body.for_min = parseInt(min, 10); })
   ], [go]);
+  asked = { ticket: t, verb: '挂起', open: open };
 }
 
 const rules: { [rule: string]: string } = {

@@ -15,7 +15,7 @@ interface Setup {
 export const page = setup<Setup>();
 
 /** A ticket that leaves the window: the press can be taken back until it is sent. */
-export interface Leaving { verb: string; ticket: Ticket; body: { [key: string]: unknown }; key: string; until: number; }
+export interface Leaving { verb: string; ticket: Ticket; body: { [key: string]: unknown }; until: number; }
 
 interface Desk {
   hall: Hall | null;

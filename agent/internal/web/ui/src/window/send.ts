@@ -2,8 +2,8 @@
 // anybody else sees it; whatever is pressed next, and closing the page, sends them at once.
 
 import { empty, byId } from '../lib/dom';
-import { HallWindow, Ticket, Why, stateName } from '../lib/hall';
-import { Problem, Request, command, farewell, newKey } from '../lib/http';
+import { HallWindow, Ticket, Why, find, stateName } from '../lib/hall';
+import { Problem, Request, command, farewell, keepKeys } from '../lib/http';
 import { askReason } from '../lib/sheet';
 import { desk, page, queueName, ticket } from './desk';
 import { act, complain, say } from './say';
@@ -14,13 +14,19 @@ interface Body { [key: string]: unknown; }
 
 const undoMS = 3000;
 const patienceMS = 8000;
+const againMS = 2 * 60 * 1000;
 
+const keys = keepKeys(againMS);
+
+let seen = ''; // what the hall told last of this window
 let count = 0; // timer of a ticket that leaves
 let flying: Request | null = null; // a leaving ticket's command that is not answered yet
 let offer = 0; // timer of the offer to undo
 
-function order(verb: string, body: Body, key?: string): Request {
-  return { method: 'POST', path: '/api/v1/windows/' + page.window + '/' + verb, as: page.as, body: body, key: key };
+function order(verb: string, body: Body): Request {
+  const r: Request = { method: 'POST', path: '/api/v1/windows/' + page.window + '/' + verb, as: page.as, body: body };
+  r.key = keys.of(r);
+  return r;
 }
 
 /** Sends a verb; id is the button that is busy meanwhile. */
@@ -36,7 +42,7 @@ export function send(id: string, verb: string, body?: Body): void {
   const before = ticket();
   run(id, verb, order(verb, body || {}), function (problem, answer): void {
     if (problem || !answer) {
-      refused(problem, id, verb, body);
+      refused(problem, before, id, verb, body);
     } else {
       said(verb, answer, before);
     }
@@ -45,12 +51,13 @@ export function send(id: string, verb: string, body?: Body): void {
 
 /** Runs a command and takes over what the hall answers. */
 function run(id: string, verb: string, r: Request, done: (problem: Problem | null, answer: Answer | null) => void): void {
-  const seen = desk.hall ? desk.hall.seq : 0;
+  const seq = desk.hall ? desk.hall.seq : 0;
   desk.busy = id;
   desk.draw();
   command<Answer>(r, patienceMS, function (problem: Problem | null, answer: Answer | null): void {
     desk.busy = '';
-    if (answer && (!desk.hall || desk.hall.seq === seen)) { // else the stream has told something newer
+    keys.answered(r, problem);
+    if (answer && (!desk.hall || desk.hall.seq === seq)) { // else the stream has told something newer
       desk.mine = answer.window;
       desk.why = answer.why || (verb === 'call-next' ? null : desk.why);
     }
@@ -59,7 +66,17 @@ function run(id: string, verb: string, r: Request, done: (problem: Problem | nul
   });
 }
 
-function refused(problem: Problem | null, id: string, verb: string, body?: Body): void {
+/** Tells that another hand, such as the pad's, was quicker with a ticket. Gives false if that is not why the hall refused. */
+function dealtWith(problem: Problem | null, t: Ticket | null, body?: Body): boolean {
+  const other = !!problem && (problem.code === 'ticket_state' && !!t && problem.state !== t.state || problem.code === 'ticket_other_window');
+  if (!problem || !other || !t || !body || body.ticket !== t.id) {
+    return false;
+  }
+  say('warn', t.number + ' 已由别处处理，现在是“' + stateName(problem.state || '') + '”。这一次没有操作。');
+  return true;
+}
+
+function refused(problem: Problem | null, t: Ticket | null, id: string, verb: string, body?: Body): void {
   if (problem && problem.code === 'reason_required' && body && !body.reason) {
     askReason('请说明原因', ['群众刚回到窗口', '特殊情况照顾', '主管同意'], function (reason: string): void {
       body.reason = reason;
@@ -67,22 +84,24 @@ function refused(problem: Problem | null, id: string, verb: string, body?: Body)
     });
     return;
   }
-  complain(problem);
+  if (!dealtWith(problem, t, body)) {
+    complain(problem);
+  }
 }
 
 // ---- 办结 and 弃号 ----
 
 const leavingWords: { [verb: string]: string } = { finish: '办结', abandon: '弃号' };
 
-/** Lets the window's ticket go in three seconds, unless that is taken back. */
-export function leave(verb: 'finish' | 'abandon', body: Body): void {
-  const t = ticket();
-  if (desk.busy || !t) {
+/** Lets a ticket, which must be the window's, go in three seconds, unless that is taken back. */
+export function leave(verb: 'finish' | 'abandon', t: Ticket, body: Body): void {
+  const mine = ticket();
+  if (desk.busy || !mine || mine.id !== t.id) {
     return;
   }
   withdrawOffer();
   body.ticket = t.id;
-  desk.leaving = { verb: verb, ticket: t, body: body, key: newKey(), until: Date.now() + undoMS };
+  desk.leaving = { verb: verb, ticket: t, body: body, until: Date.now() + undoMS };
   say('warn', leavingText());
   act('撤销 Ctrl+Z', takeBack);
   const beat = function (): void {
@@ -129,12 +148,14 @@ export function release(then?: () => void): void {
     return;
   }
   settle();
-  const r = order(l.verb, l.body, l.key);
+  const r = order(l.verb, l.body);
   flying = r;
   run(l.verb, l.verb, r, function (problem, answer): void {
     flying = null;
     if (problem || !answer) {
-      complain(problem);
+      if (!dealtWith(problem, l.ticket, l.body)) {
+        complain(problem);
+      }
       return;
     }
     said(l.verb, answer, l.ticket);
@@ -148,6 +169,12 @@ export function release(then?: () => void): void {
 export function check(): void {
   const l = desk.leaving;
   const t = desk.mine ? desk.mine.ticket : null;
+  const call = t && desk.hall ? find(desk.hall.calls, function (c) { return c.number === t.number; }) : null;
+  const next = JSON.stringify(desk.mine && [desk.mine.state, desk.mine.since, t && [t.id, t.state], call && call.times]);
+  if (next !== seen) { // a press that was not answered has come to something, or to nothing any more
+    seen = next;
+    keys.forget();
+  }
   if (l && (!t || t.id !== l.ticket.id)) {
     settle();
     say('', '');
@@ -159,7 +186,7 @@ export function goodbye(): void {
   const l = desk.leaving;
   if (l) {
     settle();
-    farewell(order(l.verb, l.body, l.key));
+    farewell(order(l.verb, l.body));
   } else if (flying) {
     farewell(flying);
   }
