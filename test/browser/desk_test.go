@@ -14,6 +14,8 @@ func (s *site) guide(t *testing.T) {
 	t.Run("takes a number and finds it", s.guideTakes)
 	t.Run("answers for who goes first", s.guideGrants)
 	t.Run("several things with one number", s.guideSeveral)
+	t.Run("the next citizen is another", s.guideNext)
+	t.Run("answers that are lost", s.guideLost)
 	t.Run("knows a code and a picture of one", s.guideReads)
 	t.Run("hears who calls", s.guideHears)
 	t.Run("sees who has no slip", s.guideMends)
@@ -22,7 +24,11 @@ func (s *site) guide(t *testing.T) {
 // desk opens the guide's page on a tablet and signs somebody in.
 func (s *site) desk(t *testing.T) *chrome.Page {
 	t.Helper()
-	p := s.open(t, tabletWidth, tabletHeight, "/desk")
+	return s.atDesk(s.open(t, tabletWidth, tabletHeight, "/desk"))
+}
+
+// atDesk signs somebody in at the guide's page.
+func (s *site) atDesk(p *chrome.Page) *chrome.Page {
 	p.SeesAny("PIN 码", "已连接")
 	if strings.Contains(p.Text(), "PIN 码") {
 		s.enter(p, 0, s.Agent.Staff[0].PIN)
@@ -112,6 +118,48 @@ func (s *site) guideSeveral(t *testing.T) {
 	s.serve(t, found.Items[0].ID)
 	if done := s.Verb(t, "1", "finish", nil).Ticket; done.State != "waiting" || done.Queue != "A" {
 		t.Errorf("after the first thing it is %+v", done)
+	}
+}
+
+// guideNext begins with one citizen, who goes; the next one shows a code and gets nothing of what was chosen before.
+func (s *site) guideNext(t *testing.T) {
+	p := s.desk(t)
+	p.Click("button", "一号办多项")
+	p.Click("button", "社保医保")
+	p.Click("radio", "依法优先")
+	p.Click("radio", "退役军人")
+	p.Sees("依法优先理由：退役军人", "取号：社保医保")
+	p.Fill("号码", "YSS-SIM-7702")
+	p.Press(chrome.Enter)
+	p.Sees("身份已核验", "上一位的选择已清除")
+	p.Misses("依法优先理由", "取号：社保医保")
+	s.shot(t, p, "desk-next")
+	p.Click("button", "综合受理")
+	got := number(t, p.Said, "A")
+	s.inCentre(t, got, func(c centreTicket) bool { return c.Class == "normal" })
+}
+
+// guideLost presses again because no answer came: the hall had given a number, and gives no second one.
+func (s *site) guideLost(t *testing.T) {
+	line := s.line(t)
+	p := s.atDesk(s.browser.Open(t, tabletWidth, tabletHeight, line.url+"/desk"))
+	p.Allow("net::ERR_")
+	before := s.Hall(t).Queues[2].Waiting
+	line.lose()
+	p.Click("button", "不动产登记")
+	p.Sees("暂时连不上大厅服务器")
+	line.mend()
+	p.Sees("已连接")
+	p.Click("button", "不动产登记")
+	got := number(t, p.Said, "C")
+	if q := s.Hall(t).Queues[2]; q.ID != "C" || q.Waiting != before+1 {
+		t.Errorf("after %s there wait %+v, before %d", got, q, before)
+	}
+	p.Click("button", "不动产登记") // the next citizen
+	p.Misses(got)
+	number(t, p.Said, "C")
+	if q := s.Hall(t).Queues[2]; q.Waiting != before+2 {
+		t.Errorf("after the next citizen there wait %+v, before %d", q, before)
 	}
 }
 

@@ -4,12 +4,13 @@
 import { clockOf } from '../lib/clock';
 import { button, byId, empty, make, mark, show, text } from '../lib/dom';
 import { Booking, Gives, Ticket, classTag, find, waitText } from '../lib/hall';
-import { Problem, command, request, sentence } from '../lib/http';
+import { Problem, Request, command, keepKeys, request, sentence } from '../lib/http';
 import { askReason } from '../lib/sheet';
 import { Named, classes, desk, page, queueName, say } from './state';
 
 const maxSteps = 8; // things after the first with one number
 const identityMS = 110000; // the hall forgets after two minutes who was recognised
+const againMS = 60000; // a citizen whose number did not come waits no longer without a word
 
 /** Somebody whose card or code was read. */
 export interface Person { identity: string; bookings: Booking[]; waiting: string[]; words: string; }
@@ -20,6 +21,9 @@ let several = false;
 let steps: string[] = [];
 let person: Person | null = null;
 let personGoes: number | undefined;
+let visit = 0; // counts the people who came
+
+const keys = keepKeys(againMS);
 
 export const priorityReasons = ['现役军人', '退役军人', '烈士遗属', '消防救援人员', '人民警察英烈家属', '其他法定优先'];
 const overrideReasons = ['窗口同意加号', '特殊困难群众', '外地群众专程前来', '自助机没有打出小票'];
@@ -71,7 +75,12 @@ export function drawClasses(): void {
 
 /** Who goes before others by law needs a reason, because somebody has to answer for it. */
 function choose(c: Named): void {
+  const mine = visit;
   const take = function (reason: string): void {
+    if (mine !== visit) {
+      say('bad', '换了一位群众，请重新选类别。');
+      return;
+    }
     chosen = c.id;
     because = reason;
     drawClasses();
@@ -133,7 +142,12 @@ export function takeSteps(): void {
 
 /** A number beside the rules: the reason is written down. */
 function override(wish: Wish, title: string): void {
+  const mine = visit;
   askReason(title + '。仍要取号，原因是', overrideReasons, function (reason: string): void {
+    if (mine !== visit) {
+      say('bad', '换了一位群众，刚才没有取号。请再点业务。');
+      return;
+    }
     take({ queue: wish.queue, booking: wish.booking, then: wish.then, override: reason });
   }, '不取了');
 }
@@ -142,6 +156,7 @@ function take(wish: Wish): void {
   if (desk.busy || !desk.live) {
     return;
   }
+  const mine = visit;
   desk.busy = true;
   say('', '正在取号…');
   drawQueues();
@@ -161,13 +176,21 @@ function take(wish: Wish): void {
   if (wish.override) {
     body.override = wish.override;
   }
-  command<{ ticket: Ticket }>({ method: 'POST', path: '/api/v1/tickets', as: page.as, body: body }, 12000, function (problem, answer): void {
+  const order: Request = { method: 'POST', path: '/api/v1/tickets', as: page.as, body: body };
+  order.key = keys.of(order);
+  command<{ ticket: Ticket }>(order, 12000, function (problem, answer): void {
     desk.busy = false;
+    keys.answered(order, problem);
     if (problem || !answer) {
-      refused(problem, wish);
+      refused(problem, wish, mine === visit);
       return;
     }
-    reset();
+    if (mine === visit) {
+      setPerson(null);
+      forgetChoice();
+    } else { // somebody else's card was read meanwhile
+      drawQueues();
+    }
     const t = answer.ticket;
     const tag = classTag(t['class']);
     say('good', queueName(t.queue) + (tag ? '（' + tag + '）' : '') + '，前面 ' + t.ahead + ' 人' + (t.wait ? '，' + waitText(t.wait) : '') +
@@ -175,21 +198,25 @@ function take(wish: Wish): void {
   });
 }
 
-/** The next citizen is not this one. */
-function reset(): void {
+/** The next citizen is not this one. Gives whether there was something to forget. */
+function forgetChoice(): boolean {
+  const any = chosen !== 'normal' || several;
+  visit++;
+  keys.forget();
   chosen = 'normal';
   because = '';
   several = false;
   steps = [];
-  setPerson(null);
   drawClasses();
   drawQueues();
+  return any;
 }
 
-function refused(problem: Problem | null, wish: Wish): void {
+/** Tells why there is no number; here is whether the citizen still is. */
+function refused(problem: Problem | null, wish: Wish, here: boolean): void {
   drawQueues();
   say('bad', problem ? sentence(problem) : '没有取到号，请再试一次。');
-  if (!problem) {
+  if (!problem || !here) {
     return;
   }
   const open = (problem as unknown as { ticket?: string }).ticket;
@@ -222,7 +249,8 @@ export function setPerson(p: Person | null): void {
   if (!p) {
     return;
   }
-  box.appendChild(make('span', 'who-words', p.words));
+  const forgot = forgetChoice();
+  box.appendChild(make('span', 'who-words', p.words + (forgot ? '（上一位的选择已清除）' : '')));
   for (let i = 0; i < p.bookings.length; i++) {
     const b = p.bookings[i];
     box.appendChild(button('btn btn-main', '预约签到 ' + queueName(b.queue) + ' ' + clockOf(b.start) + '–' + clockOf(b.end),
