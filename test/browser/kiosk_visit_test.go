@@ -20,6 +20,7 @@ func (s *site) visits(t *testing.T) {
 	t.Run("knows who waits already by the card", s.alreadyWaiting)
 	t.Run("gives one number for several things", s.oneForSeveral)
 	t.Run("says what is done with personal data", s.privacy)
+	t.Run("an answer that is lost", s.kioskLost)
 	t.Run("loads itself anew when its clock stands still", s.standsStill)
 }
 
@@ -122,7 +123,14 @@ func (s *site) oneForSeveral(t *testing.T) {
 	p.Sees("不动产登记 → 综合受理", "同一个号办 2 项", "请取走您的小票")
 	s.shot(t, p, "kiosk-several-result")
 	p.Click("button", "完成")
-	p.Sees("多项一起办")
+	p.Click("button", "多项一起办")
+	p.Click("button", "社保医保")
+	p.Sees("第 1 项")
+	s.Sim(t, "tap-card", "--person", "4") // the next citizen
+	p.Sees("身份证已核对")
+	p.Misses("第 1 项")
+	p.Has("button", "多项一起办")
+	p.Click("button", "退出")
 }
 
 // privacy reads the notice, whose time is counted down and begins anew with a touch.

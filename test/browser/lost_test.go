@@ -193,3 +193,28 @@ func (s *site) quickerHand(t *testing.T) {
 	p.Sees("已办结 " + second)
 	s.Verb(t, "1", "abandon", map[string]string{"ticket": s.find(t, first).ID})
 }
+
+// kioskLost presses again because no answer came: the hall had given a number, and gives no second one.
+func (s *site) kioskLost(t *testing.T) {
+	l := s.line(t)
+	p := s.browser.Open(t, kioskWidth, kioskHeight, l.url+"/kiosk/1?token="+s.Agent.Tokens["kiosk"])
+	p.Allow("net::ERR_")
+	p.Sees("请选择要办理的业务")
+	before := s.Hall(t).Queues[2].Waiting
+	l.lose()
+	p.Click("button", "不动产登记")
+	demo.Until(t, demo.Patience, "the end of the press", func() error {
+		if chrome.Eval[bool](p, `document.getElementById('message').hidden`) {
+			return errors.New("the number is on its way")
+		}
+		return nil
+	})
+	l.mend()
+	p.Click("button", "知道了")
+	p.Click("button", "不动产登记")
+	got := number(t, p.Text, "C")
+	if q := s.Hall(t).Queues[2]; q.ID != "C" || q.Waiting != before+1 {
+		t.Errorf("after %s there wait %+v, before %d", got, q, before)
+	}
+	p.Click("button", "完成")
+}

@@ -16,13 +16,17 @@ import { dateSay, language, readMarkup, speak, t, timeSay } from './kiosk/words'
 import { everySecond, follow, now, timeText } from './lib/clock';
 import { byId, button, empty, mark, phrases, show, text, touchOnly } from './lib/dom';
 import { Booking, Gives, Hall, Input, Queue, Ticket, find } from './lib/hall';
-import { Problem, command } from './lib/http';
+import { Problem, Request, command, keepKeys } from './lib/http';
 import { listen } from './lib/live';
 
 const perPage = 6;
 const perElderPage = 4;
 /** How many things somebody may come for with one number. */
 const mostTogether = 4;
+/** For so long a citizen whose number did not come may press again and get that one. */
+const againMS = 30000;
+
+const keys = keepKeys(againMS);
 
 let hall: Hall | null = null;
 let live = true;
@@ -53,6 +57,7 @@ function over(): void {
 }
 
 function forgetVisit(): void {
+  keys.forget();
   identity = '';
   wanted = [];
   together = [];
@@ -185,7 +190,10 @@ function take(list: QueueSetup[], booking: Booking | null): void {
   for (let i = 1; i < list.length; i++) {
     (body.then = body.then || []).push(list[i].id);
   }
-  command<{ ticket: Ticket }>({ method: 'POST', path: '/api/v1/tickets', as: page.as, body: body }, 15000, function (problem, answer): void {
+  const order: Request = { method: 'POST', path: '/api/v1/tickets', as: page.as, body: body };
+  order.key = keys.of(order);
+  command<{ ticket: Ticket }>(order, 15000, function (problem, answer): void {
+    keys.answered(order, problem);
     if (mine !== visitor()) {
       return;
     }
@@ -266,7 +274,7 @@ function onInput(input: Input): void {
     recognised(input, input.identity);
   } else if (input.bookings) { // an appointment's own code: it says what, not who
     nextVisitor();
-    identity = '';
+    forgetVisit();
     offer(input.bookings, []);
   }
 }
@@ -275,9 +283,9 @@ function onInput(input: Input): void {
 function recognised(input: Input, token: string): void {
   const asked = shown() === 'card' ? wanted : [];
   const mine = nextVisitor();
+  forgetVisit();
   identity = token;
   how = input.kind;
-  wanted = [];
   if (asked.length > 0) {
     take(asked, null);
     return;
@@ -404,7 +412,7 @@ function main(): void {
   touchOnly();
   window.addEventListener('resize', redraw);
   watchVisit(hasBegun, over);
-  const dog = watchdog(page.as, function () { return shown() === 'home' && !hasBegun(); });
+  const dog = watchdog(page.as, function () { return shown() === 'home' && !hasBegun(); }, function () { return shown() === 'issuing'; });
   readMarkup();
   drawFrame();
   goHome();
