@@ -78,6 +78,7 @@ func (s *site) wrongPIN(t *testing.T) {
 
 // callReachesAll calls by mouse, by keyboard and by the pad of the window; everybody who shows calls must follow.
 func (s *site) callReachesAll(t *testing.T) {
+	s.sentHome(t)
 	screen := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
 	screen.Sees("欢迎光临", "等候人数", "综合受理", "现在没有开放的窗口")
 	s.shot(t, screen, "screen-empty")
@@ -88,11 +89,11 @@ func (s *site) callReachesAll(t *testing.T) {
 	p.Sees("空闲")
 	s.shot(t, p, "window-idle")
 
-	s.Take(t, "A")
+	taken := s.Take(t, "A").Number
 	p.Click("button", "叫下一个")
 	first := s.calledAt(t, p, screen)
-	if first != "A001" {
-		t.Errorf("the first call of the day is %s", first)
+	if first != taken {
+		t.Errorf("called %s, only %s waits", first, taken)
 	}
 	s.shot(t, p, "window-called")
 	p.Reload()
