@@ -100,16 +100,18 @@ type attempt struct {
 	reader    gozxing.Reader
 	binarizer func(gozxing.LuminanceSource) gozxing.Binarizer
 	inverted  bool // light on dark, as phones show codes at night
+	pure      bool // nothing but the code, as screens and files show it: no search, which now and then finds a corner that is none
 }
 
 func attempts() []attempt {
 	local, global := gozxing.NewHybridBinarizer, gozxing.NewGlobalHistgramBinarizer
 	return []attempt{
-		{SymbologyQR, qrcode.NewQRCodeReader(), local, false},
-		{SymbologyQR, qrcode.NewQRCodeReader(), global, false},
-		{SymbologyQR, qrcode.NewQRCodeReader(), local, true},
-		{SymbologyCode128, oned.NewCode128Reader(), local, false}, // tries the picture on its side too
-		{SymbologyCode128, oned.NewCode128Reader(), global, false},
+		{symbology: SymbologyQR, reader: qrcode.NewQRCodeReader(), binarizer: local},
+		{symbology: SymbologyQR, reader: qrcode.NewQRCodeReader(), binarizer: global},
+		{symbology: SymbologyQR, reader: qrcode.NewQRCodeReader(), binarizer: global, pure: true},
+		{symbology: SymbologyQR, reader: qrcode.NewQRCodeReader(), binarizer: local, inverted: true},
+		{symbology: SymbologyCode128, reader: oned.NewCode128Reader(), binarizer: local}, // tries the picture on its side too
+		{symbology: SymbologyCode128, reader: oned.NewCode128Reader(), binarizer: global},
 	}
 }
 
@@ -129,7 +131,11 @@ func (a *attempt) read(gray *image.Gray) (text string) {
 	if err != nil {
 		return ""
 	}
-	res, err := a.reader.Decode(bitmap, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true})
+	hint := gozxing.DecodeHintType_TRY_HARDER
+	if a.pure {
+		hint = gozxing.DecodeHintType_PURE_BARCODE
+	}
+	res, err := a.reader.Decode(bitmap, map[gozxing.DecodeHintType]any{hint: true})
 	if err != nil {
 		return ""
 	}
