@@ -81,11 +81,12 @@ func (s *site) alreadyWaiting(t *testing.T) {
 	demo.Until(t, demo.Patience, "another copy", func() error { // not within seconds of the first
 		p.Click("button", "补打小票")
 		p.SeesAny("正在补打", "请取走您的小票", "刚刚打好", "正在打印", "正在排队打印")
-		if text := p.Text(); !strings.Contains(text, "请取走您的小票") {
+		if text := p.Text(); strings.Contains(text, "刚刚打好") {
 			return fmt.Errorf("the page says %s", text)
 		}
 		return nil
 	})
+	p.Sees("请取走您的小票")
 	demo.Until(t, demo.Patience, "the second slip", func() error {
 		_, err := os.Stat(filepath.Join(s.Slips, got+"-2.txt"))
 		return err
