@@ -89,6 +89,7 @@ func (s *site) guideGrants(t *testing.T) {
 	p.Misses("依法优先理由") // the next citizen is not this one
 	s.inCentre(t, got, func(c centreTicket) bool { return c.Class == "priority" })
 	later := s.Take(t, "B")
+	s.slip(t, later.Number) // what is said of a ticket goes when its slip comes out
 	p.Fill("号码", later.Number)
 	p.Press(chrome.Enter)
 	p.Click("button", "改类别")
