@@ -42,7 +42,10 @@ func TestServer_viewingEndsWithThePermit(t *testing.T) {
 				t.Errorf("%d permits are out", got)
 			}
 			close(p.done)
-			until(t, "the browser knows", func() bool { return b.state.Load() == webrtc.PeerConnectionStateClosed })
+			until(t, "the browser knows", func() bool { // by the farewell, or, when that was lost with the line, by its end
+				s := b.state.Load()
+				return s == webrtc.PeerConnectionStateClosed || s == webrtc.PeerConnectionStateDisconnected || s == webrtc.PeerConnectionStateFailed
+			})
 			until(t, "nobody is counted, the permit is given back", func() bool { return n.hub.Cameras()[0].Viewers == 0 && p.out.Load() == 0 })
 			if res, body := n.request(http.MethodDelete, b.location, "", nil); res.StatusCode != http.StatusNotFound {
 				t.Errorf("the session is still there: %d %s", res.StatusCode, body)
