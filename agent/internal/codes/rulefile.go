@@ -3,7 +3,6 @@ package codes
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -40,7 +39,7 @@ type ruleFile struct {
 
 // LoadRules reads a file of rules. When the problems are an error there are no rules; data are the file's bytes.
 func LoadRules(file string) (rules []Rule, data []byte, problems strictyaml.Problems) {
-	data, err := readRules(file)
+	data, err := strictyaml.ReadFile(file)
 	if err != nil {
 		return nil, nil, strictyaml.Problems{{
 			File: file, Line: 1, Col: 1, Path: "$", Code: config.Unreadable, Args: map[string]string{"reason": err.Error()},
@@ -48,21 +47,6 @@ func LoadRules(file string) (rules []Rule, data []byte, problems strictyaml.Prob
 	}
 	rules, problems = parseRules(file, data)
 	return rules, data, problems
-}
-
-// readRules reads at most what a file of rules can be, so that a wrong path cannot fill the memory.
-func readRules(file string) ([]byte, error) {
-	info, err := os.Stat(file)
-	var p *fs.PathError
-	switch {
-	case errors.As(err, &p):
-		return nil, p.Err
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular() || info.Size() > strictyaml.MaxBytes:
-		return nil, errors.New("not a regular file of sensible size")
-	}
-	return os.ReadFile(file)
 }
 
 func parseRules(file string, data []byte) ([]Rule, strictyaml.Problems) {

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -73,7 +71,7 @@ func Load(path string) (Config, strictyaml.Problems) {
 	if err != nil {
 		full = path
 	}
-	data, err := readFile(full)
+	data, err := strictyaml.ReadFile(full)
 	if err != nil {
 		return c, strictyaml.Problems{{
 			File: full, Line: 1, Col: 1, Path: "$", Code: Unreadable, Args: map[string]string{"reason": err.Error()},
@@ -85,7 +83,7 @@ func Load(path string) (Config, strictyaml.Problems) {
 	var further strictyaml.Problems
 	for i, name := range c.HallFiles {
 		path := strictyaml.Absolute(check.dir, name)
-		data, err := readFile(path)
+		data, err := strictyaml.ReadFile(path)
 		if err != nil {
 			check.at(fmt.Sprintf("$.hall_files[%d]", i), Unreadable, "reason", path+": "+err.Error())
 			continue
@@ -106,21 +104,6 @@ func (c *checker) hallFile(path string, data []byte) ([]Hall, strictyaml.Problem
 	own.doc = strictyaml.Decode(path, data, &file)
 	own.halls(file.Halls)
 	return file.Halls, own.doc.Problems
-}
-
-// readFile reads at most what Decode takes, so that a wrong path cannot fill the memory.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	var p *fs.PathError
-	switch {
-	case errors.As(err, &p):
-		return nil, p.Err
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular() || info.Size() > strictyaml.MaxBytes:
-		return nil, errors.New("not a regular file of sensible size")
-	}
-	return os.ReadFile(path)
 }
 
 type checker struct {
