@@ -11,19 +11,23 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
+// happens runs a command that must not be refused.
+func happens(b *testing.B, s *queue.State, c queue.Command, now time.Time) {
+	b.Helper()
+	facts, err := s.Decide(c, now)
+	if err != nil {
+		b.Fatalf("%T: %v", c, err)
+	}
+	for _, f := range facts {
+		s.Apply(f, now)
+	}
+}
+
 // busyDay is a hall in the afternoon: 5,000 tickets were taken, 500 wait, every fiftieth was passed.
 func busyDay(b *testing.B) (*queue.State, time.Time) {
 	b.Helper()
 	s, now := queue.New(plan()), start
-	do := func(c queue.Command) {
-		facts, err := s.Decide(c, now)
-		if err != nil {
-			b.Fatalf("%T: %v", c, err)
-		}
-		for _, f := range facts {
-			s.Apply(f, now)
-		}
-	}
+	do := func(c queue.Command) { happens(b, s, c, now) }
 	do(queue.TurnDay{})
 	do(queue.Open{Window: "1"})
 	for n := range 5000 {
@@ -106,15 +110,7 @@ func fullHall(b *testing.B) (*queue.State, time.Time) {
 		p.Windows = append(p.Windows, wp)
 	}
 	s, now := queue.New(p), start
-	do := func(c queue.Command) {
-		facts, err := s.Decide(c, now)
-		if err != nil {
-			b.Fatalf("%T: %v", c, err)
-		}
-		for _, f := range facts {
-			s.Apply(f, now)
-		}
-	}
+	do := func(c queue.Command) { happens(b, s, c, now) }
 	do(queue.TurnDay{})
 	for n := range 10100 {
 		now = now.Add(100 * time.Millisecond)
