@@ -26,6 +26,7 @@ const RuleRoll = "roll"
 // still finishes, and calls nobody. It ends a pause.
 type CallNext struct {
 	Window hallsync.WindowID
+	Holds  *hallsync.TicketID // what the caller believes to be at the window, empty for nothing; nil: no matter what it is
 	By     hallsync.By
 }
 
@@ -39,6 +40,9 @@ func (c CallNext) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	}
 	out := w.wake(c.By)
 	if t := s.tickets[w.Ticket]; t != nil {
+		if c.Holds != nil && *c.Holds != t.ID { // somebody the caller has not seen yet must not be finished unheard
+			return nil, refuseTicket(WindowChanged, t)
+		}
 		done, err := s.finishForNext(t, now, c.By)
 		if err != nil {
 			return nil, err

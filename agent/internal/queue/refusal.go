@@ -23,6 +23,7 @@ const (
 	ReasonRequired    Code = "reason_required"
 	WindowClosed      Code = "window_closed"
 	WindowBusy        Code = "window_busy"
+	WindowChanged     Code = "window_changed" // another ticket is there than the one it was meant for
 	WindowNotEntitled Code = "window_not_entitled"
 	NoTicket          Code = "no_ticket"
 	TicketOtherWindow Code = "ticket_other_window"

@@ -135,6 +135,34 @@ func TestCallNextFinishesAndCalls(t *testing.T) {
 	}
 }
 
+// The page still shows one ticket, or none, and the pad has called another: the press was not meant for that one.
+func TestCallNextFinishesOnlyWhomTheCallerSees(t *testing.T) {
+	nobody, t1, t2 := hallsync.TicketID(""), hallsync.TicketID("t1"), hallsync.TicketID("t2")
+	b := newBench(t)
+	b.must(queue.Open{Window: "1"})
+	b.take("t1", "A", "")
+	b.take("t2", "A", "")
+	if got := calledNumber(b.must(queue.CallNext{Window: "1", Holds: &nobody})); got != "A001" {
+		t.Fatalf("called %q first", got)
+	}
+	b.after(time.Minute)
+	b.refused(queue.CallNext{Window: "1", Holds: &nobody}, queue.WindowChanged)
+	if got := calledNumber(b.must(queue.CallNext{Window: "1", Holds: &t1})); got != "A002" {
+		t.Fatalf("called %q second", got)
+	}
+	// Right after the call, too: it is not the time that is wrong.
+	if r := b.refused(queue.CallNext{Window: "1", Holds: &t1}, queue.WindowChanged); r.Ticket != t2 || r.State != hallsync.Called || r.Window != "1" {
+		t.Errorf("%+v", r)
+	}
+	b.refused(queue.CallNext{Window: "1", Holds: &t2}, queue.TicketJustCalled)
+	b.after(time.Minute)
+	b.must(queue.Finish{Window: "1"}) // by the pad: who presses now wants the next all the same
+	b.take("t3", "A", "")
+	if got := calledNumber(b.must(queue.CallNext{Window: "1", Holds: &t2})); got != "A003" {
+		t.Errorf("called %q third", got)
+	}
+}
+
 func TestCallNextWaitsForArrivalWhenConfigured(t *testing.T) {
 	b := newBench(t)
 	p := plan()

@@ -146,6 +146,24 @@ func TestJustCalled(t *testing.T) {
 	s.verb("1", "call-next", nil).want(t, 200, "")
 }
 
+func TestCallNextForATicketThatIsNoLongerThere(t *testing.T) {
+	s := open(t)
+	first, second := s.take("A"), s.take("A")
+	s.verb("1", "open", nil).want(t, 200, "")
+	s.verb("1", "call-next", map[string]any{"holds": ""}).want(t, 200, "")
+	s.verb("1", "call-next", map[string]any{"holds": 1}).want(t, 400, "field_type")
+	refused := s.verb("1", "call-next", map[string]any{"holds": ""}).want(t, 409, "window_changed")
+	if refused.text("ticket") != first || refused.text("state") != "called" || refused.text("window") != "1" || !strings.Contains(refused.text("detail"), "已叫号") {
+		t.Errorf("%s", refused.Raw)
+	}
+	s.verb("1", "call-next", map[string]any{"holds": first}).want(t, 200, "")
+	s.verb("1", "call-next", map[string]any{"holds": first}).want(t, 409, "window_changed")
+	if w := s.get(staffToken, "/api/v1/tickets/"+second).want(t, 200, ""); w.text("ticket", "state") != "called" {
+		t.Errorf("the second press finished who was called by the first: %s", w.Raw)
+	}
+	s.verb("1", "call-next", nil).want(t, 200, "") // pads do not know
+}
+
 func TestRatings(t *testing.T) {
 	s := open(t)
 	id := s.take("A")

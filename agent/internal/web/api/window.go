@@ -20,9 +20,10 @@ type verbBody struct {
 		Window   hallsync.WindowID `json:"window"`
 		Position hallsync.Position `json:"position"`
 	} `json:"to"`
-	Reason string `json:"reason"`
-	Note   string `json:"note"`    // of transfer: for the window that calls the ticket next
-	ForMin int    `json:"for_min"` // of hold: then the ticket goes back to its old place in line; 0: it does not by itself
+	Reason string             `json:"reason"`
+	Holds  *hallsync.TicketID `json:"holds"`   // of call-next: what the page shows at the window, "" for nothing; without it whatever is there is finished
+	Note   string             `json:"note"`    // of transfer: for the window that calls the ticket next
+	ForMin int                `json:"for_min"` // of hold: then the ticket goes back to its old place in line; 0: it does not by itself
 }
 
 // maxHold bounds how long a ticket is held by a timer, in minutes.
@@ -93,7 +94,7 @@ func commandOf(verb string, w hallsync.WindowID, in verbBody, by hallsync.By) qu
 	case "unpause":
 		return queue.Unpause{Window: w, By: by}
 	case "call-next":
-		return queue.CallNext{Window: w, By: by}
+		return queue.CallNext{Window: w, Holds: in.Holds, By: by}
 	case "call":
 		return queue.CallTicket{Window: w, Ticket: in.Ticket, Reason: in.Reason, By: by}
 	case "recall":
