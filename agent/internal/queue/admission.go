@@ -53,7 +53,7 @@ func (c CancelBooking) decide(s *State, _ time.Time) ([]hallsync.Payload, error)
 }
 
 // MissBookings notes who had an appointment and did not come. Since is when this hall began to work: who could not have come in is not
-// counted as missing.
+// counted as missing, nor is anybody whose time the hall's clock jumped over.
 type MissBookings struct{ Since time.Time }
 
 func (c MissBookings) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
@@ -64,7 +64,7 @@ func (c MissBookings) decide(s *State, now time.Time) ([]hallsync.Payload, error
 			late = p.Late
 		}
 		if b.State == hallsync.Booked && now.After(b.End.Add(late)) {
-			out = append(out, hallsync.BookingMissed{Booking: b.Booking, Excused: c.Since.After(b.Start)})
+			out = append(out, hallsync.BookingMissed{Booking: b.Booking, Excused: c.Since.After(b.Start) || s.leapt.After(b.Start)})
 		}
 	}
 	return out, nil
@@ -102,7 +102,12 @@ func (c *Take) checkIn(s *State, now time.Time) (at time.Time, err error) {
 	switch {
 	case b == nil:
 		return at, refuse(BookingUnknown)
-	case !b.open() || b.Person != "" && c.Person != "" && b.Person != c.Person:
+	case b.Person != "" && c.Person != "" && b.Person != c.Person:
+		return at, refuse(BookingUsed)
+	case !b.open():
+		if t := s.tickets[b.Ticket]; t != nil && t.State.Open() { // the slip was lost, or the code shown twice
+			return at, refuseTicket(BookingUsed, t)
+		}
 		return at, refuse(BookingUsed)
 	}
 	c.Queue, c.Person = b.Queue, cmp.Or(c.Person, b.Person)
@@ -172,14 +177,17 @@ func (s *State) Live(person string) []Ticket {
 }
 
 // admit refuses a take that the rules of the hall or its queue do not allow. Staff with a reason stand above hours and quotas, but
-// nobody gets two tickets for one thing.
-func (c *Take) admit(s *State, now time.Time, booked bool, wait *hallsync.WaitRange) error {
-	p := s.plan.queue(c.Queue)
+// nobody gets two tickets for one thing. booked is the time of an appointment; it is zero for who is late for one, and comes like
+// everybody else, but to a number that was kept for him.
+func (c *Take) admit(s *State, now, booked time.Time, wait *hallsync.WaitRange) error {
 	mine := s.live(c.Person)
-	same := slices.DeleteFunc(slices.Clone(mine), func(t *Ticket) bool { return t.Queue != c.Queue })
+	for _, q := range append([]hallsync.QueueID{c.Queue}, c.Then...) {
+		same := slices.DeleteFunc(slices.Clone(mine), func(t *Ticket) bool { return t.Queue != q && !slices.Contains(t.Then, q) })
+		if limit := s.plan.queue(q).PerPerson; limit > 0 && len(same) >= limit {
+			return refuseTicket(AlreadyWaiting, same[0])
+		}
+	}
 	switch {
-	case p.PerPerson > 0 && len(same) >= p.PerPerson:
-		return refuseTicket(AlreadyWaiting, same[0])
 	case s.plan.MaxOpen > 0 && len(mine) >= s.plan.MaxOpen:
 		return refuseTicket(TooManyOpen, mine[0])
 	case s.blocked(c, now):
@@ -187,8 +195,8 @@ func (c *Take) admit(s *State, now time.Time, booked bool, wait *hallsync.WaitRa
 	case c.Override != "":
 		return nil
 	}
-	if !booked {
-		if err := refusedBy(s.Admits(c.Queue, now, wait)); err != nil {
+	if here := s.Admits(c.Queue, now, wait); c.Booking == "" || booked.IsZero() && here.Reason == admit.Closed {
+		if err := refusedBy(here); err != nil {
 			return err
 		}
 	}

@@ -108,6 +108,38 @@ func TestQuotas(t *testing.T) {
 	}
 }
 
+func TestTheNextSlotIsOneThatGivesNumbers(t *testing.T) {
+	b := newBenchOf(t, office(func(p *queue.Plan) {
+		p.Queues[0].Slot, p.Queues[0].SlotQuota = time.Hour, 1
+	}))
+	for now, opens := range map[time.Time]time.Time{moment(11, 59): moment(14, 30), moment(16, 30): {}} {
+		b.at(now).wantTake("", nil)
+		if _, r := b.wantTake(queue.SlotQuotaUsed, nil); !r.Opens.Equal(opens) {
+			t.Errorf("%s: opens %s, want %s", now, r.Opens, opens)
+		}
+	}
+}
+
+// Somebody who comes for several things has each of them open until it is done.
+func TestSeveralThingsAreOpenToo(t *testing.T) {
+	p := plan()
+	for i := range p.Queues {
+		p.Queues[i].PerPerson = 1
+	}
+	b := newBenchOf(t, p)
+	first, _ := b.wantTake("", func(c *queue.Take) { c.Person, c.Then = "p", []hallsync.QueueID{"B"} })
+	for _, again := range []func(c *queue.Take){
+		func(c *queue.Take) { c.Person, c.Queue = "p", "B" },
+		func(c *queue.Take) { c.Person, c.Queue, c.Override = "p", "B", "主管同意" },
+	} {
+		if _, r := b.wantTake(queue.AlreadyWaiting, again); r.Ticket != first.Ticket {
+			t.Errorf("refused because of %q", r.Ticket)
+		}
+	}
+	b.wantTake("", func(c *queue.Take) { c.Person, c.Queue = "q", "B" })
+	b.wantTake(queue.AlreadyWaiting, func(c *queue.Take) { c.Person, c.Then = "q", []hallsync.QueueID{"B"} })
+}
+
 func TestOnePersonHasOneOpenTicketPerQueue(t *testing.T) {
 	p := plan()
 	p.MaxOpen = 2
@@ -217,7 +249,12 @@ func TestBookedPeopleCheckInAndAreCalledAtTheirTime(t *testing.T) {
 	if f.Class != hallsync.Appointment || f.Queue != "A" || f.Person != "p" || !f.BookedFor.Equal(moment(10, 0)) {
 		t.Errorf("%+v", f)
 	}
-	b.wantTake(queue.BookingUsed, checkIn)
+	if _, r := b.wantTake(queue.BookingUsed, checkIn); r.Ticket != f.Ticket {
+		t.Errorf("whoever shows the code again is told of %q", r.Ticket)
+	}
+	if _, r := b.wantTake(queue.BookingUsed, func(c *queue.Take) { c.Booking, c.Person = "AP1", "q" }); r.Ticket != "" {
+		t.Error("somebody else is told of the ticket")
+	}
 	b.wantTake("", func(c *queue.Take) { c.Override = "补号" })
 	b.wantNext("1", "A001", line.Turn)
 	b.wantNext("1", "A003", line.Turn) // before 9:55 the appointment is not due
@@ -237,9 +274,40 @@ func TestEarlyWithAWordOfStaffIsAnOrdinaryNumber(t *testing.T) {
 
 func TestLateForAnAppointmentIsAnOrdinaryNumber(t *testing.T) {
 	b := booked(t)
-	f, _ := b.at(moment(10, 46)).wantTake("", func(c *queue.Take) { c.Booking = "AP1" })
+	b.at(moment(9, 30)).wantTake("", nil) // the quota is used, but the number was kept
+	late := func(c *queue.Take) { c.Booking = "AP1" }
+	f, _ := b.at(moment(10, 46)).wantTake("", late)
 	if f.Class != hallsync.Normal || !f.BookedFor.IsZero() {
 		t.Errorf("%+v", f)
+	}
+}
+
+func TestLateForAnAppointmentFindsTheHallClosed(t *testing.T) {
+	b := booked(t)
+	late := func(c *queue.Take) { c.Booking = "AP1" }
+	if _, r := b.at(moment(12, 10)).wantTake(queue.QueueClosed, late); !r.Opens.Equal(moment(14, 30)) {
+		t.Errorf("opens %s", r.Opens)
+	}
+	b.at(moment(14, 30)).wantTake("", late)
+}
+
+// Nobody can come in while nobody here knows the time, or when it was put forward over his appointment.
+func TestAppointmentsThatTheClockJumpedOverAreExcused(t *testing.T) {
+	for name, set := range map[string][]queue.Command{
+		"lost":   {queue.StepClock{Dead: true}, queue.SetClock{To: moment(11, 0), Source: queue.ClockByStaff}},
+		"slow":   {queue.SetClock{To: moment(11, 0), Source: queue.ClockByCloud}},
+		"slewed": {queue.SetClock{To: moment(9, 1), Source: queue.ClockByCloud}},
+	} {
+		b := booked(t)
+		b.at(moment(9, 0))
+		for _, c := range set {
+			b.must(c)
+		}
+		b.s = restored(t, b.s.Plan(), b.s)
+		got := b.at(moment(11, 1)).must(queue.MissBookings{Since: moment(8, 0)})
+		if want := (hallsync.BookingMissed{Booking: "AP1", Excused: name != "slewed"}); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.onTicket(f.Ticket, func(t *Ticket) {
 			s.served(t.Queue, at, max(0, s.age(at)-t.CalledMS)/1000)
 			t.Then = t.Then[min(1, len(t.Then)):]
+			t.Misses, t.Returned = 0, false // he came
 		})
 	case hallsync.RollSet:
 		delete(s.roll, f.Queue)
@@ -234,7 +235,7 @@ func (s *State) applyFinished(f hallsync.TicketFinished, at time.Time) {
 func (s *State) applyTransferred(t *Ticket, f hallsync.TicketTransferred, at time.Time) {
 	s.leave(t, at)
 	t.Queue, t.Target, t.Front = f.Queue, f.Window, f.Position == hallsync.AtFront
-	t.Due = 0
+	t.Due, t.Expect = 0, hallsync.Expectation{} // what was expected was of another place in line
 	t.leaveNote(f.Note)
 	if f.Position == hallsync.AtEnd {
 		s.turns++

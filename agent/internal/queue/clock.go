@@ -58,6 +58,9 @@ func (c SetClock) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	return facts(hallsync.ClockSet{ByMS: by.Milliseconds(), Source: c.Source, By: c.By}), nil
 }
 
+// leap is by how much the hall's time may be put forward without anybody having missed something.
+const leap = 2 * time.Minute
+
 // Offset is how far the hall's time is from the wall clock.
 func (s *State) Offset() time.Duration { return time.Duration(s.offset) * time.Millisecond }
 
@@ -77,6 +80,9 @@ func (s *State) applyClock(p hallsync.Payload) {
 		s.offset += f.ByMS
 		s.skew -= f.ByMS
 		s.latest = s.latest.Add(time.Duration(f.ByMS) * time.Millisecond) // or a start right after would find the time gone back
+		if s.dead || f.ByMS > leap.Milliseconds() {
+			s.leapt = s.latest
+		}
 		s.dead = false
 	}
 }

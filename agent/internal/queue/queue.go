@@ -122,6 +122,7 @@ type State struct {
 	offset   int64  // milliseconds from the box's wall clock to the hall's time
 	dead     bool   // nobody knows the time
 	latest   time.Time
+	leapt    time.Time // the hall's time when it was put forward last
 	ordinals map[hallsync.QueueID]int
 	tickets  map[hallsync.TicketID]*Ticket
 	windows  map[hallsync.WindowID]*Window

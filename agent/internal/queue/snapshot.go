@@ -24,6 +24,7 @@ type snapshot struct {
 	Offset   int64                                `json:"offset,omitempty"`
 	Dead     bool                                 `json:"dead,omitempty"`
 	Latest   time.Time                            `json:"latest"`
+	Leapt    time.Time                            `json:"leapt,omitzero"`
 	Counts   map[hallsync.QueueID]line.Count      `json:"counts,omitempty"`
 	Ordinals map[hallsync.QueueID]int             `json:"ordinals"`
 	Tickets  []*Ticket                            `json:"tickets"`
@@ -45,7 +46,7 @@ type snapshot struct {
 // MarshalJSON writes the state so that Restore gives an equal one. Equal states give equal bytes.
 func (s *State) MarshalJSON() ([]byte, error) {
 	snap := snapshot{
-		Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Clock: s.clock, Skew: s.skew, Offset: s.offset, Dead: s.dead, Latest: s.latest, Counts: s.lines.Counts(), Ordinals: s.ordinals,
+		Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Clock: s.clock, Skew: s.skew, Offset: s.offset, Dead: s.dead, Latest: s.latest, Leapt: s.leapt, Counts: s.lines.Counts(), Ordinals: s.ordinals,
 		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Roll: s.roll, Bookings: s.Bookings(), Blocks: s.blocks, Devices: s.devices, Edited: s.edited,
 	}
 	for _, t := range s.tickets {
@@ -69,7 +70,7 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 	s.day, s.after, s.flow, s.turns, s.clock, s.skew, s.calls =
 		snap.Day, snap.After, snap.Flow, snap.Turns, snap.Clock, snap.Skew, snap.Calls
 	s.edited = snap.Edited
-	s.offset, s.dead, s.latest = snap.Offset, snap.Dead, snap.Latest
+	s.offset, s.dead, s.latest, s.leapt = snap.Offset, snap.Dead, snap.Latest, snap.Leapt
 	s.lines.Restore(snap.Counts)
 	maps.Copy(s.ordinals, snap.Ordinals)
 	maps.Copy(s.services, snap.Services)

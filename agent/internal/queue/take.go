@@ -67,7 +67,7 @@ func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	}
 	newcomer := s.newcomer(&c, booked, now)
 	expect, wait := s.expect(newcomer, now)
-	if err := c.admit(s, now, c.Booking != "", wait); err != nil {
+	if err := c.admit(s, now, booked, wait); err != nil {
 		return nil, err
 	}
 	ordinal := max(s.ordinals[c.Queue], s.after) + 1

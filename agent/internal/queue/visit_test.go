@@ -32,6 +32,30 @@ func TestOneNumberForSeveralThings(t *testing.T) {
 	b.wantTake(queue.UnknownQueue, func(c *queue.Take) { c.Then = []hallsync.QueueID{"Z"} })
 }
 
+// Who came for the first thing has not missed the second one yet.
+func TestMissesAreForgottenWhenSomebodyCame(t *testing.T) {
+	p := plan()
+	p.Queues[0].MissLimit, p.Queues[1].MissLimit = 2, 2
+	b := newBenchOf(t, p)
+	b.must(queue.Open{Window: "2"})
+	b.must(queue.Take{Ticket: "t", Queue: "A", Channel: hallsync.AtKiosk, Then: []hallsync.QueueID{"B"}})
+	missed := func() {
+		b.next("2")
+		b.must(queue.Pass{Window: "2"})
+	}
+	missed()
+	b.must(queue.Requeue{Ticket: "t"})
+	b.next("2")
+	b.must(queue.Finish{Window: "2"})
+	if missed(); b.ticket("t").State != hallsync.Passed {
+		t.Fatalf("missed once at the second thing it is %s", b.ticket("t").State)
+	}
+	b.must(queue.Requeue{Ticket: "t"})
+	if missed(); b.ticket("t").State != hallsync.Abandoned {
+		t.Errorf("missed twice there it is %s", b.ticket("t").State)
+	}
+}
+
 func TestHeldTicketsComeBackByThemselves(t *testing.T) {
 	b := into(t, hallsync.Serving)
 	b.must(queue.Hold{Window: "1", Reason: "复印材料", For: 10 * time.Minute})

@@ -94,7 +94,7 @@ func (r *Rules) At(now time.Time, days Calendar, given Count, wait time.Duration
 		s.Reason = QuotaUsed
 		return s
 	case r.SlotQuota > 0 && r.Slot > 0 && given.in(r.slot(now)) >= r.SlotQuota:
-		s.Reason, s.Opens = SlotQuotaUsed, midnight(now).Add(time.Duration(r.slot(now)+1)*r.Slot)
+		s.Reason, s.Opens = SlotQuotaUsed, r.nextSlot(now, days)
 		return s
 	}
 	s.Late = !s.Closes.IsZero() && wait > 0 && now.Add(wait).After(s.Closes)
@@ -129,6 +129,18 @@ func (r *Rules) hours(now time.Time, days Calendar) (s State) {
 		}
 	}
 	return s
+}
+
+// nextSlot gives when numbers are given in a later slot of the day, zero if in none.
+func (r *Rules) nextSlot(now time.Time, days Calendar) time.Time {
+	next := midnight(now).Add(time.Duration(r.slot(now)+1) * r.Slot)
+	switch then := r.hours(next, days); {
+	case next.Day() != now.Day():
+		return time.Time{}
+	case then.Reason == Closed:
+		return then.Opens
+	}
+	return next
 }
 
 func (r *Rules) slot(now time.Time) int {
