@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// maxNonces bounds the questions remembered: a thousand a second for four minutes.
-const maxNonces = 1 << 18
+// Bounds of the questions remembered: a thousand a second for four minutes, and a sixteenth of that from one asker, so that one who asks
+// without end shuts out himself alone.
+const (
+	maxNonces   = 1 << 18
+	maxNoncesOf = maxNonces / 16
+)
 
 // Door lets signed questions in, each once, and signs the answers. It is safe for concurrent use.
 type Door struct {
@@ -19,13 +23,14 @@ type Door struct {
 	keys func(name string) (PublicKey, bool)
 
 	mu    sync.Mutex
-	seen  map[string]time.Time // by signer and nonce
+	seen  map[string]map[string]time.Time // by signer and nonce
+	count int                             // of all signers
 	swept time.Time
 }
 
 // NewDoor gives a door whose answers are signed by key; keys gives the key of somebody who may ask.
 func NewDoor(key PrivateKey, keys func(name string) (PublicKey, bool)) *Door {
-	return &Door{key: key, keys: keys, seen: map[string]time.Time{}}
+	return &Door{key: key, keys: keys, seen: map[string]map[string]time.Time{}}
 }
 
 // Handler answers POSTs whose signature is good with what do gives for who asks and what. Others get 401 without a word of why, a
@@ -75,25 +80,41 @@ func (d *Door) admit(r *http.Request, body []byte) (question, bool) {
 	if !known || !key.Verify(q.message(body), sig) {
 		return q, false
 	}
-	return q, d.first(q.signer+"\n"+q.nonce, now)
+	return q, d.first(q.signer, q.nonce, now)
 }
 
-// first notes a question that was let in; it is false for one that was before. When too many are remembered nobody is let in: to
-// forget some would let copies of them in.
-func (d *Door) first(id string, now time.Time) bool {
+// first notes a question that was let in; it is false for one that was before. When too many are remembered nobody is let in, and whoever
+// asked too many himself neither: to forget some would let copies of them in.
+func (d *Door) first(signer, nonce string, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now.Sub(d.swept) > Window || len(d.seen) >= maxNonces && now.Sub(d.swept) > time.Second {
-		d.swept = now
-		for id, at := range d.seen {
-			if now.Sub(at) > nonceKept {
-				delete(d.seen, id)
-			}
-		}
+	full := func() bool { return d.count >= maxNonces || len(d.seen[signer]) >= maxNoncesOf }
+	if idle := now.Sub(d.swept); idle > Window || full() && idle > time.Second {
+		d.sweep(now)
 	}
-	if _, before := d.seen[id]; before || len(d.seen) >= maxNonces {
+	if _, before := d.seen[signer][nonce]; before || full() {
 		return false
 	}
-	d.seen[id] = now
+	if d.seen[signer] == nil {
+		d.seen[signer] = map[string]time.Time{}
+	}
+	d.seen[signer][nonce] = now
+	d.count++
 	return true
+}
+
+// sweep forgets what is too old to be let in again.
+func (d *Door) sweep(now time.Time) {
+	d.swept = now
+	for signer, nonces := range d.seen {
+		for nonce, at := range nonces {
+			if now.Sub(at) > nonceKept {
+				delete(nonces, nonce)
+				d.count--
+			}
+		}
+		if len(nonces) == 0 {
+			delete(d.seen, signer)
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -200,13 +201,35 @@ func TestFailuresOnTheWay(t *testing.T) {
 func TestADoorForgetsOnlyWhatIsTooOldToBeLetIn(t *testing.T) {
 	d := NewDoor(PrivateKey{}, nil)
 	now := time.Now()
-	if !d.first("a", now) || d.first("a", now.Add(nonceKept-time.Second)) {
+	if !d.first("hall", "a", now) || d.first("hall", "a", now.Add(nonceKept-time.Second)) {
 		t.Error("a copy is let in")
 	}
-	if d.first("b", now.Add(nonceKept)); len(d.seen) != 2 {
-		t.Errorf("%d remembered", len(d.seen))
+	if d.first("hall", "b", now.Add(nonceKept)); d.count != 2 {
+		t.Errorf("%d remembered", d.count)
 	}
-	if d.first("c", now.Add(nonceKept+Window+2*time.Second)); len(d.seen) != 2 {
-		t.Errorf("%d remembered", len(d.seen))
+	if d.first("other", "c", now.Add(nonceKept+Window+2*time.Second)); d.count != 2 || len(d.seen) != 2 {
+		t.Errorf("%d remembered of %d", d.count, len(d.seen))
+	}
+	if d.first("other", "d", now.Add(2*nonceKept+2*Window)); d.count != 1 || len(d.seen) != 1 {
+		t.Errorf("%d remembered of %d", d.count, len(d.seen))
+	}
+}
+
+func TestWhoAsksWithoutEndShutsOutHimselfAlone(t *testing.T) {
+	d := NewDoor(PrivateKey{}, nil)
+	now := time.Now()
+	for i := range maxNoncesOf {
+		if !d.first("loud", strconv.Itoa(i), now) {
+			t.Fatalf("question %d is not let in", i)
+		}
+	}
+	if d.first("loud", "one more", now) {
+		t.Error("one more is let in")
+	}
+	if !d.first("quiet", "0", now) {
+		t.Error("another asker is shut out")
+	}
+	if !d.first("loud", "later", now.Add(nonceKept+time.Second)) {
+		t.Error("the asker stays shut out")
 	}
 }
