@@ -24,7 +24,7 @@ type Ticket struct {
 	Then    []hallsync.QueueID   `json:"then,omitempty"` // queues to go on to with the same number
 	State   hallsync.TicketState `json:"state"`
 	TakenAt time.Time            `json:"taken_at"`
-	Expect  hallsync.Expectation `json:"expect,omitzero"` // until its first call
+	Expect  hallsync.Expectation `json:"expect,omitzero"` // until its first call, or until it is given another place in line
 
 	Window     hallsync.WindowID `json:"window,omitempty"` // where it is, or was last
 	Calls      int               `json:"calls,omitempty"`  // calls of this session at the window
@@ -174,7 +174,7 @@ func (s *State) applyClassSet(t *Ticket, f hallsync.TicketClassSet) {
 		s.lines.Remove(&t.Entry) // lanes are by class
 		defer s.lines.Insert(&t.Entry)
 	}
-	t.Class = f.Class
+	t.Class, t.Expect = f.Class, hallsync.Expectation{}
 }
 
 // inOrder gives copies of the tickets one wants, in the order they were taken.

@@ -46,7 +46,7 @@ func (s *State) Forecast(now time.Time) *Forecast {
 	for i := range s.plan.Queues {
 		ghosts = append(ghosts, &line.Entry{Queue: s.plan.Queues[i].ID, Class: hallsync.Normal, Base: s.age(now), Turn: s.turns + 1})
 	}
-	said := map[hallsync.QueueID]func(line.Estimate) *hallsync.WaitRange{}
+	said := map[hallsync.QueueID]func(*line.Entry, line.Estimate) *hallsync.WaitRange{}
 	s.lines.Replay(s.posts(now), s.age(now), s.paces(now), ghosts...).Run(func(e *line.Entry, when line.Estimate, ghost bool) bool {
 		say := said[e.Queue]
 		if say == nil {
@@ -54,9 +54,9 @@ func (s *State) Forecast(now time.Time) *Forecast {
 			said[e.Queue] = say
 		}
 		if ghost {
-			f.Next[e.Queue] = say(when)
+			f.Next[e.Queue] = say(e, when)
 		} else {
-			f.Tickets[e.ID] = say(when)
+			f.Tickets[e.ID] = say(e, when)
 		}
 		return false
 	})
@@ -69,7 +69,11 @@ func (s *State) expect(e *line.Entry, now time.Time) (hallsync.Expectation, *hal
 	if !ok {
 		return hallsync.Expectation{}, nil
 	}
-	return hallsync.Expectation{ReplayS: int64(when.Wait), HeadS: s.lines.Oldest(e.Queue, s.age(now)) / 1000}, s.say(e.Queue, now)(when)
+	told := s.say(e.Queue, now)(e, when)
+	if told == nil { // nobody is told what the plan expects, so it cannot be wrong
+		return hallsync.Expectation{}, nil
+	}
+	return hallsync.Expectation{ReplayS: int64(when.Wait), HeadS: s.lines.Oldest(e.Queue, s.age(now)) / 1000}, told
 }
 
 // posts gives the windows that serve now, and when each is free.
@@ -91,21 +95,20 @@ func (s *State) posts(now time.Time) (posts []line.Post) {
 }
 
 // say words the estimates of a queue as people see them, from P50 to P80 in steps of five minutes; nil when too little is known about
-// the queue.
-func (s *State) say(q hallsync.QueueID, now time.Time) func(line.Estimate) *hallsync.WaitRange {
+// the queue. Where the replay was worse lately, everybody is expected to wait as long in all as the first in line has waited, so who has
+// waited for a while already has less before him.
+func (s *State) say(q hallsync.QueueID, now time.Time) func(*line.Entry, line.Estimate) *hallsync.WaitRange {
 	p, known := s.pace(q, now)
 	if !known {
-		return func(line.Estimate) *hallsync.WaitRange { return nil }
+		return func(*line.Entry, line.Estimate) *hallsync.WaitRange { return nil }
 	}
-	first, likeFirst := line.Estimate{}, s.accuracy[q].headIsBetter()
-	if likeFirst {
-		first = line.Estimate{Wait: float64(s.lines.Oldest(q, s.age(now))) / 1000, Spread: p.Spread * 2}
-	}
-	return func(e line.Estimate) *hallsync.WaitRange {
+	age, likeFirst := s.age(now), s.accuracy[q].headIsBetter()
+	first := s.lines.Oldest(q, age)
+	return func(e *line.Entry, when line.Estimate) *hallsync.WaitRange {
 		if likeFirst {
-			e = first
+			when = line.Estimate{Wait: float64(first-(age-e.Base)) / 1000, Spread: p.Spread * 2}
 		}
-		low, high := int(max(0, e.Wait)), int(math.Ceil(e.P80()))
+		low, high := int(max(0, when.Wait)), int(math.Ceil(when.P80()))
 		return &hallsync.WaitRange{LowS: low / waitStep * waitStep, HighS: max(waitStep, (high+waitStep-1)/waitStep*waitStep)}
 	}
 }
@@ -167,13 +170,14 @@ type accuracy struct {
 	Head   []int64 `json:"head,omitempty"`
 }
 
-// noteWait compares a ticket's first wait with what was expected of it. One that was named by staff says nothing about the order.
+// noteWait compares a ticket's first wait with what was expected of it. One that was named by staff says nothing about the order, not
+// even when it is called again later.
 func (s *State) noteWait(t *Ticket, how string, age int64) {
 	expect := t.Expect
+	t.Expect = hallsync.Expectation{}
 	if expect == (hallsync.Expectation{}) || how != HowNext {
 		return
 	}
-	t.Expect = hallsync.Expectation{}
 	a := s.accuracy[t.Queue]
 	if a == nil {
 		a = &accuracy{}
