@@ -42,7 +42,7 @@ type TicketTaken struct {
 	Expect      Expectation `json:"expect,omitzero"`
 	Person      string      `json:"person,omitempty"` // keyed digest of the identity number, the same for one person all day
 	Booking     BookingID   `json:"booking,omitempty"`
-	BookedFor   time.Time   `json:"booked_for,omitzero"`    // zero: not booked, or too late for it
+	BookedFor   time.Time   `json:"booked_for,omitzero"`    // from when the citizen waits: the booked time, or when he came to it late; zero: not booked, or too late
 	Override    string      `json:"override,omitempty"`     // why staff set hours and quotas aside
 	ClassReason string      `json:"class_reason,omitempty"` // why staff gave it its class
 	Then        []QueueID   `json:"then,omitempty"`         // queues the citizen goes on to with the same number, in order

@@ -95,7 +95,7 @@ func (s *State) BookingsOf(person string, now time.Time) []Booking {
 	})
 }
 
-// checkIn gives the appointment a take stands for, and when it is for; that is zero when the citizen comes too late for it, noted as
+// checkIn gives the appointment a take stands for, and from when its citizen waits; that is zero when the citizen comes too late for it, noted as
 // missing or not yet, or too early with a word of staff: then he waits like everybody else.
 func (c *Take) checkIn(s *State, now time.Time) (at time.Time, err error) {
 	b := s.bookings[c.Booking]
@@ -135,6 +135,9 @@ func (s *State) applyBooking(p hallsync.Payload) {
 		if b := s.bookings[id]; b != nil {
 			b.State = to
 		}
+	if p := s.plan.queue(b.Queue); p != nil && now.After(b.Start.Add(p.Late)) {
+		return now, nil // still booked, but he has not waited since then, and must not pass those who have
+	}
 	}
 	switch f := p.(type) {
 	case hallsync.BookingSet:

@@ -119,6 +119,22 @@ func TestNoWindowIsIdleForSomebodyWhoCameBack(t *testing.T) {
 	b.wantNext("1", "A001", line.Idle)
 }
 
+// A slot is half an hour long: who comes at its end is booked still, but was not there to wait.
+func TestWhoComesLateToAnAppointmentDoesNotPassThoseWhoWaited(t *testing.T) {
+	for came, first := range map[time.Duration]string{15 * time.Minute: "A002", 16 * time.Minute: "A001", 44 * time.Minute: "A001"} {
+		b := booked(t)
+		b.must(queue.Open{Window: "1"})
+		b.at(moment(10, 0).Add(came - 10*time.Minute)).takes(nil)
+		f, _ := b.at(moment(10, 0).Add(came)).wantTake("", func(c *queue.Take) { c.Booking = "AP1" })
+		if f.Class != hallsync.Appointment {
+			t.Errorf("who comes %s after the slot began is %s", came, f.Class)
+		}
+		if got := calledNumber(b.must(queue.CallNext{Window: "1"})); got != first {
+			t.Errorf("who comes %s after the slot began: called %s, want %s", came, got, first)
+		}
+	}
+}
+
 func TestRecallsHaveAGapAndALimit(t *testing.T) {
 	p := plan()
 	p.Queues[0].RecallGap, p.Queues[0].RecallLimit = 20*time.Second, 3
