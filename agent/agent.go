@@ -201,7 +201,7 @@ func (a *Agent) buildWeb() (err error) {
 		Site:     &site, Plan: a.plan.Load(), Edit: a.edit, Hall: a.hall, Facts: a.store, Signer: a.signer,
 		Codes:   a.codes,
 		Devices: a.devices, Sounds: a.sounds, Health: a.watcher.Conditions, Ring: a.opts.Lines, Catalog: a.texts,
-		Metrics: prometheus.NewRegistry(), Log: a.log.With("part", "web"), Now: time.Now,
+		Metrics: prometheus.NewRegistry(), Log: a.log.With("part", "web"), Now: a.hall.Now,
 	})
 	if err != nil {
 		return err

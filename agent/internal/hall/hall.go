@@ -143,6 +143,13 @@ func (h *Hall) Look(f func(m queue.Moment)) {
 	f(queue.Moment{State: h.state, Seq: h.seq, Now: now, Waits: func() *queue.Forecast { return h.waits.at(h.state, h.seq, now) }})
 }
 
+// Now is the hall's time.
+func (h *Hall) Now() time.Time {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.at(h.state)
+}
+
 // waitsAge is how long a forecast is good enough while nothing happens.
 const waitsAge = 10 * time.Second
 

@@ -46,7 +46,7 @@ type Deps struct {
 	Catalog  *problem.Catalog
 	Metrics  *prometheus.Registry
 	Log      *slog.Logger
-	Now      func() time.Time // the wall clock
+	Now      func() time.Time // the hall's time
 }
 
 // Server is the hall's HTTP server.
