@@ -302,11 +302,13 @@ type BookingSet struct {
 	Start   time.Time `json:"start"`
 	End     time.Time `json:"end"`
 	Person  string    `json:"person,omitempty"`
+	By      By        `json:"by,omitzero"` // who made it at the hall
 }
 
 // BookingCancelled takes an appointment away.
 type BookingCancelled struct {
 	Booking BookingID `json:"booking"`
+	By      By        `json:"by,omitzero"` // who did so at the hall
 }
 
 // BookingMissed says that nobody came for an appointment. Excused: the hall itself did not work all that time.

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -43,13 +44,16 @@ func same(a, b hallsync.BookingSet) bool {
 }
 
 // CancelBooking takes an appointment away that was not used yet.
-type CancelBooking struct{ Booking hallsync.BookingID }
+type CancelBooking struct {
+	Booking hallsync.BookingID
+	By      hallsync.By
+}
 
 func (c CancelBooking) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	if have := s.bookings[c.Booking]; have == nil || !have.open() {
 		return nil, nil
 	}
-	return facts(hallsync.BookingCancelled{Booking: c.Booking}), nil
+	return facts(hallsync.BookingCancelled{Booking: c.Booking, By: c.By}), nil
 }
 
 // MissBookings notes who had an appointment and did not come. Since is when this hall began to work: who could not have come in is not
@@ -59,15 +63,20 @@ type MissBookings struct{ Since time.Time }
 func (c MissBookings) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	var out []hallsync.Payload
 	for _, b := range s.Bookings() {
-		late := time.Duration(0)
-		if p := s.plan.queue(b.Queue); p != nil {
-			late = p.Late
-		}
-		if b.State == hallsync.Booked && now.After(b.End.Add(late)) {
+		if _, until := s.CheckIn(b); b.State == hallsync.Booked && now.After(until) {
 			out = append(out, hallsync.BookingMissed{Booking: b.Booking, Excused: c.Since.After(b.Start) || s.leapt.After(b.Start)})
 		}
 	}
 	return out, nil
+}
+
+// CheckIn gives from when and until when the citizen of an appointment can come as one who is booked.
+func (s *State) CheckIn(b Booking) (from, until time.Time) {
+	rules := admit.Rules{}
+	if p := s.plan.queue(b.Queue); p != nil {
+		rules = p.Rules
+	}
+	return b.Start.Add(-rules.Early), b.End.Add(rules.Late)
 }
 
 // Booking gives an appointment.
@@ -111,21 +120,23 @@ func (c *Take) checkIn(s *State, now time.Time) (at time.Time, err error) {
 		return at, refuse(BookingUsed)
 	}
 	c.Queue, c.Person = b.Queue, cmp.Or(c.Person, b.Person)
-	p := s.plan.queue(b.Queue)
+	from, until := s.CheckIn(*b)
+	today := s.businessDay(b.Start) == s.businessDay(now)
 	switch {
-	case p == nil:
-		return at, refuse(UnknownQueue)
-	case s.businessDay(b.Start) == s.businessDay(now) && c.Override != "" && now.Before(b.Start.Add(-p.Early)):
+	case today && c.Override != "" && now.Before(from):
 		return at, nil
-	case s.businessDay(b.Start) != s.businessDay(now) || now.Before(b.Start.Add(-p.Early)):
+	case !today || now.Before(from):
 		r := refuse(BookingEarly)
-		r.Opens = b.Start.Add(-p.Early)
+		r.Opens = from
 		return at, r
-	case now.After(b.End.Add(p.Late)):
+	case now.After(until):
 		return at, nil
 	}
 	if !line.Privileged(c.Class) {
 		c.Class = hallsync.Appointment
+	}
+	if p := s.plan.queue(b.Queue); p != nil && now.After(b.Start.Add(p.Late)) {
+		return now, nil // still booked, but he has not waited since then, and must not pass those who have
 	}
 	return b.Start, nil
 }
@@ -135,9 +146,6 @@ func (s *State) applyBooking(p hallsync.Payload) {
 		if b := s.bookings[id]; b != nil {
 			b.State = to
 		}
-	if p := s.plan.queue(b.Queue); p != nil && now.After(b.Start.Add(p.Late)) {
-		return now, nil // still booked, but he has not waited since then, and must not pass those who have
-	}
 	}
 	switch f := p.(type) {
 	case hallsync.BookingSet:
@@ -223,8 +231,23 @@ func refusedBy(a admit.State) error {
 
 // Block keeps a person from taking numbers until a time: online only, or everywhere.
 type Block struct {
-	Until      time.Time `json:"until"`
-	Everywhere bool      `json:"everywhere,omitempty"`
+	Until      time.Time        `json:"until"`
+	Everywhere bool             `json:"everywhere,omitempty"`
+	Reason     string           `json:"reason,omitempty"`
+	Staff      hallsync.StaffID `json:"staff,omitempty"` // who said so
+}
+
+// Block gives what keeps a person from taking numbers, also when it is over.
+func (s *State) Block(person string) (Block, bool) {
+	b, ok := s.blocks[person]
+	return b, ok
+}
+
+// Blocks gives the persons who take no numbers, all or online.
+func (s *State) Blocks(now time.Time) map[string]Block {
+	out := maps.Clone(s.blocks)
+	maps.DeleteFunc(out, func(_ string, b Block) bool { return !now.Before(b.Until) })
+	return out
 }
 
 // SetBlock keeps a person from taking numbers until a time, or ends that when the time has come. Unless it says everywhere, the person
@@ -254,7 +277,7 @@ func (c SetBlock) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 func (s *State) applyBlock(f hallsync.PersonBlocked, at time.Time) {
 	delete(s.blocks, f.Person)
 	if at.Before(f.Until) {
-		s.blocks[f.Person] = Block{Until: f.Until, Everywhere: f.Everywhere}
+		s.blocks[f.Person] = Block{Until: f.Until, Everywhere: f.Everywhere, Reason: f.Reason, Staff: f.By.Staff}
 	}
 }
 

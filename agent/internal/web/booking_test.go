@@ -46,6 +46,74 @@ func TestStaffMakeAppointmentsAtTheHall(t *testing.T) {
 	s.post(staffToken, "/api/v1/bookings/AP8/cancel", nil).want(t, 404, "booking_unknown")
 }
 
+func TestStaffSeeTheAppointmentsOfADay(t *testing.T) {
+	s := office(t)
+	begin := monday(9, 10)
+	for id, start := range map[string]time.Time{"AP2": begin.Add(time.Hour), "AP1": begin, "AP3": begin.AddDate(0, 0, 1)} {
+		body := map[string]any{"booking": id, "queue": "A", "start": start, "end": start.Add(30 * time.Minute)}
+		if id == "AP1" {
+			body["id_number"] = idNumber
+		}
+		s.post(staffToken, "/api/v1/bookings", body).want(t, 201, "")
+	}
+	s.get(kioskToken, "/api/v1/bookings").want(t, 403, "not_allowed")
+	s.get(opsToken, "/api/v1/bookings").want(t, 403, "not_allowed")
+	s.get(staffToken, "/api/v1/bookings?day=5.3.2035").want(t, 400, "field_type")
+	of := func(path string, ids ...string) (items []reply) {
+		t.Helper()
+		r := s.get(staffToken, path).want(t, 200, "")
+		list, _ := r.at("items").([]any)
+		if len(list) != len(ids) || r.at("total") != float64(len(ids)) {
+			t.Fatalf("%s: %s, want %v", path, r.Raw, ids)
+		}
+		for i, id := range ids {
+			items = append(items, reply{body: list[i].(map[string]any)})
+			if items[i].text("booking") != id {
+				t.Errorf("%s: %s, want %v", path, r.Raw, ids)
+			}
+		}
+		return items
+	}
+	first := of("/api/v1/bookings", "AP1", "AP2")[0]
+	wantKeys(t, "listed", first.body, "booking", "queue", "start", "end", "state", "from", "until", "known", "ticket")
+	if first.at("known") != true || first.at("ticket") != nil || first.text("from") != "2035-03-05T08:55:00+08:00" || first.text("until") != "2035-03-05T09:55:00+08:00" {
+		t.Errorf("%v", first.body)
+	}
+	of("/api/v1/bookings?day=2035-03-06", "AP3")
+	of("/api/v1/bookings?day=2035-03-07")
+	s.post(staffToken, "/api/v1/tickets", map[string]string{"channel": "desk", "booking": "AP1"}).want(t, 201, "")
+	s.post(staffToken, "/api/v1/bookings/AP2/cancel", nil).want(t, 200, "")
+	both := of("/api/v1/bookings", "AP1", "AP2")
+	if both[0].text("state") != "arrived" || both[0].text("ticket", "number") != "A001" || both[1].text("state") != "cancelled" {
+		t.Errorf("%v", both)
+	}
+}
+
+func TestBlocksAreListedAndEnded(t *testing.T) {
+	s := open(t)
+	until := s.now().AddDate(0, 1, 0)
+	s.post(staffToken, "/api/v1/blocks", map[string]any{"id_number": idNumber, "until": until, "reason": "三次预约未到"}).want(t, 200, "")
+	for _, token := range []string{kioskToken, screenToken, opsToken} {
+		s.get(token, "/api/v1/blocks").want(t, 403, "not_allowed")
+	}
+	r := s.get(staffToken, "/api/v1/blocks").want(t, 200, "")
+	list, _ := r.at("items").([]any)
+	if len(list) != 1 || r.at("total") != 1.0 || strings.Contains(r.Raw, idNumber) {
+		t.Fatalf("%s", r.Raw)
+	}
+	one := reply{body: list[0].(map[string]any)}
+	wantKeys(t, "block", one.body, "person", "until", "everywhere", "reason", "staff")
+	if one.text("reason") != "三次预约未到" || one.at("everywhere") != false {
+		t.Errorf("%s", r.Raw)
+	}
+	lift := map[string]any{"person": one.text("person"), "until": s.now(), "reason": "申诉成立"}
+	s.post(staffToken, "/api/v1/blocks", lift).want(t, 200, "")
+	if r := s.get(staffToken, "/api/v1/blocks").want(t, 200, ""); r.at("total") != 0.0 {
+		t.Errorf("%s", r.Raw)
+	}
+	s.post(staffToken, "/api/v1/blocks", map[string]any{"person": one.text("person"), "until": until, "reason": "x"}).want(t, 422, "person_required")
+}
+
 func TestAppointmentsThatCannotBeAreRefused(t *testing.T) {
 	s := office(t)
 	begin := monday(9, 10)

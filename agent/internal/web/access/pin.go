@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"errors"
 
 	"halledge/agent/kit/phc"
@@ -21,4 +22,15 @@ func HashPIN(pin string) (string, error) {
 		return "", ErrPINLength
 	}
 	return phc.New([]byte(pin)).String(), nil
+}
+
+// HashPIN is the function of that name, for requests: a few are hashed at a time, as when people sign in.
+func (d *Door) HashPIN(ctx context.Context, pin string) (string, error) {
+	select {
+	case d.hashing <- struct{}{}:
+		defer func() { <-d.hashing }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	return HashPIN(pin)
 }

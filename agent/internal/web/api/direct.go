@@ -10,20 +10,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/queue/rerun"
 	"halledge/agent/internal/web/access"
-	"halledge/agent/internal/web/inputs"
 	"halledge/agent/internal/web/view"
 	"halledge/agent/kit/problem"
 	"halledge/agent/kit/strictyaml"
-	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
-	"halledge/firmware-protocols/sdt"
 )
 
 // dutyBody is the body of POST /api/v1/windows/{w}/duty.
@@ -103,141 +98,13 @@ func (a *API) clock(w http.ResponseWriter, p post) {
 	}, func(res hall.Result) (int, any) { return http.StatusOK, clockBody{Time: in.Time.In(a.zone)} })
 }
 
-// maxBookingID bounds the number of an appointment, maxAhead how far ahead it may be, longestBooking how long.
-const (
-	maxBookingID   = 64
-	maxAhead       = 366 * 24 * time.Hour
-	longestBooking = 24 * time.Hour
-)
-
-// bookBody is the body of POST /api/v1/bookings. The identity number is only digested.
-type bookBody struct {
-	Booking  hallsync.BookingID `json:"booking"` // empty: a new one
-	Queue    hallsync.QueueID   `json:"queue"`
-	Start    time.Time          `json:"start"`
-	End      time.Time          `json:"end"`
-	IDNumber string             `json:"id_number"`
-}
-
-// bookingBody is an appointment in an answer.
-type bookingBody struct {
-	Booking struct {
-		inputs.Booking
-		State hallsync.BookingState `json:"state"`
-	} `json:"booking"`
-}
-
-func (a *API) booking(s *queue.State, id hallsync.BookingID) (body bookingBody, ok bool) {
-	b, ok := s.Booking(id)
-	body.Booking.Booking = inputs.Booking{Booking: id, Queue: b.Queue, Start: b.Start.In(a.zone), End: b.End.In(a.zone)}
-	body.Booking.State = b.State
-	return body, ok
-}
-
-// book answers POST /api/v1/bookings, by which an appointment is made at the hall (现场预约登记), or changed: 201 {"booking"}. One
-// that somebody has come for stays as it is.
-func (a *API) book(w http.ResponseWriter, p post) {
-	var in bookBody
-	err := a.decode(p.body, &in)
-	if err == nil {
-		err = a.text("booking", string(in.Booking), maxBookingID)
-	}
-	var person string
-	if err == nil && in.IDNumber != "" {
-		person, err = a.person(in.IDNumber)
-	}
-	if err != nil {
-		a.fail(w, p.Request, err)
-		return
-	}
-	if now := a.opts.Now(); !in.End.After(now) || in.Start.After(now.Add(maxAhead)) || in.End.Sub(in.Start) > longestBooking {
-		a.problem(w, http.StatusUnprocessableEntity, problem.Code(queue.BookingInvalid), nil)
-		return
-	}
-	if in.Booking == "" {
-		in.Booking = hallsync.BookingID(ulid.Make().String())
-	}
-	a.command(w, p, func() (queue.Command, error) {
-		return queue.SetBooking{BookingSet: hallsync.BookingSet{
-			Booking: in.Booking, Queue: in.Queue, Start: in.Start, End: in.End, Person: person,
-		}}, nil
-	}, func(res hall.Result) (int, any) {
-		body, _ := a.booking(res.State, in.Booking)
-		return http.StatusCreated, body
-	})
-}
-
-// cancelBooking answers POST /api/v1/bookings/{id}/cancel: 200 {"booking"}.
-func (a *API) cancelBooking(w http.ResponseWriter, p post) {
-	if err := a.decode(p.body, &struct{}{}); err != nil {
-		a.fail(w, p.Request, err)
-		return
-	}
-	id := hallsync.BookingID(p.PathValue("id"))
-	a.command(w, p, func() (queue.Command, error) {
-		var body bookingBody
-		known := false
-		a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) { body, known = a.booking(s, id) })
-		switch {
-		case !known:
-			return nil, a.refusal(&queue.Refusal{Code: queue.BookingUnknown})
-		case body.Booking.State == hallsync.BookingArrived:
-			return nil, a.refusal(&queue.Refusal{Code: queue.BookingUsed})
-		}
-		return queue.CancelBooking{Booking: id}, nil
-	}, func(res hall.Result) (int, any) {
-		body, _ := a.booking(res.State, id)
-		return http.StatusOK, body
-	})
-}
-
-// blockBody is the body of POST /api/v1/blocks. The identity number is only digested.
-type blockBody struct {
-	IDNumber   string    `json:"id_number"`
-	Until      time.Time `json:"until"` // now or earlier ends it
-	Everywhere bool      `json:"everywhere"`
-	Reason     string    `json:"reason"`
-}
-
-// block answers POST /api/v1/blocks, by which a person gets no numbers online until a time, or none at all: 200 {"until", "everywhere"}.
-func (a *API) block(w http.ResponseWriter, p post) {
-	var in blockBody
-	err := a.decode(p.body, &in)
-	var person string
-	if err == nil {
-		in.Reason = strings.TrimSpace(in.Reason)
-		if err = a.text("reason", in.Reason, maxReason); err == nil {
-			person, err = a.person(in.IDNumber)
-		}
-	}
-	if err != nil {
-		a.fail(w, p.Request, err)
-		return
-	}
-	a.command(w, p, func() (queue.Command, error) {
-		return queue.SetBlock{Person: person, Until: in.Until, Everywhere: in.Everywhere, Reason: in.Reason, By: p.who.By()}, nil
-	}, func(hall.Result) (int, any) {
-		return http.StatusOK, struct {
-			Until      time.Time `json:"until"`
-			Everywhere bool      `json:"everywhere"`
-		}{in.Until.In(a.zone), in.Everywhere}
-	})
-}
-
-// person gives the hall's name for whoever has an identity number, which is forgotten here.
-func (a *API) person(number string) (string, error) {
-	number = strings.ToUpper(strings.TrimSpace(number))
-	if !sdt.ValidIDNumber(number) {
-		return "", a.opts.Catalog.Problem(http.StatusUnprocessableEntity, idNumberInvalid, nil)
-	}
-	return a.opts.Signer.Person(device.NewSecret(number)), nil
-}
-
 // The problems of an edit, beside queue.PlanChanged.
 const (
-	planInvalid  problem.Code = "plan_invalid"   // 422, with member "problems"
-	planTooLarge problem.Code = "plan_too_large" // 422
-	pinForm      problem.Code = "pin_form"       // 422: not digits, or too few
+	planInvalid   problem.Code = "plan_invalid"    // 422, with member "problems"
+	planTooLarge  problem.Code = "plan_too_large"  // 422
+	planNoManager problem.Code = "plan_no_manager" // 422: nobody could change it again
+	pinForm       problem.Code = "pin_form"        // 422: not digits, or too few
+	pinsTooMany   problem.Code = "pins_too_many"   // 422
 )
 
 // planBody is the answer of GET /api/v1/plan.
@@ -278,17 +145,12 @@ func (a *API) editPlan(w http.ResponseWriter, p post) {
 	}
 	next := in.Revision + 1
 	edit := config.Edit{Queues: in.Queues, Windows: in.Windows}
-	for _, s := range in.Staff { // a hash takes its time, which the store's writer does not have
-		e := config.StaffEdit{ID: s.ID, Name: s.Name, Role: s.Role, Windows: s.Windows}
-		if s.PIN != "" && in.Revision == a.opts.Plan.Revision { // else the edit is refused anyway
-			hash, err := access.HashPIN(s.PIN)
-			if err != nil || strings.Trim(s.PIN, "0123456789") != "" { // it is entered on a key pad of digits
-				a.problem(w, http.StatusUnprocessableEntity, pinForm, map[string]string{"staff": echo(s.ID)})
-				return
-			}
-			e.PIN = hash
+	var err error
+	if in.Revision == a.opts.Plan.Revision { // else it is refused anyway
+		if edit.Staff, err = a.staffOf(p.Context(), in.Staff); err != nil {
+			a.fail(w, p.Request, err)
+			return
 		}
-		edit.Staff = append(edit.Staff, e)
 	}
 	a.command(w, p, func() (queue.Command, error) {
 		if in.Revision != a.opts.Plan.Revision {
@@ -304,6 +166,39 @@ func (a *API) editPlan(w http.ResponseWriter, p post) {
 			Revision int64 `json:"revision"`
 		}{next}
 	})
+}
+
+// maxPINs bounds the PINs of one edit: each costs what a sign-in costs.
+const maxPINs = 20
+
+// staffOf hashes the new PINs of an edit. That takes its time, which the store's writer does not have.
+func (a *API) staffOf(ctx context.Context, list []staffEdit) (out []config.StaffEdit, err error) {
+	manager, pins := false, 0
+	for _, s := range list {
+		manager = manager || s.Role == string(access.Manager)
+		if s.PIN != "" {
+			pins++
+		}
+	}
+	if was := func(s config.Staff) bool { return s.Role == string(access.Manager) }; !manager && slices.ContainsFunc(a.opts.Plan.Staff, was) {
+		return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, planNoManager, nil)
+	}
+	if pins > maxPINs {
+		return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, pinsTooMany, map[string]string{"limit": strconv.Itoa(maxPINs)})
+	}
+	for _, s := range list {
+		e := config.StaffEdit{ID: s.ID, Name: s.Name, Role: s.Role, Windows: s.Windows}
+		if s.PIN != "" {
+			if strings.Trim(s.PIN, "0123456789") != "" || len(s.PIN) < access.MinPIN || len(s.PIN) > access.MaxPIN { // it is entered on a key pad of digits
+				return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, pinForm, map[string]string{"staff": echo(s.ID)})
+			}
+			if e.PIN, err = a.opts.Door.HashPIN(ctx, s.PIN); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, e)
+	}
+	return out, nil
 }
 
 // planText gives hall.yaml as an edit makes it, or the problem that says what is wrong with it.

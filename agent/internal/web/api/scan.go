@@ -144,7 +144,7 @@ func (a *API) booked(body scanBody, id hallsync.BookingID) (scanBody, error) {
 				continue
 			}
 			body.Appointment = &appointment{bookingOf(b), b.State}
-			if b.State == hallsync.Booked {
+			if b.State == hallsync.Booked || b.State == hallsync.BookingNoShow { // who comes after all is only late
 				body.Actions = append(body.Actions, "check_in")
 			}
 			if t, ok := m.State.Ticket(b.Ticket); ok {
