@@ -5,6 +5,7 @@ package voicemodule
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 	"unicode/utf8"
 
@@ -19,6 +20,7 @@ const (
 	perRune = 250 * time.Millisecond // what a character takes at most at the usual speed
 	perText = 500 * time.Millisecond // what every speech takes besides
 	spare   = 3 * time.Second        // that a module may be late to say that it has ended
+	between = time.Second            // two questions whether it has
 )
 
 const mandarin = "zh-CN"
@@ -188,11 +190,25 @@ func (m *Module) speak(ctx context.Context, conn transport.Conn, s speech) error
 			return &device.Error{Op: "say", Code: device.CodeBadReply, Err: errors.New("the module refuses the text")}
 		}
 	}
-	if _, err := m.await(conn, 2*s.takes+spare, syn6288.Idle); err != nil {
+	if err := m.ending(conn, s.takes); err != nil {
 		return err
 	}
 	m.talking = false
 	return nil
+}
+
+// ending waits until the module has ended a speech. The word that says so may be lost on the line: a module that is silent for longer
+// than the speech may take is asked, so that what everybody has heard is not said again.
+func (m *Module) ending(conn transport.Conn, takes time.Duration) error {
+	_, err := m.await(conn, takes, syn6288.Idle)
+	for latest := time.Now().Add(takes + spare); errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(latest); {
+		var got syn6288.Status
+		if got, err = m.ask(conn, m.dialect.query(), syn6288.Idle, syn6288.Speaking); err != nil || got == syn6288.Idle {
+			return err
+		}
+		_, err = m.await(conn, between, syn6288.Idle)
+	}
+	return err
 }
 
 func orElse(value, otherwise int) int {

@@ -114,6 +114,22 @@ func TestARefusedFrameIsSentOnceMore(t *testing.T) {
 	}
 }
 
+func TestASpeechWhoseEndIsLostIsNotSaidAgain(t *testing.T) {
+	for _, protocol := range protocols() {
+		far := &voicebox.Box{Protocol: protocol, PerRune: 5 * time.Millisecond}
+		d := start(t, far, nil)
+		far.Lose(1)
+		for range 2 {
+			if err := d.Say(t.Context(), device.Announcement{Text: "请"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := heard(far); !slices.Equal(got, []string{"请", "请"}) {
+			t.Errorf("%s: heard %q", protocol, got)
+		}
+	}
+}
+
 func TestAModuleThatStartsAgainBreaksOff(t *testing.T) {
 	far := &voicebox.Box{Protocol: "syn6288", PerRune: time.Hour}
 	d := start(t, far, nil)

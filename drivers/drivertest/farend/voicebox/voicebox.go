@@ -30,6 +30,7 @@ type Box struct {
 	mu     sync.Mutex
 	said   []Said
 	reject int // speeches still to refuse
+	lose   int // ends of speeches still to keep to itself
 	begun  int // speeches begun, to tell a timer of an earlier one
 	plug   *line
 }
@@ -55,6 +56,13 @@ func (b *Box) Reject(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reject = n
+}
+
+// Lose keeps the next n ends of speeches to itself, as a line does that loses a byte.
+func (b *Box) Lose(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lose = n
 }
 
 // Restart breaks off what is being said, as a dip of the power does.
@@ -208,6 +216,7 @@ func (l *line) speak(s Said) {
 	})
 }
 
+// ended notes the end of a speech and reports whether it is to be said.
 func (l *line) ended(speech int) bool {
 	b := l.box
 	b.mu.Lock()
@@ -217,6 +226,10 @@ func (l *line) ended(speech int) bool {
 	}
 	l.timer = nil
 	b.said[len(b.said)-1].Ended = true
+	if b.lose > 0 {
+		b.lose--
+		return false
+	}
 	return true
 }
 
