@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -126,4 +128,36 @@ func TestTheDirectorSetsDutiesRollAndTime(t *testing.T) {
 	s.post(staffToken, "/api/v1/roll", map[string]any{"queue": "A", "on": true, "next": -1}).want(t, 400, "field_type")
 	s.post(staffToken, "/api/v1/clock", map[string]string{"time": "1999-01-01T00:00:00+08:00"}).want(t, 400, "field_type")
 	s.post(staffToken, "/api/v1/clock", map[string]string{"time": s.now().Format(time.RFC3339Nano)}).want(t, 200, "")
+}
+
+// What somebody says about the time holds for the clocks of the pages, and for appointments.
+func TestPagesShowTheHallsTime(t *testing.T) {
+	s := open(t)
+	told := s.now().Add(3 * time.Hour)
+	s.post(staffToken, "/api/v1/clock", map[string]any{"time": told.Format(time.RFC3339Nano), "sure": true}).want(t, 200, "")
+	shown, err := http.ParseTime(s.get(staffToken, "/healthz").want(t, 200, "").Header.Get("Date"))
+	if err != nil || shown.Sub(told) < -time.Second || shown.Sub(told) > time.Minute {
+		t.Errorf("it is %s, pages show %s %v", told, shown, err)
+	}
+	over := map[string]any{"queue": "A", "start": told.Add(-time.Hour), "end": told.Add(-30 * time.Minute)}
+	s.post(staffToken, "/api/v1/bookings", over).want(t, 422, "booking_invalid")
+}
+
+func TestAnEditIsBoundedAndLeavesAManager(t *testing.T) {
+	s := open(t)
+	plan := func() map[string]any { return s.get(staffToken, "/api/v1/plan").want(t, 200, "").body }
+	member := func(id, role, pin string) map[string]any {
+		return map[string]any{"id": id, "name": "测试", "role": role, "windows": []string{}, "pin": pin}
+	}
+	edit := plan()
+	edit["staff"] = []any{member("m01", "clerk", "")}
+	s.post(staffToken, "/api/v1/plan", edit).want(t, 422, "plan_no_manager")
+	many := []any{member("m01", "manager", "")}
+	for i := range 21 {
+		many = append(many, member(fmt.Sprintf("w%02d", i+10), "clerk", "4321"))
+	}
+	edit["staff"] = many
+	s.post(staffToken, "/api/v1/plan", edit).want(t, 422, "pins_too_many")
+	edit["staff"] = []any{member("m01", "manager", "43a1")}
+	s.post(staffToken, "/api/v1/plan", edit).want(t, 422, "pin_form")
 }

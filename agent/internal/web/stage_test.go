@@ -212,7 +212,7 @@ func (s *stage) start() {
 		Site:     s.site, Plan: s.plan, Hall: s.hall, Facts: st, Signer: s.signer,
 		Codes:   codes.New(codes.Options{Signer: s.signer, Rules: codes.SimRules, Resolver: codes.Sim{}, Log: log}),
 		Devices: s.devices, Sounds: voice.NewSounds(s.site.Voice, log), Health: s.conditions, Ring: logs.NewRing(100), Catalog: catalog, Metrics: prometheus.NewRegistry(), Log: log,
-		Now: s.now,
+		Now: s.hall.Now,
 	})
 	must(s.t, err)
 	s.base = "http://" + s.server.Addr().String()
