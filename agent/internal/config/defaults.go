@@ -30,7 +30,7 @@ func defaultPlan() Plan {
 		Zone: "Asia/Shanghai",
 		Rules: Rules{
 			TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, Reprints: 2, MaxOpen: 3,
-			Voice: Voice{Repeat: 2, Languages: []string{"zh-CN"}, Rate: 100, Volume: 80, MaxAgeS: 60},
+			Voice: Voice{Repeat: 2, Languages: []string{"zh-CN"}, Rate: 100, Volume: 80, MaxAgeS: 180},
 		},
 	}
 }

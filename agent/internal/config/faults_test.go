@@ -120,7 +120,7 @@ var faults = []struct {
 	{"hall.yaml", "volume: 80", "volume: 0", strictyaml.OutOfRange, "$.rules.voice.volume", "0"},
 	{"hall.yaml", "volume: 50", "volume: 101", strictyaml.OutOfRange, "$.rules.voice.hours[0].volume", "101"},
 	{"hall.yaml", "mon-sun 12:00-14:30", "noon", config.Hours, "$.rules.voice.hours[0].at", "noon"},
-	{"hall.yaml", "max_age_s: 60", "max_age_s: 1", strictyaml.OutOfRange, "$.rules.voice.max_age_s", "1"},
+	{"hall.yaml", "max_age_s: 180", "max_age_s: 1", strictyaml.OutOfRange, "$.rules.voice.max_age_s", "1"},
 	{"hall.yaml", "languages: [zh-CN]", "languages: []", strictyaml.Missing, "$.rules.voice.languages", "[]"},
 	{"hall.yaml", "languages: [zh-CN]", "languages: [en]", strictyaml.NotAllowed, "$.rules.voice.languages[0]", "en"},
 	{"hall.yaml", "zones: []", "zones: [{speaker: hall.radio}]", config.UnknownSpeaker, "$.rules.voice.zones[0].speaker", "hall.radio"},

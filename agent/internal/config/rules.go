@@ -209,7 +209,7 @@ type Voice struct {
 	Languages []string `yaml:"languages"` // zh-CN and zh-yue, said in turn; default zh-CN
 	Rate      int      `yaml:"rate"`      // percent of the usual speed; default 100
 	Volume    int      `yaml:"volume"`    // percent; default 80
-	MaxAgeS   int      `yaml:"max_age_s"` // a call that could not be said for so long is not said any more; default 60
+	MaxAgeS   int      `yaml:"max_age_s"` // a call that could not be said for so long is not said any more; default 180
 
 	Hours []Loudness  `yaml:"hours"` // other volumes at some hours; the first that fits holds
 	Zones []VoiceZone `yaml:"zones"` // which windows a speaker calls for; others call for the place they stand at

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
+	"time"
 
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/voice/sound"
@@ -15,13 +17,16 @@ import (
 // ErrNoSound means that nothing on this machine turns the sentence into sound: no pack has its words, and espeak-ng is not there.
 var ErrNoSound = errors.New("nothing here turns text into sound")
 
+// betweenTwo is the silence before a call is repeated.
+const betweenTwo = 600 * time.Millisecond
+
 // remembered is how many sentences are kept as sound: a call is said again and again, and by screens too.
 const remembered = 32
 
 // Sounds turns sentences into sound. It is safe for concurrent use.
 type Sounds struct {
 	packs  map[string]*sound.Pack
-	espeak *sound.Espeak // nil: not used, or not there
+	espeak bool          // espeak-ng may be asked
 	making chan struct{} // one at a time: old machines have better things to do
 
 	mu    sync.Mutex
@@ -31,7 +36,7 @@ type Sounds struct {
 
 // NewSounds loads the packs. One that cannot be used is logged, and the others serve.
 func NewSounds(c config.Sounds, log *slog.Logger) *Sounds {
-	s := &Sounds{packs: map[string]*sound.Pack{}, making: make(chan struct{}, 1), made: map[string][]byte{}}
+	s := &Sounds{packs: map[string]*sound.Pack{}, espeak: c.Espeak != "none", making: make(chan struct{}, 1), made: map[string][]byte{}}
 	for language, dir := range c.Packs {
 		pack, err := sound.LoadPack(os.DirFS(dir))
 		if err == nil && pack.Language != language {
@@ -42,11 +47,6 @@ func NewSounds(c config.Sounds, log *slog.Logger) *Sounds {
 			continue
 		}
 		s.packs[language] = pack
-	}
-	if c.Espeak != "none" {
-		if e, ok := sound.FindEspeak(); ok {
-			s.espeak = &e
-		}
 	}
 	return s
 }
@@ -87,10 +87,31 @@ func (s *Sounds) make(ctx context.Context, what Sentence, language string, rate 
 			why = fmt.Errorf("%w: %w", ErrNoSound, err)
 		}
 	}
-	if s.espeak != nil {
-		return s.espeak.Say(ctx, what.Full, language, rate)
+	if !s.espeak {
+		return sound.Clip{}, why
 	}
-	return sound.Clip{}, why
+	espeak, ok := sound.FindEspeak() // looked for anew: it may be installed while the hall is open
+	if !ok {
+		return sound.Clip{}, why
+	}
+	said, err := espeak.Say(ctx, what.Full, language, rate)
+	if err != nil {
+		return sound.Clip{}, err
+	}
+	return sound.Join(0, sound.Chime(said.Rate), said), nil
+}
+
+// Call gives a call as a page plays it, as a WAV file: so many times, at a volume in percent. It fails as WAV does.
+func (s *Sounds) Call(ctx context.Context, what Sentence, language string, rate, times, volume int) ([]byte, error) {
+	wav, err := s.WAV(ctx, what, language, rate)
+	if err != nil {
+		return nil, err
+	}
+	once, err := sound.ParseWAV(wav)
+	if err != nil {
+		return nil, fmt.Errorf("read the call: %w", err)
+	}
+	return sound.Join(betweenTwo, slices.Repeat([]sound.Clip{once}, times)...).At(volume).WAV(), nil
 }
 
 func (s *Sounds) kept(key string) ([]byte, bool) {

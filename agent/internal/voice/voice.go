@@ -57,6 +57,8 @@ const (
 	retryAfter = 2 * time.Second  // before a speaker that failed is tried again
 	sayWithin  = 90 * time.Second // longer than any sentence; devices have watchdogs of their own
 	lookAt     = 32               // latest calls that are looked at: as many as the hall remembers
+	restarts   = 15 * time.Second // a call that was made longer before the program began was said by the one before it
+	pressing   = 6                // a call that has waited for this part of its time is said before another is repeated
 )
 
 // Mute names the speakers that cannot say calls though they work, and why: no clips, no program that speaks, a text the module
@@ -86,6 +88,7 @@ func (a *Announcer) Run(ctx context.Context) error {
 type call struct {
 	queue.Call
 	serial   string
+	age      time.Duration
 	sentence Sentence
 	volume   int
 }
@@ -93,15 +96,17 @@ type call struct {
 func (a *Announcer) serve(ctx context.Context, z Zone) {
 	dirty, cancel := a.opts.Hall.Watch()
 	defer cancel()
-	said := map[hallsync.TicketID]string{} // serial of the last call that is done with
+	said := a.earlier() // serial of each ticket's last call that is done with
 	for {
 		var again <-chan time.Time
-		if c, ok := a.due(z, said); ok {
-			err := a.announce(ctx, z, c)
+		if line := a.line(z, said); len(line) > 0 {
+			c := line[0]
+			said[c.Ticket] = c.serial
+			err := a.announce(ctx, z, c, func() bool { return a.pressed(z, said) })
 			if !a.failed(ctx, z, c, err) {
-				said[c.Ticket] = c.serial
 				continue
 			}
+			delete(said, c.Ticket)
 			again = time.After(retryAfter)
 		}
 		select {
@@ -113,29 +118,39 @@ func (a *Announcer) serve(ctx context.Context, z Zone) {
 	}
 }
 
-// due gives the call that a zone should say now: recalls before fresh calls, the oldest first. What is too old, or falls into silent
-// hours, is done with.
-func (a *Announcer) due(z Zone, said map[hallsync.TicketID]string) (next call, ok bool) {
+// earlier gives the calls that were made so long before the program began that the one before it has said them.
+func (a *Announcer) earlier() map[hallsync.TicketID]string {
+	said := map[hallsync.TicketID]string{}
+	a.opts.Hall.Look(func(m queue.Moment) {
+		for _, c := range m.State.Calls(lookAt) {
+			if m.Now.Sub(c.At) > restarts {
+				said[c.Ticket] = serialOf(c)
+			}
+		}
+	})
+	return said
+}
+
+// line gives the calls that a zone should say, in that order: recalls before fresh calls, then the oldest first. What is too old, or
+// falls into silent hours, is done with.
+func (a *Announcer) line(z Zone, said map[hallsync.TicketID]string) (out []call) {
 	r := a.opts.Rules()
 	oldest := time.Duration(r.MaxAgeS) * time.Second
 	a.opts.Hall.Look(func(m queue.Moment) {
-		volume := volume(r, m.Now.In(m.State.Plan().Location))
+		volume := VolumeAt(r, m.Now.In(m.State.Plan().Location))
 		current := map[hallsync.TicketID]bool{}
 		for _, c := range m.State.Calls(lookAt) {
 			current[c.Ticket] = true
-			serial := fmt.Sprint(c.Times, "/", c.At.UnixMilli())
+			serial, age := serialOf(c), m.Now.Sub(c.At)
 			if said[c.Ticket] == serial || !z.covers(c.Window) || !waited(m.State, c) {
 				continue
 			}
-			if volume == 0 || m.Now.Sub(c.At) > oldest {
+			if volume == 0 || age > oldest {
 				said[c.Ticket] = serial
 				a.opts.Log.Info("call not spoken", "zone", z.Name, "number", c.Number, "silent_hours", volume == 0)
 				continue
 			}
-			if !ok || before(c, next.Call) {
-				next = call{Call: c, serial: serial, sentence: SentenceOf(m.State, c.Number, c.Window), volume: volume}
-				ok = true
-			}
+			out = append(out, call{Call: c, serial: serial, age: age, sentence: SentenceOf(m.State, c.Number, c.Window), volume: volume})
 		}
 		for id := range said {
 			if !current[id] {
@@ -143,8 +158,18 @@ func (a *Announcer) due(z Zone, said map[hallsync.TicketID]string) (next call, o
 			}
 		}
 	})
-	return next, ok
+	slices.SortFunc(out, inTurn)
+	return out
 }
+
+// pressed reports whether somebody has waited so long to be called aloud that nobody may be called twice before.
+func (a *Announcer) pressed(z Zone, said map[hallsync.TicketID]string) bool {
+	longest := time.Duration(a.opts.Rules().MaxAgeS) * time.Second / pressing
+	return slices.ContainsFunc(a.line(z, said), func(c call) bool { return c.age > longest })
+}
+
+// serialOf tells one call of a ticket from another.
+func serialOf(c queue.Call) string { return fmt.Sprint(c.Times, "/", c.At.UnixMilli()) }
 
 func (z Zone) covers(w hallsync.WindowID) bool {
 	return len(z.Windows) == 0 || slices.Contains(z.Windows, w)
@@ -156,16 +181,20 @@ func waited(s *queue.State, c queue.Call) bool {
 	return ok && t.State == hallsync.Called
 }
 
-// before orders two calls: a person who was called in vain already goes first.
-func before(a, b queue.Call) bool {
+// inTurn orders two calls: a person who was called in vain already goes first.
+func inTurn(a, b call) int {
 	if again, other := a.Times > 1, b.Times > 1; again != other {
-		return again
+		if again {
+			return -1
+		}
+		return 1
 	}
-	return cmp.Or(a.At.Compare(b.At), strings.Compare(string(a.Ticket), string(b.Ticket))) < 0
+	return cmp.Or(a.At.Compare(b.At), strings.Compare(string(a.Ticket), string(b.Ticket)))
 }
 
-// volume is how loud it is now, in percent. Hours that do not parse were refused by the configuration.
-func volume(r config.Voice, now time.Time) int {
+// VolumeAt is how loud calls are at an instant of the hall's zone, in percent; 0: they are not spoken. Hours that do not parse were
+// refused by the configuration.
+func VolumeAt(r config.Voice, now time.Time) int {
 	for _, h := range r.Hours {
 		if span, ok := config.ParseSpan(h.At); ok && span.Holds(now) {
 			return h.Volume
@@ -174,15 +203,18 @@ func volume(r config.Voice, now time.Time) int {
 	return r.Volume
 }
 
-// announce says a call as often and in as many languages as the rules want. A language that the speaker does not have is passed
-// over, as long as it has another.
-func (a *Announcer) announce(ctx context.Context, z Zone, c call) error {
+// announce says a call as often and in as many languages as the rules want, but once when others are pressing. A language that the
+// speaker does not have is passed over, as long as it has another.
+func (a *Announcer) announce(ctx context.Context, z Zone, c call, pressed func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, sayWithin)
 	defer cancel()
 	r := a.opts.Rules()
 	heard := false
 	var lacks error
-	for range r.Repeat {
+	for round := range r.Repeat {
+		if round > 0 && pressed() {
+			break
+		}
 		for _, language := range r.Languages {
 			err := z.Speaker.Say(ctx, a.said(c, language, r.Rate))
 			var e *device.Error

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,6 +127,19 @@ func open(t *testing.T, r config.Voice, sounds config.Sounds, zones ...voice.Zon
 	return h, a
 }
 
+// later is a hall whose time can be put forward.
+type later struct {
+	*hall.Hall
+	by atomic.Int64 // seconds
+}
+
+func (l *later) Look(see func(queue.Moment)) {
+	l.Hall.Look(func(m queue.Moment) {
+		m.Now = m.Now.Add(time.Duration(l.by.Load()) * time.Second)
+		see(m)
+	})
+}
+
 func do(t *testing.T, h *hall.Hall, commands ...queue.Command) {
 	t.Helper()
 	for _, c := range commands {
@@ -190,6 +204,50 @@ func TestOldCallsAreNotSaid(t *testing.T) {
 	}
 	if len(a.Mute()) > 0 {
 		t.Errorf("a speaker that was away counts as mute: %v", a.Mute())
+	}
+}
+
+func TestAProgramThatStartsAgainSaysNoCallTwice(t *testing.T) {
+	h, _ := open(t, rules(), config.Sounds{})
+	do(t, h, queue.CallNext{Window: "1"}, queue.CallNext{Window: "2"})
+	m, l := newMouth(), &later{Hall: h}
+	l.by.Store(40)
+	again := voice.New(voice.Options{Hall: l, Zones: []voice.Zone{{Name: "hall.speaker", Speaker: m}}, Rules: rules, Log: slog.New(slog.DiscardHandler)})
+	halltest.Run(t, again.Run)
+	do(t, h, queue.Recall{Window: "2"})
+	if got := texts(m.until(t, 1)); !slices.Equal(got, []string{sentence("二", "二")}) {
+		t.Errorf("said %q", got)
+	}
+	if len(m.begun) != 1 {
+		t.Error("it said more than the new call")
+	}
+}
+
+func TestACallJustBeforeAProgramStartsIsSaid(t *testing.T) {
+	h, _ := open(t, rules(), config.Sounds{})
+	do(t, h, queue.CallNext{Window: "1"})
+	m := newMouth()
+	again := voice.New(voice.Options{Hall: h, Zones: []voice.Zone{{Name: "hall.speaker", Speaker: m}}, Rules: rules, Log: slog.New(slog.DiscardHandler)})
+	halltest.Run(t, again.Run)
+	m.until(t, 1)
+}
+
+func TestNobodyIsCalledTwiceWhileAnotherWaitsLong(t *testing.T) {
+	m, r := newMouth(), rules()
+	m.gate = make(chan struct{})
+	r.Repeat, r.MaxAgeS = 2, 60
+	h, _ := open(t, r, config.Sounds{})
+	l := &later{Hall: h}
+	a := voice.New(voice.Options{Hall: l, Zones: []voice.Zone{{Name: "hall.speaker", Speaker: m}}, Rules: func() config.Voice { return r }, Log: slog.New(slog.DiscardHandler)})
+	halltest.Run(t, a.Run)
+	do(t, h, queue.CallNext{Window: "1"})
+	<-m.begun
+	do(t, h, queue.CallNext{Window: "2"})
+	l.by.Store(20)
+	close(m.gate)
+	want := []string{sentence("一", "一"), sentence("二", "二"), sentence("二", "二")}
+	if got := texts(m.until(t, len(want))); !slices.Equal(got, want) {
+		t.Errorf("said %q, want %q", got, want)
 	}
 }
 
@@ -302,6 +360,12 @@ func TestSoundComesFromClips(t *testing.T) {
 			t.Errorf("joined %v, want %v, %v", clip.Samples, want, err)
 		}
 	}
+	wav, err := s.Call(t.Context(), what, "zh-CN", 100, 2, 200)
+	clip, perr := sound.ParseWAV(wav)
+	if once, n := []int16{2, 4, 6, 6, 8, 10, 12, 8, 10, 14}, len(clip.Samples); err != nil || perr != nil || n < 1000 ||
+		!slices.Equal(clip.Samples[:10], once) || !slices.Equal(clip.Samples[n-10:], once) {
+		t.Errorf("twice and twice as loud: %d samples, %v %v", n, err, perr)
+	}
 	for name, in := range map[string]struct {
 		text     string
 		language string
@@ -309,5 +373,30 @@ func TestSoundComesFromClips(t *testing.T) {
 		if wav, err := s.WAV(t.Context(), voice.Sentence{Full: in.text, Plain: in.text}, in.language, 100); !errors.Is(err, voice.ErrNoSound) {
 			t.Errorf("%s: %d bytes, %v", name, len(wav), err)
 		}
+	}
+}
+
+func TestEspeakIsFoundWhenItIsInstalledLater(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	s := voice.NewSounds(config.Sounds{Espeak: "auto"}, slog.New(slog.DiscardHandler))
+	what := voice.Sentence{Full: "请A零零一号", Plain: "请A零零一号"}
+	if _, err := s.WAV(t.Context(), what, "zh-CN", 100); !errors.Is(err, voice.ErrNoSound) {
+		t.Fatalf("got %v", err)
+	}
+	said := filepath.Join(dir, "said.wav")
+	if err := os.WriteFile(said, sound.Clip{Rate: 8000, Samples: []int16{7, 7}}.WAV(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "espeak-ng"), []byte("#!/bin/sh\nexec /bin/cat "+said+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	wav, err := s.WAV(t.Context(), what, "zh-CN", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clip, err := sound.ParseWAV(wav)
+	if chime := len(sound.Chime(8000).Samples); err != nil || len(clip.Samples) != chime+2 || clip.Samples[chime] != 7 {
+		t.Errorf("%d samples behind a chime of %d, %v", len(clip.Samples), chime, err)
 	}
 }
