@@ -39,7 +39,8 @@ type Devices interface {
 
 // Sounds turns a call into sound.
 type Sounds interface {
-	WAV(ctx context.Context, what voice.Sentence, language string, rate int) ([]byte, error)
+	Call(ctx context.Context, what voice.Sentence, language string, rate, times, volume int) ([]byte, error)
+	Text(ctx context.Context, text, language string, rate int) ([]byte, error)
 }
 
 // Facts is the log of the hall.
