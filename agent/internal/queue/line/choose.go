@@ -49,7 +49,7 @@ func (r rank) compare(o rank) int {
 	case tierFront, tierReturned:
 		return cmp.Compare(r.turn, o.turn)
 	case tierWeighed, tierLimited:
-		return cmp.Or(cmp.Compare(o.score, r.score), cmp.Compare(o.class, r.class), cmp.Compare(r.turn, o.turn))
+		return cmp.Or(cmp.Compare(o.score, r.score), cmp.Compare(o.class, r.class), cmp.Compare(r.base, o.base), cmp.Compare(r.turn, o.turn))
 	}
 	return cmp.Or(cmp.Compare(r.base, o.base), cmp.Compare(r.turn, o.turn))
 }
