@@ -31,6 +31,7 @@ func TestBoard(t *testing.T) {
 		{"what is removed can be taken back", s.takesBack},
 		{"two directors", s.twoDirectors},
 		{"the sheet of the day", s.daySheet},
+		{"a hall that does not know the time", s.boardClock},
 		{"a day played again", s.rerun},
 		{"a hall that stands still", s.boardOffline},
 		{"a large hall", s.largeBoard},
@@ -164,7 +165,7 @@ func (s *site) paperRoll(t *testing.T) {
 }
 
 func (s *site) refusedEdit(t *testing.T) {
-	p := s.board(t, "#settings")
+	p := s.board(t, "/plan")
 	p.Allow("422 (Unprocessable")
 	p.Sees("业务 3", "窗口 2", "A", "综合受理", "全天取号", "不限号")
 	s.both(t, p, "board-queues")
@@ -188,15 +189,21 @@ func (s *site) refusedEdit(t *testing.T) {
 		t.Errorf("the refusal at the field says %q", field)
 	}
 	s.both(t, p, "board-refused")
-	s.Take(t, "B") // the hall goes on meanwhile, and the draft with it
+	s.Take(t, "B") // the hall goes on meanwhile
 	p.Click("link", "实时")
-	p.Sees("今日取号", "正在等候 1 人")
-	p.Click("link", "设置")
+	p.Has("dialog", "改动还没有保存")
+	s.shot(t, p, "board-leave")
+	p.Click("button", "留在这里")
 	p.Sees("有 2 处改动还没有保存", "重复")
 	p.Click("button", "全部放弃")
 	p.Has("dialog", "放弃全部改动")
 	p.Click("button", "放弃改动")
 	p.Misses("公积金", "还没有保存")
+	p.Click("button", "修改 业务 B")
+	p.Fill("名称", "社保")
+	p.Click("link", "实时")
+	p.Click("button", "丢掉改动，离开")
+	p.Sees("今日取号", "正在等候 1 人", "社保医保")
 	s.Verb(t, "1", "open", nil)
 	s.Verb(t, "1", "call-next", nil)
 	s.Verb(t, "1", "finish", nil)
@@ -206,7 +213,7 @@ func (s *site) refusedEdit(t *testing.T) {
 const newClerk, newClerkPIN = "xinren", "135790"
 
 func (s *site) hires(t *testing.T) {
-	p := s.board(t, "#settings")
+	p := s.board(t, "/plan")
 	p.Click("tab", "窗口")
 	p.Click("button", "添加窗口")
 	p.Click("button", "C 不动产登记")
@@ -237,7 +244,7 @@ func (s *site) takesBack(t *testing.T) {
 	waits := s.Take(t, "C")
 	s.Verb(t, "3", "open", nil)
 	s.Verb(t, "3", "call-next", nil)
-	p := s.board(t, "#settings")
+	p := s.board(t, "/plan")
 	p.Sees("业务 3")
 	p.Click("button", "删除 业务 C")
 	p.Has("dialog", "现在不能删除 不动产登记")
@@ -278,7 +285,7 @@ func (s *site) takesBack(t *testing.T) {
 
 // twoDirectors edit at the same time: the second is told, and loses nothing silently.
 func (s *site) twoDirectors(t *testing.T) {
-	p := s.board(t, "#settings")
+	p := s.board(t, "/plan")
 	p.Allow("409 (Conflict)")
 	p.Sees("业务 3")
 	p.Click("button", "修改 业务 B")

@@ -86,7 +86,7 @@ func TestPagesAreLight(t *testing.T) {
 	s := open(t, largeHall)
 	for path, token := range map[string]string{
 		"/t/" + s.signer.Token("01X"): "", "/rate/" + s.signer.Token("01X"): "", "/": "", "/kiosk/1": kioskToken, "/window/1": staffToken,
-		"/screen/1": screenToken, "/screen/2": screenToken, "/rate/1": staffToken, "/desk": staffToken, "/board": staffToken, "/board/rerun": staffToken, "/ops": opsToken,
+		"/screen/1": screenToken, "/screen/2": screenToken, "/rate/1": staffToken, "/desk": staffToken, "/board": staffToken, "/board/plan": staffToken, "/board/rerun": staffToken, "/ops": opsToken,
 	} {
 		page := s.browser().do("GET", path+"?token="+token, "").want(t, 200, "")
 		if strings.Contains(page.Raw, `id="gate"`) {

@@ -33,7 +33,7 @@ func (a *API) come(w http.ResponseWriter, p post) {
 		return
 	}
 	a.outside(w, p, func() (int, []byte) {
-		call, ok := a.opts.Inputs.Come(p.PathValue("place"))
+		call, ok := a.opts.Inputs.Come(p.PathValue("place"), p.who.Name)
 		if !ok {
 			refused := a.opts.Catalog.Problem(http.StatusNotFound, nobodyCalls, nil)
 			return refused.Status, refused.Body()

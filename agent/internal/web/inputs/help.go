@@ -12,7 +12,8 @@ type HelpCall struct {
 	Place  string    `json:"place"`
 	Name   string    `json:"name"` // of the place, for people
 	At     time.Time `json:"at"`
-	Coming bool      `json:"coming"` // a guide has seen it
+	Coming bool      `json:"coming"`       // a guide has seen it
+	By     string    `json:"by,omitempty"` // the name of who comes, so that two do not both go
 }
 
 // How long a call is shown that nobody answers, and one that was answered.
@@ -40,13 +41,13 @@ func (d *Desk) Ring(place, name string, at time.Time) HelpCall {
 	return h.HelpCall
 }
 
-// Come says that a guide is on the way to a place. ok is false if nobody there called.
-func (d *Desk) Come(place string) (c HelpCall, ok bool) {
+// Come says that a guide of a name is on the way to a place; the first who says so goes. ok is false if nobody there called.
+func (d *Desk) Come(place, by string) (c HelpCall, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h, ok := d.rung(place)
 	if ok && !h.Coming {
-		h.Coming, h.since = true, time.Now()
+		h.Coming, h.By, h.since = true, by, time.Now()
 		d.helps[place] = h
 		d.wakeAll()
 	}

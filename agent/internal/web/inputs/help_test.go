@@ -25,11 +25,14 @@ func TestACallForTheGuideEndsAfterItWasAnswered(t *testing.T) {
 		default:
 			t.Error("the guide is not told")
 		}
-		if _, ok := d.Come("kiosk-9"); ok {
+		if _, ok := d.Come("kiosk-9", "测试一"); ok {
 			t.Error("somebody goes where nobody called")
 		}
-		if c, ok := d.Come("kiosk-1"); !ok || !c.Coming {
+		if c, ok := d.Come("kiosk-1", "测试一"); !ok || !c.Coming || c.By != "测试一" {
 			t.Errorf("%+v %v", c, ok)
+		}
+		if c, ok := d.Come("kiosk-1", "测试二"); !ok || c.By != "测试一" {
+			t.Errorf("two go: %+v %v", c, ok)
 		}
 		time.Sleep(comingTerm)
 		if all := d.HelpCalls(""); len(all) != 1 || all[0].Place != "kiosk-2" {

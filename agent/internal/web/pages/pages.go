@@ -136,6 +136,7 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /rate/{id}", p.rate)
 	mux.HandleFunc("GET /desk", p.desk)
 	mux.HandleFunc("GET /board", p.board)
+	mux.HandleFunc("GET /board/plan", p.plan)
 	mux.HandleFunc("GET /board/rerun", p.rerun)
 	mux.HandleFunc("GET /ops", p.ops)
 	mux.HandleFunc("GET /t/{token}", p.ticket)

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,9 +21,9 @@ func (p *Pages) queues(only []string) []map[string]string {
 	out := []map[string]string{}
 	for _, q := range p.opts.Plan.Queues {
 		if len(only) == 0 || slices.Contains(only, q.ID) {
-			out = append(out, map[string]string{
-				"id": q.ID, "name": q.Name, "english": q.English, "dept": q.Dept, "identity": q.Identity, "windows": p.windowsOf(q.ID),
-			})
+			one := map[string]string{"id": q.ID, "name": q.Name, "english": q.English, "dept": q.Dept, "identity": q.Identity, "windows": p.windowsOf(q.ID)}
+			maps.DeleteFunc(one, func(_, value string) bool { return value == "" }) // each page carries them all
+			out = append(out, one)
 		}
 	}
 	return out
@@ -175,18 +176,30 @@ func (p *Pages) desk(w http.ResponseWriter, r *http.Request) {
 func (p *Pages) board(w http.ResponseWriter, r *http.Request) {
 	setup := map[string]any{}
 	if who, err := p.opts.Door.AtPage(r, "board"); err == nil { // names of staff are not for the sign-in form
-		setup["staff"], setup["limits"], setup["directs"], setup["me"] = staffNames(p.opts.Plan), p.limitsOf(), who.May(access.Direct), who.Staff
+		setup["staff"], setup["limits"], setup["directs"] = staffNames(p.opts.Plan), p.limitsOf(), who.May(access.Direct)
 	}
 	p.show(w, r, "board", shell{Name: "board", Title: "大厅总览", Staffed: true}, setup)
 }
 
-// rerun is the part of the board that plays a day again, for those who may set the hall's rules.
+// plan is the part of the board that changes the hall's settings.
+func (p *Pages) plan(w http.ResponseWriter, r *http.Request) {
+	p.direct(w, r, shell{Name: "plan", Title: "设置"}, func(who access.Who) map[string]any { return map[string]any{"me": who.Staff} })
+}
+
+// rerun is the part of the board that plays a day again.
 func (p *Pages) rerun(w http.ResponseWriter, r *http.Request) {
-	if who, err := p.opts.Door.AtPage(r, "board"); err == nil && !who.May(access.Direct) {
+	p.direct(w, r, shell{Name: "rerun", Title: "回放"}, func(access.Who) map[string]any { return map[string]any{"queues": p.queues(nil)} })
+}
+
+// direct shows a part of the board that is for those alone who may set the hall's rules.
+func (p *Pages) direct(w http.ResponseWriter, r *http.Request, s shell, setup func(access.Who) map[string]any) {
+	who, err := p.opts.Door.AtPage(r, "board")
+	if err == nil && !who.May(access.Direct) {
 		http.Redirect(w, r, "/board", http.StatusSeeOther)
 		return
 	}
-	p.show(w, r, "board", shell{Name: "rerun", Title: "回放", Staffed: true}, map[string]any{"queues": p.queues(nil)})
+	s.Staffed = true
+	p.show(w, r, "board", s, setup(who))
 }
 
 // staffNames gives the names of the hall's people by their id.

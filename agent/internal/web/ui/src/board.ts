@@ -1,4 +1,4 @@
-// The director's page: the hall now, its settings, and the sheet of the day.
+// The director's page: the hall now, and the sheet of the day. Settings and days played again have pages of their own.
 
 import { dateText, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, mark, show, text } from './lib/dom';
@@ -9,8 +9,7 @@ import { listen } from './lib/live';
 import { closeSheet } from './lib/sheet';
 import { useClock } from './board/act';
 import { drawDay } from './board/day';
-import { Board, desk, hallNow, instant, page, say, told } from './board/desk';
-import { changedElsewhere, openSettings, saidPlace, setUpSettings, unsaved } from './board/edit';
+import { Board, desk, hallNow, instant, page, told } from './board/desk';
 import { beatLive, drawHealth, drawLive, setUpLive } from './board/live';
 
 /** A part of the page; its panel and its tab in the template are panel-<id> and tab-<id>. */
@@ -18,7 +17,6 @@ interface Tab { id: string; draw: () => void; }
 
 const tabs: Tab[] = [
   { id: 'live', draw: drawLive },
-  { id: 'settings', draw: openSettings },
   { id: 'day', draw: drawDay }
 ];
 
@@ -28,7 +26,7 @@ let again = false;
 
 /** Opens the part that the address names, the first one else. */
 function turn(): void {
-  const named = tabs.filter(function (t): boolean { return '#' + t.id === window.location.hash && !byId('tab-' + t.id).hidden; })[0];
+  const named = tabs.filter(function (t): boolean { return '#' + t.id === window.location.hash; })[0];
   at = named || tabs[0];
   tabs.forEach(function (t): void {
     const tab = byId('tab-' + t.id);
@@ -42,7 +40,7 @@ function turn(): void {
 
 function draw(): void {
   show(byId('loading'), !desk.board);
-  if (desk.board && at.id !== 'settings') {
+  if (desk.board) {
     at.draw();
   }
 }
@@ -76,33 +74,12 @@ function look(): void {
   });
 }
 
-/** The hall works by other settings now, or its program is another: the page begins anew, unless somebody is writing in it. */
-function renew(): void {
-  if (unsaved()) {
-    changedElsewhere();
-    return;
-  }
-  window.location.reload();
-}
-
-/** What the page before this one had to say. */
-function sayLast(): void {
-  try {
-    const said = window.sessionStorage.getItem(saidPlace);
-    window.sessionStorage.removeItem(saidPlace);
-    if (said) {
-      say(said);
-    }
-  } catch (_) { /* nothing is kept here */ }
-}
-
 function main(): void {
   desk.look = look;
-  show(byId('tab-settings'), !!page.directs);
+  show(byId('tab-plan'), !!page.directs);
   show(byId('tab-rerun'), !!page.directs);
   text(byId('person'), page.person);
   setUpLive();
-  setUpSettings();
   useClock();
   byId('sign-out').addEventListener('click', function (): void { signOut(page.as); });
   byId('print').addEventListener('click', function (): void { window.print(); });
@@ -113,7 +90,6 @@ function main(): void {
     }
   });
   turn();
-  sayLast();
   let beats = 0;
   everySecond(function (): void {
     text(byId('time'), timeText(new Date(desk.board ? hallNow() : now())));
@@ -125,7 +101,7 @@ function main(): void {
       look();
     }
   });
-  follow(page.as, page.version, function (): void { /* the stream tells */ }, renew);
+  follow(page.as, page.version, function (): void { /* the stream tells */ }, function (): void { window.location.reload(); });
   listen({
     as: page.as,
     onHall: function (hall: Hall): void {
@@ -142,7 +118,7 @@ function main(): void {
         text(byId('stale'), '连不上大厅服务器，正在重连。' + (then ? '下面是 ' + dateText(then) + ' ' + timeText(then) + ' 的情况，现在可能已经变了。' : ''));
       }
     },
-    onSignedOut: function (): void { if (!unsaved()) { window.location.reload(); } }
+    onSignedOut: function (): void { window.location.reload(); }
   });
 }
 

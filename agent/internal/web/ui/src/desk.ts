@@ -58,7 +58,30 @@ function onLive(live: boolean): void {
   drawQueues();
 }
 
+const typistMS = 200; // a scanner types faster than anybody
+
+/** A scanner types wherever the keyboard is, and then presses Enter. What it types goes into the field for it, so that it never presses
+ * the button that was pressed last; over a question it goes nowhere. */
+function catchScanner(): void {
+  let typed = 0;
+  document.addEventListener('keydown', function (e: KeyboardEvent): void {
+    const at = e.target as HTMLElement;
+    if (at.tagName === 'INPUT' || e.ctrlKey || e.altKey || e.metaKey) {
+      return;
+    }
+    if (e.key.length === 1 && e.key !== ' ') {
+      typed = Date.now();
+      if (!sheetOpen()) {
+        byId('find-number').focus(); // and the key is typed there
+      }
+    } else if (e.key === 'Enter' && Date.now() - typed < typistMS) {
+      e.preventDefault();
+    }
+  });
+}
+
 function listenToPeople(): void {
+  catchScanner();
   byId('find').addEventListener('submit', function (e: Event): void {
     e.preventDefault();
     const field = byId<HTMLInputElement>('find-number');

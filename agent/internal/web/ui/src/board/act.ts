@@ -2,8 +2,9 @@
 
 import { clockOf, timeText } from '../lib/clock';
 import { button, byId, make, show, text } from '../lib/dom';
+import { command } from '../lib/http';
 import { closeSheet, sheet } from '../lib/sheet';
-import { BoardQueue, BoardWindow, desk, hallNow, instant, order, page, queueName, say } from './desk';
+import { BoardQueue, BoardWindow, desk, hallNow, instant, order, page, queueName, say, told } from './desk';
 
 interface Until { label: string; at: string; }
 
@@ -131,6 +132,23 @@ export function drawClock(): void {
   clockFilled = clockFilled && unknown;
 }
 
+/** Sets the hall's time. One that is far ahead opens a day that can never be taken back, so it is asked for twice. */
+function setClock(stamp: string, said: string, sure: boolean): void {
+  command<unknown>({ method: 'POST', path: '/api/v1/clock', as: page.as, body: { time: stamp, sure: sure } }, 8000, function (problem): void {
+    if (problem && problem.code === 'clock_far') {
+      sheet('真的是 ' + said + '？', [
+        make('p', '', '这比大厅最后一次记录晚得多。定下以后这一天就开始，不能退回。请再看一遍年、月、日。')
+      ], [button('btn btn-bad', '确实是这个时间', function (): void {
+        closeSheet();
+        setClock(stamp, said, true);
+      })], '重新填写');
+      return;
+    }
+    say(problem ? told(problem) : '大厅时间已定为 ' + said, !!problem);
+    desk.look();
+  });
+}
+
 /** Sends the time that somebody entered. */
 export function useClock(): void {
   byId('clock-form').addEventListener('submit', function (e: Event): void {
@@ -142,6 +160,6 @@ export function useClock(): void {
       say('请按“2026-10-01”和“08:30”的样子填写日期和时间。', true);
       return;
     }
-    order('/api/v1/clock', { time: stamp }, '大厅时间已定为 ' + date + ' ' + time);
+    setClock(stamp, date + ' ' + time, false);
   });
 }

@@ -31,7 +31,7 @@ export interface Console {
 }
 
 /** Somebody at a place who asks for the guide. */
-export interface HelpCall { place: string; name: string; at: string; coming: boolean; }
+export interface HelpCall { place: string; name: string; at: string; coming: boolean; by?: string; }
 
 /** Whether a queue gives numbers now; reason is the code of why not. */
 export interface Gives { open: boolean; reason: string; opens: string | null; closes: string | null; left: number | null; late: boolean; }

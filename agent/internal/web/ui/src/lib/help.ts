@@ -19,7 +19,7 @@ export function drawHelp(box: HTMLElement, as: string, calls: HelpCall[]): void 
   for (let i = 0; i < calls.length; i++) {
     const c = calls[i];
     const line = make('p', 'help-call' + (c.coming ? ' help-coming' : ''), undefined, [
-      make('b', '', c.name), make('span', 'num', c.coming ? '已有人前往' : clockOf(c.at) + ' 有人需要帮助')
+      make('b', '', c.name), make('span', 'num', c.coming ? '已有人前往' + (c.by ? '（' + c.by + '）' : '') : clockOf(c.at) + ' 有人需要帮助')
     ]);
     if (!c.coming) {
       const b = button('btn btn-main', '我去', function (): void {

@@ -2,7 +2,7 @@
 
 import { Problem, command, request } from '../lib/http';
 import { hoursWrong } from './hours';
-import { page, told } from './desk';
+import { page, told } from '../board/desk';
 
 export interface QueueData { id: string; name: string; dept: string; identity: string; service_s: number; hours: string[]; quota: number; }
 export interface WindowData { id: string; name: string; queues: string[]; }

@@ -1,25 +1,27 @@
 // The settings: queues, windows and staff, changed here without the centre. Nothing happens in the hall until it is saved.
 
 import { button, byId, empty, make, mark, show, text } from '../lib/dom';
+import { request } from '../lib/http';
 import { closeSheet, sheet } from '../lib/sheet';
-import { desk, page, say, told } from './desk';
+import { Board, page, say, told } from '../board/desk';
 import { Form, queueForm, staffForm, windowForm } from './forms';
 import { spoken } from './hours';
 import {
   Data, Draft, Item, Kind, QueueData, StaffData, WindowData, allChanges, changes, isChanged, isNew, kinds, loadDraft, mayBeSaved, save, wrongKind
-} from './plan';
+} from './draft';
 
 const titles: { [kind: string]: string } = { queues: '业务', windows: '窗口', staff: '人员' };
 const roles: { [role: string]: string } = { clerk: '窗口人员', manager: '主管' };
 const identities: { [identity: string]: string } = { none: '不刷身份证', optional: '可刷身份证', required: '必须刷身份证' };
 /** Where the page, which loads itself anew after a change, finds what it has to say. */
-export const saidPlace = 'halledge.board.said';
+const saidPlace = 'halledge.board.said';
 
 let draft: Draft | null = null;
 let kind: Kind = 'queues';
 let saving = false;
 let others = false; // somebody else has changed the settings meanwhile
 let asked = false;
+let leaving = false; // the changes are given up
 
 /** Whether there is something that is not saved. */
 export function unsaved(): boolean {
@@ -52,7 +54,34 @@ export function openSettings(): void {
   });
 }
 
+/** What the page before this one had to say. */
+export function sayLast(): void {
+  try {
+    const said = window.sessionStorage.getItem(saidPlace);
+    window.sessionStorage.removeItem(saidPlace);
+    if (said) {
+      say(said);
+    }
+  } catch (_) { /* nothing is kept here */ }
+}
+
+/** Asks before a press on another part of the board throws away what is not saved. */
+function askLeave(e: MouseEvent): void {
+  const link = e.currentTarget as HTMLAnchorElement;
+  if (!unsaved() || saving || !draft) {
+    return;
+  }
+  e.preventDefault();
+  sheet('改动还没有保存', [make('p', '', '有 ' + allChanges(draft) + ' 处改动，离开这一页就会丢掉。')], [
+    button('btn btn-bad', '丢掉改动，离开', function (): void {
+      leaving = true;
+      window.location.href = link.href;
+    })
+  ], '留在这里');
+}
+
 export function setUpSettings(): void {
+  ['tab-live', 'tab-day', 'tab-rerun'].forEach(function (id): void { byId(id).addEventListener('click', askLeave); });
   kinds.forEach(function (k): void {
     byId('kind-' + k).addEventListener('click', function (): void {
       kind = k;
@@ -63,7 +92,7 @@ export function setUpSettings(): void {
   byId('plan-discard').addEventListener('click', askDiscard);
   byId('plan-save').addEventListener('click', trySave);
   window.addEventListener('beforeunload', function (e: BeforeUnloadEvent): void {
-    if (unsaved() && !saving) {
+    if (unsaved() && !saving && !leaving) {
       e.preventDefault();
       e.returnValue = '';
     }
@@ -196,14 +225,31 @@ function askRemove(item: Item<Data>): void {
     draw();
     return;
   }
-  const line = kind === 'queues' && desk.board ? desk.board.queues.filter(function (q): boolean { return q.id === item.data.id; })[0] : null;
-  if (line && line.day.open > 0) {
-    sheet('现在不能删除 ' + item.data.name, [
-      make('p', '', '今天还有 ' + line.day.open + ' 位群众没有办完这个业务，其中 ' + line.waiting + ' 人在等候。'),
-      make('p', '', '请先把“每天最多给几个号”改小，或改取号时间停止取号，办完以后再删。')
-    ], [], '知道了');
+  if (kind === 'queues') {
+    askRemoveQueue(item);
     return;
   }
+  sureRemove(item);
+}
+
+/** A queue goes when nobody is in it any more. */
+function askRemoveQueue(item: Item<Data>): void {
+  request<Board>({ method: 'GET', path: '/api/v1/board', as: page.as }, function (problem, board): void {
+    const line = board ? board.queues.filter(function (q): boolean { return q.id === item.data.id; })[0] : null;
+    if (problem) {
+      say(told(problem), true);
+    } else if (line && line.day.open > 0) {
+      sheet('现在不能删除 ' + item.data.name, [
+        make('p', '', '今天还有 ' + line.day.open + ' 位群众没有办完这个业务，其中 ' + line.waiting + ' 人在等候。'),
+        make('p', '', '请先把“每天最多给几个号”改小，或改取号时间停止取号，办完以后再删。')
+      ], [], '知道了');
+    } else {
+      sureRemove(item);
+    }
+  });
+}
+
+function sureRemove(item: Item<Data>): void {
   sheet('删除 ' + item.data.name + '？', [make('p', '', removeSays(item)), make('p', 'hint', '按“保存”才生效，保存前可以点“不删了”。')], [
     button('btn btn-bad', '删除', function (): void {
       item.removed = true;

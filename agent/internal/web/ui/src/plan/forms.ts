@@ -3,7 +3,7 @@
 import { button, make, mark } from '../lib/dom';
 import { choices } from '../lib/sheet';
 import { hoursForm, press } from './hours';
-import { Data, Draft, Item, Kind, QueueData, StaffData, WindowData, isNew } from './plan';
+import { Data, Draft, Item, Kind, QueueData, StaffData, WindowData, isNew } from './draft';
 
 export interface Form { draft: Draft; changed: () => void; }
 
