@@ -52,7 +52,7 @@ func codesInUse(m *module) map[string]string {
 	return used
 }
 
-type text struct{ Title, Detail, Advice string }
+type text struct{ Title, Detail, Advice, Staff string }
 
 func messages(t *testing.T) map[string]text {
 	t.Helper()
@@ -86,7 +86,7 @@ func TestSentencesAreForPeople(t *testing.T) {
 		if m.Title == "" || len([]rune(m.Title)) > 40 {
 			t.Errorf("%s: the title is empty or longer than 40 characters", code)
 		}
-		for _, s := range []string{m.Title, m.Detail, m.Advice} {
+		for _, s := range []string{m.Title, m.Detail, m.Advice, m.Staff} {
 			if s == "" {
 				continue
 			}
@@ -100,6 +100,42 @@ func TestSentencesAreForPeople(t *testing.T) {
 		if strings.HasPrefix(code, "device_") && (m.Advice == "" || m.Detail == "") {
 			t.Errorf("%s: an installer needs advice", code)
 		}
+	}
+}
+
+// atWindows are the refusals of the queue that only those who work here meet: their one sentence is for them.
+var atWindows = map[string]bool{
+	"unknown_window": true, "class_invalid": true, "channel_invalid": true, "target_required": true, "reason_required": true,
+	"window_closed": true, "window_busy": true, "window_not_entitled": true, "no_ticket": true, "ticket_other_window": true,
+	"ticket_just_called": true, "recall_too_soon": true, "recall_limit": true, "person_required": true, "booking_invalid": true,
+	"window_changed": true, "clock_far": true, "plan_changed": true,
+}
+
+// A refusal of the queue tells the citizen what to do, and those who work here what they can do for him.
+func TestRefusalsSpeakToCitizenAndStaff(t *testing.T) {
+	said, m, n := messages(t), theModule(t), 0
+	for _, p := range m.packages {
+		if p.path() != "agent/internal/queue" {
+			continue
+		}
+		for _, defined := range m.info[p].Defs {
+			c, ok := defined.(*types.Const)
+			if !ok || !strings.HasSuffix(c.Type().String(), "/queue.Code") {
+				continue
+			}
+			n++
+			code := constant.StringVal(c.Val())
+			text := said[code]
+			if text.Detail == "" || text.Advice == "" {
+				t.Errorf("%s: whoever is refused is not told what is so and what to do", code)
+			}
+			if !atWindows[code] && (text.Staff == "" || text.Staff == text.Detail) {
+				t.Errorf("%s: staff are not told what they can do", code)
+			}
+		}
+	}
+	if n < 37 {
+		t.Errorf("only %d refusals found: does the search still work?", n)
 	}
 }
 

@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,11 @@ func TestQueuesGiveNumbersInTheirHours(t *testing.T) {
 	take := map[string]string{"queue": "A", "channel": "kiosk"}
 	if r := s.post(kioskToken, "/api/v1/tickets", take).want(t, 409, "queue_closed"); r.text("opens") != "2035-03-06T08:30:00+08:00" {
 		t.Errorf("%s", r.Raw)
+	}
+	mine := s.post(kioskToken, "/api/v1/tickets", take).want(t, 409, "queue_closed")
+	theirs := s.post(staffToken, "/api/v1/tickets", take).want(t, 409, "queue_closed")
+	if mine.text("detail") == theirs.text("detail") || mine.text("staff") != theirs.text("detail") || !strings.Contains(theirs.text("detail"), "写明原因") {
+		t.Errorf("the citizen reads %s, staff %s", mine.Raw, theirs.Raw)
 	}
 	take["override"] = "主管同意"
 	s.post(kioskToken, "/api/v1/tickets", take).want(t, 403, "not_allowed")

@@ -10,12 +10,16 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Text is what people read for one code. {name} stands for an argument.
+// Text is what people read for one code. {name} stands for an argument. Staff is what those who work here read instead of detail and
+// advice; it may be empty.
 type Text struct {
 	Title  string `yaml:"title"`
 	Detail string `yaml:"detail"`
 	Advice string `yaml:"advice"`
+	Staff  string `yaml:"staff"`
 }
+
+func (t Text) sentences() []string { return []string{t.Title, t.Detail, t.Advice, t.Staff} }
 
 // missing stands in a sentence where an argument was not given.
 const missing = "…"
@@ -37,7 +41,7 @@ func ParseCatalog(data []byte) (*Catalog, error) {
 		if t.Title == "" {
 			return nil, fmt.Errorf("read messages: %s has no title", code)
 		}
-		for _, s := range []string{t.Title, t.Detail, t.Advice} {
+		for _, s := range t.sentences() {
 			if _, err := names(s); err != nil {
 				return nil, fmt.Errorf("read messages: %s: %w", code, err)
 			}
@@ -59,7 +63,7 @@ func (c *Catalog) Text(code string, args map[string]string) (t Text, ok bool) {
 	if t.Detail == "" {
 		t.Detail = t.Title
 	}
-	return Text{Title: fill(t.Title, args), Detail: fill(t.Detail, args), Advice: fill(t.Advice, args)}, true
+	return Text{Title: fill(t.Title, args), Detail: fill(t.Detail, args), Advice: fill(t.Advice, args), Staff: fill(t.Staff, args)}, true
 }
 
 // Say gives the detail sentence of a code, followed by its advice.
@@ -71,14 +75,14 @@ func (c *Catalog) Say(code string, args map[string]string) string {
 // Problem makes the problem document of a code.
 func (c *Catalog) Problem(status int, code Code, args map[string]string) Problem {
 	t, _ := c.Text(string(code), args)
-	return Problem{Status: status, Code: code, Title: t.Title, Detail: t.Detail, Advice: t.Advice}
+	return Problem{Status: status, Code: code, Title: t.Title, Detail: t.Detail, Advice: t.Advice, Staff: t.Staff}
 }
 
 // Args lists the arguments a code's texts name, in alphabetical order.
 func (c *Catalog) Args(code string) []string {
 	set := map[string]bool{}
 	t := c.texts[code]
-	for _, s := range []string{t.Title, t.Detail, t.Advice} {
+	for _, s := range t.sentences() {
 		found, _ := names(s) // checked when the catalogue was read
 		for _, n := range found {
 			set[n] = true

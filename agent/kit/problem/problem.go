@@ -30,11 +30,20 @@ type Problem struct {
 	Title  string
 	Detail string
 	Advice string
+	Staff  string // what staff are told instead of detail and advice; may be empty
 	Extra  map[string]any
 }
 
 // Error makes a problem usable as an error inside the program. The sentence for people is Detail.
 func (p Problem) Error() string { return fmt.Sprintf("%d %s", p.Status, p.Code) }
+
+// ForStaff gives the problem as those who work here read it.
+func (p Problem) ForStaff() Problem {
+	if p.Staff != "" {
+		p.Detail, p.Advice = p.Staff, ""
+	}
+	return p
+}
 
 // With gives a copy with one more member.
 func (p Problem) With(member string, value any) Problem {
@@ -47,7 +56,7 @@ func (p Problem) With(member string, value any) Problem {
 	return p
 }
 
-// MarshalJSON writes the members of RFC 9457 (type, title, status, detail), code, advice if there is any, and the extra
+// MarshalJSON writes the members of RFC 9457 (type, title, status, detail), code, advice and staff if there are any, and the extra
 // ones, sorted by name: the same problem always gives the same bytes.
 func (p Problem) MarshalJSON() ([]byte, error) {
 	doc := maps.Clone(p.Extra)
@@ -59,9 +68,11 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 	doc["status"] = p.Status
 	doc["detail"] = p.Detail
 	doc["code"] = p.Code
-	delete(doc, "advice")
-	if p.Advice != "" {
-		doc["advice"] = p.Advice
+	for member, text := range map[string]string{"advice": p.Advice, "staff": p.Staff} {
+		delete(doc, member)
+		if text != "" {
+			doc[member] = text
+		}
 	}
 	return json.Marshal(doc)
 }

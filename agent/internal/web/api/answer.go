@@ -133,6 +133,9 @@ func (a *API) command(w http.ResponseWriter, p post, cmd func() (queue.Command, 
 		Render: func(res hall.Result) (int, []byte) {
 			if res.Refusal != nil {
 				refused := a.refusal(res.Refusal)
+				if p.who.May(access.Work) {
+					refused = refused.ForStaff()
+				}
 				return refused.Status, refused.Body()
 			}
 			status, shape := body(res)
