@@ -168,6 +168,16 @@ func TestTheLaterEditOfThePlanHolds(t *testing.T) {
 	}
 }
 
+func TestAQueueIsLeftOutWhenNobodyWaitsThere(t *testing.T) {
+	b := into(t, hallsync.Waiting)
+	without := queue.EditPlan{PlanEdited: hallsync.PlanEdited{Revision: 2, Text: "revision: 2"}, Gone: []hallsync.QueueID{"B", "A"}}
+	if r := b.refused(without, queue.QueueWaiting); r.Queue != "A" || r.People != 1 {
+		t.Errorf("%+v", r)
+	}
+	b.must(queue.CallNext{Window: "1"})
+	b.must(without)
+}
+
 // Nobody waits for a window where nobody works: as long as it is closed, who was sent there is everybody's.
 func TestWhoWasSentToAClosedWindowIsForAll(t *testing.T) {
 	b := into(t, hallsync.Serving)

@@ -50,6 +50,7 @@ const (
 	BookingEarly      Code = "booking_early"
 	ClockFar          Code = "clock_far"
 	PlanChanged       Code = "plan_changed"  // by somebody else meanwhile
+	QueueWaiting      Code = "queue_waiting" // somebody still waits in a queue that shall go
 	ClockUnknown      Code = "clock_unknown" // nobody knows what day it is
 )
 
@@ -59,6 +60,8 @@ type Refusal struct {
 	Ticket hallsync.TicketID    // the ticket in question, if any
 	State  hallsync.TicketState // its state
 	Window hallsync.WindowID    // the window in question, if any
+	Queue  hallsync.QueueID     // the queue in question, if any
+	People int                  // how many wait in it
 	After  time.Duration        // when it may be tried again, if that is all
 	Opens  time.Time            // from when it is possible, if it is today
 	Closes time.Time            // until when it was

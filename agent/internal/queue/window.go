@@ -264,7 +264,7 @@ const ReasonPlan = "plan_changed"
 
 // FitPlan brings the hall in line with a plan that is not the one it worked by before: a ticket at a window that is gone goes
 // back to the front of its line, one that was sent to such a window may be called by any, and the window is closed. It does
-// nothing when everything fits.
+// nothing when everything fits. Who waits in a queue that is gone, as only the centre takes one away, may be called by every window.
 type FitPlan struct{}
 
 func (FitPlan) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
@@ -294,12 +294,21 @@ func (FitPlan) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	return out, nil
 }
 
-// EditPlan replaces the hall's plan by one that its manager wrote. The caller has checked it, and gives it to Refit once it is stored.
-type EditPlan struct{ hallsync.PlanEdited }
+// EditPlan replaces the hall's plan by one that its manager wrote. The caller has checked it, and gives it to Refit once it is stored. It is
+// refused while somebody waits in a queue that the plan shall no longer have.
+type EditPlan struct {
+	hallsync.PlanEdited
+	Gone []hallsync.QueueID // queues that are left out
+}
 
 func (c EditPlan) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	if c.Revision <= s.edited.Revision {
 		return nil, refuse(PlanChanged)
+	}
+	for _, q := range c.Gone {
+		if n := s.Waiting(q); n > 0 {
+			return nil, &Refusal{Code: QueueWaiting, Queue: q, People: n}
+		}
 	}
 	return facts(c.PlanEdited), nil
 }

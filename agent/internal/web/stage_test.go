@@ -209,7 +209,7 @@ func (s *stage) start() {
 	must(s.t, err)
 	s.server, err = s.build(web.Deps{
 		Listener: listener,
-		Site:     s.site, Plan: s.plan, Hall: s.hall, Facts: st, Signer: s.signer,
+		Site:     s.site, Plan: s.plan, Hall: s.hall, Facts: st, Signer: s.signer, Edit: (&config.Config{Site: *s.site, Plan: *s.plan}).Edited,
 		Codes:   codes.New(codes.Options{Signer: s.signer, Rules: codes.SimRules, Resolver: codes.Sim{}, Log: log}),
 		Devices: s.devices, Sounds: voice.NewSounds(s.site.Voice, log), Health: s.conditions, Ring: logs.NewRing(100), Catalog: catalog, Metrics: prometheus.NewRegistry(), Log: log,
 		Now: s.hall.Now,

@@ -248,12 +248,16 @@ func (a *API) refusal(r *queue.Refusal) problem.Problem {
 	window := echo(string(r.Window)) // of the address, if it is unknown
 	p := a.opts.Catalog.Problem(statusOf(r.Code), problem.Code(r.Code), map[string]string{
 		"window": window, "state": state.Title, "seconds": strconv.Itoa(int(math.Ceil(r.After.Seconds()))),
+		"queue": string(r.Queue), "people": strconv.Itoa(r.People),
 	})
 	if r.State != "" {
 		p = p.With("state", r.State)
 	}
 	if r.Ticket != "" {
 		p = p.With("ticket", r.Ticket)
+	}
+	if r.Queue != "" {
+		p = p.With("queue", r.Queue).With("people", r.People)
 	}
 	if window != "" {
 		p = p.With("window", window)

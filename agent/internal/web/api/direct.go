@@ -160,7 +160,7 @@ func (a *API) editPlan(w http.ResponseWriter, p post) {
 		if err != nil {
 			return nil, err
 		}
-		return queue.EditPlan{PlanEdited: hallsync.PlanEdited{Revision: next, Text: string(text), By: p.who.By()}}, nil
+		return queue.EditPlan{PlanEdited: hallsync.PlanEdited{Revision: next, Text: string(text), By: p.who.By()}, Gone: a.gone(edit)}, nil
 	}, func(hall.Result) (int, any) {
 		return http.StatusOK, struct {
 			Revision int64 `json:"revision"`
@@ -199,6 +199,16 @@ func (a *API) staffOf(ctx context.Context, list []staffEdit) (out []config.Staff
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// gone gives the queues that an edit leaves out.
+func (a *API) gone(e config.Edit) (out []hallsync.QueueID) {
+	for _, q := range a.opts.Plan.Queues {
+		if !slices.ContainsFunc(e.Queues, func(n config.QueueEdit) bool { return n.ID == q.ID }) {
+			out = append(out, hallsync.QueueID(q.ID))
+		}
+	}
+	return out
 }
 
 // planText gives hall.yaml as an edit makes it, or the problem that says what is wrong with it.
