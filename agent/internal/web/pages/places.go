@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -21,9 +20,9 @@ func (p *Pages) queues(only []string) []map[string]string {
 	out := []map[string]string{}
 	for _, q := range p.opts.Plan.Queues {
 		if len(only) == 0 || slices.Contains(only, q.ID) {
-			one := map[string]string{"id": q.ID, "name": q.Name, "english": q.English, "dept": q.Dept, "identity": q.Identity, "windows": p.windowsOf(q.ID)}
-			maps.DeleteFunc(one, func(_, value string) bool { return value == "" }) // each page carries them all
-			out = append(out, one)
+			out = append(out, map[string]string{
+				"id": q.ID, "name": q.Name, "english": q.English, "dept": q.Dept, "identity": q.Identity, "windows": p.windowsOf(q.ID),
+			})
 		}
 	}
 	return out
