@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -21,18 +22,30 @@ import (
 // version is set by the linker.
 var version = "development"
 
-func main() { os.Exit(command.Run(root(), nil)) }
+func main() {
+	startByClick()
+	code := command.Run(root(), nil)
+	if code != 0 {
+		letRead()
+	}
+	os.Exit(code)
+}
+
+const configName = "hall-caller.yaml"
 
 func root() *cobra.Command {
 	cmd := command.Root("hall-caller", "叫号快捷键 · hot-keys of a window")
-	path := cmd.PersistentFlags().String("config", "hall-caller.yaml", "配置文件")
+	cmd.Long = "不带命令启动就是 run：听快捷键，叫号。配置文件 " + configName + " 放在程序旁边。"
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	path := cmd.PersistentFlags().String("config", usualPath(), "配置文件")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return run(cmd, *path) }
 	cmd.AddCommand(
 		&cobra.Command{
 			Use: "run", Short: "听快捷键，叫号", Args: command.Args(cobra.NoArgs),
 			RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, *path) },
 		},
 		&cobra.Command{
-			Use: "check", Short: "检查配置，列出快捷键", Args: command.Args(cobra.NoArgs),
+			Use: "check", Short: "检查配置，列出快捷键，试连大厅服务器", Args: command.Args(cobra.NoArgs),
 			RunE: func(cmd *cobra.Command, _ []string) error { return check(cmd, *path) },
 		},
 		&cobra.Command{
@@ -40,6 +53,18 @@ func root() *cobra.Command {
 			Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "hall-caller", version) },
 		})
 	return cmd
+}
+
+// usualPath is the configuration in the working directory, or else beside the program.
+func usualPath() string {
+	if _, err := os.Stat(configName); err == nil {
+		return configName
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return configName
+	}
+	return filepath.Join(filepath.Dir(program), configName)
 }
 
 // load reads the configuration and says what is wrong with it.
@@ -67,6 +92,16 @@ func check(cmd *cobra.Command, path string) error {
 	for _, b := range cfg.Keys.Bindings() {
 		fmt.Fprintf(cmd.OutOrStdout(), "  %-16s %s\n", b.Key, nameOf(texts, b.Verb))
 	}
+	args := map[string]string{"agent": cfg.Agent}
+	err = caller.Reach(cmd.Context(), cfg)
+	var refused *caller.Refused
+	switch {
+	case errors.As(err, &refused) && refused.Detail != "":
+		return errors.New(cfg.Agent + "：" + refused.Detail + refused.Advice)
+	case err != nil:
+		return fmt.Errorf("%s（%w）", texts.Say("caller_unreached", args), err)
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), texts.Say("caller_reached", args))
 	return nil
 }
 

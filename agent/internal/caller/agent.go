@@ -96,12 +96,8 @@ func passing(status int) bool {
 }
 
 func (a *agent) try(ctx context.Context, verb, key string) (Answer, error) {
-	if a.cfg.Token.Empty() && !a.in {
-		body := map[string]any{"user": a.cfg.User, "pin": a.cfg.PIN.Reveal(), "page": a.page(), "beside": true}
-		if err := a.post(ctx, "/sign-in", "", body, nil); err != nil {
-			return Answer{}, err
-		}
-		a.in = true
+	if err := a.enter(ctx); err != nil {
+		return Answer{}, err
 	}
 	var got struct {
 		Window struct{ State string }
@@ -118,6 +114,35 @@ func (a *agent) try(ctx context.Context, verb, key string) (Answer, error) {
 	return answer, nil
 }
 
+// enter signs in where the agent has not let us in yet.
+func (a *agent) enter(ctx context.Context) error {
+	if !a.cfg.Token.Empty() || a.in {
+		return nil
+	}
+	body := map[string]any{"user": a.cfg.User, "pin": a.cfg.PIN.Reveal(), "page": a.page(), "beside": true}
+	if err := a.post(ctx, "/sign-in", "", body, nil); err != nil {
+		return err
+	}
+	a.in = true
+	return nil
+}
+
+// Reach finds out whether the agent answers and lets us in, without doing anything there. A *Refused is its no.
+func Reach(ctx context.Context, cfg *Config) error {
+	a, err := newAgent(cfg)
+	if err != nil {
+		return err
+	}
+	if err := a.enter(ctx); err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, cfg.Agent+"/api/v1/hall"+a.query, nil)
+	if err != nil {
+		return err
+	}
+	return a.send(req, nil)
+}
+
 // post sends JSON and reads the answer, if any is wanted.
 func (a *agent) post(ctx context.Context, path, key string, body, into any) error {
 	raw, err := json.Marshal(body)
@@ -132,6 +157,11 @@ func (a *agent) post(ctx context.Context, path, key string, body, into any) erro
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
+	return a.send(req, into)
+}
+
+// send sends a request as the one whose token we have, and reads the answer, if any is wanted.
+func (a *agent) send(req *http.Request, into any) error {
 	if !a.cfg.Token.Empty() {
 		req.Header.Set("Authorization", "Bearer "+a.cfg.Token.Reveal())
 	}

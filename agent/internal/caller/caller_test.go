@@ -152,3 +152,37 @@ func TestOnlyOneVerbIsUnderWay(t *testing.T) {
 		t.Errorf("%+v %q", got, h.keys)
 	}
 }
+
+func TestWhetherTheAgentCanBeReached(t *testing.T) {
+	for name, tc := range map[string]struct {
+		way     string
+		answers []answer
+		seen    string
+		refused int // 0: it lets us in; -1: nobody answers
+	}{
+		"token":        {"token: file:token\n", []answer{{200, "{}"}}, "GET /api/v1/hall", 0},
+		"person":       {"user: \"1001\"\npin: file:pin\n", []answer{{204, ""}, {200, "{}"}}, "POST /sign-in GET /api/v1/hall?as=window-3", 0},
+		"wrong token":  {"token: file:token\n", []answer{{401, `{"code":"sign_in"}`}}, "GET /api/v1/hall", 401},
+		"wrong person": {"user: \"1001\"\npin: file:pin\n", []answer{{401, `{"code":"pin_wrong"}`}}, "POST /sign-in", 401},
+		"nobody":       {"token: file:token\n", []answer{{}}, "GET /api/v1/hall", -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &hall{t: t, answers: tc.answers}
+			srv := httptest.NewServer(h)
+			defer srv.Close()
+			cfg, problems := caller.Load(write(t, "agent: "+srv.URL+"\nwindow: \"3\"\n"+tc.way))
+			if problems.Err() != nil {
+				t.Fatal(problems)
+			}
+			err := caller.Reach(t.Context(), cfg)
+			var refused *caller.Refused
+			switch no := errors.As(err, &refused); {
+			case tc.refused == 0 && err != nil, tc.refused < 0 && (err == nil || no), tc.refused > 0 && (!no || refused.Status != tc.refused):
+				t.Errorf("it ended with %v", err)
+			}
+			if got := strings.Join(h.seen, " "); got != tc.seen && !(tc.refused < 0 && strings.HasPrefix(got, tc.seen)) { // a broken read is asked again
+				t.Errorf("asked for %q", got)
+			}
+		})
+	}
+}
