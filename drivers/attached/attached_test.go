@@ -1,0 +1,224 @@
+package attached_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"halledge/drivers/attached"
+)
+
+// machine is a sysfs of our own making.
+type machine struct {
+	t    *testing.T
+	root string
+}
+
+func (m machine) write(path, text string) {
+	m.t.Helper()
+	path = filepath.Join(m.root, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text+"\n"), 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m machine) link(path, to string) {
+	m.t.Helper()
+	path = filepath.Join(m.root, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	rel, err := filepath.Rel(filepath.Dir(path), filepath.Join(m.root, to))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.Symlink(rel, path); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+const bus = "sys/devices/pci0000:00/0000:00:14.0/usb1/"
+
+// plug puts a USB device into a socket and gives its folder.
+func (m machine) plug(port, ids, serial, product, devname string) string {
+	dir := bus + port
+	m.write(dir+"/idVendor", ids[:4])
+	m.write(dir+"/idProduct", ids[5:])
+	m.write(dir+"/bDeviceClass", "00")
+	m.write(dir+"/manufacturer", "Maker")
+	m.write(dir+"/product", product)
+	if serial != "" {
+		m.write(dir+"/serial", serial)
+	}
+	m.write(dir+"/uevent", "MAJOR=189\nDEVNAME="+devname)
+	m.link("sys/bus/usb/devices/"+port, dir)
+	return dir
+}
+
+// node makes an entry of a class at an interface of a device.
+func (m machine) node(dir, part, class, name, devname string) string {
+	m.write(dir+"/"+part+"/bInterfaceNumber", part[len(part)-1:])
+	m.link("sys/bus/usb/devices/"+part, dir+"/"+part)
+	entry := dir + "/" + part + "/" + class + "/" + name
+	m.write(entry+"/uevent", "DEVNAME="+devname)
+	m.link(entry+"/device", dir+"/"+part)
+	m.link("sys/class/"+class+"/"+name, entry)
+	return entry
+}
+
+// hall is a machine with a UART, two adapters of the same make, a printer, a scanner that types and a card reader without a driver.
+func hall(t *testing.T) machine {
+	m := machine{t, t.TempDir()}
+	for name, kind := range map[string]string{"ttyS0": "4", "ttyS1": "0"} {
+		dir := "sys/devices/platform/serial8250/tty/" + name
+		m.write(dir+"/uevent", "DEVNAME="+name)
+		m.write(dir+"/type", kind)
+		m.link(dir+"/device", "sys/devices/platform/serial8250")
+		m.link("sys/class/tty/"+name, dir)
+	}
+	m.write("sys/devices/virtual/tty/tty1/uevent", "DEVNAME=tty1")
+	m.link("sys/class/tty/tty1", "sys/devices/virtual/tty/tty1")
+
+	m.write(bus+"idVendor", "1d6b")
+	m.write(bus+"idProduct", "0002")
+	m.write(bus+"bDeviceClass", "09")
+	m.write(bus+"uevent", "DEVNAME=bus/usb/001/001")
+	m.link("sys/bus/usb/devices/usb1", bus[:len(bus)-1])
+
+	m.node(m.plug("1-1.2", "1a86:7523", "", "USB Serial", "bus/usb/001/004"), "1-1.2:1.0", "tty", "ttyUSB0", "ttyUSB0")
+	m.node(m.plug("1-1.3", "1a86:7523", "", "USB Serial", "bus/usb/001/005"), "1-1.3:1.0", "tty", "ttyUSB1", "ttyUSB1")
+	m.node(m.plug("1-2", "0483:5743", "ABC:1", "POS58\x1b[31m", "bus/usb/001/006"), "1-2:1.0", "usbmisc", "lp0", "usb/lp0")
+	scanner := m.plug("1-3", "1eab:0c10", "N1", "NLS-FM", "bus/usb/001/007")
+	typing := m.node(scanner, "1-3:1.1", "input", "event5", "input/event5")
+	m.write(filepath.Dir(filepath.Dir(typing))+"/capabilities/key", "e080ffdf01cfffff fffffffffffffffe")
+	m.node(scanner, "1-3:1.0", "input", "event4", "input/event4")
+	m.plug("1-4", "0400:c35a", "", "SDT", "bus/usb/001/008")
+	return m
+}
+
+func TestScanFindsWhatIsThere(t *testing.T) {
+	nodes, err := attached.Scan(hall(t).root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, n := range nodes {
+		got = append(got, string(n.Kind)+" "+n.Path+" "+n.Vendor+":"+n.Product+"@"+n.Port+" "+n.Title)
+	}
+	want := []string{
+		"input /dev/input/event4 1eab:0c10@1-3 NLS-FM",
+		"input /dev/input/event5 1eab:0c10@1-3 NLS-FM",
+		"printer /dev/usb/lp0 0483:5743@1-2 POS58[31m",
+		"serial /dev/ttyS0 :@ ",
+		"serial /dev/ttyUSB0 1a86:7523@1-1.2 USB Serial",
+		"serial /dev/ttyUSB1 1a86:7523@1-1.3 USB Serial",
+		"usb /dev/bus/usb/001/004 1a86:7523@1-1.2 USB Serial",
+		"usb /dev/bus/usb/001/005 1a86:7523@1-1.3 USB Serial",
+		"usb /dev/bus/usb/001/006 0483:5743@1-2 POS58[31m",
+		"usb /dev/bus/usb/001/007 1eab:0c10@1-3 NLS-FM",
+		"usb /dev/bus/usb/001/008 0400:c35a@1-4 SDT",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+	for _, n := range nodes {
+		if n.Keys != (n.Path == "/dev/input/event5") {
+			t.Errorf("%s has letters: %t", n.Path, n.Keys)
+		}
+	}
+}
+
+func TestScanOfAMachineWithoutUSB(t *testing.T) {
+	if nodes, err := attached.Scan(t.TempDir()); err != nil || len(nodes) != 0 {
+		t.Errorf("%v, %v", nodes, err)
+	}
+}
+
+func TestReferencesNameOneDevice(t *testing.T) {
+	nodes, err := attached.Scan(hall(t).root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		ref  string
+		kind attached.Kind
+		path string
+		err  error
+	}{
+		{"1A86:7523@1-1.3", attached.Serial, "/dev/ttyUSB1", nil},
+		{"1a86:7523", attached.Serial, "", attached.ErrAmbiguous},
+		{"1a86:7523@1-1", attached.Serial, "", attached.ErrAbsent},
+		{"0483:5743:ABC:1", attached.Printer, "/dev/usb/lp0", nil},
+		{"0483:5743:XYZ", attached.Printer, "", attached.ErrAbsent},
+		{"0483:5743", attached.Serial, "", attached.ErrAbsent},
+		{"1eab:0c10", attached.Input, "/dev/input/event5", nil},
+		{"0400:c35a", attached.USB, "/dev/bus/usb/001/008", nil},
+	} {
+		r, err := attached.ParseRef(c.ref)
+		if err != nil {
+			t.Errorf("%s: %v", c.ref, err)
+			continue
+		}
+		n, err := attached.Find(nodes, r, c.kind)
+		if n.Path != c.path || !errors.Is(err, c.err) {
+			t.Errorf("%s (%s): %q, %v; want %q, %v", c.ref, c.kind, n.Path, err, c.path, c.err)
+		}
+	}
+}
+
+func TestTheShortestReferenceLeadsBack(t *testing.T) {
+	nodes, err := attached.Scan(hall(t).root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refs := attached.Refs(nodes)
+	for path, want := range map[string]string{
+		"/dev/ttyS0": "", "/dev/ttyUSB0": "1a86:7523@1-1.2", "/dev/usb/lp0": "0483:5743", "/dev/bus/usb/001/008": "0400:c35a",
+	} {
+		if refs[path] != want {
+			t.Errorf("%s: %q, want %q", path, refs[path], want)
+		}
+	}
+	for _, n := range nodes {
+		if refs[n.Path] == "" {
+			continue
+		}
+		r, err := attached.ParseRef(refs[n.Path])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, err := attached.Find(nodes, r, n.Kind); err != nil || found.Port != n.Port {
+			t.Errorf("%s leads to %+v, %v", refs[n.Path], found, err)
+		}
+	}
+}
+
+func TestWrongReferences(t *testing.T) {
+	for _, s := range []string{"", "1a86", "1a86:75", "1a86:7523@", "1a86:7523@../etc", "1a86:7523@1", "xxxx:7523", "1a86:7523:"} {
+		if r, err := attached.ParseRef(s); err == nil {
+			t.Errorf("%q is read as %v", s, r)
+		}
+	}
+	const whole = "1a86:7523:A1@2-1.4.3"
+	if r, err := attached.ParseRef(whole); err != nil || r.String() != whole {
+		t.Errorf("%v, %v", r, err)
+	}
+}
+
+func FuzzParseRef(f *testing.F) {
+	f.Add("1a86:7523:A1@2-1.4.3")
+	f.Fuzz(func(t *testing.T, s string) {
+		r, err := attached.ParseRef(s)
+		if err != nil {
+			return
+		}
+		if again, err := attached.ParseRef(r.String()); err != nil || again != r {
+			t.Errorf("%q: %+v, then %+v, %v", s, r, again, err)
+		}
+	})
+}
