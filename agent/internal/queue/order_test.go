@@ -126,8 +126,8 @@ func TestWhoComesLateToAnAppointmentDoesNotPassThoseWhoWaited(t *testing.T) {
 		b.must(queue.Open{Window: "1"})
 		b.at(moment(10, 0).Add(came - 10*time.Minute)).takes(nil)
 		f, _ := b.at(moment(10, 0).Add(came)).wantTake("", func(c *queue.Take) { c.Booking = "AP1" })
-		if f.Class != hallsync.Appointment {
-			t.Errorf("who comes %s after the slot began is %s", came, f.Class)
+		if ahead := map[string]int{"A001": 1, "A002": 0}[first]; f.Class != hallsync.Appointment || f.Ahead != ahead {
+			t.Errorf("who comes %s after the slot began is %s and told that %d are before, want %d", came, f.Class, f.Ahead, ahead)
 		}
 		if got := calledNumber(b.must(queue.CallNext{Window: "1"})); got != first {
 			t.Errorf("who comes %s after the slot began: called %s, want %s", came, got, first)

@@ -56,6 +56,13 @@ func TestMissesAreForgottenWhenSomebodyCame(t *testing.T) {
 	}
 }
 
+func TestAWindowThatHoldsSomebodyStaysOpen(t *testing.T) {
+	b := into(t, hallsync.Held)
+	b.refused(queue.Close{Window: "1"}, queue.WindowBusy)
+	b.must(queue.Transfer{Window: "1", Ticket: "t", ToQueue: "A"})
+	b.must(queue.Close{Window: "1"})
+}
+
 func TestHeldTicketsComeBackByThemselves(t *testing.T) {
 	b := into(t, hallsync.Serving)
 	b.must(queue.Hold{Window: "1", Reason: "复印材料", For: 10 * time.Minute})
