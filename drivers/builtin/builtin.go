@@ -2,6 +2,7 @@
 package builtin
 
 import (
+	"halledge/drivers/attached"
 	"halledge/drivers/callpad"
 	"halledge/drivers/escpos"
 	"halledge/drivers/keypad"
@@ -18,7 +19,7 @@ func All() *registry.Registry {
 	return registry.New(map[string]registry.Driver{
 		"callpad":     {New: callpad.New, Bus: true},
 		"escpos":      {New: escpos.New},
-		"keypad":      {New: keypad.New},
+		"keypad":      {New: keypad.New, Node: attached.Input},
 		"linescanner": {New: linescanner.New},
 		"ledpanel":    {New: ledpanel.New},
 		"sdtreader":   {New: sdtreader.New},

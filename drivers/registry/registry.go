@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"halledge/drivers/attached"
 	"halledge/drivers/device"
 	"halledge/drivers/internal/transport"
 )
@@ -39,6 +40,8 @@ type Driver struct {
 	New func(Config) (device.Device, error)
 	// Bus says that several devices may stand on one line, each with its own address.
 	Bus bool
+	// Node is what connect.file means when it names a USB device: the kind of node that the driver opens. Empty: a printer.
+	Node attached.Kind
 }
 
 // Registry makes devices out of configuration.
@@ -72,6 +75,7 @@ func (r *Registry) Build(m Model, site Site, log *slog.Logger) (device.Device, e
 		Options: merge(m.Options, site.Options),
 		Log:     log.With("device", site.Name),
 	}
+	cfg.Connect.Kind = driver.Node
 	if err := cfg.Connect.Check(); err != nil {
 		return nil, badConfig(site.Name, err)
 	}

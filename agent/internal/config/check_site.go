@@ -13,6 +13,7 @@ import (
 
 	"halledge/agent/kit/gm"
 	"halledge/agent/kit/strictyaml"
+	"halledge/drivers/attached"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -142,7 +143,11 @@ func (c *checker) device(path string, d *Device) {
 			continue
 		}
 		given++
-		if !filepath.IsAbs(value) {
+		if ref, isRef := strings.CutPrefix(value, "usb:"); isRef {
+			if _, err := attached.ParseRef(ref); err != nil {
+				c.at(path+".connect."+key, USBReference, "value", value)
+			}
+		} else if !filepath.IsAbs(value) {
 			c.at(path+".connect."+key, AbsolutePath, "value", value)
 		}
 	}

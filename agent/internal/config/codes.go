@@ -24,6 +24,7 @@ const (
 	ConnectOne     strictyaml.Code = "config_connect_one"
 	Address        strictyaml.Code = "config_address"       // value
 	AbsolutePath   strictyaml.Code = "config_absolute_path" // value
+	USBReference   strictyaml.Code = "config_usb_reference" // value
 	Baud           strictyaml.Code = "config_baud"          // value
 	WebAddress     strictyaml.Code = "config_web_address"   // value
 	MQTTAddress    strictyaml.Code = "config_mqtt_address"  // no value: it may hold a password

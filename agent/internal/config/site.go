@@ -86,12 +86,13 @@ type Device struct {
 	Options map[string]string `yaml:"options"`
 }
 
-// Connect is where a device is. Exactly one of Serial, TCP and File is set.
+// Connect is where a device is. Exactly one of Serial, TCP and File is set. Serial and File may be a reference to a USB device,
+// usb:VVVV:PPPP[:SERIAL][@PORT], which stays the same whatever name the device gets at the next start.
 type Connect struct {
-	Serial string `yaml:"serial"` // path of a tty, best a /dev/serial/by-path link
+	Serial string `yaml:"serial"` // path of a tty, or a reference
 	Baud   int    `yaml:"baud"`   // 0: the model's own
 	TCP    string `yaml:"tcp"`    // host:port
-	File   string `yaml:"file"`   // device file such as /dev/usb/lp0
+	File   string `yaml:"file"`   // device file such as /dev/usb/lp0, or a reference
 }
 
 // Camera is one camera of the hall. URL is rtsp:// or rtsps:// without credentials.

@@ -2,13 +2,18 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"halledge/drivers/internal/transport"
 )
 
 // nodePoll is the net under inotify: containers and link targets in other directories send no event.
@@ -67,13 +72,13 @@ func nodeChanged(ctx context.Context, path string, before identity) bool {
 	}
 	poll := time.NewTicker(nodePoll)
 	defer poll.Stop()
-	watched := ""
+	var watched []string
 	for {
-		if dir := nearestDir(path); w != nil && dir != watched && w.Add(dir) == nil {
-			watched = dir
+		if dirs := folders(path); w != nil && !slices.Equal(dirs, watched) {
+			watched = watch(w, dirs)
 		}
 		if now := identify(path); now != before {
-			if now != (identity{}) {
+			if now != "" {
 				return true
 			}
 			before = now
@@ -87,6 +92,31 @@ func nodeChanged(ctx context.Context, path string, before identity) bool {
 	}
 }
 
+// watch adds dirs to w and gives those that could be added.
+func watch(w *fsnotify.Watcher, dirs []string) []string {
+	var added []string
+	for _, dir := range dirs {
+		if w.Add(dir) == nil {
+			added = append(added, dir)
+		}
+	}
+	return added
+}
+
+// folders are the existing ones in which the nodes of path come and go. Those of a USB device may be of any kind.
+func folders(path string) []string {
+	if !transport.IsRef(path) {
+		return []string{nearestDir(path)}
+	}
+	var dirs []string
+	for _, dir := range []string{"/dev", "/dev/input", "/dev/usb", "/dev/snd"} {
+		if st, err := os.Stat(dir); err == nil && st.IsDir() {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
 // nearestDir is the deepest existing directory above path: /dev/serial/by-id itself goes and comes with its last device.
 func nearestDir(path string) string {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
@@ -96,16 +126,19 @@ func nearestDir(path string) string {
 	}
 }
 
-// identity tells two nodes of one path apart; the zero value is no node.
-type identity struct {
-	dev, ino uint64
-	changed  syscall.Timespec
-}
+// identity tells the nodes of one path apart, and a node whose rights were changed from what it was; empty is no node.
+type identity string
 
 func identify(path string) identity {
-	var st syscall.Stat_t
-	if err := syscall.Stat(path, &st); err != nil {
-		return identity{}
+	if path == "" {
+		return ""
 	}
-	return identity{dev: uint64(st.Dev), ino: st.Ino, changed: st.Ctim}
+	var all strings.Builder
+	for _, node := range transport.Nodes(path) {
+		var st syscall.Stat_t
+		if syscall.Stat(node, &st) == nil {
+			fmt.Fprintf(&all, "%d %d %d.%d;", st.Dev, st.Ino, st.Ctim.Sec, st.Ctim.Nsec)
+		}
+	}
+	return identity(all.String())
 }

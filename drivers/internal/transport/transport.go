@@ -4,12 +4,16 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
+
+	"halledge/drivers/attached"
 )
 
 // Conn is an open connection. One goroutine may read while another writes; Close may be called at any time, releases both and
@@ -37,11 +41,12 @@ type PortStatus struct {
 
 // Spec says where a device is. Exactly one of Serial, TCP and File is set.
 type Spec struct {
-	Serial string // path of a tty
-	Baud   int    // serial only; 0 means 9600
-	Parity string // serial only: none, even or odd; empty means none
-	TCP    string // host:port
-	File   string // path of a character device
+	Serial string        // path of a tty, or a reference usb:VVVV:PPPP[:SERIAL][@PORT] to a USB device that has one
+	Baud   int           // serial only; 0 means 9600
+	Parity string        // serial only: none, even or odd; empty means none
+	TCP    string        // host:port
+	File   string        // path of a character device, or a reference to a USB device that has one
+	Kind   attached.Kind // what a reference in File means; empty: a printer
 }
 
 // ErrGone is wrapped by the errors of a connection whose other end was unplugged, hung up or switched off.
@@ -53,12 +58,19 @@ func Open(ctx context.Context, s Spec) (Conn, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
+	var err error
 	switch {
 	case s.Serial != "":
+		if s.Serial, err = locate(machine, s.Serial, attached.Serial); err != nil {
+			return nil, err
+		}
 		return openSerial(s)
 	case s.TCP != "":
 		return dialTCP(ctx, s.TCP)
 	default:
+		if s.File, err = locate(machine, s.File, cmp.Or(s.Kind, attached.Printer)); err != nil {
+			return nil, err
+		}
 		return openFile(s.File)
 	}
 }
@@ -79,13 +91,18 @@ func (s Spec) Check() error {
 	default:
 		return badConfig("connect", fmt.Errorf("parity %q: must be none, even or odd", s.Parity))
 	}
+	if path := s.Path(); IsRef(path) {
+		if _, err := attached.ParseRef(strings.TrimPrefix(path, refPrefix)); err != nil {
+			return badConfig("connect", err)
+		}
+	}
 	if s.Baud < 0 {
 		return badConfig("connect", fmt.Errorf("baud %d: must be positive", s.Baud))
 	}
 	return nil
 }
 
-// Path is the device node behind s, empty for TCP.
+// Path is the device node behind s or the reference to it, empty for TCP.
 func (s Spec) Path() string {
 	if s.Serial != "" {
 		return s.Serial
