@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"image"
 	"image/png"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -80,6 +81,48 @@ func TestScansOfPictures(t *testing.T) {
 	post(picture(image.NewGray(image.Rect(0, 0, 120, 120))), "image/png").want(t, 422, "scan_unreadable")
 	post([]byte("not a picture"), "image/jpeg").want(t, 422, "scan_unreadable")
 	post(bytes.Repeat([]byte{0xff}, 9<<20), "image/png").want(t, 413, "body_too_large")
+}
+
+// A picture costs memory from its first byte on: of many that come at once few are taken in, and the others asked to come again.
+func TestPicturesAreHeldFewAtATime(t *testing.T) {
+	s := open(t)
+	ends, answers := make([]*io.PipeWriter, 4), make(chan int, 4)
+	for i := range ends {
+		body, end := io.Pipe()
+		ends[i] = end
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+"/api/v1/scans", body)
+		must(t, err)
+		req.Header.Set("Authorization", "Bearer "+kioskToken)
+		req.Header.Set("Idempotency-Key", rand.Text())
+		go func() {
+			defer func() { _ = body.Close() }()
+			res, err := s.client.Do(req)
+			if err != nil {
+				answers <- 0
+				return
+			}
+			_ = res.Body.Close()
+			answers <- res.StatusCode
+		}()
+	}
+	large := bytes.Repeat([]byte{0xff}, 100<<10)
+	send := func() reply { return s.do("POST", "/api/v1/scans", kioskToken, rand.Text(), large) }
+	for _, end := range ends { // more than the client keeps to itself
+		_, err := end.Write(large[:10<<10])
+		must(t, err)
+	}
+	s.await("no room for one more", func() bool { return send().Status == 503 })
+	if r := send().want(t, 503, "overloaded"); r.Header.Get("Retry-After") == "" {
+		t.Error("nobody says when to come again")
+	}
+	s.scan(kioskToken, "hello").want(t, 422, "scan_unknown") // a code that was read needs no room
+	for _, end := range ends {
+		must(t, end.Close())
+		if status := <-answers; status != 422 {
+			t.Errorf("a picture that came slowly: %d", status)
+		}
+	}
+	send().want(t, 422, "scan_unreadable")
 }
 
 func TestAScanIsAnsweredOnce(t *testing.T) {

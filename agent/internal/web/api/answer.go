@@ -74,7 +74,8 @@ func (a *API) post(may allowed, h func(w http.ResponseWriter, p post)) http.Hand
 			a.fail(w, r, err)
 			return
 		}
-		body, err := a.bodyOf(w, r)
+		body, done, err := a.bodyOf(w, r)
+		defer done()
 		if err != nil {
 			a.fail(w, r, err)
 			return
@@ -103,12 +104,24 @@ func (a *API) keyOf(r *http.Request) (string, error) {
 	return keys[0], nil
 }
 
-// bodyOf reads a body of bounded size.
-func (a *API) bodyOf(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// bodyOf reads a body of bounded size. Few that may be pictures are held together: done makes room for the next.
+func (a *API) bodyOf(w http.ResponseWriter, r *http.Request) (body []byte, done func(), err error) {
+	done = func() { /* small bodies are not counted */ }
 	limit := int64(maxBody)
-	if r.URL.Path == "/api/v1/scans" {
+	if r.URL.Path == "/api/v1/scans" && (r.ContentLength < 0 || r.ContentLength > maxBody) {
 		limit = maxPicture
+		select {
+		case a.pictures <- struct{}{}:
+			done = func() { <-a.pictures }
+		default:
+			return nil, done, a.opts.Catalog.Problem(http.StatusServiceUnavailable, overloaded, nil)
+		}
 	}
+	body, err = a.read(w, r, limit)
+	return body, done, err
+}
+
+func (a *API) read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {

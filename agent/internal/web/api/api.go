@@ -71,15 +71,16 @@ type Options struct {
 
 // API answers the requests. It is safe for concurrent use.
 type API struct {
-	opts    Options
-	hall    hallsync.HallID
-	zone    *time.Location
-	looking chan struct{} // bounds the pictures looked at together
-	streams chan struct{} // bounds the readers of the stream
-	rerun   sync.Mutex    // held while a day is played again
-	scenes  scenes
-	closing chan struct{} // closed when readers that wait should go
-	close   sync.Once
+	opts     Options
+	hall     hallsync.HallID
+	zone     *time.Location
+	pictures chan struct{} // bounds the pictures held together
+	looking  chan struct{} // bounds those of them looked at together
+	streams  chan struct{} // bounds the readers of the stream
+	rerun    sync.Mutex    // held while a day is played again
+	scenes   scenes
+	closing  chan struct{} // closed when readers that wait should go
+	close    sync.Once
 }
 
 // Flights are the requests under way outside the store's writer. They outlive an interface that is made anew for another plan.
@@ -93,8 +94,9 @@ func NewFlights() *Flights { return &Flights{byKey: map[store.AnswerKey]chan str
 
 // Bounds of what is served together.
 const (
-	maxStreams = 256
-	maxLooking = 2
+	maxStreams  = 256
+	maxPictures = 4
+	maxLooking  = 2
 )
 
 // New gives the interface.
@@ -103,7 +105,7 @@ func New(o Options) *API {
 	o.Hall.Read(func(s *queue.State, _ hallsync.Seq) { zone = s.Plan().Location })
 	return &API{
 		opts: o, hall: hallsync.HallID(o.Site.Hall.Code), zone: zone,
-		looking: make(chan struct{}, maxLooking), streams: make(chan struct{}, maxStreams),
+		pictures: make(chan struct{}, maxPictures), looking: make(chan struct{}, maxLooking), streams: make(chan struct{}, maxStreams),
 		scenes: scenes{byID: map[string]*looking{}}, closing: make(chan struct{}),
 	}
 }
@@ -213,7 +215,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var disk *store.Error
 	switch {
 	case errors.As(err, &known):
-		if known.Status == http.StatusTooManyRequests {
+		if known.Status == http.StatusTooManyRequests || known.Status == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", "1")
 		}
 		problem.Write(w, known)
