@@ -16,6 +16,7 @@ type plan struct {
 	Queues   []map[string]any `json:"queues"`
 	Windows  []map[string]any `json:"windows"`
 	Staff    []map[string]any `json:"staff"`
+	Calendar map[string]any   `json:"calendar,omitempty"`
 }
 
 // The hall's manager changes queues, windows and staff while the centre is away: the hall works by it at once, still after its power
@@ -77,6 +78,9 @@ func TestTheHallIsRearrangedWithoutTheCentre(t *testing.T) {
 		t.Errorf("revision %d, was %d", p.Revision, before)
 	}
 	p.Windows[2]["name"] = "综合3号窗口"
+	var today struct{ Day string }
+	d.Get(t, "staff", "/api/v1/bookings").Into(t, &today)
+	p.Calendar["holidays"] = []string{today.Day} // a typhoon
 	d.Post(t, "staff", "/api/v1/plan", p, http.StatusOK)
 	d.Sim(t, "start", "cloud")
 	demo.Until(t, demo.Patience, "the centre again", func() error { return d.Ready(d.Cloud.URL) })

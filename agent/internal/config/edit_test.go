@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"halledge/agent/internal/config"
@@ -67,10 +68,28 @@ func TestEditedChangesAndIsChecked(t *testing.T) {
 	if n := len(next.Plan.Staff); n != len(c.Plan.Staff)+1 || next.Plan.Staff[n-1].PIN == "" {
 		t.Errorf("staff %+v", next.Plan.Staff)
 	}
+	e = c.Plan.Editable()
+	e.Calendar.Holidays = append(e.Calendar.Holidays, "2026-09-24")
+	text, problems, err = c.Edited(e)
+	if err != nil || problems.Err() != nil {
+		t.Fatal(err, problems)
+	}
+	days, _ := c.WithPlan("hall.yaml", text)
+	if got := days.Plan.Rules.Calendar; !slices.Contains(got.Holidays, "2026-09-24") || len(got.Workdays) != len(c.Plan.Rules.Calendar.Workdays) {
+		t.Errorf("calendar %+v", got)
+	}
+	e.Calendar = nil
+	if text, _, err = c.Edited(e); err != nil {
+		t.Fatal(err)
+	}
+	if same, _ := c.WithPlan("hall.yaml", text); !reflect.DeepEqual(same.Plan.Rules.Calendar, c.Plan.Rules.Calendar) {
+		t.Errorf("calendar %+v, was %+v", same.Plan.Rules.Calendar, c.Plan.Rules.Calendar)
+	}
 	for name, spoil := range map[string]func(*config.Edit){
 		"a queue twice":              func(e *config.Edit) { e.Queues = append(e.Queues, e.Queues[0]) },
 		"no window":                  func(e *config.Edit) { e.Windows = nil },
 		"an unknown queue":           func(e *config.Edit) { e.Windows[0].Queues = []string{"ZZ"} },
+		"a day that is none":         func(e *config.Edit) { e.Calendar.Holidays = []string{"2026-02-30"} },
 		"hours nobody understands":   func(e *config.Edit) { e.Queues[0].Hours = []string{"always"} },
 		"somebody without a PIN":     func(e *config.Edit) { e.Staff = append(e.Staff, config.StaffEdit{ID: "x", Name: "无", Role: "clerk"}) },
 		"a name with a line's end":   func(e *config.Edit) { e.Queues[0].Name = "a\nb" },

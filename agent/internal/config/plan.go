@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/goccy/go-yaml"
@@ -85,16 +86,24 @@ type Rules struct {
 	MaxOpen      int    `yaml:"max_open"`  // open tickets of one person in the hall; default 3, 0: no limit
 	HallPool     bool   `yaml:"hall_pool"` // a held ticket may be resumed at any window that serves its queue
 
-	Calendar Calendar `yaml:"calendar"`
-	Voice    Voice    `yaml:"voice"`
+	Admission HallAdmission `yaml:"admission"` // of queues that do not say it themselves
+	Calendar  Calendar      `yaml:"calendar"`
+	Voice     Voice         `yaml:"voice"`
 }
 
-// Edit is what the hall's manager may change of a plan without the centre: queues, windows and staff, each list as it shall be.
-// Everything else stays, also of the entries that stay.
+// Edit is what the hall's manager may change of a plan without the centre: queues, windows and staff, each list as it shall be, and
+// the calendar, as on the day of a typhoon; nil leaves that as it is. Everything else stays, also of the entries that stay.
 type Edit struct {
-	Queues  []QueueEdit  `json:"queues"`
-	Windows []WindowEdit `json:"windows"`
-	Staff   []StaffEdit  `json:"staff"`
+	Queues   []QueueEdit   `json:"queues"`
+	Windows  []WindowEdit  `json:"windows"`
+	Staff    []StaffEdit   `json:"staff"`
+	Calendar *CalendarEdit `json:"calendar"`
+}
+
+// CalendarEdit is the calendar of an Edit; the fields are those of hall.yaml.
+type CalendarEdit struct {
+	Holidays []string          `json:"holidays"`
+	Workdays map[string]string `json:"workdays"`
 }
 
 // QueueEdit is a queue of an Edit; the fields are those of hall.yaml.
@@ -126,7 +135,9 @@ type StaffEdit struct {
 
 // Editable gives a plan as an Edit that changes nothing.
 func (p *Plan) Editable() Edit {
-	e := Edit{Queues: []QueueEdit{}, Windows: []WindowEdit{}, Staff: []StaffEdit{}}
+	days := CalendarEdit{Holidays: append([]string{}, p.Rules.Calendar.Holidays...), Workdays: map[string]string{}}
+	maps.Copy(days.Workdays, p.Rules.Calendar.Workdays)
+	e := Edit{Queues: []QueueEdit{}, Windows: []WindowEdit{}, Staff: []StaffEdit{}, Calendar: &days}
 	for _, q := range p.Queues {
 		e.Queues = append(e.Queues, QueueEdit{
 			ID: q.ID, Name: q.Name, Dept: q.Dept, Identity: q.Identity, ServiceS: q.ServiceS,
@@ -151,6 +162,9 @@ func (c *Config) Edited(e Edit) (text []byte, problems strictyaml.Problems, err 
 	p := c.Plan
 	p.Revision++
 	p.Queues, p.Windows, p.Staff = nil, nil, nil
+	if e.Calendar != nil {
+		p.Rules.Calendar = Calendar(*e.Calendar)
+	}
 	for _, q := range e.Queues {
 		n := former(c.Plan.Queues, func(o Queue) bool { return o.ID == q.ID })
 		n.ID, n.Name, n.Dept, n.Identity, n.ServiceS = q.ID, q.Name, q.Dept, q.Identity, q.ServiceS

@@ -113,17 +113,18 @@ type planBody struct {
 	config.Edit
 }
 
-// getPlan answers GET /api/v1/plan: queues, windows and staff as the manager may change them, without PINs.
+// getPlan answers GET /api/v1/plan: queues, windows, staff and calendar as the manager may change them, without PINs.
 func (a *API) getPlan(w http.ResponseWriter, r *http.Request, _ access.Who) {
 	a.send(w, r, http.StatusOK, planBody{Revision: a.opts.Plan.Revision, Edit: a.opts.Plan.Editable()})
 }
 
-// planEdit is the body of POST /api/v1/plan: the three lists as they shall be, and the revision they were made from.
+// planEdit is the body of POST /api/v1/plan: the lists as they shall be, and the revision they were made from.
 type planEdit struct {
-	Revision int64               `json:"revision"`
-	Queues   []config.QueueEdit  `json:"queues"`
-	Windows  []config.WindowEdit `json:"windows"`
-	Staff    []staffEdit         `json:"staff"`
+	Revision int64                `json:"revision"`
+	Queues   []config.QueueEdit   `json:"queues"`
+	Windows  []config.WindowEdit  `json:"windows"`
+	Staff    []staffEdit          `json:"staff"`
+	Calendar *config.CalendarEdit `json:"calendar"` // missing: it stays
 }
 
 // staffEdit is a member of staff with a new PIN, empty to keep the old one.
@@ -135,7 +136,7 @@ type staffEdit struct {
 	PIN     string   `json:"pin"`
 }
 
-// editPlan answers POST /api/v1/plan, by which the hall's manager changes queues, windows and staff without the centre: 200 with the
+// editPlan answers POST /api/v1/plan, by which the hall's manager changes what is in an Edit without the centre: 200 with the
 // new revision. The change is a fact; the hall works by it a moment later.
 func (a *API) editPlan(w http.ResponseWriter, p post) {
 	var in planEdit
@@ -144,7 +145,7 @@ func (a *API) editPlan(w http.ResponseWriter, p post) {
 		return
 	}
 	next := in.Revision + 1
-	edit := config.Edit{Queues: in.Queues, Windows: in.Windows}
+	edit := config.Edit{Queues: in.Queues, Windows: in.Windows, Calendar: in.Calendar}
 	var err error
 	if in.Revision == a.opts.Plan.Revision { // else it is refused anyway
 		if edit.Staff, err = a.staffOf(p.Context(), in.Staff); err != nil {
