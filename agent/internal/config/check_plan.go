@@ -29,6 +29,7 @@ func (c *checker) plan(p *Plan) {
 	c.between("$.rules.pass_recall_s", p.Rules.PassRecallS, 0, 24*3600)
 	c.between("$.rules.wait_min_count", p.Rules.WaitMinCount, 1, 100)
 	c.order("$.rules.order", &p.Rules.Order)
+	c.hallAdmission("$.rules.admission", p.Rules.Admission)
 	c.between("$.rules.reprints", p.Rules.Reprints, 0, 100)
 	c.between("$.rules.max_open", p.Rules.MaxOpen, 0, 100)
 	c.calendar("$.rules.calendar", &p.Rules.Calendar)

@@ -54,7 +54,6 @@ func (p *Plan) fill() {
 	for i := range p.Queues {
 		q := &p.Queues[i]
 		setDefault(&q.Identity, "none")
-		q.Admission.Complete()
 	}
 	for i := range p.Windows {
 		setDefault(&p.Windows[i].Name, p.Windows[i].ID+"号窗口")

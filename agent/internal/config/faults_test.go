@@ -33,6 +33,8 @@ var faults = []struct {
 	{"hall.yaml", "elder: 150", "pensioner: 150", strictyaml.UnknownKey, "$.rules.order.weights.pensioner", "pensioner"},
 	{"hall.yaml", "mon-fri 08:30-12:00", "mon-fri 8:30-12:00", config.Hours, "$.queues[0].admission.hours[0]", "8:30"},
 	{"hall.yaml", "\"2026-10-01\"", "\"10-01\"", config.Date, "$.rules.calendar.holidays[0]", "10-01"},
+	{"hall.yaml", "late_min: 15                 # 时段", "late_min: -1  # 时段", strictyaml.OutOfRange, "$.rules.admission.late_min", "-1"},
+	{"hall.yaml", "admission:                     # 取号的规矩", "admission:\n    quota: 1  # 取号的规矩", strictyaml.UnknownKey, "$.rules.admission.quota", "quota"},
 	{"hall.yaml", "max_wait_min: 30", "max_wait_min: -1", strictyaml.OutOfRange, "$.rules.order.max_wait_min", "-1"},
 	{"hall.yaml", "name: 社会保险", "name: \"社会\\t保险\"", config.Characters, "$.queues[1].name", "社会"},
 	{"hall.yaml", identity + windows, identity + "  - {id: AR, name: 其他}\n" + strings.Replace(windows, "[A]", "[A, AR]", 1), config.QueueRoll, "$.queues[2].id", "AR"},

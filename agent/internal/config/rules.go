@@ -96,8 +96,8 @@ type Admission struct {
 	SlotQuota int      `yaml:"slot_quota"` // numbers a slot; 0: no limit
 	PerPerson *int     `yaml:"per_person"` // open tickets of one person; default 1, 0: no limit
 	Closing   string   `yaml:"closing"`    // ignore, warn or stop, when somebody would still wait at the end of the hours
-	EarlyMin  *int     `yaml:"early_min"`  // default 15: a booked person may come so long before the booked time
-	LateMin   *int     `yaml:"late_min"`   // default 15: and so long after it
+	EarlyMin  *int     `yaml:"early_min"`  // default 15: a booked person may come so long before the booked slot
+	LateMin   *int     `yaml:"late_min"`   // default 15: and so long after it; who comes so long after its begin waits from then on
 }
 
 // Calendar has the days that are not like their day of the week.
@@ -159,15 +159,25 @@ func clock(text string) (time.Duration, bool) {
 	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, true
 }
 
-// Complete gives what is left out its default.
-func (a *Admission) Complete() {
-	setDefault(&a.Closing, "warn")
-	a.SlotMin = cmp.Or(a.SlotMin, 30)
-	for at, value := range map[**int]int{&a.PerPerson: 1, &a.EarlyMin: 15, &a.LateMin: 15} {
-		if *at == nil {
-			*at = &value
-		}
-	}
+// HallAdmission is what the hall says about admission for every queue that does not say it itself.
+type HallAdmission struct {
+	SlotMin   int    `yaml:"slot_min"`
+	PerPerson *int   `yaml:"per_person"`
+	Closing   string `yaml:"closing"`
+	EarlyMin  *int   `yaml:"early_min"`
+	LateMin   *int   `yaml:"late_min"`
+}
+
+// AdmissionOf gives the admission of a queue, all parts of it.
+func (p *Plan) AdmissionOf(q Queue) Admission {
+	a, hall := q.Admission, p.Rules.Admission
+	a.Closing = cmp.Or(a.Closing, hall.Closing, "warn")
+	a.SlotMin = cmp.Or(a.SlotMin, hall.SlotMin, 30)
+	one, quarter := 1, 15
+	a.PerPerson = cmp.Or(a.PerPerson, hall.PerPerson, &one)
+	a.EarlyMin = cmp.Or(a.EarlyMin, hall.EarlyMin, &quarter)
+	a.LateMin = cmp.Or(a.LateMin, hall.LateMin, &quarter)
+	return a
 }
 
 func (c *checker) admission(path string, a *Admission) {
@@ -177,12 +187,26 @@ func (c *checker) admission(path string, a *Admission) {
 		}
 	}
 	c.between(path+".quota", a.Quota, 0, 100_000)
-	c.between(path+".slot_min", a.SlotMin, 5, 24*60)
 	c.between(path+".slot_quota", a.SlotQuota, 0, 100_000)
-	c.between(path+".per_person", *a.PerPerson, 0, 100)
-	c.oneOf(path+".closing", a.Closing, "ignore", "warn", "stop")
-	c.between(path+".early_min", *a.EarlyMin, 0, 24*60)
-	c.between(path+".late_min", *a.LateMin, 0, 24*60)
+	c.hallAdmission(path, HallAdmission{a.SlotMin, a.PerPerson, a.Closing, a.EarlyMin, a.LateMin})
+}
+
+func (c *checker) hallAdmission(path string, a HallAdmission) {
+	if a.SlotMin != 0 {
+		c.between(path+".slot_min", a.SlotMin, 5, 24*60)
+	}
+	if a.Closing != "" {
+		c.oneOf(path+".closing", a.Closing, "ignore", "warn", "stop")
+	}
+	for _, of := range []struct {
+		key   string
+		value *int
+		high  int
+	}{{"per_person", a.PerPerson, 100}, {"early_min", a.EarlyMin, 24 * 60}, {"late_min", a.LateMin, 24 * 60}} {
+		if of.value != nil {
+			c.between(path+"."+of.key, *of.value, 0, of.high)
+		}
+	}
 }
 
 func (c *checker) calendar(path string, cal *Calendar) {

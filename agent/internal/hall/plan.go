@@ -26,7 +26,7 @@ func PlanOf(p *config.Plan) (*queue.Plan, error) {
 	for _, q := range p.Queues {
 		out.Queues = append(out.Queues, queue.QueuePlan{
 			ID: hallsync.QueueID(q.ID), Name: q.Name, Service: time.Duration(q.ServiceS) * time.Second, Order: orderOf(p.OrderOf(q)),
-			Calling: callingOf(p.OrderOf(q)), Carry: q.Carry, Rules: admissionOf(q.Admission),
+			Calling: callingOf(p.OrderOf(q)), Carry: q.Carry, Rules: admissionOf(p.AdmissionOf(q)),
 		})
 	}
 	for _, w := range p.Windows {
@@ -64,8 +64,8 @@ func callingOf(o config.Order) queue.Calling {
 	}
 }
 
+// admissionOf gives the rules a complete admission of hall.yaml.
 func admissionOf(a config.Admission) admit.Rules {
-	a.Complete()
 	out := admit.Rules{
 		Quota: a.Quota, Slot: minutes(a.SlotMin), SlotQuota: a.SlotQuota, PerPerson: *a.PerPerson,
 		Early: minutes(*a.EarlyMin), Late: minutes(*a.LateMin),
