@@ -96,16 +96,16 @@ func Root() (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// Start runs a demo with fresh data until the test ends.
-func Start(t testing.TB) *Demo {
+// Start runs a demo with fresh data until the test ends. settings are of the form NAME=value: its environment beside the test's.
+func Start(t testing.TB, settings ...string) *Demo {
 	t.Helper()
-	return StartIn(t, t.TempDir())
+	return StartIn(t, t.TempDir(), settings...)
 }
 
 // StartIn runs a demo on the data that are in dir.
-func StartIn(t testing.TB, dir string) *Demo {
+func StartIn(t testing.TB, dir string, settings ...string) *Demo {
 	t.Helper()
-	d, err := Launch(context.Background(), dir, Programs(t))
+	d, err := Launch(context.Background(), dir, Programs(t), settings...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,13 +114,13 @@ func StartIn(t testing.TB, dir string) *Demo {
 }
 
 // Launch runs a demo on the data that are in dir, with the programs in bin, until Stop. It returns when all is up.
-func Launch(ctx context.Context, dir, bin string) (*Demo, error) {
+func Launch(ctx context.Context, dir, bin string, settings ...string) (*Demo, error) {
 	d := &Demo{Dir: dir, Bin: bin, done: make(chan struct{})}
 	if err := os.Remove(d.file()); err != nil && !errors.Is(err, os.ErrNotExist) { // of an earlier demo here
 		return nil, err
 	}
 	d.cmd = exec.Command(filepath.Join(d.Bin, "hall-sim"), "demo", "--dir", d.Dir)
-	d.cmd.Env = append(os.Environ(), "DEMO_BASE_PORT=0", "DEMO_KEEP=1")
+	d.cmd.Env = append(append(os.Environ(), "DEMO_BASE_PORT=0", "DEMO_KEEP=1"), settings...)
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := os.Create(filepath.Join(d.Dir, "hall-sim.log"))
 	if err != nil {
