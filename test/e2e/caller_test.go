@@ -20,6 +20,7 @@ import (
 
 // TestHotKeys presses keys while another program has the focus: the window calls, and a key that another program has is named.
 func TestHotKeys(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	d.Verb(t, "1", "open", nil)
 	first, second := d.Take(t, "A"), d.Take(t, "A")

@@ -56,6 +56,7 @@ func takenFact(t *testing.T, d *demo.Demo, ticket string) (p struct {
 
 // A code goes hall → centre → province and back; it is worth one ticket, at one place, and nobody keeps it.
 func TestACodeIsWorthOneTicket(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	const code, firm = "YSS-SIM-7301994417", "YSH-SIM-7301994418"
 	first := scan(t, d, "kiosk", code, http.StatusOK)
@@ -119,6 +120,7 @@ func leftNowhere(t *testing.T, d *demo.Demo, secrets ...string) {
 // When the province is slow a citizen waits a moment; when it is silent or wrong he may have a ticket all the same, and the window
 // looks at his card.
 func TestAProvinceThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	d.Sim(t, "province", "slow", "--delay", "100ms")
 	if a := scan(t, d, "kiosk", "YSS-SIM-SLOW-1", http.StatusOK); a.Identity == "" {
@@ -162,6 +164,7 @@ func TestAProvinceThatDoesNotAnswer(t *testing.T) {
 
 // 窗口亮码: at a window a code says whether its holder is the one who is served there.
 func TestAWindowSeesWhoShowsACode(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	clerk := d.Agent.Staff[0]
 	page := "window-" + clerk.Window
@@ -203,6 +206,7 @@ func TestAWindowSeesWhoShowsACode(t *testing.T) {
 
 // New rules hold at once; a broken file changes nothing and says where it is broken.
 func TestRulesOfCodesChangeWhileTheHallWorks(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	file := filepath.Join(filepath.Dir(d.Agent.Config), "codes.yaml")
 	write := func(text string) {

@@ -22,6 +22,7 @@ var (
 
 // Nobody is told to use a command that does not exist: neither by a message nor by a sample nor by the documents.
 func TestCommandsThatAreNamedExist(t *testing.T) {
+	t.Parallel()
 	d := &demo.Demo{Bin: demo.Programs(t)}
 	makefile, err := os.ReadFile("../../Makefile")
 	if err != nil {

@@ -50,6 +50,7 @@ func fill(t *testing.T, file string) {
 }
 
 func TestFullDiskRefusesAndLosesNothing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	smallDisk(t, filepath.Join(dir, "agent"), "16m")
 	d := demo.StartIn(t, dir)

@@ -54,6 +54,7 @@ func printed(t *testing.T, d *demo.Demo, id string) {
 }
 
 func TestSlipSaysWhatTheCitizenNeeds(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	first := d.Take(t, "A")
 	second := d.Take(t, "A")
@@ -137,6 +138,7 @@ func citizen(t *testing.T, d *demo.Demo, identity, queue, number string) {
 }
 
 func TestCardAndCodeLeadToATicket(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	events := d.Stream(t, "kiosk")
 	d.Sim(t, "tap-card")
@@ -179,6 +181,7 @@ func nothingPersonal(t *testing.T, d *demo.Demo) {
 }
 
 func TestCallReachesPanelPadAndCloud(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	d.Verb(t, "1", "open", nil)
 	taken := d.Take(t, "A")
@@ -247,6 +250,7 @@ func inCloud(t *testing.T, d *demo.Demo) (all []fact) {
 }
 
 func TestHallGoesOnWithoutTheCloud(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	d.Verb(t, "1", "open", nil)
 	d.Take(t, "A")

@@ -22,6 +22,7 @@ type plan struct {
 // The hall's manager changes queues, windows and staff while the centre is away: the hall works by it at once, still after its power
 // was cut, and the centre learns of it when it is back.
 func TestTheHallIsRearrangedWithoutTheCentre(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	d.Sim(t, "stop", "cloud")
 	d.Verb(t, "1", "open", nil)
@@ -82,6 +83,13 @@ func TestTheHallIsRearrangedWithoutTheCentre(t *testing.T) {
 	d.Get(t, "staff", "/api/v1/bookings").Into(t, &today)
 	p.Calendar["holidays"] = []string{today.Day} // a typhoon
 	d.Post(t, "staff", "/api/v1/plan", p, http.StatusOK)
+	demo.Until(t, demo.Patience, "the holiday", func() error {
+		a, err := d.Do(d.Agent.URL, d.Agent.Tokens["kiosk"], http.MethodPost, "/api/v1/tickets", map[string]any{"queue": "A", "channel": "kiosk"}, nil)
+		if err == nil && !strings.Contains(string(a.Body), "queue_closed") {
+			err = fmt.Errorf("a number is given: %s", a.Body)
+		}
+		return err
+	})
 	d.Sim(t, "start", "cloud")
 	demo.Until(t, demo.Patience, "the centre again", func() error { return d.Ready(d.Cloud.URL) })
 	edits := 0

@@ -211,6 +211,7 @@ func (s *shop) lies(number string, own, spare int) {
 }
 
 func TestASlipComesOutOnceWhateverThePrinterDoes(t *testing.T) {
+	t.Parallel()
 	s := openShop(t)
 	s.paper("ok", false)
 	var first struct{ Ticket demo.Ticket }
@@ -272,6 +273,7 @@ func TestASlipComesOutOnceWhateverThePrinterDoes(t *testing.T) {
 
 // A cable that is pulled in the middle of a slip: nobody knows whether it is whole, so nobody prints it again by himself.
 func TestAnUnpluggedSlipIsNotPrintedTwice(t *testing.T) {
+	t.Parallel()
 	s := openShop(t)
 	s.paper("ok", false)
 	s.own.stopsAfter("A001", escpos.Status{Offline: true, Error: true, AutoRecover: true}) // a hot head: it would go on

@@ -41,6 +41,7 @@ func chinese(s string) bool {
 }
 
 func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	staff, kiosk := d.Agent.Tokens["staff"], d.Agent.Tokens["kiosk"]
 	d.Verb(t, "1", "open", nil)
@@ -65,6 +66,7 @@ func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
 }
 
 func TestIdempotencyKeys(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	kiosk := d.Agent.Tokens["kiosk"]
 	take := map[string]any{"queue": "A", "channel": "kiosk"}
@@ -91,6 +93,7 @@ func TestIdempotencyKeys(t *testing.T) {
 }
 
 func TestIllegalTransitionSaysTheState(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	d.Verb(t, "1", "open", nil)
 	d.Take(t, "A")
@@ -148,6 +151,7 @@ func TestWrongUsageEndsWithTwo(t *testing.T) {
 }
 
 func TestDoctorNamesTheUnpluggedPrinter(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	doctor := func() (string, int) {
 		out, err := d.Run("hall-agent", "doctor", "--config", d.Agent.Config)

@@ -91,6 +91,7 @@ func settledSeq(t *testing.T, d *demo.Demo) uint64 {
 }
 
 func TestWhatCannotBeReadIsToldAndChangesNothing(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	before := settledSeq(t, d)
 	events := d.Stream(t, "kiosk")

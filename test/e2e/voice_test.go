@@ -33,6 +33,7 @@ func says(t *testing.T, d *demo.Demo, want ...string) {
 }
 
 func TestCallsAreSpokenAndARecallGoesAhead(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	d.Verb(t, "1", "open", nil)
 	d.Verb(t, "2", "open", nil)

@@ -156,6 +156,7 @@ func (c *chain) watch(tcp bool) *viewer.Viewer {
 }
 
 func TestVideo_isSeenByPlatformsAndBrowsers(t *testing.T) {
+	t.Parallel()
 	c := start(t, true)
 	c.until("pictures arrive", func() bool { return c.arriving().Frames > 5 })
 	out, err := exec.Command("ffprobe", "-v", "error", "-analyzeduration", "1000000", "-show_entries", "stream=codec_name,width,height",
@@ -183,6 +184,7 @@ func TestVideo_isSeenByPlatformsAndBrowsers(t *testing.T) {
 }
 
 func TestVideo_comesBackAfterTheCameraDied(t *testing.T) {
+	t.Parallel()
 	c := start(t, true)
 	c.until("pictures arrive", func() bool { return c.arriving().Frames > 5 })
 	v := c.watch(false)
@@ -202,6 +204,7 @@ func TestVideo_comesBackAfterTheCameraDied(t *testing.T) {
 }
 
 func TestVideo_comesBackAfterTheNodeDied(t *testing.T) {
+	t.Parallel()
 	c := start(t, true)
 	c.until("pictures arrive", func() bool { return c.arriving().Frames > 5 })
 	c.node.kill()
@@ -213,6 +216,7 @@ func TestVideo_comesBackAfterTheNodeDied(t *testing.T) {
 }
 
 func TestVideo_onDemand(t *testing.T) {
+	t.Parallel()
 	c := start(t, false)
 	if s, _ := c.relaying(); s != "idle" {
 		t.Errorf("relaying is %s before anybody looks", s)
