@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"halledge/test/browser/chrome"
 	"halledge/test/demo"
@@ -30,6 +31,7 @@ func TestBoard(t *testing.T) {
 		{"a window and a clerk are added", s.hires},
 		{"what is removed can be taken back", s.takesBack},
 		{"two directors", s.twoDirectors},
+		{"who is blocked", s.blocked},
 		{"the sheet of the day", s.daySheet},
 		{"a hall that does not know the time", s.boardClock},
 		{"a day played again", s.rerun},
@@ -299,6 +301,27 @@ func (s *site) twoDirectors(t *testing.T) {
 	p.Click("button", "放弃改动")
 	p.Sees("综合业务", "社保医保")
 	p.Misses("还没有保存")
+}
+
+// blocked lifts what keeps somebody from taking numbers; the hall does not know the name.
+func (s *site) blocked(t *testing.T) {
+	s.Post(t, "staff", "/api/v1/blocks", map[string]any{
+		"id_number": "991101198811120021", "until": time.Now().Add(30 * 24 * time.Hour), "everywhere": false, "reason": "30 天内三次预约没有来",
+	}, http.StatusOK)
+	p := s.board(t, "/plan")
+	p.Sees("业务 3", "限制取号 1")
+	p.Click("tab", "限制取号")
+	p.Sees("30 天内三次预约没有来", "不能网上取号，现场照常", "自动解除")
+	p.Misses("9911")
+	p.Lacks("button", "添加业务")
+	s.both(t, p, "board-blocks")
+	p.Click("button", "提前解除")
+	p.Has("dialog", "提前解除第 1 条限制，理由是")
+	p.Click("radio", "群众申诉成立")
+	p.Sees("已解除限制", "现在没有人被限制取号", "限制取号 0")
+	p.Click("tab", "人员")
+	p.Sees(directorName)
+	p.Misses("现在没有人被限制取号")
 }
 
 // daySheet reads the sheet that is printed beside what the test did itself.

@@ -2,8 +2,10 @@ package browser_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"halledge/test/browser/chrome"
 	"halledge/test/demo"
@@ -17,6 +19,8 @@ func (s *site) guide(t *testing.T) {
 	t.Run("the next citizen is another", s.guideNext)
 	t.Run("answers that are lost", s.guideLost)
 	t.Run("knows a code and a picture of one", s.guideReads)
+	t.Run("a scanner that types anywhere", s.guideScans)
+	t.Run("checks in who is on the list", s.guideChecksIn)
 	t.Run("hears who calls", s.guideHears)
 	t.Run("sees who has no slip", s.guideMends)
 }
@@ -190,6 +194,60 @@ func (s *site) guideReads(t *testing.T) {
 	s.shot(t, p, "desk-picture")
 }
 
+// guideChecksIn gives somebody who was booked and has nothing to show the number, from the list of the day.
+func (s *site) guideChecksIn(t *testing.T) {
+	var made struct {
+		Booking struct {
+			Booking string `json:"booking"`
+		} `json:"booking"`
+	}
+	now := time.Now()
+	s.Post(t, "staff", "/api/v1/bookings", map[string]any{"queue": "C", "start": now, "end": now.Add(30 * time.Minute), "id_number": "991101198811120021"},
+		http.StatusCreated).Into(t, &made)
+	id := made.Booking.Booking
+	tail := "预约号尾号 " + id[len(id)-4:]
+	p := s.desk(t)
+	p.Click("radio", "老幼残孕") // of the citizen before
+	p.Click("tab", "今日预约")
+	p.Sees("可签到 1", "不动产登记", tail, "前签到")
+	p.Misses("9911")
+	s.shot(t, p, "desk-bookings")
+	p.Click("radio", "稍后 0")
+	p.Sees("稍后没有预约")
+	p.Click("radio", "可签到 1")
+	p.Click("button", "签到取号")
+	p.Has("dialog", "预约签到 不动产登记")
+	s.shot(t, p, "desk-check-in")
+	p.Click("button", "核对无误，取号")
+	got := number(t, p.Said, "C")
+	p.Sees("不动产登记（预约）", "现在没有人可以签到")
+	p.Click("radio", "已处理")
+	p.Sees("已签到 " + got)
+	s.shot(t, p, "desk-bookings-done")
+	p.Click("tab", "过号")
+	p.Misses("已签到 " + got)
+}
+
+// guideScans has a scanner type where the keyboard is: at the button that was pressed last, and over a question.
+func (s *site) guideScans(t *testing.T) {
+	p := s.desk(t)
+	p.Click("button", "社保医保")
+	got := number(t, p.Said, "B")
+	before := s.Hall(t).Queues[1].Waiting
+	p.Press(got + chrome.Enter)
+	p.Sees("等候中", "没有小票")
+	p.Click("button", "改类别")
+	p.Click("radio", "改为依法优先")
+	p.Click("radio", "退役军人")
+	p.Press(got + chrome.Enter) // over the question it goes nowhere
+	p.Has("dialog", "改类别 "+got)
+	p.Press(chrome.Escape)
+	p.Lacks("dialog", "改类别")
+	if q := s.Hall(t).Queues[1]; q.ID != "B" || q.Waiting != before {
+		t.Errorf("after the scans there wait %+v, before %d", q, before)
+	}
+}
+
 // guideHears has somebody at a kiosk ring for the guide; the button itself is pressed where kiosks are looked at.
 func (s *site) guideHears(t *testing.T) {
 	p := s.desk(t)
@@ -202,7 +260,7 @@ func (s *site) guideHears(t *testing.T) {
 	}
 	s.shot(t, p, "desk-help")
 	p.Click("button", "我去大门取号机")
-	p.Sees("已有人前往")
+	p.Sees("已有人前往（测试一）") // another guide need not go
 	kiosk.Sees("导办员马上到")
 	if title := chrome.Eval[string](p, "document.title"); strings.HasPrefix(title, "●") {
 		t.Errorf("the tab is still called %q", title)

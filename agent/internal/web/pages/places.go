@@ -182,7 +182,9 @@ func (p *Pages) board(w http.ResponseWriter, r *http.Request) {
 
 // plan is the part of the board that changes the hall's settings.
 func (p *Pages) plan(w http.ResponseWriter, r *http.Request) {
-	p.direct(w, r, shell{Name: "plan", Title: "设置"}, func(who access.Who) map[string]any { return map[string]any{"me": who.Staff} })
+	p.direct(w, r, shell{Name: "plan", Title: "设置"}, func(who access.Who) map[string]any {
+		return map[string]any{"me": who.Staff, "staff": staffNames(p.opts.Plan)}
+	})
 }
 
 // rerun is the part of the board that plays a day again.
@@ -198,7 +200,11 @@ func (p *Pages) direct(w http.ResponseWriter, r *http.Request, s shell, setup fu
 		return
 	}
 	s.Staffed = true
-	p.show(w, r, "board", s, setup(who))
+	inside := map[string]any{}
+	if err == nil { // names of staff are not for the sign-in form
+		inside = setup(who)
+	}
+	p.show(w, r, "board", s, inside)
 }
 
 // staffNames gives the names of the hall's people by their id.

@@ -2,6 +2,7 @@
 // out without a slip.
 
 import { allowSound, drawAlarms } from './desk/alarm';
+import { drawBookings, setUpBookings } from './desk/bookings';
 import { drawFound, drawPassed, look, photo, refresh } from './desk/find';
 import { Person, byTicket, drawClasses, drawQueues, setPerson, takeSteps } from './desk/issue';
 import { desk, page, say } from './desk/state';
@@ -41,6 +42,7 @@ function onHall(next: Hall): void {
   if (key !== drawn) {
     drawn = key;
     drawQueues();
+    drawBookings();
   }
   refresh();
   const missed = JSON.stringify(next.missed);
@@ -113,7 +115,14 @@ function main(): void {
   drawClasses();
   say('', '先选类别，再点业务。');
   listenToPeople();
-  everySecond(function (): void { text(byId('time'), timeText(new Date(now()))); });
+  setUpBookings();
+  let beats = 0;
+  everySecond(function (): void {
+    text(byId('time'), timeText(new Date(now())));
+    if (++beats % 20 === 0) { // somebody's time has come
+      drawBookings();
+    }
+  });
   follow(page.as, page.version, function (): void { /* the stream tells */ }, function (): void {
     if (!desk.busy && !sheetOpen()) {
       window.location.reload();

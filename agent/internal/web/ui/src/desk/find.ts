@@ -19,7 +19,10 @@ interface Scanned {
 }
 
 const slips: { [print: string]: string } = { pending: '小票等待打印', printing: '小票正在打印', printed: '小票已打印', failed: '小票没有打出来', none: '没有小票' };
-const classReasons = priorityReasons.concat(['老年人', '残疾人', '孕产妇', '带婴幼儿', '选错更正']);
+/** Why a number gets another class; each class has reasons of its own. */
+const classReasons: { [to: string]: string[] } = {
+  normal: ['选错更正', '群众要求'], elder: ['老年人', '残疾人', '孕产妇', '带婴幼儿', '选错更正'], priority: priorityReasons.concat(['选错更正'])
+};
 
 export function drawFound(t: Ticket | null, words: string): void {
   shown = t;
@@ -68,10 +71,7 @@ function askWithdraw(acts: HTMLElement, t: Ticket): void {
 function askClass(t: Ticket): void {
   let to = '';
   let reason = '';
-  const list: Named[] = [];
-  for (let i = 0; i < classReasons.length; i++) {
-    list.push({ id: classReasons[i], name: classReasons[i] });
-  }
+  const why = make('div', 'why-class');
   const go = button('btn btn-main', '确定', function (): void {
     closeSheet();
     mend(t, 'class', '已改为' + (classTag(to) || '普通'), { 'class': to, reason: reason });
@@ -85,8 +85,14 @@ function askClass(t: Ticket): void {
     }
   }
   sheet('改类别 ' + t.number, [
-    make('h3', '', '类别'), choices('类别', others, '', function (id: string): void { to = id; ready(); }),
-    make('h3', '', '原因（会记入日志）'), choices('原因', list, '', function (id: string): void { reason = id; ready(); })
+    make('h3', '', '类别'), choices('类别', others, '', function (id: string): void {
+      to = id;
+      reason = '';
+      empty(why);
+      why.appendChild(choices('原因', classReasons[id].map(function (r): Named { return { id: r, name: r }; }), '', function (r): void { reason = r; ready(); }));
+      ready();
+    }),
+    make('h3', '', '原因（会记入日志）'), why
   ], [go], '取消');
 }
 

@@ -212,6 +212,13 @@ function forgetChoice(): boolean {
   return any;
 }
 
+/** Checks in for an appointment that was chosen from the list: whoever stood here before is not who has it. */
+export function checkIn(booking: string): void {
+  setPerson(null);
+  forgetChoice();
+  take({ booking: booking });
+}
+
 /** Tells why there is no number; here is whether the citizen still is. */
 function refused(problem: Problem | null, wish: Wish, here: boolean): void {
   drawQueues();
@@ -220,7 +227,7 @@ function refused(problem: Problem | null, wish: Wish, here: boolean): void {
     return;
   }
   const open = (problem as unknown as { ticket?: string }).ticket;
-  if (open && (problem.code === 'already_waiting' || problem.code === 'too_many_open')) {
+  if (open && ['already_waiting', 'too_many_open', 'booking_used'].indexOf(problem.code) >= 0) {
     byTicket(open, '这位群众已经有号，可以补打小票');
   } else if (problem.code === 'identity_unknown') {
     setPerson(null);

@@ -4,6 +4,7 @@ import { button, byId, empty, make, mark, show, text } from '../lib/dom';
 import { request } from '../lib/http';
 import { closeSheet, sheet } from '../lib/sheet';
 import { Board, page, say, told } from '../board/desk';
+import { readBlocks, turnBlocks } from './blocks';
 import { Form, queueForm, staffForm, windowForm } from './forms';
 import { spoken } from './hours';
 import {
@@ -18,6 +19,7 @@ const saidPlace = 'halledge.board.said';
 
 let draft: Draft | null = null;
 let kind: Kind = 'queues';
+let blocks = false; // who is blocked is shown, and none of the draft
 let saving = false;
 let others = false; // somebody else has changed the settings meanwhile
 let asked = false;
@@ -46,6 +48,7 @@ export function openSettings(): void {
   loadDraft(function (problem, d): void {
     asked = false;
     draft = d;
+    readBlocks();
     text(byId('plan-note'), problem ? told(problem) : '');
     if (problem) {
       byId('plan-note').appendChild(button('btn btn-small', '再试一次', openSettings));
@@ -85,8 +88,14 @@ export function setUpSettings(): void {
   kinds.forEach(function (k): void {
     byId('kind-' + k).addEventListener('click', function (): void {
       kind = k;
+      blocks = false;
       draw();
     });
+  });
+  byId('kind-blocks').addEventListener('click', function (): void {
+    blocks = true;
+    readBlocks();
+    draw();
   });
   byId('plan-add').addEventListener('click', add);
   byId('plan-discard').addEventListener('click', askDiscard);
@@ -105,6 +114,7 @@ function draw(): void {
   if (!d) {
     return;
   }
+  turnBlocks(blocks);
   const list = byId('entries');
   empty(list);
   if (kind === 'queues') {
@@ -135,8 +145,8 @@ function drawState(): void {
     const n = changes(d, k);
     const b = byId('kind-' + k);
     text(b, titles[k] + ' ' + (d[k] as Item<Data>[]).filter(function (i): boolean { return !i.removed; }).length + (n ? '（改 ' + n + '）' : ''));
-    mark(b, 'btn-on', k === kind);
-    b.setAttribute('aria-selected', k === kind ? 'true' : 'false');
+    mark(b, 'btn-on', !blocks && k === kind);
+    b.setAttribute('aria-selected', !blocks && k === kind ? 'true' : 'false');
   });
   const n = allChanges(d);
   show(byId('plan-bar'), n > 0);
@@ -342,6 +352,7 @@ function refused(d: Draft, why: string): void {
   const at = wrongKind(d);
   const here = (d[kind] as Item<Data>[]).some(function (i): boolean { return JSON.stringify(i.wrong) !== '{}'; });
   kind = here || !at ? kind : at;
+  blocks = false;
   say(why, true);
   draw();
   const bad = document.querySelector<HTMLElement>('.field-bad');
