@@ -108,7 +108,7 @@ var atWindows = map[string]bool{
 	"unknown_window": true, "class_invalid": true, "channel_invalid": true, "target_required": true, "reason_required": true,
 	"window_closed": true, "window_busy": true, "window_not_entitled": true, "no_ticket": true, "ticket_other_window": true,
 	"ticket_just_called": true, "recall_too_soon": true, "recall_limit": true, "person_required": true, "booking_invalid": true,
-	"window_changed": true, "clock_far": true, "plan_changed": true,
+	"window_changed": true, "queue_waiting": true, "clock_far": true, "plan_changed": true,
 }
 
 // A refusal of the queue tells the citizen what to do, and those who work here what they can do for him.
