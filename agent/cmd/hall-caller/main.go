@@ -93,15 +93,16 @@ func check(cmd *cobra.Command, path string) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "  %-16s %s\n", b.Key, nameOf(texts, b.Verb))
 	}
 	args := map[string]string{"agent": cfg.Agent}
+	say := func(code strictyaml.Code) string { return texts.Say(string(code), args) }
 	err = caller.Reach(cmd.Context(), cfg)
 	var refused *caller.Refused
 	switch {
 	case errors.As(err, &refused) && refused.Detail != "":
 		return errors.New(cfg.Agent + "：" + refused.Detail + refused.Advice)
 	case err != nil:
-		return fmt.Errorf("%s（%w）", texts.Say("caller_unreached", args), err)
+		return fmt.Errorf("%s（%w）", say("caller_unreached"), err)
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), texts.Say("caller_reached", args))
+	fmt.Fprintln(cmd.OutOrStdout(), say("caller_reached"))
 	return nil
 }
 
