@@ -27,8 +27,11 @@ func FindEspeak() (e Espeak, ok bool) {
 
 // voiceOf is espeak-ng's name of a language.
 func voiceOf(language string) string {
-	if language == "zh-yue" {
+	switch language {
+	case "zh-yue":
 		return "yue"
+	case "en":
+		return "en"
 	}
 	return "cmn"
 }
