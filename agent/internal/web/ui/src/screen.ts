@@ -5,13 +5,13 @@ import { dateText, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, empty, make, mark, phrases, restart, setup, show, text } from './lib/dom';
 import { Call, Hall, find } from './lib/hall';
 import { listen } from './lib/live';
-import { Voice, voiceOf } from './lib/voice';
+import { Silence, Voice, voiceOf } from './lib/voice';
 import { News, keyOf } from './screen/news';
 import { drawNotice } from './screen/notice';
 import { fit, rem, turnNow, upright } from './screen/place';
 import { drawMissed, drawWaits } from './screen/side';
-import { headRem, heightOf, drawWindows, layout, openWindows } from './screen/windows';
-import { notices, sentence, shortSentence, timesText } from './screen/words';
+import { headRem, heightOf, drawWindows, layout, longNames, openWindows } from './screen/windows';
+import { notices, sentence, shortSentence, silent, timesText } from './screen/words';
 
 interface Setup { as: string; version: string; notice: string; }
 
@@ -22,13 +22,19 @@ const listMS = 30 * 60 * 1000;
 /** In rem: the height of a row of calls, and of the strip that stands for the rows where there is no room for two. */
 const rowRem = 7.2;
 const stripRem = 6;
+/** A call that would be smaller on one line, in per cent, gets two. */
+const leastHero = 80;
 
 const news = new News();
-const voice = new Voice(page.as, voiceOf(window.location.search));
 let hall: Hall | null = null;
 let live = true;
 let told = 0; // when the hall was heard last
 let drawn = '';
+let silence: Silence = '';
+const voice = new Voice(page.as, voiceOf(window.location.search), function (why: Silence): void {
+  silence = why;
+  notice();
+});
 
 function onHall(next: Hall): void {
   hall = next;
@@ -74,7 +80,7 @@ function draw(): void {
   }
   drawn = key;
   const open = openWindows(hall);
-  const how = layout(open.length);
+  const how = layout(open);
   drawMarks(hall);
   drawHero();
   drawMissed(hall.missed, live);
@@ -84,7 +90,7 @@ function draw(): void {
   const most = Math.floor((height - heightOf(open.length, how)) / rowRem);
   if (most >= 2) {
     room -= drawRows(calls, most, false) * rowRem;
-  } else if (drawRows(calls, upright() ? 2 : 3, true) > 0) {
+  } else if (drawRows(calls, (upright() ? 2 : 3) - (longNames(hall.windows) ? 1 : 0), true) > 0) {
     room -= stripRem;
   }
   drawWindows(hall, open, how, room, live);
@@ -99,7 +105,12 @@ function drawMarks(h: Hall): void {
   show(byId('badge'), !live || offline);
   text(byId('badge'), !live ? '正在重连' : '本地运行');
   mark(document.body, 'stale', !live);
-  drawNotice(live ? page.notice || notices.usual : notices.cutOff);
+  notice();
+}
+
+function notice(): void {
+  mark(document.body, 'silent', silence !== '');
+  drawNotice(live ? silent[silence] || page.notice || notices.usual : notices.cutOff);
 }
 
 /** The call that is large, or a welcome; while the hall is not reached, that and since when. */
@@ -110,13 +121,26 @@ function drawHero(): void {
   mark(hero, 'hero-idle', !c);
   mark(hero, 'hero-past', past);
   if (c) {
-    sentence(c, byId('hero-text'));
+    sentence(hall, c, byId('hero-text'));
   } else {
     mark(hero, 'hero-new', false);
     phrases(byId('hero-text'), live ? '欢迎光临，请取号等候' : '叫号信息中断，请听广播、看窗口');
   }
   text(byId('hero-times'), c ? (past ? '最近一次叫号' : timesText(c)) : live || told === 0 ? '' : timeText(new Date(told)) + ' 以后的叫号没有收到');
-  fit(byId('hero-text'), hero);
+  fitHero(byId('hero-text'), hero);
+}
+
+/** Makes the large call fit. If it would become small, it stands on two lines, of which only the one with a long name is smaller. */
+function fitHero(words: HTMLElement, hero: HTMLElement): void {
+  mark(hero, 'hero-two', false);
+  if (fit(words, hero) >= leastHero) {
+    return;
+  }
+  mark(hero, 'hero-two', true);
+  words.style.fontSize = '';
+  for (let i = 0; i < words.children.length; i++) {
+    fit(words.children[i] as HTMLElement, hero);
+  }
 }
 
 /** Whether somebody is still waited for: else the call is only the newest there was. */
@@ -137,14 +161,16 @@ function drawRows(calls: Call[], most: number, strip: boolean): number {
     const row = rows.appendChild(make('li', ''));
     if (strip) {
       row.style.width = 100 / most + '%';
-      shortSentence(calls[i], row);
+      shortSentence(hall, calls[i], row);
       fit(row.firstChild as HTMLElement, row);
       continue;
     }
-    sentence(calls[i], row);
+    const words = row.appendChild(make('span', ''));
+    sentence(hall, calls[i], words);
     if (calls[i].times > 1) {
-      row.appendChild(make('small', '', timesText(calls[i])));
+      words.appendChild(make('small', '', timesText(calls[i])));
     }
+    fit(words, row);
   }
   return rows.children.length;
 }
@@ -155,7 +181,7 @@ function main(): void {
     draw();
   });
   mark(byId('hero'), 'hero-idle', true);
-  drawNotice(page.notice || notices.usual);
+  notice();
   everySecond(function (): void {
     const at = new Date(now());
     text(byId('time'), timeText(at));

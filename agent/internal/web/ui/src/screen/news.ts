@@ -5,10 +5,13 @@ import { Call, Hall } from '../lib/hall';
 /** A call stays large for this long, less when others wait behind it. */
 const largeMS = 6000;
 const largeBusyMS = 3000;
+const largeCrowdMS = 2000;
+/** So many behind a call are a crowd. */
+const crowd = 6;
 /** A call that was made longer ago, while the screen was off or cut off, is no news. */
 const newsMS = 60 * 1000;
 /** A flood: only the newest are still news. */
-const mostWaiting = 12;
+const mostWaiting = 30;
 
 export class News {
   /** The call that is large now. */
@@ -47,18 +50,24 @@ export class News {
     if (this.line.length === 0) {
       return false;
     }
-    if (this.large && at < this.until) {
-      this.until = Math.min(this.until, at + largeBusyMS);
+    const busy = this.line.length > crowd ? largeCrowdMS : largeBusyMS;
+    if (this.large && this.holds(at)) {
+      this.until = Math.min(this.until, at + busy);
       return false;
     }
     this.large = this.line.shift() as Call;
-    this.until = at + (this.line.length > 0 ? largeBusyMS : largeMS);
+    this.until = at + (this.line.length > 0 ? busy : largeMS);
     return true;
+  }
+
+  /** Whether the large call has time left. A clock that was put back must not keep it there for hours. */
+  private holds(at: number): boolean {
+    return at < this.until && this.until - at <= largeMS;
   }
 
   /** With no news left the newest call stands there, quietly; gives whether it is another one. */
   rest(newest: Call | null, at: number): boolean {
-    if (this.line.length > 0 || this.large && newest && (at < this.until || keyOf(this.large) === keyOf(newest))) {
+    if (this.line.length > 0 || this.large && newest && (this.holds(at) || keyOf(this.large) === keyOf(newest))) {
       return false;
     }
     const changed = this.large !== newest;

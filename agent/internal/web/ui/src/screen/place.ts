@@ -17,12 +17,24 @@ export function upright(): boolean {
   return window.innerHeight > window.innerWidth;
 }
 
-/** Makes the letters smaller until a text is no wider than its box. */
-export function fit(target: HTMLElement, box: HTMLElement): void {
+/** Makes the letters smaller until a text is no wider than its box; gives their size in per cent. */
+export function fit(target: HTMLElement, box: HTMLElement): number {
   target.style.fontSize = '';
   const room = box.clientWidth * .96;
-  if (target.offsetWidth > room) {
-    target.style.fontSize = Math.floor(100 * room / target.offsetWidth) + '%';
+  const size = Math.min(100, Math.floor(100 * room / target.offsetWidth));
+  if (size < 100) {
+    target.style.fontSize = size + '%';
+  }
+  return size;
+}
+
+/** How small a long name may be written, in per cent. */
+const leastName = 65;
+
+/** Writes a name that is cut at its end smaller, before it is cut. */
+export function fitName(name: HTMLElement): void {
+  if (name.scrollWidth > name.clientWidth) {
+    name.style.fontSize = Math.max(leastName, Math.floor(100 * name.clientWidth / name.scrollWidth)) + '%';
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { byId, empty, make, text } from '../lib/dom';
 import { Hall, Queue, waitText } from '../lib/hall';
-import { partOf, rem, upright } from './place';
+import { fitName, partOf, rem, upright } from './place';
 
 /** Passed numbers shown at a time. */
 const missedPerPage = 12;
@@ -10,8 +10,6 @@ const missedPerPage = 12;
 const waitRem = 4;
 const waitMostRem = 12;
 const waitTextRem = 6;
-/** How small a long name may be written, in per cent. */
-const leastName = 65;
 
 export function drawMissed(missed: string[], live: boolean): void {
   const box = byId('missed');
@@ -47,11 +45,8 @@ export function drawWaits(h: Hall, live: boolean): void {
     row.style.height = Math.floor(each * rem()) + 'px';
   }
   box.style.fontSize = Math.min(3.2, each / 1.6) * rem() + 'px';
-  for (let i = 0; i < box.children.length; i++) { // a long name is written smaller before it is cut
-    const name = box.children[i].children[0].children[0] as HTMLElement;
-    if (name.scrollWidth > name.clientWidth) {
-      name.style.fontSize = Math.max(leastName, Math.floor(100 * name.clientWidth / name.scrollWidth)) + '%';
-    }
+  for (let i = 0; i < box.children.length; i++) {
+    fitName(box.children[i].children[0].children[0] as HTMLElement);
   }
 }
 
@@ -67,5 +62,5 @@ function waitLine(q: Queue, live: boolean, roomy: boolean): HTMLElement {
   if (live && roomy && wait && q.waiting > 0) {
     name.appendChild(make('small', 'num', wait));
   }
-  return make('li', '', undefined, [name, make('b', 'num', live ? '' + q.waiting : '—')]);
+  return make('li', '', undefined, [name, make('b', live && q.waiting > 0 ? 'num' : 'num nobody', live ? '' + q.waiting : '—')]);
 }

@@ -2,7 +2,7 @@
 
 import { byId, empty, make, mark, show, text } from '../lib/dom';
 import { Hall, HallWindow, find } from '../lib/hall';
-import { pageText, partOf, rem, upright } from './place';
+import { fitName, pageText, partOf, rem, upright } from './place';
 
 /** How the windows stand: columns, and the least height of a line and the largest letters in rem. */
 export interface Layout { columns: number; line: number; letters: number; short: boolean; }
@@ -10,6 +10,8 @@ export interface Layout { columns: number; line: number; letters: number; short:
 /** In halls of so few windows the call gets more room, in halls of so many it gets less. */
 const few = 2;
 const many = 12;
+/** Characters of a window's name; longer ones get more room. */
+const longName = 6;
 /** In rem: the height of the windows' heading, and at most of a window's line. */
 export const headRem = 7;
 const mostRem = 20;
@@ -24,11 +26,17 @@ export function openWindows(h: Hall): HallWindow[] {
   return open;
 }
 
-export function layout(windows: number): Layout {
+/** Whether names need more room than that of 12号窗口. */
+export function longNames(windows: HallWindow[]): boolean {
+  return !!find(windows, function (w) { return w.name.length > longName; });
+}
+
+export function layout(open: HallWindow[]): Layout {
+  const windows = open.length;
   mark(document.body, 'few', windows <= few);
   mark(document.body, 'many', windows > many);
   if (windows > many) {
-    return { columns: upright() ? 2 : 3, line: 3.6, letters: 2.6, short: true };
+    return { columns: (upright() ? 2 : 3) - (longNames(open) ? 1 : 0), line: 3.6, letters: 2.6, short: true };
   }
   if (windows > 4) {
     return { columns: 2, line: 5.6, letters: upright() ? 2.4 : 2.9, short: false };
@@ -57,6 +65,9 @@ export function drawWindows(h: Hall, open: HallWindow[], how: Layout, height: nu
     li.style.height = Math.floor(each * rem()) + 'px';
   }
   list.style.fontSize = Math.min(how.letters, each / (how.short ? 1.5 : 2.7)) * rem() + 'px';
+  for (let i = 0; i < list.children.length; i++) {
+    fitName(list.children[i].children[0].children[0] as HTMLElement);
+  }
 }
 
 /** 1号窗口 综合受理 社保医保 · 办理中 A003 */
