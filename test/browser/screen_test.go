@@ -28,6 +28,7 @@ func TestScreens(t *testing.T) {
 		{"rating", s.rating},
 		{"a hall that stands still", s.hangs},
 		{"sixty windows", s.sixtyWindows},
+		{"long names", s.longNames},
 	} {
 		t.Run(part.name, part.run)
 	}
@@ -240,7 +241,7 @@ func (s *site) sixtyWindows(t *testing.T) {
 	p.Sees("办理窗口")
 	s.Sim(t, "stop", "agent")
 	p.Sees("叫号信息中断")
-	s.plan(t, manyWindows)
+	s.plan(t, manyWindows, "%d号窗口")
 	s.Sim(t, "start", "agent")
 	p.Misses("正在重连")
 	for n := 1; n <= manyWindows; n++ {
@@ -279,8 +280,44 @@ func (s *site) sixtyWindows(t *testing.T) {
 	s.turned(t, p, "screen-60-windows-standing")
 }
 
-// plan writes a plan of many windows over that of the hall, whose program must not run. Its people stay.
-func (s *site) plan(t *testing.T, windows int) {
+// manyMissed is more than a screen shows at a time.
+const manyMissed = 40
+
+// longNames has windows that are not called by a number alone, a crowd of missed numbers, and calls that come all at once: everything
+// is told by the name that stands above the window, on panels of all sizes.
+func (s *site) longNames(t *testing.T) {
+	p := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
+	p.Allow("net::ERR_")
+	p.Sees("办理窗口")
+	s.Sim(t, "stop", "agent")
+	p.Sees("叫号信息中断")
+	s.plan(t, largeWindows, "不动产登记综合%02d号窗口")
+	s.Sim(t, "start", "agent")
+	p.Misses("正在重连")
+	for range manyMissed {
+		s.callAt(t, "1", "B")
+		s.Verb(t, "1", "pass", nil)
+	}
+	p.Sees("1/4 页")
+	for n := 1; n <= largeWindows; n++ {
+		s.Verb(t, strconv.Itoa(n), "open", nil)
+	}
+	var last demo.Ticket
+	for n := 2; n <= 6; n++ {
+		last = s.callAt(t, strconv.Itoa(n), "A")
+	}
+	s.Verb(t, "9", "pause", map[string]any{"reason": "会议"})
+	p.Sees("请"+last.Number+"号到不动产登记综合06号窗口办理", "正在叫"+last.Number)
+	s.shot(t, p, "screen-long-names")
+	s.turned(t, p, "screen-long-names-standing")
+	for _, size := range []struct{ width, height int }{{1280, 720}, {1024, 768}, {3840, 2160}} {
+		p.Resize(size.width, size.height)
+		s.shot(t, p, "screen-long-names-"+strconv.Itoa(size.width))
+	}
+}
+
+// plan writes a plan of many windows, whose names have their numbers in them, over that of the hall, whose program must not run. Its people stay.
+func (s *site) plan(t *testing.T, windows int, name string) {
 	t.Helper()
 	file := filepath.Join(filepath.Dir(s.Agent.Config), "hall.yaml")
 	old, err := os.ReadFile(file)
@@ -295,7 +332,7 @@ func (s *site) plan(t *testing.T, windows int) {
 	var b strings.Builder
 	b.WriteString("schema: 1\nrevision: 2\nzone: Asia/Shanghai\nqueues:\n  - {id: A, name: 综合受理}\n  - {id: B, name: 社保医保}\n  - {id: C, name: 不动产登记}\nwindows:\n")
 	for n := 1; n <= windows; n++ {
-		fmt.Fprintf(&b, "  - {id: %q, name: %d号窗口, queues: [A, B]}\n", strconv.Itoa(n), n)
+		fmt.Fprintf(&b, "  - {id: %q, name: %s, queues: [A, B]}\n", strconv.Itoa(n), fmt.Sprintf(name, n))
 	}
 	fmt.Fprintf(&b, "staff:\n%s\nkiosks:\n  - {id: \"1\", name: 大门取号机}\nscreens:\n  - {id: \"1\", name: 等候区大屏}\nrules: {takes_per_s: 500}\n", staff)
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {

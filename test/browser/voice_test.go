@@ -46,6 +46,18 @@ func TestAScreenSaysCalls(t *testing.T) {
 		}
 		return nil
 	})
+	p.Sees("本屏暂时没有声音", "请点一下屏幕") // the browser lets no page speak that nobody has touched
+	s.shot(t, p, "screen-silent")
+	p.Press(chrome.Tab)
+	p.Misses("本屏暂时没有声音")
+	s.Verb(t, "1", "recall", nil)
+	demo.Until(t, demo.Patience, "the recall to be played", func() error {
+		if got := played(p); len(got) != 3 {
+			return fmt.Errorf("the page played %q", got)
+		}
+		return nil
+	})
+	p.Misses("本屏暂时没有声音")
 	mute.Sees("请" + second.Number + "号到2号窗口办理")
 	if got := played(mute); len(got) > 0 {
 		t.Errorf("a page that was not asked to played %q", got)
