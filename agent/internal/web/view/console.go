@@ -1,6 +1,7 @@
 package view
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -71,7 +72,7 @@ func ConsoleOf(m queue.Moment, id hallsync.WindowID) *Console {
 		c.Held = append(c.Held, TicketOf(m, t))
 		c.tell(m, t)
 	}
-	for _, t := range s.Missed(maxMissed) {
+	for _, t := range s.Missed(math.MaxInt) {
 		if slices.Contains(queues, t.Queue) && len(c.Passed) < maxPassed {
 			c.Passed = append(c.Passed, TicketOf(m, t))
 			c.tell(m, t)

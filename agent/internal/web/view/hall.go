@@ -1,6 +1,7 @@
 package view
 
 import (
+	"math"
 	"slices"
 
 	"halledge/agent/internal/queue"
@@ -29,7 +30,7 @@ type Hall struct {
 // Bounds of what is shown.
 const (
 	maxCalls  = 32
-	maxMissed = 30
+	maxMissed = 60
 	maxPassed = 12
 )
 
@@ -69,8 +70,8 @@ func HallOf(m queue.Moment, hall hallsync.HallID, r Reader) Hall {
 			v.Calls = append(v.Calls, Call{Number: c.Number, Window: c.Window, At: stamp(s, c.At), Times: c.Times})
 		}
 	}
-	for _, t := range s.Missed(maxMissed) {
-		if r.sees(t.Window) {
+	for _, t := range s.Missed(math.MaxInt) { // those of other screens' windows must not push out its own
+		if len(v.Missed) < maxMissed && r.sees(t.Window) {
 			v.Missed = append(v.Missed, t.Number)
 		}
 	}
