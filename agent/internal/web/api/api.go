@@ -37,7 +37,7 @@ type Devices interface {
 	Watch() (changed <-chan struct{}, cancel func())
 }
 
-// Sounds turns a call into sound.
+// Sounds turns calls and texts into sound.
 type Sounds interface {
 	Call(ctx context.Context, what voice.Sentence, language string, rate, times, volume int) ([]byte, error)
 	Text(ctx context.Context, text, language string, rate int) ([]byte, error)
@@ -150,6 +150,7 @@ func (a *API) Register(mux *http.ServeMux) {
 
 	mux.HandleFunc("GET /api/v1/voice/{w}", a.get(access.SeeHall, a.getVoice))
 
+	mux.HandleFunc("GET /api/v1/say", a.get(access.Scan, a.say))
 	mux.HandleFunc("GET /api/v1/devices", a.get(access.SeeDevices, a.getDevices))
 	mux.HandleFunc("POST /api/v1/devices/{name}/test", a.post(needs(access.TestDevices), a.testDevice))
 }

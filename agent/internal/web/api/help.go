@@ -1,10 +1,17 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/inputs"
 )
@@ -71,4 +78,46 @@ func (a *API) helpCalls(who access.Who) []inputs.HelpCall {
 		return a.opts.Inputs.HelpCalls("")
 	}
 	return nil
+}
+
+// maxSaid is how much of a page is said at once, in characters: a sentence.
+const maxSaid = 60
+
+// trial is what whoever reads pages out must be able to say.
+const trial = "请选择要办理的业务"
+
+// english is a language of kiosks, in which nobody is called.
+const english = "en"
+
+// say answers GET /api/v1/say?text=…&language=… with a sentence of a kiosk's page as a WAV file, for those who cannot read it. The
+// language is zh-CN, the default, zh-yue or en. The text is not kept and not logged. Without a text it says whether it can: {"able"}.
+func (a *API) say(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	query := r.URL.Query()
+	text, language := query.Get("text"), cmp.Or(query.Get("language"), config.Languages()[0])
+	if text == "" {
+		_, err := a.opts.Sounds.Text(r.Context(), trial, language, a.opts.Plan.Rules.Voice.Rate)
+		a.send(w, r, http.StatusOK, struct {
+			Able bool `json:"able"`
+		}{err == nil})
+		return
+	}
+	if utf8.RuneCountInString(text) > maxSaid {
+		a.problem(w, http.StatusBadRequest, fieldTooLong, map[string]string{"field": "text", "limit": strconv.Itoa(maxSaid)})
+		return
+	}
+	err := voice.ErrNoSound
+	var wav []byte
+	if language == english || slices.Contains(config.Languages(), language) {
+		wav, err = a.opts.Sounds.Text(r.Context(), text, language, a.opts.Plan.Rules.Voice.Rate)
+	}
+	if err != nil {
+		if !errors.Is(err, voice.ErrNoSound) {
+			a.opts.Log.Warn("no sound of a page", "language", language, "error", err)
+		}
+		a.problem(w, http.StatusServiceUnavailable, voiceMissing, nil)
+		return
+	}
+	w.Header().Set("Content-Type", "audio/wav")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(wav) // a page that has gone away cannot be told anything
 }

@@ -1,7 +1,8 @@
 // The kiosk: welcome, press, number. The server decides; this page shows where the citizen stands and never leaves him waiting
 // without a word.
 
-import { sayAgain, showResult } from './kiosk/result';
+import { findVoice, isReading, setReading } from './kiosk/aloud';
+import { showResult } from './kiosk/result';
 import { showOwn } from './kiosk/own';
 import { showPerson } from './kiosk/person';
 import { drawGuide, followGuide, ringGuide } from './kiosk/guide';
@@ -25,6 +26,8 @@ const perElderPage = 4;
 const mostTogether = 4;
 /** For so long a citizen whose number did not come may press again and get that one. */
 const againMS = 30000;
+/** A button must not be replaced under a finger, whose click comes when it is gone: so long it may stay. */
+const fingerMS = 2000;
 
 const keys = keepKeys(againMS);
 
@@ -37,6 +40,7 @@ let identity = ''; // of the person at the kiosk
 let how = ''; // he was recognised
 let wanted: QueueSetup[] = []; // waits for identity
 let outdated = false; // the server has newer pages
+let touched = 0; // until when a finger may be on a button
 
 // ---- home ----
 
@@ -48,6 +52,7 @@ function goHome(): void {
 function over(): void {
   forgetVisit();
   speak('zh');
+  read(false);
   setElder(false);
   drawFrame();
   goHome();
@@ -67,7 +72,7 @@ function forgetVisit(): void {
 }
 
 function hasBegun(): boolean {
-  return !!identity || several || first > 0 || language() !== 'zh';
+  return !!identity || several || first > 0 || language() !== 'zh' || isReading();
 }
 
 function queueNow(id: string): Queue | null {
@@ -79,6 +84,7 @@ function gives(id: string): Gives | null {
 }
 
 function drawHome(): void {
+  show(byId('stale'), !live);
   const readers = page.reads.length > 0;
   drawReaders(page.reads, broken);
   show(byId('ways'), !identity && readers);
@@ -101,9 +107,10 @@ function drawHome(): void {
   for (let i = 0; i < names.length; i++) {
     balance(names[i] as HTMLElement);
   }
-  text(byId('ask'), several ? t('请按先后顺序选择', 'Choose in the order you need') : page.queues.length === 1 ? t('请按下面取号', 'Press to take a number') : t('请选择要办理的业务', 'Please choose a service'));
+  const shut = !find(page.queues, function (q) { const g = gives(q.id); return !g || g.open; });
+  text(byId('ask'), shut ? t('现在不取号', 'No numbers are given now') : several ? t('请按先后顺序选择', 'Choose in the order you need') : page.queues.length === 1 ? t('请按下面取号', 'Press to take a number') : t('请选择要办理的业务', 'Please choose a service'));
   const more = byId('several');
-  show(more, page.queues.length > 1);
+  show(more, page.queues.length > 1 && !shut);
   text(more, several ? t('只办一项', 'One service') : t('多项一起办', 'Several services'));
   show(byId('together'), several);
   text(byId('together-take'), together.length > 1 ? t('取号（' + together.length + ' 项）', 'Take one number (' + together.length + ')') : t('取号', 'Take a number'));
@@ -161,11 +168,19 @@ function press(q: QueueSetup): void {
     drawHome();
     return;
   }
-  if (g && g.late) {
-    tellRefusal(function () { return whyLate(queueName(q), timeSay(g.closes)); }, t('仍要取号', 'Take a number'), function (): void { choose([q]); });
+  wish([q]);
+}
+
+/** Takes a number if somebody still wants it who would probably wait past the end of the day. */
+function wish(list: QueueSetup[]): void {
+  const late = find(list, function (q) { const g = gives(q.id); return !!g && g.late; });
+  if (!late) {
+    choose(list);
     return;
   }
-  choose([q]);
+  const closes = (gives(late.id) as Gives).closes;
+  tellRefusal(function () { return whyLate(queueName(late), timeSay(closes)); }, function () { return t('仍要取号', 'Take a number'); },
+    function (): void { choose(list); }, function () { return t('不取了', 'No, thank you'); });
 }
 
 function choose(list: QueueSetup[]): void {
@@ -179,6 +194,7 @@ function choose(list: QueueSetup[]): void {
 
 function take(list: QueueSetup[], booking: Booking | null): void {
   const mine = visitor();
+  const byCard = !!identity && how === 'idcard';
   go('issuing', function (): void { /* says the same to everybody */ });
   const body: { queue: string; channel: string; identity?: string; booking?: string; then?: string[] } = { queue: list[0].id, channel: 'kiosk' };
   if (identity) {
@@ -203,7 +219,7 @@ function take(list: QueueSetup[], booking: Booking | null): void {
       return;
     }
     forgetVisit();
-    showResult(answer.ticket, list, !!booking);
+    showResult(answer.ticket, list, !!booking, byCard);
   });
 }
 
@@ -222,7 +238,7 @@ function refused(problem: Problem | null, q: QueueSetup): void {
   };
   const ticket = open && open.ticket;
   if (ticket) {
-    tellRefusal(why, t('看我的号', 'Show my number'), function (): void { own(ticket); });
+    tellRefusal(why, function () { return t('看我的号', 'Show my number'); }, function (): void { own(ticket); });
   } else {
     tellRefusal(why);
   }
@@ -232,8 +248,8 @@ function own(id: string, why?: () => string): void {
   showOwn(id, why, tellRefusal);
 }
 
-/** Says calmly why there is no number, with the way back and, if there is one, another way on. */
-function tellRefusal(why: () => Refusal, label?: string, onPress?: () => void): void {
+/** Says calmly why there is no number, with the way back, whose label is back, and, if there is one, another way on. */
+function tellRefusal(why: () => Refusal, label?: () => string, onPress?: () => void, back?: () => string): void {
   go('message', function (): void {
     const r = why();
     phrases(byId('message-title'), r.title);
@@ -242,8 +258,9 @@ function tellRefusal(why: () => Refusal, label?: string, onPress?: () => void): 
     const more = byId('message-more');
     empty(more);
     if (label && onPress) {
-      more.appendChild(button('btn', label, onPress));
+      more.appendChild(button('btn', label(), onPress));
     }
+    text(byId('message-back'), back ? back() : t('知道了', 'I see'));
   });
 }
 
@@ -266,7 +283,8 @@ function onInput(input: Input): void {
     return;
   }
   forgetTrouble();
-  if (input.ticket) {
+  if (input.ticket) { // a slip says nothing of who holds it: whoever was recognised before may be somebody else
+    forgetVisit();
     own(input.ticket);
     return;
   }
@@ -338,6 +356,9 @@ let drawn = '';
 
 /** Draws the home view again only if what it shows has changed: a button must not be replaced under a finger. */
 function refreshHome(): void {
+  if (Date.now() < touched) {
+    return; // within a second it is looked at again
+  }
   const state = JSON.stringify([hall ? [hall.queues, hall.health, hall.gives, hall.paper] : null, live]);
   if (state !== drawn) {
     drawn = state;
@@ -364,14 +385,20 @@ function tick(): void {
   text(byId('time'), timeText(at));
   text(byId('date'), dateSay(at));
   troubleSecond();
+  refreshHome();
 }
 
 /** What stands around every view. */
 function drawFrame(): void {
   text(byId('lang'), t('English', '中文'));
   setElder(isElder());
+  read(isReading());
   drawGuide();
   tick();
+}
+
+function read(yes: boolean): void {
+  setReading(yes, byId('voice'));
 }
 
 function changeLanguage(): void {
@@ -387,18 +414,25 @@ function turnPage(by: number): void {
   touch();
 }
 
+/** Notes when a finger, or a mouse, may be on a button. */
+function followFinger(): void {
+  const note = function (e: Event): void { touched = e.type === 'click' ? 0 : Date.now() + fingerMS; };
+  ['touchstart', 'mousedown', 'click'].forEach(function (name): void { document.addEventListener(name, note, true); });
+}
+
 function main(): void {
   const explain = function (role: 'idcard' | 'scanner'): void { go('card', function (): void { explainReader(role); }); };
   const actions: { [id: string]: () => void } = {
     'page-back': function () { turnPage(-1); }, 'page-next': function () { turnPage(1); },
     'elder': function () { setElder(!isElder()); first = 0; redraw(); touch(); },
     'lang': changeLanguage, 'guide': ringGuide,
+    'voice': function () { read(!isReading()); redraw(); touch(); },
     'several': function () { several = !several; together = []; drawHome(); touch(); },
-    'together-take': function () { choose(together); },
+    'together-take': function () { wish(together); },
     'way-card': function () { explain('idcard'); }, 'way-code': function () { explain('scanner'); },
     'privacy-more': function () { go('privacy', function (): void { /* the page's markup says it */ }); }, 'privacy-back': goHome,
     'known-end': end, 'card-back': end, 'result-end': end, 'mine-back': end, 'person-end': end,
-    'mine-other': goHome, 'message-back': goHome, 'result-stay': touch, 'result-say': sayAgain, 'still-go': touch
+    'mine-other': goHome, 'message-back': goHome, 'result-stay': touch, 'still-go': touch
   };
   for (const id in actions) {
     byId(id).addEventListener('click', actions[id]);
@@ -409,6 +443,7 @@ function main(): void {
       touch();
     }
   });
+  followFinger();
   touchOnly();
   window.addEventListener('resize', redraw);
   watchVisit(hasBegun, over);
@@ -416,6 +451,7 @@ function main(): void {
   readMarkup();
   drawFrame();
   goHome();
+  findVoice(page.as, function (): void { read(isReading()); });
   everySecond(function (): void { tick(); second(); dog.beat(); });
   follow(page.as, page.version, function (): void { /* the stream tells whether the hall is reached */ }, function (): void {
     outdated = true;

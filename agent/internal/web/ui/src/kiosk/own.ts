@@ -3,6 +3,7 @@
 import { button, byId, empty, mark, phrases } from '../lib/dom';
 import { Slip, Ticket } from '../lib/hall';
 import { Problem, command } from '../lib/http';
+import { sayAlso } from './aloud';
 import { queueName } from './queue';
 import { Refusal, whyRefused } from './refusal';
 import { drawNumber, readTicket, slipSay, watchSlip } from './slip';
@@ -47,7 +48,7 @@ function draw(): void {
   const mine = ticket as Ticket;
   const q = queueOf(mine.queue);
   const state = stateSay(mine.state) + (mine.window ? ' · ' + windowSay(mine.window) : '');
-  drawNumber('mine', mine, queueName(q), q.windows, lead(), state, '');
+  drawNumber('mine', mine, queueName(q), q.windows, lead(), state, '', false);
   const words = asking ? t('取消后 ' + mine.number + ' 号作废，确定吗？', 'Number ' + mine.number + ' will be void. Are you sure?') : said();
   phrases(byId('mine-say'), words);
   mark(byId('mine-say'), 'mine-say-bad', asking || bad);
@@ -85,6 +86,7 @@ function drawActions(mine: Ticket): void {
 function ask(on: boolean): void {
   asking = on;
   draw();
+  sayAlso(on ? byId('mine-say').textContent || '' : '');
 }
 
 function problemSay(p: Problem): string {
@@ -107,6 +109,7 @@ function watch(): void {
       ticket = now || ticket;
       tell(function () { return slipSay(print, known); }, print === 'failed');
       draw();
+      sayAlso(words);
       touch();
     }
     hold();
@@ -129,6 +132,7 @@ function mend(verb: string, done: () => string, then?: () => void): void {
     asking = false;
     tell(problem ? function () { return problemSay(problem); } : done, !!problem);
     draw();
+    sayAlso(said());
     touch();
     if (!problem && then) {
       then();

@@ -87,7 +87,7 @@ export function whyRefused(p: Problem, name: string, windows: string): Refusal {
       small: t('不想等，可以直接取普通号。', ordinary)
     };
   }
-  const en = english[p.code] || ['No number was given', askDesk];
+  const en = english[p.code] || ['This is not possible now', askDesk];
   const rest = (p.detail && p.detail !== p.title ? p.detail : '') + (p.advice || '');
-  return { title: t(p.title || '没有取到号', en[0]), say: t(rest || sentence(p), en[1]) };
+  return { title: t(p.title, en[0]), say: t(rest || sentence(p), en[1]) };
 }

@@ -80,14 +80,14 @@ export function watchSlip(id: string, tell: (print: string, slip: Slip | null, t
 
 /**
  * Draws a number as it stands on a slip, with what its holder wants to know, in the box of the view: lead stands above, state and tag
- * below it. Its place is told in the view of his own ticket.
+ * below it; isBad says that the tag is not what he hoped for. Its place is told in the view of his own ticket.
  */
-export function drawNumber(view: 'result' | 'mine', taken: Ticket, name: string, windows: string, lead: string, state: string, tag: string): void {
+export function drawNumber(view: 'result' | 'mine', taken: Ticket, name: string, windows: string, lead: string, state: string, tag: string, isBad: boolean): void {
   const box = byId(view + '-slip');
   empty(box);
   [['lead', lead], ['queue', name], ['number', taken.number], ['state', state], ['tag', tag]].forEach(function (line): void {
     if (line[1]) {
-      phrases(box.appendChild(make('p', 'slip-' + line[0])), line[1]);
+      phrases(box.appendChild(make('p', 'slip-' + line[0] + (line[0] === 'tag' && isBad ? ' slip-bad' : ''))), line[1]);
     }
   });
   if (taken.state !== 'waiting') {

@@ -2,6 +2,7 @@
 
 import { byId, mark, phrases, setup, show, text } from '../lib/dom';
 import { find } from '../lib/hall';
+import { readOut } from './aloud';
 import { QueueSetup } from './queue';
 import { t } from './words';
 
@@ -56,11 +57,13 @@ export function go(next: View, again: () => void): void {
   }
   again(); // when it is in sight: names are measured
   touch();
+  readOut(byId(next));
 }
 
 export function redraw(): void {
   draw();
   showCount();
+  readOut(byId(view));
 }
 
 /** Gives the view more time than others of its kind have. */
@@ -98,7 +101,7 @@ export function setElder(on: boolean): void {
   elder = on;
   mark(document.documentElement, 'elder', on);
   const b = byId('elder');
-  text(b, on ? t('标准版', 'Standard') : t('长辈版', 'Larger'));
+  text(b, on ? t('标准版', 'Normal') : t('长辈版', 'Larger'));
   b.setAttribute('aria-pressed', on ? 'true' : 'false');
 }
 

@@ -2,6 +2,7 @@
 // read. The page below stays as it is, so that a bad code, or noise, does not end anybody's visit.
 
 import { byId, phrases, show } from '../lib/dom';
+import { sayAlso } from './aloud';
 
 /** Seconds the sentence stays. */
 const stays = 10;
@@ -14,6 +15,7 @@ export function tellTrouble(title: string, say: string, slower: number): void {
   phrases(byId('trouble-title'), title);
   phrases(byId('trouble-text'), say);
   show(byId('trouble'), true);
+  sayAlso(title + '。' + say);
 }
 
 /** Says a sentence of the server's: first what is wrong, then what to do. */
