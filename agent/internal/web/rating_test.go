@@ -86,3 +86,39 @@ func TestTheNextCallEndsTheQuestion(t *testing.T) {
 		t.Errorf("%s is asked about although its citizen left long ago", later)
 	}
 }
+
+// A clerk asks for the rating that a citizen did not give in time; the tablet of that window hears of it, if there is one.
+func TestAWindowAsksForARatingAgain(t *testing.T) {
+	s := open(t)
+	ask := func() reply { return s.post(staffToken, "/api/v1/windows/1/ask-rating", nil) }
+	s.post(kioskToken, "/api/v1/windows/1/ask-rating", nil).want(t, 403, "not_allowed")
+	s.post(staffToken, "/api/v1/windows/9/ask-rating", nil).want(t, 404, "unknown_window")
+	ask().want(t, 409, "nothing_to_rate")
+	id := s.serveAt("1", "A")
+	s.post(kioskToken, "/api/v1/tickets/"+id+"/unrated", map[string]string{"why": "timeout"}).want(t, 200, "")
+	ask().want(t, 409, "rater_away")
+	tablet := s.browser()
+	tablet.do("GET", "/rate/1?token="+kioskToken, "").want(t, 200, "")
+	poll := func(input any) reply {
+		seq := s.get(kioskToken, "/api/v1/hall").at("seq")
+		return tablet.do("GET", fmt.Sprintf("/api/v1/hall?as=rate-1&wait=0&after=%v&input=%v", seq, input), "").want(t, 200, "")
+	}
+	n := poll("").at("input_n")
+	if r := ask().want(t, 200, ""); r.text("ticket", "id") != id {
+		t.Errorf("asked about %s", r.Raw)
+	}
+	if r := poll(fmt.Sprintf("%.0f", n)); r.at("input") == nil || r.text("input", "kind") != "rating" || r.text("input", "ticket") != id {
+		t.Errorf("the tablet hears %s", r.Raw)
+	}
+	if got := s.asked(); got != "" {
+		t.Errorf("a tablet that was told nothing asks about %s", got)
+	}
+	if r := tablet.do("GET", "/api/v1/windows/1/rating?as=rate-1&again=1", "").want(t, 200, ""); r.text("ticket", "id") != id {
+		t.Errorf("asked again about %s", r.Raw)
+	}
+	s.post(kioskToken, "/api/v1/ratings", map[string]string{"ticket": id, "grade": "fair"}).want(t, 201, "")
+	ask().want(t, 409, "nothing_to_rate")
+	s.serveAt("1", "A")
+	s.later(11 * time.Minute)
+	ask().want(t, 409, "nothing_to_rate")
+}

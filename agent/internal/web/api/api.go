@@ -143,14 +143,15 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/blocks", a.get(access.Direct, a.getBlocks))
 	mux.HandleFunc("POST /api/v1/blocks", a.post(needs(access.Direct), a.block))
 	mux.HandleFunc("GET /api/v1/windows/{w}/rating", a.get(access.Rate, a.getRating))
+	mux.HandleFunc("POST /api/v1/windows/{w}/ask-rating", a.post(atWindow, a.askRating))
 	mux.HandleFunc("POST /api/v1/help", a.post(needs(access.Scan), a.ring))
 	mux.HandleFunc("POST /api/v1/help/{place}/come", a.post(needs(access.Work), a.come))
 	mux.HandleFunc("POST /api/v1/scans", a.post(needs(access.Scan), a.scan))
 	mux.HandleFunc("POST /api/v1/ratings", a.post(mayRate, a.rate))
 
 	mux.HandleFunc("GET /api/v1/voice/{w}", a.get(access.SeeHall, a.getVoice))
-
 	mux.HandleFunc("GET /api/v1/say", a.get(access.Scan, a.say))
+
 	mux.HandleFunc("GET /api/v1/devices", a.get(access.SeeDevices, a.getDevices))
 	mux.HandleFunc("POST /api/v1/devices/{name}/test", a.post(needs(access.TestDevices), a.testDevice))
 }
@@ -179,6 +180,8 @@ const (
 	unknownWindow   problem.Code = "unknown_window"
 	notFound        problem.Code = "not_found"
 	nobodyCalls     problem.Code = "nobody_calls"
+	nothingToRate   problem.Code = "nothing_to_rate"
+	raterAway       problem.Code = "rater_away"
 	overloaded      problem.Code = "overloaded"
 	internal        problem.Code = "internal"
 )

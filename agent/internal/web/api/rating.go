@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -8,7 +9,9 @@ import (
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/inputs"
 	"halledge/agent/internal/web/view"
+	"halledge/agent/kit/problem"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -115,10 +118,10 @@ type ratingBody struct {
 }
 
 // getRating answers GET /api/v1/windows/{w}/rating. A window that has called somebody else asks nobody any more, and nobody is asked
-// twice.
+// twice, unless the window asked for it: again=1 also gives a ticket that was left unrated.
 func (a *API) getRating(w http.ResponseWriter, r *http.Request, _ access.Who) {
 	var body ratingBody
-	known := false
+	known, again := false, r.URL.Query().Get("again") != ""
 	a.opts.Hall.Look(func(m queue.Moment) {
 		s := m.State
 		var win queue.Window
@@ -127,7 +130,7 @@ func (a *API) getRating(w http.ResponseWriter, r *http.Request, _ access.Who) {
 		}
 		body.State = win.State
 		staff := win.Staff
-		if t, ok := s.Ticket(win.Last); ok && win.Ticket == "" && toRate(t, m.Now) {
+		if t, ok := s.Ticket(win.Last); ok && win.Ticket == "" && toRate(t, m.Now) && (again || t.Unrated == "") {
 			v := view.TicketOf(m, t)
 			body.Ticket, staff = &v, t.Staff
 			for _, q := range s.Plan().Queues {
@@ -148,5 +151,45 @@ func (a *API) getRating(w http.ResponseWriter, r *http.Request, _ access.Who) {
 }
 
 func toRate(t queue.Ticket, now time.Time) bool {
-	return t.State == hallsync.Done && t.Rated == "" && t.Unrated == "" && now.Sub(t.FinishedAt) < rateWithin
+	return t.State == hallsync.Done && t.Rated == "" && now.Sub(t.FinishedAt) < rateWithin
+}
+
+// askToRate is the kind of event that has the tablet of a window ask about a ticket once more.
+const askToRate = "rating"
+
+// askRating answers POST /api/v1/windows/{w}/ask-rating, 评价: the tablet asks the citizen who was served last, also if the question was
+// left unanswered: 200 {"ticket": T}. It changes nothing in the hall, and says no when there is nothing to ask or no tablet to do it.
+func (a *API) askRating(w http.ResponseWriter, p post) {
+	if err := a.decode(p.body, &struct{}{}); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	id := p.PathValue("w")
+	a.outside(w, p, func() (int, []byte) {
+		var asked *view.Ticket
+		known := false
+		a.opts.Hall.Look(func(m queue.Moment) {
+			var win queue.Window
+			win, known = m.State.Window(hallsync.WindowID(id))
+			if t, ok := m.State.Ticket(win.Last); ok && win.Ticket == "" && toRate(t, m.Now) {
+				v := view.TicketOf(m, t)
+				asked = &v
+			}
+		})
+		refuse := func(status int, code problem.Code) (int, []byte) {
+			refused := a.opts.Catalog.Problem(status, code, map[string]string{"window": id})
+			return refused.Status, refused.Body()
+		}
+		switch {
+		case !known:
+			return refuse(http.StatusNotFound, unknownWindow)
+		case asked == nil:
+			return refuse(http.StatusConflict, nothingToRate)
+		case !a.opts.Inputs.Watched("rate-" + id):
+			return refuse(http.StatusConflict, raterAway)
+		}
+		a.opts.Inputs.Publish("rate-"+id, inputs.Event{Kind: askToRate, Ticket: asked.ID, Actions: []string{}})
+		raw, _ := json.Marshal(ticketBody{Ticket: asked}) // texts, numbers and times always have a JSON form
+		return http.StatusOK, raw
+	})
 }

@@ -46,6 +46,9 @@ const (
 	readTime    = 5 * time.Second
 )
 
+// pollGap is how long a page that polls may be away between two questions.
+const pollGap = 5 * time.Second
+
 // maxIdentities bounds the identities that wait to be used.
 const maxIdentities = 1024
 
@@ -178,6 +181,14 @@ func (d *Desk) Watch(place string) (dirty <-chan struct{}, cancel func()) {
 			d.gone[place] = time.Now()
 		}
 	}
+}
+
+// Watched reports whether a page at a place hears of events: it watches, or polls and will be back in a moment.
+func (d *Desk) Watched(place string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	gone, was := d.gone[place]
+	return len(d.watchers[place]) > 0 || was && time.Since(gone) < pollGap
 }
 
 // Gone gives since when nobody watches a place that somebody has watched.

@@ -173,3 +173,26 @@ func TestNoiseLeavesARefusalAlone(t *testing.T) {
 		next(t, d, begin, "idcard_no") // the page that was away finds it before the noise
 	})
 }
+
+func TestAPageThatPollsIsThereBetweenTwoPolls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := New()
+		if d.Watched("rate-1") {
+			t.Error("nobody was ever there")
+		}
+		_, cancel := d.Watch("rate-1")
+		time.Sleep(time.Hour)
+		if !d.Watched("rate-1") || d.Watched("rate-2") {
+			t.Error("who watches is there, and nobody else")
+		}
+		cancel()
+		time.Sleep(pollGap - 1)
+		if !d.Watched("rate-1") {
+			t.Error("it will be back in a moment")
+		}
+		time.Sleep(1)
+		if d.Watched("rate-1") {
+			t.Error("it did not come back")
+		}
+	})
+}
