@@ -38,6 +38,7 @@ const (
 // TestCloudKilledWhileAHallReports kills the cloud while the agent brings it facts: each must arrive once, as the hall wrote it,
 // and the cloud's tickets must be what the facts come to.
 func TestCloudKilledWhileAHallReports(t *testing.T) {
+	t.Parallel()
 	l, seed, rounds := begin(t, "CRASH_CLOUD_ROUNDS", cloudRounds)
 	d := l.demo
 	began := time.Now()

@@ -50,6 +50,7 @@ func begin(t *testing.T, name string, usual uint64) (l *load, seed uint64, round
 const usualRounds = 200
 
 func TestAgentKilledBetweenAnyTwoSteps(t *testing.T) {
+	t.Parallel()
 	l, seed, rounds := begin(t, "CRASH_ROUNDS", usualRounds)
 	d := l.demo
 	began := time.Now()

@@ -100,6 +100,7 @@ func newStarter(t *testing.T, d *demo.Demo, config string) *starter {
 }
 
 func TestAgentKilledWhileStarting(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	var last demo.Ticket
 	for range 3 {
@@ -127,6 +128,7 @@ func TestAgentKilledWhileStarting(t *testing.T) {
 
 // TestAgentKilledOnItsFirstStart kills agents that are just making their database.
 func TestAgentKilledOnItsFirstStart(t *testing.T) {
+	t.Parallel()
 	d := demo.Start(t)
 	d.Sim(t, "stop", "agent")
 	raw, err := os.ReadFile(d.Agent.Config)
