@@ -180,7 +180,7 @@ func TestWhetherTheAgentCanBeReached(t *testing.T) {
 			case tc.refused == 0 && err != nil, tc.refused < 0 && (err == nil || no), tc.refused > 0 && (!no || refused.Status != tc.refused):
 				t.Errorf("it ended with %v", err)
 			}
-			srv.Close() // whatever it was asked is written down
+			srv.Close()                                                                                                   // whatever it was asked is written down
 			if got := strings.Join(h.seen, " "); got != tc.seen && !(tc.refused < 0 && strings.HasPrefix(got, tc.seen)) { // a broken read is asked again
 				t.Errorf("asked for %q", got)
 			}

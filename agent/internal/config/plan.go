@@ -86,6 +86,10 @@ type Rules struct {
 	MaxOpen      int    `yaml:"max_open"`  // open tickets of one person in the hall; default 3, 0: no limit
 	HallPool     bool   `yaml:"hall_pool"` // a held ticket may be resumed at any window that serves its queue
 
+	// EndAfterMin is how long after the hall went home (hours over, windows closed, nothing happening) open tickets are closed; default
+	// 30, 0: at the end of the business day.
+	EndAfterMin int `yaml:"end_after_min"`
+
 	Admission HallAdmission `yaml:"admission"` // of queues that do not say it themselves
 	Calendar  Calendar      `yaml:"calendar"`
 	Voice     Voice         `yaml:"voice"`

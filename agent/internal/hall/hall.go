@@ -206,7 +206,7 @@ func (h *Hall) Run(ctx context.Context) error {
 			_, err = h.Do(ctx, queue.FitPlan{})
 			fits = err == nil
 		}
-		for _, due := range []queue.Command{queue.Return{}, queue.MissBookings{Since: began}} {
+		for _, due := range []queue.Command{queue.Return{}, queue.MissBookings{Since: began}, queue.EndDay{}} {
 			if err == nil {
 				_, err = h.Do(ctx, due)
 			}

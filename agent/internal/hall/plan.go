@@ -20,7 +20,7 @@ func PlanOf(p *config.Plan) (*queue.Plan, error) {
 	out := &queue.Plan{
 		Location: zone, CallGap: time.Duration(p.Rules.CallGapS) * time.Second, ArrivalPressed: p.Rules.Arrival == "pressed",
 		PassRecall: time.Duration(p.Rules.PassRecallS) * time.Second, WaitSamples: p.Rules.WaitMinCount, Reprints: p.Rules.Reprints, MaxOpen: p.Rules.MaxOpen,
-		HallPool: p.Rules.HallPool,
+		HallPool: p.Rules.HallPool, EndAfter: time.Duration(p.Rules.EndAfterMin) * time.Minute,
 		Calendar: calendarOf(p.Rules.Calendar),
 	}
 	for _, q := range p.Queues {

@@ -362,3 +362,67 @@ func TestAppointmentsFollowTheCentre(t *testing.T) {
 		t.Errorf("yesterday's appointments are kept: %v", left)
 	}
 }
+
+// A hall that has gone home calls nobody any more, and says so; one where somebody still works, or will, does not.
+func TestNumbersEndWhenTheHallHasGoneHome(t *testing.T) {
+	p := plan()
+	week := [7]bool{true, true, true, true, true, true, true}
+	for i := range p.Queues {
+		p.Queues[i].Hours = []admit.Span{{Days: week, From: 9 * time.Hour, To: 12 * time.Hour}, {Days: week, From: 14 * time.Hour, To: 17 * time.Hour}}
+	}
+	p.Queues[1].Carry = true
+	p.EndAfter = 30 * time.Minute
+	b := newBenchOf(t, p)
+	b.must(queue.Open{Window: "1"})
+	passed := b.take("p", "A", "")
+	b.next("1")
+	b.must(queue.Pass{Window: "1"})
+	waits, carried := b.take("w", "A", ""), b.take("c", "B", "")
+
+	quiet := func(why string) {
+		t.Helper()
+		if facts := b.must(queue.EndDay{}); len(facts) > 0 {
+			t.Fatalf("%s: %+v", why, facts)
+		}
+	}
+	at := func(h, m int) *bench {
+		b.now = start.Add(time.Duration(h-9)*time.Hour + time.Duration(m)*time.Minute)
+		return b
+	}
+	at(13, 0)
+	quiet("at noon, with a window open")
+	b.must(queue.Close{Window: "1"})
+	at(13, 45)
+	quiet("before the hours of the afternoon")
+	at(17, 29)
+	quiet("half an hour is not over")
+	at(17, 31)
+	b.must(queue.Open{Window: "1"})
+	at(18, 30)
+	quiet("somebody works late")
+	b.must(queue.Close{Window: "1"})
+	at(18, 59)
+	quiet("the window has just closed")
+	at(19, 0).must(queue.EndDay{})
+	for id, want := range map[hallsync.TicketID]hallsync.TicketState{waits: hallsync.Closed, passed: hallsync.Closed, carried: hallsync.Waiting} {
+		if got := b.ticket(id).State; got != want {
+			t.Errorf("%s is %s, want %s", id, got, want)
+		}
+	}
+	quiet("once is enough")
+	b.now = start.Add(24 * time.Hour)
+	b.must(queue.TurnDay{})
+	if got := b.ticket(carried).State; got != hallsync.Waiting {
+		t.Errorf("on the next day the carried ticket is %s", got)
+	}
+}
+
+func TestAHallWithoutHoursNeverGoesHome(t *testing.T) {
+	p := plan()
+	p.EndAfter = 30 * time.Minute
+	b := newBenchOf(t, p)
+	b.take("w", "A", "")
+	if facts := b.after(12 * time.Hour).must(queue.EndDay{}); len(facts) > 0 {
+		t.Errorf("%+v", facts)
+	}
+}

@@ -26,6 +26,7 @@ type Plan struct {
 	Reprints       int            // copies of one slip that kiosks make; 0: no limit
 	MaxOpen        int            // open tickets of one person in the hall; 0: no limit
 	HallPool       bool           // a held ticket may be resumed at any window that serves its queue
+	EndAfter       time.Duration  // open tickets are closed so long after the hall went home; 0: at the end of the day
 	Calendar       admit.Calendar // days that are not like their day of the week, by date
 }
 

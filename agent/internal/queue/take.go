@@ -231,15 +231,7 @@ func (s *State) turnDay(now time.Time, lost bool) []hallsync.Payload {
 	}
 	var out []hallsync.Payload
 	if s.day != "" {
-		for _, t := range s.Tickets() {
-			p := s.plan.queue(t.Queue)
-			switch {
-			case t.State == hallsync.Waiting && p != nil && p.Carry:
-				opened.Carried = append(opened.Carried, t.ID)
-			case t.State.Open():
-				out = append(out, hallsync.TicketClosed{Ticket: t.ID, From: t.State})
-			}
-		}
+		out, opened.Carried = s.closing()
 		for i := range s.plan.Windows {
 			if w := s.windows[s.plan.Windows[i].ID]; w != nil && w.State != hallsync.WindowClosed {
 				out = append(out, hallsync.WindowWasClosed{Window: w.ID, By: hallsync.By{Kind: "system"}})
@@ -248,6 +240,44 @@ func (s *State) turnDay(now time.Time, lost bool) []hallsync.Payload {
 		out = append(out, hallsync.DayClosed{BusinessDay: s.day})
 	}
 	return append(out, opened)
+}
+
+// EndDay is 日终清号 of a hall that has gone home: the numbers of today are over for that time, no window is open, and nothing has happened for
+// as long. Then nobody will call those who still wait, and their own pages must not say that somebody might. Who waits in a queue that
+// carries over waits on. A hall where a queue gives numbers at any time never goes home.
+type EndDay struct{}
+
+func (EndDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	if s.plan.EndAfter <= 0 || s.dead || s.DayOver(now) || now.Sub(s.latest) < s.plan.EndAfter {
+		return nil, nil
+	}
+	for i := range s.plan.Queues {
+		end, ok := s.plan.Queues[i].Over(now.In(s.plan.Location), s.plan.Calendar)
+		if !ok || now.Sub(end) < s.plan.EndAfter {
+			return nil, nil
+		}
+	}
+	for _, w := range s.windows {
+		if w.State != hallsync.WindowClosed {
+			return nil, nil
+		}
+	}
+	over, _ := s.closing()
+	return over, nil
+}
+
+// closing gives the facts that close every open ticket, except those that are carried over.
+func (s *State) closing() (over []hallsync.Payload, carried []hallsync.TicketID) {
+	for _, t := range s.Tickets() {
+		p := s.plan.queue(t.Queue)
+		switch {
+		case t.State == hallsync.Waiting && p != nil && p.Carry:
+			carried = append(carried, t.ID)
+		case t.State.Open():
+			over = append(over, hallsync.TicketClosed{Ticket: t.ID, From: t.State})
+		}
+	}
+	return over, carried
 }
 
 func facts(p ...hallsync.Payload) []hallsync.Payload { return p }

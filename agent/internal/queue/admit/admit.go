@@ -131,6 +131,26 @@ func (r *Rules) hours(now time.Time, days Calendar) (s State) {
 	return s
 }
 
+// Over gives when the last hours of the day of a moment end, which is its beginning on a holiday; ok is false where numbers are given at
+// any time.
+func (r *Rules) Over(now time.Time, days Calendar) (end time.Time, ok bool) {
+	end = midnight(now)
+	weekday, listed := days[end.Format(time.DateOnly)]
+	if !listed {
+		weekday = int(end.Weekday())
+	}
+	if weekday == Holiday {
+		return end, true
+	}
+	var last time.Duration
+	for _, h := range r.Hours {
+		if h.Days[weekday] {
+			last = max(last, h.To)
+		}
+	}
+	return end.Add(last), len(r.Hours) > 0
+}
+
 // nextSlot gives when numbers are given in a later slot of the day, zero if in none.
 func (r *Rules) nextSlot(now time.Time, days Calendar) time.Time {
 	next := midnight(now).Add(time.Duration(r.slot(now)+1) * r.Slot)
