@@ -185,12 +185,49 @@ func (s *site) quickerHand(t *testing.T) {
 		givenUp(t, p)
 		p.Sees(first + " 已由别处处理，现在是“已过号”")
 	}
+	p.Press(chrome.F2)
+	p.Sees("这一次没有办结，也没有叫号")
 	s.at(t, second+" called")
 	l.mend()
 	p.Sees("已连接", "已叫号"+second)
 	p.Press(chrome.F5)
 	p.Sees("已办结 " + second)
 	s.Verb(t, "1", "abandon", map[string]string{"ticket": s.find(t, first).ID})
+}
+
+// tooEarly presses a key before the last one was answered: the page says that it was not done. A finger that trembles calls one person.
+func (s *site) tooEarly(t *testing.T) {
+	l, p := s.lineClerk(t)
+	p.Press(chrome.F6)
+	p.Sees("窗口没有号，现在不能“过号”。")
+	first, second := s.Take(t, "A").Number, s.Take(t, "A").Number
+	p.Sees("有2人等候")
+	l.lose()
+	p.Press(chrome.F2)
+	s.at(t, first+" called")
+	p.Sees("还没有收到大厅的答复")
+	p.Press(chrome.F6)
+	l.mend()
+	p.Sees("请 "+first+" 号", "“过号”按得太早，没有执行。")
+	s.shot(t, p, "window-too-early")
+	p.Press(chrome.F4)
+	p.Sees("办理中")
+	chrome.Eval[bool](p, `(() => { performance.now = () => 1e9; return true; })()`)
+	p.Press(chrome.F2)
+	p.Press(chrome.F2)
+	p.Sees("请 "+second+" 号", "已叫号"+second)
+	givenUp(t, p)
+	p.Misses("刚刚叫过", "没有办结")
+	stopped(p)
+	p.Press(chrome.F5)
+	p.Sees("3 秒后生效")
+	l.lose()
+	p.Sees("正在重连")
+	p.Click("button", "撤销") // the offer is not taken away by the news
+	p.Sees("已撤销，" + second)
+	l.mend()
+	p.Sees("已连接")
+	s.Verb(t, "1", "finish", nil)
 }
 
 // kioskLost presses again because no answer came: the hall had given a number, and gives no second one.

@@ -24,7 +24,7 @@ func (s *site) rating(t *testing.T) {
 		{"good, by touch", s.rateGood},
 		{"bad, by keys", s.rateBad},
 		{"words go with their own grade alone", s.rateWords},
-		{"no answer", s.rateNothing},
+		{"no answer, and asked once more", s.rateNothing},
 		{"the next call ends it", s.rateTooLate},
 		{"a bad grade counts without its reason", s.rateLeft},
 		{"a press while the hall stands still", s.rateOffline},
@@ -158,6 +158,17 @@ func (s *site) rateNothing(t *testing.T, p *chrome.Page) {
 	p.Reload()
 	p.Sees("办完以后", "1号窗口")
 	p.Misses("您对本次服务满意吗")
+	clerk := s.device(t, clerkWidth, clerkHeight, "/window/1", "staff")
+	clerk.Sees("空闲")
+	clerk.Press(chrome.F1) // the citizen came back to the tablet
+	clerk.Sees("已请 " + ticket.Number + " 评价")
+	p.Sees(ticket.Number+"号", "您对本次服务满意吗")
+	p.Click("button", "非常满意")
+	s.ratedAs(t, ticket, "very_satisfied")
+	clerk.Allow("409 (Conflict)")
+	clerk.Click("button", "评价")
+	clerk.Sees("已经评价")
+	s.shot(t, clerk, "window-nothing-to-rate")
 }
 
 func (s *site) rateTooLate(t *testing.T, p *chrome.Page) {

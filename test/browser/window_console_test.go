@@ -266,6 +266,43 @@ func (s *site) noteTravels(t *testing.T) {
 	other.Sees("已办结 " + ahead)
 }
 
+// littleRoom looks at the page as it is between the bars of a browser and a desktop, and enlarged to 125 %.
+func (s *site) littleRoom(t *testing.T) {
+	p := s.idleClerk(t)
+	s.Verb(t, "2", "open", nil)
+	got := s.Take(t, "C").Number
+	s.Verb(t, "2", "call-next", nil)
+	s.Verb(t, "2", "transfer", map[string]any{
+		"to": map[string]any{"queue": "B", "window": "1", "position": "front"}, "note": "材料已核对，缺身份证复印件一份，请群众复印后直接受理，不用再排队",
+	})
+	p.Press(chrome.F2)
+	p.Sees("已叫号"+got, "留言：材料已核对")
+	for _, room := range []struct {
+		name          string
+		width, height int
+	}{{"bars", 1366, 625}, {"large", 1093, 614}} {
+		p.Resize(room.width, room.height)
+		stop := stopped(p)
+		p.Press(chrome.F5)
+		p.Sees("3 秒后生效")
+		s.shot(t, p, "window-room-"+room.name)
+		if over := chrome.Eval[string](p, `(() => { const d = document.documentElement; return d.scrollHeight > innerHeight || d.scrollWidth > innerWidth ?
+			'it needs ' + d.scrollWidth + ' x ' + d.scrollHeight : ''; })()`); over != "" {
+			t.Errorf("in %s %s", room.name, over)
+		}
+		p.Click("button", "撤销")
+		p.Sees("已撤销，" + got)
+		stop()
+		p.Press(chrome.F7)
+		p.Has("dialog", "转移 "+got)
+		s.shot(t, p, "window-room-"+room.name+"-transfer")
+		p.Press(chrome.Escape)
+		p.Press(chrome.F4)
+	}
+	p.Press(chrome.F5)
+	p.Sees("已办结 " + got)
+}
+
 func (s *site) severalThings(t *testing.T) {
 	p := s.idleClerk(t)
 	var a struct{ Ticket demo.Ticket }

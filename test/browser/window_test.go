@@ -24,6 +24,8 @@ func (s *site) window(t *testing.T) {
 	t.Run("a slip of the finger is taken back", s.takenBack)
 	t.Run("another hand is quicker", s.quickerHand)
 	t.Run("answers that are lost", s.lostAnswers)
+	t.Run("keys that come too early", s.tooEarly)
+	t.Run("little room", s.littleRoom)
 	t.Run("a note travels with the ticket", s.noteTravels)
 	t.Run("several things with one number", s.severalThings)
 	t.Run("a window helps out for a while", s.helpsOut)

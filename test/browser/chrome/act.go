@@ -13,6 +13,7 @@ const (
 	Enter  = kb.Enter
 	Escape = kb.Escape
 	Tab    = kb.Tab
+	F1     = kb.F1
 	F2     = kb.F2
 	F3     = kb.F3
 	F4     = kb.F4

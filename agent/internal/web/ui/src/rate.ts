@@ -4,7 +4,7 @@
 
 import { follow } from './lib/clock';
 import { byId, button, empty, make, mark, phrases, setup, show, text, touchOnly } from './lib/dom';
-import { Hall, Ticket, find } from './lib/hall';
+import { Hall, Input, Ticket, find } from './lib/hall';
 import { command, request, sentence } from './lib/http';
 import { listen } from './lib/live';
 import { face, faults, firstBad, grades } from './rate/faces';
@@ -33,6 +33,7 @@ let sending = 0; // presses on their way
 let left = 0;
 let before = '';
 let live = true;
+let again = ''; // the ticket that the window asked to be asked about once more
 
 function go(to: string): void {
   view = to;
@@ -54,7 +55,8 @@ function ask(t: Ticket, matter: string, staff: string | null): void {
 
 /** Looks whether there is a ticket to ask about. */
 function look(): void {
-  request<Asked>({ method: 'GET', path: '/api/v1/windows/' + page.window + '/rating', as: page.as }, function (_, answer): void {
+  const path = '/api/v1/windows/' + page.window + '/rating' + (again ? '?again=1' : '');
+  request<Asked>({ method: 'GET', path: path, as: page.as }, function (_, answer): void {
     if (!answer) {
       return; // the stream tells when the hall is back
     }
@@ -71,6 +73,21 @@ function look(): void {
       end('next_call');
     }
   });
+}
+
+/** The clerk asks for a rating: who did not answer in time is asked once more, and who is being asked has the whole time again. */
+function onInput(input: Input): void {
+  if (input.kind !== 'rating' || !input.ticket) {
+    return;
+  }
+  if (asking && asking.id === input.ticket) {
+    left = view === 'more' ? patienceMore : patience;
+    showLeft();
+    return;
+  }
+  again = input.ticket;
+  delete answered[again];
+  look();
 }
 
 /** What the tablet shows while there is nothing to ask: where this is and who works there. */
@@ -190,6 +207,7 @@ function send(): void {
 /** Has done with a ticket. */
 function leave(t: Ticket): void {
   answered[t.id] = true;
+  again = '';
   asking = null;
   left = 0;
   showLeft();
@@ -297,6 +315,7 @@ function main(): void {
         look();
       }
     },
+    onInput: onInput,
     onLive: function (is: boolean): void {
       show(byId('badge'), !is);
       text(byId('badge'), is ? '' : '正在重连');

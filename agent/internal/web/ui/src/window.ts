@@ -9,15 +9,20 @@ import { listen } from './lib/live';
 import { closeSheet, sheetOpen } from './lib/sheet';
 import { askAbandon, askDuty, askHold, askPause, askTransfer, checkQuestion, showWhy } from './window/ask';
 import { about, beside, desk, held, page, queueName, recall, ticket, ticketIs, windowIs } from './window/desk';
-import { askKeys, keyOf, takeKey, useKeys, verbOf } from './window/keys';
+import { askKeys, isKey, keyOf, takeKey, useKeys, verbOf } from './window/keys';
 import { act, complain, expired, say } from './window/say';
-import { check, goodbye, leave, release, send, undoable } from './window/send';
+import { askRating, check, goodbye, leave, release, send, undoable } from './window/send';
 import { drawAbout, drawSide, dutiesOver } from './window/side';
 import { drawTimes } from './window/times';
 
 interface Verb { id: string; key: string; name: string; label: () => string; may: () => boolean; press: () => void; }
 
+const tremble = 300; // milliseconds within which a second 叫下一个 is the same press of a finger
+const lateMS = 2000; // how long a key waits for the answer to the one before
+
 let live = true;
+let lostTold = false;
+let calledAt = -tremble; // when 叫下一个 was pressed last, in milliseconds since the page began, if no other verb was since
 let ready = 0; // timer of the moment from which the ticket may be called again
 let later: Input | null = null; // shown while something could be taken back
 
@@ -49,6 +54,15 @@ function sendHere(id: string, verb: string): void {
   }
 }
 
+/** Presses a verb. A finger that trembles, or a mouse that clicks twice, must not call two people. */
+function pressVerb(v: Verb): void {
+  const at = v.id === 'next' ? window.performance.now() : -tremble; // another verb in between was meant
+  if (v.id !== 'next' || at - calledAt >= tremble) {
+    v.press();
+  }
+  calledAt = at;
+}
+
 function finish(): void {
   const t = ticket();
   if (t) {
@@ -60,6 +74,10 @@ const verbs: Verb[] = [
   {
     id: 'next', key: 'F2', name: '叫下一个', label: nextLabel, may: function () { return !!desk.mine; },
     press: function () { send('next', windowIs('closed') ? 'open' : 'call-next'); }
+  },
+  {
+    id: 'rate', key: 'F1', name: '评价', label: function () { return '评价'; },
+    may: function () { return !!desk.mine && !windowIs('closed') && !ticket(); }, press: askRating
   },
   {
     id: 'recall', key: 'F3', name: '重呼', label: recallLabel,
@@ -74,7 +92,7 @@ const verbs: Verb[] = [
   { id: 'pass', key: 'F6', name: '过号', label: function () { return '过号'; }, may: may('called'), press: function () { sendHere('pass', 'pass'); } },
   { id: 'transfer', key: 'F7', name: '转移', label: function () { return '转移'; }, may: may('called', 'serving'), press: askTransfer },
   {
-    id: 'hold', key: 'F8', name: '挂起', label: function () { return !ticket() && held().length > 0 ? '恢复挂起' : '挂起'; },
+    id: 'hold', key: 'F8', name: '挂起', label: function () { return !ticket() && held().length > 0 ? '恢复 ' + lastHeld().number : '挂起'; },
     may: function () { return ticketIs('serving') || !ticket() && held().length > 0; },
     press: function () { if (ticket()) { askHold(); } else { send('hold', 'resume', { ticket: lastHeld().id }); } }
   },
@@ -106,7 +124,7 @@ function makeVerbs(): void {
   const box = byId('verbs');
   for (let i = 0; i < verbs.length; i++) {
     const v = verbs[i];
-    const b = button('btn verb' + (i === 0 ? ' verb-first btn-main' : v.id === 'abandon' ? ' btn-bad' : ''), '', v.press);
+    const b = button('btn verb' + (i === 0 ? ' verb-first btn-main' : i === 1 ? ' verb-second' : v.id === 'abandon' ? ' btn-bad' : ''), '', function (): void { pressVerb(v); });
     const label = make('span', '');
     const key = make('small', '');
     b.appendChild(label);
@@ -181,7 +199,7 @@ function drawNow(): void {
   mark(byId('now'), 'now-leaving', !!leaving);
   byId('now-state').className = 'now-state now-state-' + (leaving ? 'leaving' : t ? t.state : paused ? 'paused' : 'none');
   text(byId('now-state'), leaving ? leaving.verb === 'finish' ? '即将办结' : '即将弃号' :
-    t ? stateName(t.state) : windowIs('closed') ? '窗口未开' : paused ? '暂停服务' : '空闲');
+    t ? stateName(t.state) : !desk.mine ? '正在连接' : windowIs('closed') ? '窗口未开' : paused ? '暂停服务' : '空闲');
   text(byId('now-number'), t ? t.number : '');
   const none = idle();
   text(byId('now-queue'), t ? queueName(t.queue) : none.head);
@@ -201,6 +219,7 @@ function everyTick(): void {
   drawTimes();
   drawVerbs();
   drawSide();
+  tellLost();
   if (dutiesOver()) {
     look();
   }
@@ -283,7 +302,7 @@ function onKey(e: KeyboardEvent): void {
     if (e.key === 'Escape' || e.key === 'Esc') {
       closeSheet();
       e.preventDefault();
-    } else if (takeKey(e) || verbOf(e.key)) {
+    } else if (takeKey(e) || verbOf(e.key) || spare(e.key)) {
       e.preventDefault(); // F5 does not reload
     }
     return;
@@ -300,38 +319,93 @@ function onKey(e: KeyboardEvent): void {
     return;
   }
   const verb = find(verbs, function (v) { return v.id === verbOf(e.key); });
-  if (!verb) {
+  if (verb || spare(e.key)) {
+    e.preventDefault();
+  }
+  if (!verb || e.repeat) {
     return;
   }
-  e.preventDefault();
-  if (!e.repeat && !buttons[verb.id].box.disabled) {
-    verb.press();
-  } else if (!e.repeat && verb.id === 'recall') {
-    tooSoon();
+  if (desk.busy) {
+    if (desk.busy !== verb.id) {
+      pressLate(verb);
+    }
+  } else if (verb.may()) {
+    pressVerb(verb);
+  } else if (!undoable()) { // an offer to undo stays
+    say('warn', whyNot(verb));
   }
 }
 
-/** The key of a button that counts down says what the button says. */
-function tooSoon(): void {
-  const r = recall();
+/** A verb for what the page shows now: the stream is often quicker than the answer. It is for that ticket and this moment alone. */
+function pressLate(v: Verb): void {
+  const at = Date.now();
+  const seen = desk.mine && desk.mine.ticket ? desk.mine.ticket.id : '';
+  desk.late = {
+    name: v.name,
+    go: function (): boolean {
+      const t = ticket();
+      const same = (t ? t.id : '') === seen && Math.abs(Date.now() - at) < lateMS;
+      if (same && v.may()) {
+        pressVerb(v);
+        return true;
+      }
+      return false;
+    }
+  };
+}
+
+/** Browsers would find, help or show their tools: nothing a clerk means whose finger slipped. Reloading and the full screen are left. */
+function spare(key: string): boolean {
+  return isKey(key) && key !== 'F5' && key !== 'F11';
+}
+
+/** What the key of a button says that cannot be pressed now. */
+function whyNot(v: Verb): string {
+  const r = v.id === 'recall' ? recall() : null;
   if (r && r.left === 0) {
-    say('warn', '这个号已经叫够次数。人没来请按“过号”。');
-  } else if (r && r.ms > 0) {
-    say('warn', '再等 ' + Math.ceil(r.ms / 1000) + ' 秒才能重呼，给群众留一点时间。');
+    return '这个号已经叫够次数。人没来请按“过号”。';
   }
+  if (r && r.ms > 0) {
+    return '再等 ' + Math.ceil(r.ms / 1000) + ' 秒才能重呼，给群众留一点时间。';
+  }
+  const t = ticket();
+  const state = !desk.mine ? '还没有连上大厅' : windowIs('closed') ? '窗口未开' : t ? t.number + ' ' + stateName(t.state) :
+    windowIs('paused') ? '窗口暂停服务' : '窗口没有号';
+  return state + '，现在不能“' + v.name + '”。';
 }
 
 const lost = '连不上大厅服务器，正在重连。这里显示的可能不是最新情况。';
 
 function onLive(is: boolean): void {
-  if (!is) {
-    say('bad', lost);
-  } else if (byId('say-text').textContent === lost) {
-    say('', '');
-  }
   live = is;
+  tellLost();
   mark(byId('live'), 'bar-live-bad', !live);
   text(byId('live-text'), live ? '已连接' : '正在重连…');
+}
+
+/** Says that the line is broken, once, but takes no offer to undo away for it. */
+function tellLost(): void {
+  if (live) {
+    if (lostTold && byId('say-text').textContent === lost) {
+      say('', '');
+    }
+    lostTold = false;
+  } else if (!lostTold && !undoable() && !desk.busy) {
+    lostTold = true;
+    say('bad', lost);
+  }
+}
+
+/** A press by mouse leaves the keyboard where it is: what a scanner types, or an Enter that was meant for another program, must not
+ * press the same button again. */
+function keepFocus(e: MouseEvent): void {
+  let at = e.target as HTMLElement | null;
+  while (at && at.tagName !== 'BUTTON') {
+    at = at.parentElement;
+  }
+  if (at && !sheetOpen()) {
+    e.preventDefault();
+  }
 }
 
 function listenToPeople(): void {
@@ -346,6 +420,9 @@ function listenToPeople(): void {
     }
   });
   document.addEventListener('keydown', onKey);
+  document.addEventListener('mousedown', keepFocus);
+  (window as unknown as { onhelp: () => boolean }).onhelp = function (): boolean { return false; }; // F1 of Internet Explorer
+  window.addEventListener('storage', function (): void { useKeys(verbs, draw); draw(); }); // set in another tab
   window.addEventListener('pagehide', goodbye);
 }
 

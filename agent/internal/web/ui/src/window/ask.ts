@@ -7,7 +7,7 @@ import { command } from '../lib/http';
 import { Named, askReason, choices, closeSheet, sheet } from '../lib/sheet';
 import { beside, desk, page, queueName, served, ticket } from './desk';
 import { complain, say } from './say';
-import { leave, send } from './send';
+import { begin, end, leave, release, send } from './send';
 
 const maxNote = 100; // characters
 const manyTargets = 14; // queues and windows, from which on their columns need the width of the screen
@@ -161,7 +161,7 @@ export function askDuty(): void {
   const more = named(page.queues, true).filter(function (q) { return served().indexOf(q.id) < 0; });
   const go = button('btn btn-main', '加开', function (): void {
     closeSheet();
-    setDuty(body.queue, new Date(now() + body.min * 60000));
+    release(function (): void { setDuty(body.queue, new Date(now() + body.min * 60000)); });
   });
   go.disabled = true;
   const parts: HTMLElement[] = [];
@@ -170,7 +170,7 @@ export function askDuty(): void {
     parts.push(make('div', 'duty', undefined, [
       make('p', '', '正在加开 ' + queueName(q)), button('btn', '结束加开', function (): void {
         closeSheet();
-        setDuty(q, new Date(now()));
+        release(function (): void { setDuty(q, new Date(now())); });
       }, '结束加开 ' + queueName(q))
     ]));
   }
@@ -187,17 +187,15 @@ export function askDuty(): void {
 }
 
 function setDuty(queue: string, until: Date): void {
-  desk.busy = 'duty';
-  desk.draw();
+  const wait = begin('duty');
   command<unknown>({
     method: 'POST', path: '/api/v1/windows/' + page.window + '/duty', as: page.as, body: { queue: queue, until: until.toISOString() }
   }, 8000, function (problem): void {
-    desk.busy = '';
     if (problem) {
       complain(problem);
     } else {
       say('good', (until.getTime() > now() ? '已加开 ' : '已结束加开 ') + queueName(queue));
     }
-    desk.draw();
+    end(wait);
   });
 }

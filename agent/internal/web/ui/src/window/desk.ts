@@ -17,18 +17,22 @@ export const page = setup<Setup>();
 /** A ticket that leaves the window: the press can be taken back until it is sent. */
 export interface Leaving { verb: string; ticket: Ticket; body: { [key: string]: unknown }; until: number; }
 
+/** A verb whose key was pressed while another one was under way. go does it, unless what the clerk saw then is no longer so. */
+interface Late { name: string; go: () => boolean; }
+
 interface Desk {
   hall: Hall | null;
   mine: HallWindow | null;
   why: Why | null; // the window's ticket was called
   told: number; // when the hall told what is beside the window, by this machine's clock
   busy: string; // the verb under way
+  late: Late | null; // pressed meanwhile
   leaving: Leaving | null;
   draw: () => void;
 }
 
 export const desk: Desk = {
-  hall: null, mine: null, why: null, told: 0, busy: '', leaving: null, draw: function (): void { /* set by the page */ }
+  hall: null, mine: null, why: null, told: 0, busy: '', late: null, leaving: null, draw: function (): void { /* set by the page */ }
 };
 
 /** The ticket at the window, none while one is about to leave it. */

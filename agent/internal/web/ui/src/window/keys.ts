@@ -56,7 +56,8 @@ function doubled(k: Keys): boolean {
   return false;
 }
 
-function isKey(key: string): boolean {
+/** Reports whether a key is one that verbs can have. */
+export function isKey(key: string): boolean {
   return /^F([1-9]|1[0-2])$/.test(key);
 }
 
@@ -165,6 +166,7 @@ export function takeKey(e: KeyboardEvent): boolean {
   const name = nameOf(setting);
   setting = '';
   drawKeys();
-  tell('“' + name + '”' + (key ? '改为 ' + key : '不用快捷键') + '，按“保存”生效。', false);
+  tell('“' + name + '”' + (key ? '改为 ' + key : '不用快捷键') + '，按“保存”生效。' +
+    (key === 'F11' ? '浏览器全屏时，F11 会退出全屏。' : ''), false);
   return true;
 }

@@ -6,7 +6,7 @@ import { HallWindow, Ticket, Why, find, stateName } from '../lib/hall';
 import { Problem, Request, command, farewell, keepKeys } from '../lib/http';
 import { askReason } from '../lib/sheet';
 import { desk, page, queueName, ticket } from './desk';
-import { act, complain, say } from './say';
+import { act, add, complain, say } from './say';
 
 interface Answer { window: HallWindow; ticket: Ticket | null; why: Why | null; }
 
@@ -14,6 +14,7 @@ interface Body { [key: string]: unknown; }
 
 const undoMS = 3000;
 const patienceMS = 8000;
+const slowMS = 1200; // from then on the clerk is told that there is no answer yet
 const againMS = 2 * 60 * 1000;
 
 const keys = keepKeys(againMS);
@@ -29,6 +30,22 @@ function order(verb: string, body: Body): Request {
   return r;
 }
 
+/** Has the tablet of this window ask for a rating, which the citizen did not give before the question ended. */
+export function askRating(): void {
+  release(function (): void {
+    const wait = begin('rate');
+    command<{ ticket: Ticket }>({ method: 'POST', path: '/api/v1/windows/' + page.window + '/ask-rating', as: page.as }, patienceMS,
+      function (problem: Problem | null, answer: { ticket: Ticket } | null): void {
+        if (answer) {
+          say('good', '已请 ' + answer.ticket.number + ' 评价');
+        } else {
+          complain(problem);
+        }
+        end(wait);
+      });
+  });
+}
+
 /** Sends a verb; id is the button that is busy meanwhile. */
 export function send(id: string, verb: string, body?: Body): void {
   if (desk.busy) {
@@ -40,6 +57,9 @@ export function send(id: string, verb: string, body?: Body): void {
   }
   withdrawOffer();
   const before = ticket();
+  if (verb === 'call-next') { // finishes what this page shows, and nothing else
+    body = { holds: before ? before.id : '' };
+  }
   run(id, verb, order(verb, body || {}), function (problem, answer): void {
     if (problem || !answer) {
       refused(problem, before, id, verb, body);
@@ -52,8 +72,7 @@ export function send(id: string, verb: string, body?: Body): void {
 /** Runs a command and takes over what the hall answers. */
 function run(id: string, verb: string, r: Request, done: (problem: Problem | null, answer: Answer | null) => void): void {
   const seq = desk.hall ? desk.hall.seq : 0;
-  desk.busy = id;
-  desk.draw();
+  const wait = begin(id);
   command<Answer>(r, patienceMS, function (problem: Problem | null, answer: Answer | null): void {
     desk.busy = '';
     keys.answered(r, problem);
@@ -62,8 +81,28 @@ function run(id: string, verb: string, r: Request, done: (problem: Problem | nul
       desk.why = answer.why || (verb === 'call-next' ? null : desk.why);
     }
     done(problem, answer);
-    desk.draw();
+    end(wait);
   });
+}
+
+/** A command is on its way: buttons wait, and the clerk is told if it takes long. */
+export function begin(id: string): number {
+  desk.busy = id;
+  desk.late = null;
+  desk.draw();
+  return window.setTimeout(function (): void { say('warn', '还没有收到大厅的答复，正在重试…'); }, slowMS);
+}
+
+/** The answer is on the line. What was pressed meanwhile is done now, or the line says that it was not. */
+export function end(wait: number): void {
+  const late = desk.late;
+  window.clearTimeout(wait);
+  desk.busy = '';
+  desk.late = null;
+  if (late && !late.go()) {
+    add('　“' + late.name + '”按得太早，没有执行。');
+  }
+  desk.draw();
 }
 
 /** Tells that another hand, such as the pad's, was quicker with a ticket. Gives false if that is not why the hall refused. */

@@ -6,7 +6,7 @@ import { Ticket } from '../lib/hall';
 import { command } from '../lib/http';
 import { about, beside, desk, held, page, queueName, served, ticket, windowIs } from './desk';
 import { complain, say } from './say';
-import { send } from './send';
+import { begin, end, release, send } from './send';
 import { shade } from './times';
 
 let drawn = '';
@@ -79,7 +79,7 @@ function drawTickets(): void {
   tickets('passed', c ? c.passed : [], '没有过号', function (t: Ticket): HTMLElement[] {
     return [
       small('重呼', t, !ticket() && !windowIs('closed'), function (): void { send('recall-passed', 'call', { ticket: t.id }); }),
-      small('重排', t, true, function (): void { requeue(t); })
+      small('重排', t, true, function (): void { release(function (): void { requeue(t); }); })
     ];
   });
 }
@@ -125,17 +125,15 @@ function requeue(t: Ticket): void {
   if (desk.busy) {
     return;
   }
-  desk.busy = 'requeue';
-  desk.draw();
+  const wait = begin('requeue');
   command<{ ticket: Ticket }>({ method: 'POST', path: '/api/v1/tickets/' + t.id + '/requeue', as: page.as }, 8000,
     function (problem): void {
-      desk.busy = '';
       if (problem) {
         complain(problem);
       } else {
         say('good', t.number + ' 已重新排队');
       }
-      desk.draw();
+      end(wait);
     });
 }
 
