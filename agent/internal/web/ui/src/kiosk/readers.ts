@@ -34,14 +34,14 @@ export function askIdentity(queue: string, reads: string[]): void {
   const how = ways.length > 0 ? t('请', 'Please ') + ways.join(t('，或', ', or ')) + t('。', '.')
     : t('这台机器不能核对身份，请到导办台。', 'This machine has no reader. Please go to the service desk.');
   say(card || !code, t('办理“' + queue + '”，请先核对身份', 'Please show who you are for “' + queue + '”'), how,
-    t('没有带证件？请到导办台，工作人员帮您取号。', 'No ID card with you? Please go to the service desk.'));
+    t('没有带证件？请到导办台，工作人员帮您取号。', 'No card? Please go to the service desk.'));
 }
 
 /** Shows how to use a reader to somebody who pressed its picture. */
 export function explainReader(role: Reader): void {
   if (role === 'idcard') {
     say(true, t('请把身份证放在读卡区', 'Put your ID card on the reader'), t('放平不动，读到以后选择业务。', 'Lay it flat and wait until it is read.'),
-      t('没有带身份证？请返回，直接选择业务。', 'No ID card with you? Go back and choose a service.'));
+      t('没有带身份证？请返回，直接选择业务。', 'No card? Go back and choose a service.'));
   } else {
     say(false, t('请把码对准扫码窗', 'Hold your code before the scanner'), t('粤省事码、粤商码、预约码，小票上的码也可以。', 'The code of the app, of an appointment or of your slip.'),
       t('扫不出来？请调亮手机屏幕，离远一点再试。', 'Not read? Make the screen brighter and hold it further away.'));

@@ -31,7 +31,7 @@ export function whyClosed(name: string, code: string, opens: string, closes: str
       };
     case 'quota_used':
       return {
-        title: t(name + '：今天的号取完了', 'No more numbers for “' + name + '” today'), small: t('改天再来，可以先在粤省事上预约。', 'For another day, please book an appointment first.'),
+        title: t(name + '：今天的号取完了', 'No more numbers for “' + name + '” today'), small: t('改天再来，可以先在粤省事上预约。', 'For another day, please book first.'),
         say: windows ? t('窗口空闲时，可以直接到 ' + windowsSay(windows) + '窗口办理。', 'When window ' + windowsSay(windows) + ' is free, you may go there.') : t('请问导办台今天还能不能办。', askDesk)
       };
     case 'slot_quota_used':
@@ -66,7 +66,7 @@ const english: { [code: string]: [string, string] } = {
   clock_unknown: ['Numbers cannot be given right now', askDesk],
   identity_unknown: ['Your card was read too long ago', 'Please show it again.'],
   identity_required: ['Please show your ID card first', 'Put it on the reader and choose again.'],
-  unreachable: ['The system is not reachable', 'Please try again, or ask at the service desk.'],
+  unreachable: ['No connection', 'Please try again, or ask at the service desk.'],
   slip_busy: ['Your slip is being printed', 'Please wait a moment.'],
   slip_just_printed: ['Your slip was printed just now', 'Please take it.'],
   reprint_limit: ['No more copies here', 'Your number is valid. For a slip, ask the staff.']
