@@ -105,6 +105,9 @@ func (s *site) turned(t *testing.T, p *chrome.Page, name string) {
 	width, height := p.Size()
 	p.Resize(height, width)
 	s.shot(t, p, name)
+	if strings.HasPrefix(name, "kiosk-") {
+		readers(t, p, name)
+	}
 	p.Resize(width, height)
 }
 

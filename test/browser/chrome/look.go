@@ -33,7 +33,7 @@ const flaws = `(() => {
 })()`
 
 // hard finds what is hard to read or to press: letters and targets that are too small, letters that hardly differ from their
-// ground (WCAG 2.1, 1.4.3: 4.5 to 1, large letters 3 to 1), texts that lie under something else than a question or an alert, and
+// ground (WCAG 2.1, 1.4.3: 4.5 to 1, large letters 3 to 1 where small ones are allowed at all), texts that lie under something else than a question or an alert, and
 // lines that begin with a punctuation mark or hold one character. What cannot be used now, or is meant to look faded, is left out.
 const hard = `(letters, target) => {
   const out = [];
@@ -99,7 +99,7 @@ const hard = `(letters, target) => {
     if (size < letters) out.push('letters of ' + size + ' px: ' + tell(e));
     const a = light(ink), b = light(back), ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
     const large = size >= 24 || size >= 18.66 && parseInt(style.fontWeight, 10) >= 700;
-    if (ratio < (large ? 3 : 4.5)) out.push('a contrast of ' + ratio.toFixed(2) + ' to 1: ' + tell(e));
+    if (ratio < (large && letters < 18 ? 3 : 4.5)) out.push('a contrast of ' + ratio.toFixed(2) + ' to 1: ' + tell(e));
     if (style.wordBreak === 'break-all') continue;
     for (const n of texts) {
       const all = lines(n);
