@@ -22,6 +22,9 @@ const (
 	step     = 20 * time.Second // for one command of the browser
 )
 
+// unwanted are parts of the browser that no page needs: each window would draw suggestions for its address line.
+const unwanted = "Translate,WebUIOmniboxPopup,WebUIOmniboxFullPopup,WebUIOmniboxAimPopup"
+
 // install is what a machine without the browser is told.
 const install = "apt-get install -y --no-install-recommends chromium fonts-noto-cjk"
 
@@ -38,7 +41,7 @@ func Start(t testing.TB) *Browser {
 		t.Fatalf("the browser tests need chromium: %s (%v)", install, err)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
-		chromedp.Flag("lang", "zh-CN"), chromedp.Flag("disable-gpu", true), chromedp.Flag("no-proxy-server", true))
+		chromedp.Flag("lang", "zh-CN"), chromedp.Flag("disable-features", unwanted), chromedp.Flag("disable-gpu", true), chromedp.Flag("no-proxy-server", true))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses to sandbox for root
 	}
