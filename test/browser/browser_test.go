@@ -1,6 +1,5 @@
-// Package browser_test uses the system as people do: in a real browser, on the pages of a running hall and of the centre. All
-// tests share one hall and one browser, because both take seconds to start; only the screens and rating tablets have another hall,
-// whose program stands still and comes back.
+// Package browser_test uses the system as people do: in a real browser, on the pages of a running hall and of the centre. Cases share
+// a hall and a browser where they can, because both take seconds to start.
 package browser_test
 
 import (
@@ -22,40 +21,49 @@ type site struct {
 	screens string // where pictures are kept for eyes
 }
 
-// begin starts a hall of its own, and a browser.
-func begin(t *testing.T) *site {
+// begin starts a hall of its own, with settings of demo.Start, and a browser. Tests with halls of their own run side by side: most of
+// the time each waits for its pages.
+func begin(t *testing.T, settings ...string) *site {
 	t.Helper()
+	t.Parallel()
 	root, err := demo.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{Demo: demo.Start(t), browser: chrome.Start(t), screens: os.Getenv("HALLEDGE_SCREENS")}
+	s := &site{Demo: demo.Start(t, settings...), browser: chrome.Start(t), screens: os.Getenv("HALLEDGE_SCREENS")}
 	if s.screens == "" {
 		s.screens = filepath.Join(root, "var", "screens")
 	}
 	return s
 }
 
-func TestPages(t *testing.T) {
+// What happens in one hall happens one after the other.
+
+func TestKiosk(t *testing.T) {
 	s := begin(t)
-	for _, part := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
-		{"kiosk", s.kiosk},
-		{"visits", s.visits},
-		{"window", s.window},
-		{"citizen", s.citizen},
-		{"guide", s.guide},
-		{"operations", s.operations},
-		{"rules", s.rules},
-		{"restart", s.restart},
-		{"large hall", s.large},
-		{"console", s.console},
-		{"cameras", s.cameras},
-	} {
-		t.Run(part.name, part.run)
-	}
+	t.Run("kiosk", s.kiosk)
+	t.Run("visits", s.visits)
+}
+
+func TestWindow(t *testing.T) {
+	s := begin(t)
+	t.Run("window", s.window)
+	t.Run("operations", s.operations)
+}
+
+func TestCitizen(t *testing.T) {
+	s := begin(t)
+	t.Run("citizen", s.citizen)
+	t.Run("guide", s.guide)
+	t.Run("rules", s.rules)
+	t.Run("restart", s.restart)
+	t.Run("large hall", s.large)
+}
+
+func TestCentre(t *testing.T) {
+	s := begin(t)
+	t.Run("console", s.console)
+	t.Run("cameras", s.cameras)
 }
 
 // What people need: a kiosk is read by the old, standing; targets are fingertips wide (the rules for accessible public machines

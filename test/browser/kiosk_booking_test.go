@@ -15,8 +15,7 @@ const firstID, secondID = "991101199003070016", "991101198811120021"
 // about midday, because its day must not end on the way.
 func TestBookings(t *testing.T) {
 	zone := middayZone(t, time.Now())
-	t.Setenv("DEMO_ZONE", zone.String())
-	s := begin(t)
+	s := begin(t, "DEMO_ZONE="+zone.String())
 	now := time.Now().In(zone)
 	closes := now.Add(4 * time.Minute) // less than the shortest wait that is told
 	p := s.device(t, kioskWidth, kioskHeight, "/kiosk/1", "kiosk")

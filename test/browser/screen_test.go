@@ -265,7 +265,7 @@ func (s *site) sixtyWindows(t *testing.T) {
 		for _, name := range chrome.Eval[[]string](p, `Array.from(document.querySelectorAll('.windows-what b'), (e) => e.innerText)`) {
 			delete(missing, name)
 		}
-		pages[chrome.Eval[string](p, `document.getElementById('windows-page').innerText`)] = true
+		pages[chrome.Eval[string](p, `(document.getElementById('windows-page') || { innerText: '' }).innerText`)] = true
 		if len(missing) > 0 {
 			return fmt.Errorf("%d are missing; the pages were %v", len(missing), pages)
 		}

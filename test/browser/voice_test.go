@@ -33,8 +33,7 @@ func TestAScreenSaysCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	s := begin(t)
+	s := begin(t, "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	p := s.open(t, screenWidth, screenHeight, "/screen/1?voice=zh-CN&token="+s.Agent.Tokens["screen"])
 	mute := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
 	p.Sees("欢迎光临")
