@@ -26,7 +26,7 @@ func (p *programs) build() error {
 	p.once.Do(func() {
 		p.relay, p.node = filepath.Join(p.dir, "relay"), filepath.Join(p.dir, "node")
 		for out, pkg := range map[string]string{p.relay: "halledge/agent/internal/relay/alone", p.node: "halledge/cloud/internal/media/alone"} {
-			cmd := exec.Command("go", "build", "-o", out, pkg)
+			cmd := exec.Command("go", "build", "-race", "-o", out, pkg)
 			cmd.Stderr = os.Stderr
 			if p.err = cmd.Run(); p.err != nil {
 				return
