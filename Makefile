@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/bin/node/node_modules/node/bin:$(PATH)
 PROGRAMS = ./agent/cmd/hall-agent ./cloud/cmd/hall-cloud ./test/cmd/hall-sim
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build test check unit journeys bench lint fuzz arch packages sim console console-test ui ui-check caller clean
+.PHONY: help run build test check unit journeys vm bench lint fuzz arch packages sim console console-test ui ui-check caller clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,24 +41,36 @@ test: ## run everything that must be green
 check: # form and suspicious code
 	@echo "== gofmt, go vet"
 	@files=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); [ -z "$$files" ] || { echo "not formatted:"; echo "$$files"; exit 1; }
-	@$(GO) vet ./...
+	@$(GO) vet -race ./... # what the tests with the race detector compile anyway
 
 # The journeys start whole halls: they run one package after the other, after the rest.
 JOURNEYS = ./test/e2e/... ./test/browser/... ./test/crash/...
+# Most tests wait for a line, a page or a program: more of them at once than there are processors.
+AT_ONCE_PACKAGES = 4
+AT_ONCE_HALLS = 3
+# What takes longest begins first.
+LONGEST = ./agent/internal/queue ./test/bench ./drivers/sdtreader
 
-unit: # the Go tests of the packages, with the race detector, in random order
+unit: # the Go tests of the packages but those of arch, with the race detector, in random order
 	@echo "== go test"
-	$(GO) test -race -shuffle=on -timeout 15m $$($(GO) list ./... | grep -v -E '/test/(e2e|browser|crash)(/|$$)')
+	$(GO) test -race -shuffle=on -p $(AT_ONCE_PACKAGES) -timeout 15m $$($(GO) list $(LONGEST) ./... | grep -v -E '/test/(arch|e2e|browser|crash)(/|$$)')
 
 journeys: # the Go tests that run the real programs, built with the race detector
 	@echo "== journeys"
 	@mkdir -p bin/race
 	$(GO) build -race -o bin/race/ $(PROGRAMS)
-	HALLEDGE_BIN=$(CURDIR)/bin/race $(GO) test -race -shuffle=on -p 1 -timeout 20m $(JOURNEYS)
+	HALLEDGE_BIN=$(CURDIR)/bin/race $(GO) test -race -shuffle=on -p 1 -parallel $(AT_ONCE_HALLS) -timeout 20m $(JOURNEYS)
 
 arch: ## check who imports whom, sizes, and the words for people
 	@echo "== architecture"
 	$(GO) test -count=1 ./test/arch
+
+# Their tag keeps these tests out of every other run: they load kernel modules and make devices.
+vm: ## run the drivers against the kernel's own, in a virtual machine without KVM (USB, input, video, sound, udev)
+	@packaging/scripts/prepare.sh vm
+	$(GO) vet -tags vm ./test/vm/...
+	CGO_ENABLED=0 $(GO) test -tags vm -c -o var/vm/guest.test ./test/vm
+	$(GO) run ./test/vm/boot
 
 bench: ## measure the programs beside the machine's own limits (six minutes; leave the machine alone meanwhile)
 	@packaging/scripts/prepare.sh run
