@@ -22,13 +22,16 @@ const (
 	Right
 )
 
-// CutMode is the kind of cut, with the values of GS V function B (feed to the cutter, then cut).
+// CutMode is the kind of cut, with the values of GS V.
 type CutMode byte
 
-// The cuts. A partial cut leaves a bridge, so that the slip hangs until it is taken.
+// The cuts. A partial cut leaves a bridge, so that the slip hangs until it is taken. FullCut and PartialCut (function B) move the
+// printed part past the cutter first; the others (function A) cut where the paper is, for printers that know nothing else.
 const (
-	FullCut    CutMode = 0x41
-	PartialCut CutMode = 0x42
+	FullCutHere    CutMode = 0x00
+	PartialCutHere CutMode = 0x01
+	FullCut        CutMode = 0x41
+	PartialCut     CutMode = 0x42
 )
 
 // Layout is what a job must know about the paper and the font.
@@ -36,6 +39,8 @@ type Layout struct {
 	Columns int // columns of font A on a line: 32 on 58 mm, 48 on 80 mm
 	Dots    int // dots of the print head: 384 on 58 mm, 576 on 80 mm
 	Charset Charset
+	// Doubled says that GS ! leaves Chinese as small as it is: FS ! makes it twice as large, and nothing makes it larger.
+	Doubled bool
 }
 
 // Style is how one line looks.
@@ -78,6 +83,9 @@ func (b *Builder) Chinese(on bool) {
 	}
 }
 
+// CodePage chooses the page of the single-byte characters, or what else the maker chooses by it (ESC t).
+func (b *Builder) CodePage(n int) { b.add(esc, 't', byte(n)) }
+
 // Align places the following lines (ESC a).
 func (b *Builder) Align(a Align) { b.add(esc, 'a', byte(min(a, Right))) }
 
@@ -104,8 +112,15 @@ func (b *Builder) EndLine() { b.add(lf) }
 // Line prints a text in one style, broken into as many lines as it needs, and goes back to the plain style.
 func (b *Builder) Line(s string, style Style) {
 	size := clamp(style.Size, 1, 8)
+	doubled := b.layout.Doubled && size > 1 && !isASCII(s)
+	if doubled {
+		size = 2
+	}
 	b.Align(style.Align)
 	b.Size(size, size)
+	if doubled {
+		b.add(fs, '!', 0x0C)
+	}
 	b.Bold(style.Bold)
 	for _, line := range b.layout.Charset.Wrap(Printable(s), b.layout.Columns/size) {
 		b.Text(line)
@@ -113,6 +128,9 @@ func (b *Builder) Line(s string, style Style) {
 	}
 	b.Bold(false)
 	b.Size(1, 1)
+	if doubled {
+		b.add(fs, '!', 0)
+	}
 	b.Align(Left)
 }
 
@@ -127,12 +145,27 @@ func (b *Builder) Rule() {
 // Feed moves the paper by lines, at most 20 (ESC d).
 func (b *Builder) Feed(lines int) { b.add(esc, 'd', byte(clamp(lines, 0, maxFeed))) }
 
-// Cut feeds the printed part past the cutter and cuts (GS V function B).
-func (b *Builder) Cut(mode CutMode) { b.add(gs, 'V', byte(mode), 0) }
+// Cut cuts the paper (GS V).
+func (b *Builder) Cut(mode CutMode) {
+	b.add(gs, 'V', byte(mode))
+	if mode >= FullCut {
+		b.add(0)
+	}
+}
 
 // Beep sounds the buzzer of a clone printer, 1 to 9 times (ESC B; the unit of length, 50 or 100 ms, is the maker's).
 func (b *Builder) Beep(times, length int) {
 	b.add(esc, 'B', byte(clamp(times, 1, 9)), byte(clamp(length, 1, 9)))
+}
+
+// BeepBEL sounds the buzzer of printers that take ESC BEL: on and pause are in units of 100 ms.
+func (b *Builder) BeepBEL(times, on, pause int) {
+	b.add(esc, 0x07, byte(clamp(on, 1, 9)), byte(clamp(pause, 1, 9)), byte(clamp(times, 1, 9)))
+}
+
+// BeepPort drives the buzzer at the printer's first port once (ESC GS BEL): on and pause are in units of 20 ms.
+func (b *Builder) BeepPort(on, pause int) {
+	b.add(esc, gs, 0x07, 1, byte(clamp(on, 1, 50)), byte(clamp(pause, 1, 50)))
 }
 
 // Barrier asks for the paper sensor in print order (GS r 1): the answer comes after everything before it has been printed.

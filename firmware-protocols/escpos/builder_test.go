@@ -3,6 +3,7 @@ package escpos
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -238,5 +239,68 @@ func TestPlain(t *testing.T) {
 		"\n- - -✂- - -\n"
 	if got := paper58.Plain(NewParser(GBK).Feed(b.Bytes())); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestDoubledChinese(t *testing.T) {
+	l := paper58
+	l.Doubled = true
+	b := NewBuilder(l)
+	b.Line("综合受理", Style{Size: 4})
+	b.Line("A001", Style{Size: 4})
+	b.Line("号", Style{})
+	want := []Item{
+		Line{Runs: []Run{{Text: "综合受理", Width: 2, Height: 2}}},
+		Line{Runs: []Run{{Text: "A001", Width: 4, Height: 4}}},
+		plain("号"),
+	}
+	if got := NewParser(GBK).Feed(b.Bytes()); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %#v", got)
+	}
+	if !bytes.Contains(b.Bytes(), []byte{fs, '!', 0x0C}) {
+		t.Error("FS ! is missing")
+	}
+}
+
+func TestCutsAndBuzzers(t *testing.T) {
+	for want, build := range map[string]func(*Builder){
+		"\x1dV\x00":                func(b *Builder) { b.Cut(FullCutHere) },
+		"\x1dV\x01":                func(b *Builder) { b.Cut(PartialCutHere) },
+		"\x1dV\x41\x00":            func(b *Builder) { b.Cut(FullCut) },
+		"\x1dV\x42\x00":            func(b *Builder) { b.Cut(PartialCut) },
+		"\x1b\x07\x02\x01\x03":     func(b *Builder) { b.BeepBEL(3, 2, 1) },
+		"\x1b\x1d\x07\x01\x0a\x01": func(b *Builder) { b.BeepPort(10, 0) },
+		"\x1b\x42\x09\x01":         func(b *Builder) { b.Beep(99, -1) },
+		"\x1bt\x00":                func(b *Builder) { b.CodePage(0) },
+	} {
+		b := NewBuilder(paper58)
+		build(b)
+		if string(b.Bytes()) != want {
+			t.Errorf("built % x, want % x", b.Bytes(), want)
+		}
+	}
+}
+
+func TestWhatAPrinterLacks(t *testing.T) {
+	for _, c := range []struct {
+		charset Charset
+		text    string
+		want    bool
+	}{
+		{GBK, "办税服务厅 A001", false},
+		{GBK, "□", false}, // the sign itself
+		{GBK, "上官𠮷祥", true},
+		{GBK, "㙍村", true}, // in GB 18030 with four bytes
+		{GB18030, "上官𠮷祥", false},
+		{UTF8, "上官𠮷祥", false},
+		{ASCII, "A001", false},
+		{ASCII, "号", true},
+	} {
+		if got := c.charset.Lacks(c.text); got != c.want {
+			t.Errorf("%s lacks %q: %v", c.charset, c.text, got)
+		}
+	}
+	if got := string(ASCII.encode("号A")); got != "?A" || ASCII.Columns("号A") != 2 || ASCII.decode([]byte("A\xba")) != "A?" {
+		t.Errorf("without Chinese 号A is %q", got)
 	}
 }

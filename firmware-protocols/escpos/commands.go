@@ -13,6 +13,17 @@ func commandLength(c []byte) (n int, known bool) {
 	switch string(c[:2]) {
 	case "\x1bD":
 		return untilNUL(c, 2)
+	case "\x1b\x1d": // buzzers at a port
+		if len(c) < 3 {
+			return 3, true
+		}
+		switch c[2] {
+		case 0x07:
+			return 6, true
+		case 0x19:
+			return 7, true
+		}
+		return len(c), false
 	case "\x1b*": // picture in columns of 8 or 24 dots
 		if len(c) < 5 {
 			return 5, true
@@ -126,7 +137,7 @@ func (p *Parser) run(c []byte) {
 		p.runGS(c[1], c[2:])
 	case fs:
 		p.runFS(c[1], c[2:])
-	case dle: // DLE EOT was seen by realTime
+	case dle: // DLE EOT and DLE ENQ were seen by realTime
 		if c[1] == 0x14 && c[2] == 1 {
 			p.emit(Drawer{})
 		}
@@ -161,6 +172,12 @@ func (p *Parser) runESC(c byte, a []byte) {
 		p.emit(Feed{Dots: int(a[0])})
 	case 'B':
 		p.emit(Beep{Times: int(a[0]), Length: int(a[1])})
+	case 0x07:
+		p.emit(Beep{Times: int(a[2]), Length: int(a[0])})
+	case gs:
+		if a[0] == 0x07 {
+			p.emit(Beep{Times: 1, Length: int(a[2])})
+		}
 	case 'p':
 		p.emit(Drawer{})
 	case 'i', 'm': // the cuts of old models, both leave a bridge
@@ -181,6 +198,9 @@ func (p *Parser) runFS(c byte, a []byte) {
 		m.hanW, m.hanH = 1+int(a[0]>>2&1), 1+int(a[0]>>3&1)
 	case 'W':
 		m.hanW, m.hanH = 1+int(a[0]&1), 1+int(a[0]&1)
+	case 'p':
+		p.flush()
+		p.emit(Stored{Align: m.align, Number: int(a[0])})
 	}
 }
 

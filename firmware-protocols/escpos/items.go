@@ -1,9 +1,13 @@
 package escpos
 
-import "strings"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
-// Item is one thing a printer did or was asked: Line, Feed, QR, Raster, Barcode, Cut, Beep, Drawer, StatusRequest,
-// PaperRequest, AutoStatus or Reset.
+// Item is one thing a printer did or was asked: Line, Feed, QR, Raster, Stored, Barcode, Cut, Beep, Drawer, StatusRequest,
+// PaperRequest, AutoStatus, Recover or Reset.
 type Item interface{ item() }
 
 // Line is one printed line. A line without runs is blank.
@@ -36,11 +40,34 @@ type Raster struct {
 	Data     []byte
 }
 
+// Stored is a picture that was stored in the printer before.
+type Stored struct {
+	Align  Align
+	Number int
+}
+
 // Barcode is a printed one-dimensional code; System is m of GS k function B (65 UPC-A … 73 Code 128).
 type Barcode struct {
 	Align  Align
 	System byte
 	Data   []byte
+}
+
+// Text is what a reader of the code says. Of Code 128 it knows the sets that a Builder uses, B and C.
+func (b Barcode) Text() string {
+	data := string(b.Data)
+	if b.System != 73 || len(data) < 2 {
+		return data
+	}
+	set, data := data[:2], data[2:]
+	if set != "{C" {
+		return strings.ReplaceAll(data, "{{", "{")
+	}
+	var out strings.Builder
+	for i := range len(data) {
+		fmt.Fprintf(&out, "%02d", data[i])
+	}
+	return out.String()
 }
 
 // Cut is a cut of the paper. Fed says that the printer moved the last line past the cutter first.
@@ -61,6 +88,9 @@ type PaperRequest struct{}
 // AutoStatus is GS a: Enabled printers send Status.ASB now and at each change.
 type AutoStatus struct{ Enabled bool }
 
+// Recover is DLE ENQ: the printer shall go on after an error that a person has cleared, Clear without what it still holds.
+type Recover struct{ Clear bool }
+
 // Reset is ESC @.
 type Reset struct{}
 
@@ -68,6 +98,7 @@ func (Line) item()          {}
 func (Feed) item()          {}
 func (QR) item()            {}
 func (Raster) item()        {}
+func (Stored) item()        {}
 func (Barcode) item()       {}
 func (Cut) item()           {}
 func (Beep) item()          {}
@@ -75,6 +106,7 @@ func (Drawer) item()        {}
 func (StatusRequest) item() {}
 func (PaperRequest) item()  {}
 func (AutoStatus) item()    {}
+func (Recover) item()       {}
 func (Reset) item()         {}
 
 // Text is the line without its styles.
@@ -122,7 +154,9 @@ func (l Layout) Plain(items []Item) string {
 		case QR:
 			mark("QR", string(it.Data), it.Align)
 		case Barcode:
-			mark("barcode", string(it.Data), it.Align)
+			mark("barcode", it.Text(), it.Align)
+		case Stored:
+			mark("stored picture", strconv.Itoa(it.Number), it.Align)
 		case Raster:
 			mark("picture", "", it.Align)
 		case Cut:

@@ -55,10 +55,13 @@ func (p *Parser) Feed(b []byte) []Item {
 
 func (p *Parser) emit(it Item) { p.out = append(p.out, it) }
 
-// realTime sees DLE EOT n wherever it stands, inside pictures too: printers look for it before they look at anything else.
+// realTime sees DLE EOT n and DLE ENQ n wherever they stand, inside pictures too: printers look for it before they look at anything else.
 func (p *Parser) realTime(c byte) {
-	if p.last == [2]byte{dle, 0x04} && c >= byte(QueryPrinter) && c <= byte(QueryPaper) {
+	switch {
+	case p.last == [2]byte{dle, 0x04} && c >= byte(QueryPrinter) && c <= byte(QueryPaper):
 		p.emit(StatusRequest{Query(c)})
+	case p.last == [2]byte{dle, 0x05} && (c == 1 || c == 2):
+		p.emit(Recover{Clear: c == 2})
 	}
 	p.last = [2]byte{p.last[1], c}
 }
@@ -75,7 +78,7 @@ func (p *Parser) step(c byte) {
 	n, known := commandLength(p.command)
 	switch {
 	case !known:
-		p.skip(c)
+		p.skip()
 	case n > len(p.command):
 		p.need = n
 	default:
@@ -84,16 +87,19 @@ func (p *Parser) step(c byte) {
 	}
 }
 
-// skip gives up an unknown command. A control byte in it may begin the next one.
-func (p *Parser) skip(last byte) {
-	n := len(p.command)
-	p.command = p.command[:0]
-	if n == 2 && last < 0x20 {
-		p.garbage++
-		p.character(last)
+// skip gives up an unknown command. A control byte right after its first one may begin the next.
+func (p *Parser) skip() {
+	n, rest := len(p.command), p.command[1:]
+	if rest[0] >= 0x20 || n > 3 {
+		p.command = p.command[:0]
+		p.garbage += uint64(n)
 		return
 	}
-	p.garbage += uint64(n)
+	p.command = nil // rest is read while the next command grows
+	p.garbage++
+	for _, c := range rest {
+		p.step(c)
+	}
 }
 
 func (p *Parser) character(c byte) {

@@ -75,32 +75,13 @@ func (b *Builder) QRPicture(side int, dark func(x, y int) bool, dot int, align A
 	if err != nil {
 		return err
 	}
-	rowBytes := (side*dot + 7) / 8
-	rows := make([]byte, 0, side*dot*rowBytes)
-	for y := range side {
-		row := make([]byte, rowBytes)
-		for x := range side * dot {
-			if dark(x/dot, y) {
-				row[x/8] |= 0x80 >> (x % 8)
+	m := NewBitmap(side*dot, side*dot)
+	for y := range m.Height {
+		for x := range m.Width {
+			if dark(x/dot, y/dot) {
+				m.Blacken(x, y)
 			}
 		}
-		for range dot {
-			rows = append(rows, row...)
-		}
 	}
-	b.Align(align)
-	for len(rows) > 0 {
-		strip := rows[:min(len(rows), stripRows*rowBytes)]
-		b.raster(rowBytes, strip)
-		rows = rows[len(strip):]
-	}
-	b.Align(Left)
-	return nil
-}
-
-// raster prints rows of dots, the leftmost dot in bit 7 (GS v 0).
-func (b *Builder) raster(rowBytes int, data []byte) {
-	rows := len(data) / rowBytes
-	b.add(gs, 'v', '0', 0, byte(rowBytes), byte(rowBytes>>8), byte(rows), byte(rows>>8))
-	b.add(data...)
+	return b.Picture(m, align)
 }

@@ -23,6 +23,10 @@ func AutoStatusRequest(on bool) []byte {
 	return []byte{gs, 'a', 0}
 }
 
+// RecoverRequest asks a printer that stopped with an error, such as a jammed cutter, to forget what it holds and to go on (DLE ENQ 2).
+// Only a person knows whether the jam is gone.
+func RecoverRequest() []byte { return []byte{dle, 0x05, 2} }
+
 // Status is everything a printer tells about itself. Which fields a reply carries depends on the reply.
 type Status struct {
 	Offline       bool // DLE EOT 1, ASB

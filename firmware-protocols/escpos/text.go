@@ -5,6 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/width"
 )
@@ -17,6 +18,7 @@ const (
 	GBK     Charset = "gbk"     // double bytes of GB 18030 only; anything else prints as Missing
 	GB18030 Charset = "gb18030" // four-byte characters too
 	UTF8    Charset = "utf-8"   // a printer switched to UTF-8
+	ASCII   Charset = "ascii"   // a printer without Chinese; anything else prints as ?
 )
 
 // Missing stands on the paper for a character the printer has no glyph for.
@@ -61,23 +63,59 @@ func (c Charset) encode(s string) []byte {
 	enc := simplifiedchinese.GB18030.NewEncoder()
 	out := make([]byte, 0, 2*len(s))
 	for _, r := range s {
-		if r < utf8.RuneSelf {
-			out = append(out, byte(r))
-			continue
-		}
-		b, err := enc.Bytes([]byte(string(r)))
-		if err != nil || (len(b) == 4 && c != GB18030) {
-			b = []byte{0xA1, 0xF5} // Missing
-		}
-		out = append(out, b...)
+		out = c.appendRune(out, enc, r)
 	}
 	return out
 }
 
+func (c Charset) appendRune(out []byte, enc *encoding.Encoder, r rune) []byte {
+	switch {
+	case r < utf8.RuneSelf:
+		return append(out, byte(r))
+	case c == ASCII:
+		return append(out, '?')
+	}
+	var utf [utf8.UTFMax]byte
+	var gb [4]byte
+	n, _, err := enc.Transform(gb[:], utf[:utf8.EncodeRune(utf[:], r)], true)
+	if err != nil || n == 4 && c != GB18030 {
+		return append(out, 0xA1, 0xF5) // Missing
+	}
+	return append(out, gb[:n]...)
+}
+
+// Lacks reports whether a printer with this charset has no glyph for something in a text.
+func (c Charset) Lacks(s string) bool {
+	if isASCII(s) || c == UTF8 || c == GB18030 {
+		return false
+	}
+	if c == ASCII {
+		return true
+	}
+	enc := simplifiedchinese.GB18030.NewEncoder()
+	var room [4]byte
+	for _, r := range s {
+		if r == Missing || r < utf8.RuneSelf {
+			continue
+		}
+		if b := c.appendRune(room[:0], enc, r); string(b) == "\xA1\xF5" {
+			return true
+		}
+	}
+	return false
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+}
+
 // decode is the printer's side of encode; bytes that mean nothing become U+FFFD.
 func (c Charset) decode(b []byte) string {
-	if c == UTF8 {
+	switch c {
+	case UTF8:
 		return strings.ToValidUTF8(string(b), "\uFFFD")
+	case ASCII:
+		return string(withoutHigh(b))
 	}
 	s, err := simplifiedchinese.GB18030.NewDecoder().Bytes(b)
 	if err != nil {
@@ -89,7 +127,7 @@ func (c Charset) decode(b []byte) string {
 // columns is the width of a character in columns of font A. Double-byte fonts draw every character they have on a full
 // square, whatever its Unicode width is.
 func (c Charset) columns(r rune) int {
-	if r < utf8.RuneSelf {
+	if r < utf8.RuneSelf || c == ASCII {
 		return 1
 	}
 	if c != UTF8 {
