@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that this machine has what a make target needs: prepare.sh run|test|packages.
+# Makes sure that this machine has what a make target needs: prepare.sh run|test|vm|packages.
 # What is missing is installed when we are root on Debian; otherwise the exact command is named and the script fails.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -42,6 +42,18 @@ newer_node() { # Debian 12 has Node 18; the npm registry has newer ones
   node_is_new || { echo "prepare: Node 20.19 or newer is needed: https://nodejs.org" >&2; exit 1; }
 }
 
+guest_kernel() { # Debian's newest kernel for the guest of `make vm`: unpacked into var/vm/kernel, not installed
+  [ -d var/vm/kernel ] && return
+  local package
+  package=$(apt-cache depends linux-image-amd64 2>/dev/null | awk '$2 ~ /^linux-image-[0-9]/ { print $2; exit }')
+  [ -n "$package" ] || { echo "prepare: apt knows no linux-image-amd64; unpack one of Debian's into var/vm/kernel" >&2; exit 1; }
+  echo "prepare: fetching $package into var/vm/kernel"
+  rm -rf var/vm/fetch && mkdir -p var/vm/fetch
+  (cd var/vm/fetch && apt-get download -qq -o APT::Sandbox::User="$(id -un)" "$package" && dpkg-deb -x "$package"_*.deb kernel)
+  /usr/sbin/depmod -b var/vm/fetch/kernel "${package#linux-image-}"
+  mv var/vm/fetch/kernel var/vm/kernel && rm -rf var/vm/fetch
+}
+
 case "${1:-}" in
   run)
     need_go
@@ -57,14 +69,25 @@ case "${1:-}" in
     need xdotool xdotool
     need systemd-analyze systemd
     need dpkg-deb dpkg
+    need busybox busybox-static # unpacks what test/vm/boot packs
     need fc-list fontconfig
     need_font zh fonts-noto-cjk
+    ;;
+  vm)
+    need_go
+    need qemu-system-x86_64 qemu-system-x86
+    need dpkg-deb dpkg
+    # Programs of the guest; the libraries they need come along from this machine.
+    need /usr/bin/busybox busybox-static
+    need /usr/bin/udevadm udev
+    need /usr/sbin/modprobe kmod
+    need /usr/bin/aplay alsa-utils
     ;;
   packages)
     need_go
     ;;
   *)
-    echo "usage: prepare.sh run|test|packages" >&2
+    echo "usage: prepare.sh run|test|vm|packages" >&2
     exit 2
     ;;
 esac
@@ -84,4 +107,7 @@ if [ ${#manual[@]} -gt 0 ]; then
   printf '  %s\n' "${manual[@]}" >&2
   exit 1
 fi
-[ "$1" = packages ] || newer_node
+case "$1" in
+  run | test) newer_node ;;
+  vm) guest_kernel ;;
+esac
