@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 
+	"halledge/drivers/attached"
 	"halledge/drivers/device"
 )
 
@@ -21,6 +24,23 @@ type Model struct {
 	Title   string            `yaml:"title"`   // what people read
 	Connect Line              `yaml:"connect"` // defaults of its line
 	Options map[string]string `yaml:"options"`
+	USB     []string          `yaml:"usb"` // numbers it is known to come with: VVVV:PPPP, or VVVV:* for all of its maker's
+}
+
+var usbForm = regexp.MustCompile(`^[0-9a-f]{4}:([0-9a-f]{4}|\*)$`)
+
+// Comes reports how well n agrees with the numbers that the model is known to come with: 2 for its own, 1 for those of its maker's, 0
+// for others.
+func (m Model) Comes(n attached.Node) int {
+	switch {
+	case n.Vendor == "":
+		return 0
+	case slices.Contains(m.USB, n.Vendor+":"+n.Product):
+		return 2
+	case slices.Contains(m.USB, n.Vendor+":*"):
+		return 1
+	}
+	return 0
 }
 
 // Line is what a model says about its serial line.
@@ -86,6 +106,11 @@ func loadModel(fsys fs.FS, file string) (Model, error) {
 		return Model{}, fmt.Errorf("class %q stands in the folder %q", m.Class, folder)
 	case m.Driver == "" || m.Title == "":
 		return Model{}, errors.New("driver and title must be set")
+	}
+	for _, ids := range m.USB {
+		if !usbForm.MatchString(ids) {
+			return Model{}, fmt.Errorf("usb %q: want four hexadecimal digits of the maker, a colon, and four of the product or *", ids)
+		}
 	}
 	return m, nil
 }

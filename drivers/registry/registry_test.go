@@ -14,6 +14,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"halledge/drivers/attached"
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
@@ -207,8 +208,9 @@ func TestLoadModelsReportsAllProblems(t *testing.T) {
 		"models/printer/key.yaml":  file("class: printer\ndriver: escpos\ntitle: t\ncolour: red\n"),
 		"models/printer/cls.yaml":  file("class: scanner\ndriver: line\ntitle: t\n"),
 		"models/printer/bare.yaml": file("class: printer\n"),
+		"models/printer/ids.yaml":  file("class: printer\ndriver: escpos\ntitle: t\nusb: [\"04B8:0202\"]\n"),
 	})
-	for _, part := range []string{"key.yaml", "colour", "cls.yaml", "bare.yaml"} {
+	for _, part := range []string{"key.yaml", "colour", "cls.yaml", "bare.yaml", "ids.yaml"} {
 		if !strings.Contains(fmt.Sprint(err), part) {
 			t.Errorf("%v does not speak of %q", err, part)
 		}
@@ -216,6 +218,15 @@ func TestLoadModelsReportsAllProblems(t *testing.T) {
 	for _, class := range []device.Class{device.ClassPrinter, device.ClassScanner} {
 		if _, ok := models[registry.Key{Class: class, Name: "good"}]; !ok || len(models) != 2 {
 			t.Errorf("the good model of class %s must stay, got %v", class, models)
+		}
+	}
+}
+
+func TestModelsKnowTheirNumbers(t *testing.T) {
+	m := registry.Model{USB: []string{"04b8:0202", "1eab:*"}}
+	for ids, want := range map[[2]string]int{{"04b8", "0202"}: 2, {"1eab", "0c10"}: 1, {"04b8", "0203"}: 0, {"", ""}: 0} {
+		if got := m.Comes(attached.Node{Vendor: ids[0], Product: ids[1]}); got != want {
+			t.Errorf("%v: %d, want %d", ids, got, want)
 		}
 	}
 }
