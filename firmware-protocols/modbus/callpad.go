@@ -40,6 +40,12 @@ const (
 	PadLogout   PadKey = 8
 	PadFinish   PadKey = 9
 	PadRate     PadKey = 10
+	PadConfirm  PadKey = 11 // ends digits
+	PadCancel   PadKey = 12
+	PadAbandon  PadKey = 13
+	PadHold     PadKey = 14
+	PadReturn   PadKey = 15 // brings the held ticket back, or the one passed last
+	PadStart    PadKey = 16
 	PadDigit0   PadKey = 0x30
 )
 
@@ -144,40 +150,5 @@ func (p *Pad) Backlight() bool { return p.coils[PadCoilBacklight] }
 
 // Handle does what a request says. reply is false when the pad stays silent: another unit's request, or a broadcast.
 func (p *Pad) Handle(q Request) (answer Response, reply bool) {
-	if q.Unit != p.unit && q.Unit != Broadcast {
-		return Response{}, false
-	}
-	answer = Response{Unit: q.Unit, Function: q.Function, Address: q.Address, Count: uint16(len(q.Values)), Values: q.Values}
-	first, end := int(q.Address), int(q.Address)+len(q.Values)
-	switch q.Function {
-	case ReadInput:
-		answer.Values, answer.Exception = part(p.input.Registers(), first, int(q.Count))
-	case ReadHolding:
-		answer.Values, answer.Exception = part(p.holding[:], first, int(q.Count))
-	case WriteRegister, WriteRegisters:
-		if end > len(p.holding) {
-			answer.Exception = IllegalAddress
-			break
-		}
-		copy(p.holding[first:], q.Values)
-	case WriteCoil:
-		switch {
-		case end > len(p.coils):
-			answer.Exception = IllegalAddress
-		case len(q.Values) != 1 || q.Values[0] != CoilOn && q.Values[0] != CoilOff:
-			answer.Exception = IllegalValue
-		default:
-			p.coils[first] = q.Values[0] == CoilOn
-		}
-	default:
-		answer.Exception = IllegalFunction
-	}
-	return answer, q.Unit != Broadcast
-}
-
-func part(r []uint16, first, count int) ([]uint16, Exception) {
-	if first+count > len(r) {
-		return nil, IllegalAddress
-	}
-	return append([]uint16(nil), r[first:first+count]...), NoException
+	return handle(q, p.unit, p.input.Registers(), p.holding[:], p.coils[:])
 }

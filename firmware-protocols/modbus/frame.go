@@ -1,4 +1,5 @@
-// Package modbus gives Modbus RTU frames, both sides, and the register map of HallEdge call pads on top of them. It follows
+// Package modbus gives Modbus RTU frames, both sides, and the register maps of HallEdge call pads and rating devices on top of them. It
+// follows
 // "MODBUS Application Protocol Specification V1.1b3" and "MODBUS over Serial Line V1.02".
 //
 // A frame is unit, function, data and CRC-16/MODBUS with the low byte first; numbers are big-endian. RTU marks the ends of

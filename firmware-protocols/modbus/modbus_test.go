@@ -271,7 +271,7 @@ func FuzzRequests(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, line []byte, unit byte) {
-		d, pad := NewRequestDecoder(unit), NewPad(unit)
+		d, pad, rater := NewRequestDecoder(unit), NewPad(unit), NewRater(unit)
 		d.Push(line)
 		for r, ok := d.Next(); ok; r, ok = d.Next() {
 			again, err := ParseRequest(requestBytes(t, r))
@@ -285,6 +285,10 @@ func FuzzRequests(f *testing.F) {
 			if ok {
 				responseBytes(t, answer)
 			}
+			if answer, ok = rater.Handle(r); ok {
+				responseBytes(t, answer)
+			}
+			rater.Asking()
 		}
 	})
 }
