@@ -50,6 +50,25 @@ func TestTheServerKnowsWhichKiosksAreSilent(t *testing.T) {
 	})
 }
 
+// A frozen page keeps its stream: only its questions tell.
+func TestTheServerKnowsHowLongAPageIsQuiet(t *testing.T) {
+	s := open(t)
+	b := s.browser()
+	quiet := func() (any, bool) {
+		n, ok := s.get("", "/healthz?page=kiosk-1").want(t, 200, "").body["quiet_s"]
+		return n, ok
+	}
+	s.get("", "/healthz?as=kiosk-1") // anybody may ask, without being the page
+	if n, heard := quiet(); heard {
+		t.Errorf("nobody was let in at the kiosk: %v", n)
+	}
+	b.do("GET", "/kiosk/1?token="+kioskToken, "")
+	b.do("GET", "/healthz?as=kiosk-1", "")
+	if n, heard := quiet(); !heard || n.(float64) > 30 {
+		t.Errorf("%v %v", n, heard)
+	}
+}
+
 // drain takes the signal that nobody waits for.
 func (s *stage) drain() { <-s.devices.changed }
 

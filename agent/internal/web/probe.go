@@ -21,10 +21,10 @@ import (
 // probes puts the addresses that machines watch the server by on a mux. /readyz needs neither devices nor the centre: a hall that
 // can give and call numbers is ready.
 func (s *Server) probes(mux *http.ServeMux, door *access.Door, version string) {
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Pages", version)                                 // by which an open page learns that there is a newer one
 		w.Header().Set("Date", s.deps.Now().UTC().Format(http.TimeFormat)) // and what time it is in the hall, whatever the box's clock shows
-		status(w, http.StatusOK, "ok")
+		s.alive(w, r, door)
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		day := ""
@@ -50,10 +50,27 @@ func (s *Server) probes(mux *http.ServeMux, door *access.Door, version string) {
 	})
 }
 
+// alive answers GET /healthz. Open pages ask it every 20 seconds; page=kiosk-1 asks how long that page has been quiet, in whole
+// seconds: the program that watches the browser there starts it again. A page that was never let in has no member quiet_s.
+func (s *Server) alive(w http.ResponseWriter, r *http.Request, door *access.Door) {
+	if who, err := door.Identify(r); err == nil && who.Page != "" {
+		s.inputs.Hear(who.Page)
+	}
+	answer := map[string]any{"status": "ok"}
+	if quiet, ok := s.inputs.Quiet(r.URL.Query().Get("page")); ok {
+		answer["quiet_s"] = int(quiet / time.Second)
+	}
+	send(w, http.StatusOK, answer)
+}
+
 func status(w http.ResponseWriter, code int, text string) {
+	send(w, code, map[string]any{"status": text})
+}
+
+func send(w http.ResponseWriter, code int, answer map[string]any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(map[string]string{"status": text}) // a prober that has gone away cannot be told anything
+	_ = json.NewEncoder(w).Encode(answer) // a prober that has gone away cannot be told anything
 }
 
 func fromLoopback(r *http.Request) bool {

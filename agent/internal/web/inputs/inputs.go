@@ -62,7 +62,8 @@ type Desk struct {
 	watchers   map[string]map[chan struct{}]struct{}
 	gone       map[string]time.Time // when the last watcher of a place went
 	identities map[string]*identity
-	helps      map[string]help // by place
+	helps      map[string]help      // by place
+	heard      map[string]time.Time // when a page asked for something last, by the page's name
 }
 
 type stamped struct {
@@ -93,6 +94,7 @@ func New() *Desk {
 	return &Desk{
 		n: uint64(time.Now().UnixMilli()), last: map[string]stamped{}, refused: map[string]stamped{}, noise: map[string]stamped{},
 		watchers: map[string]map[chan struct{}]struct{}{}, gone: map[string]time.Time{}, identities: map[string]*identity{}, helps: map[string]help{},
+		heard: map[string]time.Time{},
 	}
 }
 
@@ -270,4 +272,19 @@ func (d *Desk) sweep() {
 	if len(d.identities) >= maxIdentities {
 		delete(d.identities, oldest)
 	}
+}
+
+// Hear notes that a page asked for something. A frozen page keeps its stream, so that Gone does not tell.
+func (d *Desk) Hear(page string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.heard[page] = time.Now()
+}
+
+// Quiet gives how long a page has asked for nothing; ok is false if it never did.
+func (d *Desk) Quiet(page string) (quiet time.Duration, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at, ok := d.heard[page]
+	return time.Since(at), ok
 }
