@@ -20,4 +20,5 @@ for ARCH in ${ARCHES:-amd64}; do
     -o "bin/packages/hall-agent-$ARCH" ./agent/cmd/hall-agent
   go tool -modfile=test/tools/go.mod nfpm package --config packaging/nfpm.yaml --packager deb --target dist/
 done
+go tool -modfile=test/tools/go.mod nfpm package --config packaging/kiosk/nfpm.yaml --packager deb --target dist/
 ls -l dist/*.deb

@@ -97,15 +97,21 @@ func TestUdevRulesAreWhole(t *testing.T) {
 	}
 }
 
-func TestThePackageListsWhatIsThere(t *testing.T) {
+func TestThePackagesListWhatIsThere(t *testing.T) {
+	lists(t, root+"/packaging/nfpm.yaml", 4)
+	lists(t, root+"/packaging/kiosk/nfpm.yaml", 2)
+}
+
+func lists(t *testing.T, path string, scripts int) {
+	t.Helper()
 	var list struct {
 		Contents []struct{ Src, Dst string }
 		Scripts  map[string]string
 	}
-	if err := yaml.Unmarshal([]byte(read(t, root+"/packaging/nfpm.yaml")), &list); err != nil {
+	if err := yaml.Unmarshal([]byte(read(t, path)), &list); err != nil {
 		t.Fatal(err)
 	}
-	if len(list.Contents) < 5 || len(list.Scripts) != 4 {
+	if len(list.Contents) < 5 || len(list.Scripts) != scripts {
 		t.Fatalf("%d files, %d scripts", len(list.Contents), len(list.Scripts))
 	}
 	for _, c := range list.Contents {
@@ -128,7 +134,11 @@ func TestScriptsParse(t *testing.T) {
 	if err != nil || len(scripts) < 6 {
 		t.Fatal(scripts, err)
 	}
-	for _, s := range append(scripts, root+"/.ci/run") {
+	kiosks, err := filepath.Glob(root + "/packaging/kiosk/*.sh")
+	if err != nil || len(kiosks) != 2 {
+		t.Fatal(kiosks, err)
+	}
+	for _, s := range slices.Concat(scripts, kiosks, []string{root + "/packaging/kiosk/hall-kiosk", root + "/.ci/run"}) {
 		shell := "sh"
 		if strings.HasPrefix(read(t, s), "#!/usr/bin/env bash") {
 			shell = "bash"
