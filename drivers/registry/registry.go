@@ -24,14 +24,18 @@ type Config struct {
 	Log     *slog.Logger      // names the device already
 
 	ports *transport.Ports // set for devices that may share a bus
+	party bool             // of those: they speak unasked
 }
 
 // Open opens the device's connection, or its share of the bus that it stands on.
 func (c Config) Open(ctx context.Context) (transport.Conn, error) {
-	if c.ports != nil {
-		return c.ports.Open(ctx, c.Connect)
+	switch {
+	case c.ports == nil:
+		return transport.Open(ctx, c.Connect)
+	case c.party:
+		return c.ports.Listen(ctx, c.Connect)
 	}
-	return transport.Open(ctx, c.Connect)
+	return c.ports.Open(ctx, c.Connect)
 }
 
 // Driver makes devices of one protocol.
@@ -40,6 +44,8 @@ type Driver struct {
 	New func(Config) (device.Device, error)
 	// Bus says that several devices may stand on one line, each with its own address.
 	Bus bool
+	// Party says of a Bus driver that its devices speak unasked, so that each must hear all that arrives on the line.
+	Party bool
 	// Node is what connect.file means when it names a USB device: the kind of node that the driver opens. Empty: a printer.
 	Node attached.Kind
 }
@@ -80,7 +86,7 @@ func (r *Registry) Build(m Model, site Site, log *slog.Logger) (device.Device, e
 		return nil, badConfig(site.Name, err)
 	}
 	if driver.Bus {
-		cfg.ports = &r.ports
+		cfg.ports, cfg.party = &r.ports, driver.Party
 	}
 	d, err := driver.New(cfg)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"halledge/drivers/device"
 )
@@ -20,21 +21,31 @@ type Bus interface {
 
 // Ports gives the devices of one bus the same connection. The zero value is ready.
 type Ports struct {
-	mu    sync.Mutex
-	buses map[Spec]*bus
+	mu      sync.Mutex
+	buses   map[Spec]*bus
+	parties map[Spec]*party
 }
 
 // bus is one connection and those who share it.
 type bus struct {
 	turn   chan struct{} // holds one token; the taker may use conn
 	conn   Conn          // nil until the first sharer opened it
-	shares int           // guarded by Ports.mu
+	shares atomic.Int32  // changed under Ports.mu
+	spared atomic.Int64  // until when nobody may ask who did not answer last time, in nanoseconds since began
+	began  time.Time
 }
+
+// A device that does not answer costs the whole time that is waited for it. Those who answer shall not feel that: after each such turn
+// the line is theirs for absentShare times as long, but no longer than absentAtMost.
+const (
+	absentShare  = 4
+	absentAtMost = time.Second
+)
 
 // Open gives a share of the connection of s, and opens that when this is the first. The last Close closes the connection; the
 // first Close after the other end is gone does too, so that the next Open makes a new one.
 func (p *Ports) Open(ctx context.Context, s Spec) (Bus, error) {
-	sh := &share{bus: p.join(s), ports: p, spec: s}
+	sh := &share{bus: p.join(s), ports: p, spec: s, absent: true}
 	release, err := sh.Turn(ctx)
 	if err != nil {
 		_ = p.leave(sh) // it has no connection to close
@@ -56,14 +67,14 @@ func (p *Ports) join(s Spec) *bus {
 	defer p.mu.Unlock()
 	b := p.buses[s]
 	if b == nil {
-		b = &bus{turn: make(chan struct{}, 1)}
+		b = &bus{turn: make(chan struct{}, 1), began: time.Now()}
 		b.turn <- struct{}{}
 		if p.buses == nil {
 			p.buses = make(map[Spec]*bus)
 		}
 		p.buses[s] = b
 	}
-	b.shares++
+	b.shares.Add(1)
 	return b
 }
 
@@ -71,8 +82,7 @@ func (p *Ports) join(s Spec) *bus {
 func (p *Ports) leave(sh *share) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	sh.bus.shares--
-	if sh.bus.shares > 0 && !sh.gone.Load() {
+	if sh.bus.shares.Add(-1) > 0 && !sh.gone.Load() {
 		return nil
 	}
 	if p.buses[sh.spec] == sh.bus {
@@ -93,24 +103,64 @@ type share struct {
 	gone    atomic.Bool
 	closing sync.Once
 	closed  atomic.Bool
+
+	// Of whoever has the turn.
+	absent       bool // no byte came when it was asked last, or it was never asked
+	wrote, heard bool // in this turn
 }
 
+// Turn implements Bus. Who did not answer last time waits until the line can be spared.
 func (s *share) Turn(ctx context.Context) (func(), error) {
+	for {
+		select {
+		case <-s.bus.turn:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		wait := time.Duration(s.bus.spared.Load()) - time.Since(s.bus.began)
+		if !s.absent || wait <= 0 || s.bus.shares.Load() < 2 {
+			break
+		}
+		s.bus.turn <- struct{}{}
+		if err := pause(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+	s.wrote, s.heard = false, false
+	begun := time.Now()
+	return func() {
+		if s.wrote {
+			s.absent = !s.heard
+		}
+		if s.wrote && !s.heard {
+			free := min(absentShare*time.Since(begun), absentAtMost)
+			s.bus.spared.Store(int64(time.Since(s.bus.began) + free))
+		}
+		s.bus.turn <- struct{}{}
+	}, nil
+}
+
+// pause waits, and gives ctx's error when that ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
 	select {
-	case <-s.bus.turn:
-		return func() { s.bus.turn <- struct{}{} }, nil
+	case <-t.C:
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
 func (s *share) Read(b []byte) (int, error) {
 	n, err := s.Conn.Read(b)
+	s.heard = s.heard || n > 0
 	return n, s.notice("read", err)
 }
 
 func (s *share) Write(b []byte) (int, error) {
 	n, err := s.Conn.Write(b)
+	s.wrote = s.wrote || n > 0
 	return n, s.notice("write", err)
 }
 
