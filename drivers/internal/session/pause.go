@@ -4,23 +4,17 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
-
+	"halledge/drivers/attached"
 	"halledge/drivers/internal/transport"
 )
 
-// nodePoll is the net under inotify: containers and link targets in other directories send no event.
-const nodePoll = time.Second
-
 // pause is the time between two attempts.
 type pause struct {
+	root string // of sysfs and of the nodes
 	node string
 	n    int // attempts since the last reset
 }
@@ -55,73 +49,35 @@ func (p *pause) wait(ctx context.Context, before identity) error {
 		<-sleep.Done()
 		return ctx.Err()
 	}
-	if nodeChanged(sleep, p.node, before) {
+	if p.nodeChanged(sleep, before) {
 		p.reset() // its rights may follow in a moment: try often
 	}
 	return ctx.Err()
 }
 
-// nodeChanged waits until there is something else at path than before: a node appeared, was made again, or got other rights. It
-// gives false when ctx ends first.
-func nodeChanged(ctx context.Context, path string, before identity) bool {
-	var events <-chan fsnotify.Event
-	w, err := fsnotify.NewWatcher()
-	if err == nil { // else there are no inotify instances left, and polling must do
-		defer func() { _ = w.Close() }() // nobody waits for its events any more
-		events = w.Events
+// nodeChanged waits until there is something else at the node's path than before: a node appeared, was made again, or got other
+// rights. It gives false when ctx ends first.
+func (p *pause) nodeChanged(ctx context.Context, before identity) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	var paths []string
+	if !transport.IsRef(p.node) { // else every node of the machine is watched anyway
+		paths = []string{p.node}
 	}
-	poll := time.NewTicker(nodePoll)
-	defer poll.Stop()
-	var watched []string
-	for {
-		if dirs := folders(path); w != nil && !slices.Equal(dirs, watched) {
-			watched = watch(w, dirs)
+	hints := attached.Watch(ctx, p.root, paths...)
+	defer func() {
+		cancel()
+		for range hints { // until it has stopped
 		}
-		if now := identify(path); now != before {
+	}()
+	for {
+		if now := p.identify(); now != before {
 			if now != "" {
 				return true
 			}
 			before = now
 		}
-		select {
-		case <-ctx.Done():
+		if _, listens := <-hints; !listens {
 			return false
-		case <-events:
-		case <-poll.C:
-		}
-	}
-}
-
-// watch adds dirs to w and gives those that could be added.
-func watch(w *fsnotify.Watcher, dirs []string) []string {
-	var added []string
-	for _, dir := range dirs {
-		if w.Add(dir) == nil {
-			added = append(added, dir)
-		}
-	}
-	return added
-}
-
-// folders are the existing ones in which the nodes of path come and go. Those of a USB device may be of any kind.
-func folders(path string) []string {
-	if !transport.IsRef(path) {
-		return []string{nearestDir(path)}
-	}
-	var dirs []string
-	for _, dir := range []string{"/dev", "/dev/input", "/dev/usb", "/dev/snd"} {
-		if st, err := os.Stat(dir); err == nil && st.IsDir() {
-			dirs = append(dirs, dir)
-		}
-	}
-	return dirs
-}
-
-// nearestDir is the deepest existing directory above path: /dev/serial/by-id itself goes and comes with its last device.
-func nearestDir(path string) string {
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if st, err := os.Stat(dir); err == nil && st.IsDir() || dir == filepath.Dir(dir) {
-			return dir
 		}
 	}
 }
@@ -129,12 +85,12 @@ func nearestDir(path string) string {
 // identity tells the nodes of one path apart, and a node whose rights were changed from what it was; empty is no node.
 type identity string
 
-func identify(path string) identity {
-	if path == "" {
+func (p *pause) identify() identity {
+	if p.node == "" {
 		return ""
 	}
 	var all strings.Builder
-	for _, node := range transport.Nodes(path) {
+	for _, node := range transport.Nodes(p.root, p.node) {
 		var st syscall.Stat_t
 		if syscall.Stat(node, &st) == nil {
 			fmt.Fprintf(&all, "%d %d %d.%d;", st.Dev, st.Ino, st.Ctim.Sec, st.Ctim.Nsec)

@@ -4,6 +4,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,8 @@ type Serve func(ctx context.Context, conn transport.Conn) error
 // Config is what a session needs to know.
 type Config struct {
 	Name string // of the device, in errors
-	Node string // device node whose appearance ends a pause, empty for a network device
+	Node string // device node whose appearance ends a pause, or a reference to it; empty for a network device
+	Root string // of sysfs and of the nodes; empty: /
 	Log  *slog.Logger
 }
 
@@ -38,6 +40,7 @@ type Config struct {
 type Session struct {
 	cfg    Config
 	health health
+	states journal
 	turn   chan struct{} // holds one token: whoever has taken it may use the link
 
 	mu   sync.Mutex
@@ -53,7 +56,7 @@ type link struct {
 
 // New makes a session whose state is Starting.
 func New(cfg Config) *Session {
-	s := &Session{cfg: cfg, turn: make(chan struct{}, 1)}
+	s := &Session{cfg: cfg, states: journal{log: cfg.Log}, turn: make(chan struct{}, 1)}
 	s.turn <- struct{}{}
 	s.health.start()
 	return s
@@ -61,9 +64,14 @@ func New(cfg Config) *Session {
 
 // Run opens, serves and reopens until ctx ends, and returns ctx's error, or until trying again is useless, and returns why.
 func (s *Session) Run(ctx context.Context, open Open, serve Serve) error {
-	p := pause{node: s.cfg.Node}
+	var all sync.WaitGroup
+	defer all.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	all.Go(func() { s.states.run(ctx) })
+	p := pause{root: cmp.Or(s.cfg.Root, "/"), node: s.cfg.Node}
 	for {
-		before := identify(s.cfg.Node) // a node that gets its rights while the open fails must end the pause
+		before := p.identify() // a node that gets its rights while the open fails must end the pause
 		lived, err := s.once(ctx, open, serve)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -74,7 +82,7 @@ func (s *Session) Run(ctx context.Context, open Open, serve Serve) error {
 		}
 		s.lost(device.Offline, err)
 		if lived > 0 {
-			before = identify(s.cfg.Node) // what the life itself did to the node is no news
+			before = p.identify() // what the life itself did to the node is no news
 		}
 		if lived >= goodFor {
 			p.reset()
@@ -203,7 +211,7 @@ func (s *Session) Health() device.Health { return s.health.get() }
 // Good says that the device answered, delivered, or can do no more than be open. A session is not OK before its driver says so.
 func (s *Session) Good() {
 	if s.health.good() {
-		s.cfg.Log.Info("device ok")
+		s.states.write(slog.LevelInfo, "device ok")
 	}
 }
 
@@ -211,7 +219,7 @@ func (s *Session) Good() {
 // logs and the ops page and holds no personal data. Good ends it.
 func (s *Session) Degraded(code device.Code, detail string) {
 	if s.health.set(device.Degraded, code, detail) {
-		s.cfg.Log.Warn("device degraded", "code", string(code), "detail", detail)
+		s.states.write(slog.LevelWarn, "device degraded", "code", string(code), "detail", detail)
 	}
 }
 
@@ -238,7 +246,7 @@ func (s *Session) lost(state device.State, err error) {
 	code := codeOf(err)
 	s.health.count(device.Counters{Failures: 1})
 	if s.health.set(state, code, err.Error()) {
-		s.cfg.Log.Warn("device lost", "state", string(state), "code", string(code), "error", err)
+		s.states.write(slog.LevelWarn, "device lost", "state", string(state), "code", string(code), "error", err)
 	}
 }
 

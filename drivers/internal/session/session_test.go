@@ -55,6 +55,12 @@ func start(s *Session, open Open, serve Serve) (stop func() error) {
 	}
 }
 
+// newPipe gives both ends of a connection in memory.
+func newPipe() (near transport.Conn, far net.Conn) {
+	a, b := net.Pipe()
+	return pipe{a}, b
+}
+
 // piped opens a new pipe each time and hands its far end over.
 func piped() (Open, <-chan net.Conn) {
 	far := make(chan net.Conn, 1)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"halledge/drivers/device"
@@ -19,6 +20,7 @@ const (
 type Unread struct {
 	session *Session
 	code    device.Code
+	lines   journal
 	out     chan device.Unread
 
 	row     []time.Time // failures since the last reading, the latest of them
@@ -29,7 +31,7 @@ type Unread struct {
 
 // NewUnread makes an Unread; code is the condition of a device that goes on failing.
 func (s *Session) NewUnread(code device.Code) *Unread {
-	return &Unread{session: s, code: code, out: make(chan device.Unread, 1)}
+	return &Unread{session: s, code: code, lines: journal{log: s.cfg.Log}, out: make(chan device.Unread, 1)}
 }
 
 // C is where the failures come. One that nobody took gives way to the next.
@@ -49,7 +51,7 @@ func (u *Unread) Failed(f device.Fault, why string) {
 	if !u.count(now) || u.failing && !rested {
 		return
 	}
-	u.session.cfg.Log.Warn("could not read", "fault", string(f), "error", why)
+	u.lines.write(slog.LevelWarn, "could not read", "fault", string(f), "error", why)
 	select {
 	case <-u.out:
 	default:

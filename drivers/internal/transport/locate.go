@@ -12,9 +12,6 @@ import (
 // refPrefix begins a path that names a USB device by what does not change, instead of a node by the name it has today.
 const refPrefix = "usb:"
 
-// machine is where the nodes of this computer are found; tests have their own.
-const machine = "/"
-
 // IsRef reports whether path is a reference such as usb:1a86:7523@1-1.2.
 func IsRef(path string) bool { return strings.HasPrefix(path, refPrefix) }
 
@@ -41,8 +38,8 @@ func locate(root, path string, kind attached.Kind) (string, error) {
 	return n.Path, nil
 }
 
-// Nodes gives every node that path stands for at this moment: itself, or those of the USB devices that a reference fits.
-func Nodes(path string) []string {
+// Nodes gives every node below root that path stands for at this moment: itself, or those of the USB devices that a reference fits.
+func Nodes(root, path string) []string {
 	if !IsRef(path) {
 		return []string{path}
 	}
@@ -50,7 +47,7 @@ func Nodes(path string) []string {
 	if err != nil {
 		return nil
 	}
-	all, err := attached.Scan(machine)
+	all, err := attached.Scan(root)
 	if err != nil {
 		return nil // as good as nothing: the next attempt to open says why
 	}

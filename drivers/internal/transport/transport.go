@@ -47,6 +47,7 @@ type Spec struct {
 	TCP    string        // host:port
 	File   string        // path of a character device, or a reference to a USB device that has one
 	Kind   attached.Kind // what a reference in File means; empty: a printer
+	Root   string        // of the sysfs in which references are looked up; empty: /
 }
 
 // ErrGone is wrapped by the errors of a connection whose other end was unplugged, hung up or switched off.
@@ -61,14 +62,14 @@ func Open(ctx context.Context, s Spec) (Conn, error) {
 	var err error
 	switch {
 	case s.Serial != "":
-		if s.Serial, err = locate(machine, s.Serial, attached.Serial); err != nil {
+		if s.Serial, err = locate(cmp.Or(s.Root, "/"), s.Serial, attached.Serial); err != nil {
 			return nil, err
 		}
 		return openSerial(s)
 	case s.TCP != "":
 		return dialTCP(ctx, s.TCP)
 	default:
-		if s.File, err = locate(machine, s.File, cmp.Or(s.Kind, attached.Printer)); err != nil {
+		if s.File, err = locate(cmp.Or(s.Root, "/"), s.File, cmp.Or(s.Kind, attached.Printer)); err != nil {
 			return nil, err
 		}
 		return openFile(s.File)
