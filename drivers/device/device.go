@@ -56,6 +56,11 @@ type CallPad interface {
 	Display(ctx context.Context, f PadFrame) error
 }
 
+// Refuser is implemented by call pads that can tell the staff that a key did nothing: by a sound, a lamp or a blinking display.
+type Refuser interface {
+	Refuse(ctx context.Context) error
+}
+
 // RatingPad asks a citizen for a rating and returns it, or an *Error with CodeTimeout when nobody answered.
 type RatingPad interface {
 	Device

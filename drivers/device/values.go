@@ -109,6 +109,12 @@ const (
 
 // Key is one press. Count is the pad's own event counter; Lost counts presses the pad reports but nobody saw.
 type Key struct {
+	KeyStart    KeyCode = "start"
+	KeyAbandon  KeyCode = "abandon"
+	KeyHold     KeyCode = "hold"
+	KeyReturn   KeyCode = "return"  // brings back the held ticket, or the one passed last
+	KeyConfirm  KeyCode = "confirm" // ends digits
+	KeyCancel   KeyCode = "cancel"  // forgets digits
 	Code  KeyCode
 	Digit int
 	Count uint16

@@ -216,6 +216,11 @@ func (s *slot) Display(ctx context.Context, f device.PadFrame) error {
 	return ask(s, "display", func(p device.CallPad) error { return p.Display(ctx, f) })
 }
 
+// Refuse implements device.Refuser.
+func (s *slot) Refuse(ctx context.Context) error {
+	return ask(s, "refuse", func(p device.Refuser) error { return p.Refuse(ctx) })
+}
+
 // Ask implements device.RatingPad.
 func (s *slot) Ask(ctx context.Context, q device.RatingRequest) (device.Rating, error) {
 	var r device.Rating
