@@ -14,6 +14,9 @@ import (
 // lpGetStatus is LPGETSTATUS of linux/lp.h: one byte, 0x20 no paper, 0x10 selected, 0x08 no error.
 const lpGetStatus = 0x060b
 
+// drainLook is how long a Drain waits before it looks at its context.
+const drainLook = 50 * time.Millisecond
+
 // fileConn is a character device such as /dev/usb/lp0, or a named pipe that stands for one.
 type fileConn struct {
 	path    string
@@ -23,13 +26,7 @@ type fileConn struct {
 }
 
 func openFile(path string) (Conn, error) {
-	const flags = unix.O_NOCTTY | unix.O_NONBLOCK | unix.O_CLOEXEC
-	oneWay := false
-	fd, err := unix.Open(path, unix.O_RDWR|flags, 0)
-	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EINVAL) {
-		oneWay = true // a port without a way back
-		fd, err = unix.Open(path, unix.O_WRONLY|flags, 0)
-	}
+	fd, oneWay, err := openBothWays(path)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -43,6 +40,27 @@ func openFile(path string) (Conn, error) {
 		return nil, openError(path, err)
 	}
 	return c, nil
+}
+
+// openBothWays opens a device for reading and writing, or, where it has no way back, for writing only. A node that nobody may read is
+// meant to have none; the superuser, whom rights do not stop, must look at them.
+func openBothWays(path string) (fd int, oneWay bool, err error) {
+	const (
+		flags   = unix.O_NOCTTY | unix.O_NONBLOCK | unix.O_CLOEXEC
+		anyRead = 0o444
+	)
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return -1, false, err
+	}
+	if st.Mode&anyRead != 0 {
+		fd, err = unix.Open(path, unix.O_RDWR|flags, 0)
+		if !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EROFS) && !errors.Is(err, unix.EINVAL) {
+			return fd, false, err
+		}
+	}
+	fd, err = unix.Open(path, unix.O_WRONLY|flags, 0)
+	return fd, true, err
 }
 
 // claimFile makes sure that fd is a device that takes bytes as they are, and ours alone. A tty would change them.
@@ -81,10 +99,48 @@ func (c *fileConn) SetDeadline(t time.Time) error      { return c.f.SetDeadline(
 func (c *fileConn) SetReadDeadline(t time.Time) error  { return c.f.SetReadDeadline(t) }
 func (c *fileConn) SetWriteDeadline(t time.Time) error { return c.f.SetWriteDeadline(t) }
 
-// Drain has nothing to wait for: a printer port takes a byte when the printer does.
-func (c *fileConn) Drain(context.Context) error { return nil }
+// Drain waits until the port takes more. usblp says that a write is done while the printer still takes its last part, and throws that
+// part away at Close; it takes no more before it is through.
+func (c *fileConn) Drain(ctx context.Context) error {
+	for {
+		events, err := c.poll(drainLook)
+		switch {
+		case err != nil:
+			return err
+		case events&unix.POLLOUT != 0:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+	}
+}
+
+// poll waits until the port takes bytes or its other end is gone, at most for a time.
+func (c *fileConn) poll(most time.Duration) (events int16, err error) {
+	var n int
+	var perr error
+	fds := []unix.PollFd{{Events: unix.POLLOUT}}
+	if err := c.rawConn.Control(func(fd uintptr) {
+		fds[0].Fd = int32(fd)
+		n, perr = unix.Poll(fds, int(most.Milliseconds()))
+	}); err != nil {
+		return 0, ioError("poll", c.path, err)
+	}
+	switch {
+	case errors.Is(perr, unix.EINTR), n == 0:
+		return 0, nil
+	case perr != nil:
+		return 0, ioError("poll", c.path, perr)
+	case fds[0].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0:
+		return 0, ioError("poll", c.path, unix.ENODEV)
+	}
+	return fds[0].Revents, nil
+}
 
 func (c *fileConn) PortStatus() (PortStatus, error) {
+	if _, err := c.poll(0); err != nil {
+		return PortStatus{}, err
+	}
 	var (
 		bits int
 		err  error

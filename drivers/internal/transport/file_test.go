@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/internal/transport"
 )
 
@@ -168,4 +170,49 @@ func TestFileWithoutAWayBack(t *testing.T) {
 			t.Errorf("write after the printer went: %v, want ErrGone", err)
 		}
 	})
+}
+
+// TestWriteOnlyPort plays a printer port that tells nothing but whether it is there: the node that nobody may read has no way back for
+// the superuser either, Drain waits while the printer takes nothing, and the end is known without a byte sent.
+func TestWriteOnlyPort(t *testing.T) {
+	got, goOn := make(chan struct{}), make(chan struct{})
+	line := farend.NewPipe(filepath.Join(t.TempDir(), "lp0"), func(rw io.ReadWriter) {
+		<-goOn
+		for {
+			if _, err := rw.Read(make([]byte, 4096)); err != nil {
+				close(got)
+				return
+			}
+		}
+	})
+	drivertest.Plug(t, line)
+	conn := open(t, transport.Spec{File: line.Path()})
+	if _, err := conn.Read(make([]byte, 1)); code(err) != device.CodeUnsupported {
+		t.Errorf("read: %v, want code unsupported", err)
+	}
+	if err := conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(make([]byte, 1<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("write: %v, want a deadline", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := conn.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("drain of a port that takes nothing: %v", err)
+	}
+	close(goOn)
+	if err := conn.Drain(t.Context()); err != nil {
+		t.Errorf("drain: %v", err)
+	}
+	if err := line.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	<-got
+	if _, err := conn.PortStatus(); !errors.Is(err, transport.ErrGone) {
+		t.Errorf("status after the unplug: %v, want ErrGone", err)
+	}
+	if err := conn.Drain(t.Context()); !errors.Is(err, transport.ErrGone) {
+		t.Errorf("drain after the unplug: %v, want ErrGone", err)
+	}
 }
