@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"image"
 	"time"
 )
 
@@ -23,17 +24,20 @@ const (
 	Right
 )
 
-// Line is one printed line: text, a QR code, a rule or vertical space. Exactly one of Text, QR, Rule and Feed is used.
-// Text and QR are printed as data: a driver never lets a control character of theirs reach the printer.
+// Line is one printed line: text, a QR code, a barcode, a picture, a rule or vertical space. Exactly one of Text, QR, Code128,
+// Picture, Rule and Feed is used. Text and codes are printed as data: a driver never lets a control character of theirs reach the
+// printer.
 type Line struct {
-	Text  string
-	Align Align
-	Size  int // 1 to 8 times the normal height and width; 0 means 1
-	Bold  bool
-	QR    string
-	QRDot int // size of a QR module in dots, 1 to 16; 0 means the driver's choice
-	Rule  bool
-	Feed  int // blank lines
+	Text    string
+	Align   Align
+	Size    int // 1 to 8 times the normal height and width; 0 means 1
+	Bold    bool
+	QR      string
+	QRDot   int         // size of a QR module in dots, 1 to 16; 0 means the driver's choice
+	Code128 string      // ASCII
+	Picture *image.Gray // the hall's logo, a pixel a dot, smaller where the paper is; it never changes after it was given to a driver
+	Rule    bool
+	Feed    int // blank lines
 }
 
 // Paper is what the printer's sensors say.
@@ -105,16 +109,16 @@ const (
 	KeyFinish   KeyCode = "finish"
 	KeyRate     KeyCode = "rate"
 	KeyDigit    KeyCode = "digit"
-)
-
-// Key is one press. Count is the pad's own event counter; Lost counts presses the pad reports but nobody saw.
-type Key struct {
 	KeyStart    KeyCode = "start"
 	KeyAbandon  KeyCode = "abandon"
 	KeyHold     KeyCode = "hold"
 	KeyReturn   KeyCode = "return"  // brings back the held ticket, or the one passed last
 	KeyConfirm  KeyCode = "confirm" // ends digits
 	KeyCancel   KeyCode = "cancel"  // forgets digits
+)
+
+// Key is one press. Count is the pad's own event counter; Lost counts presses the pad reports but nobody saw.
+type Key struct {
 	Code  KeyCode
 	Digit int
 	Count uint16

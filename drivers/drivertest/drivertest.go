@@ -20,6 +20,7 @@ type Harness struct {
 	New     func(registry.Config) (device.Device, error)
 	Options map[string]string // for New
 	TCP     bool              // the hardware is on the network, not on a serial line
+	Pipe    bool              // the hardware is at a printer port without a way back
 	Far     farend.Serve      // plays the hardware; called for each plug-in (on TCP for each connection)
 }
 

@@ -14,10 +14,12 @@ import (
 // midJob is how many bytes of a job reach the printer before it fails.
 const midJob = 24
 
-// PrinterHarness is a printer driver under test. Slips gives the text of every slip that was cut so far.
+// PrinterHarness is a printer driver under test. Slips gives the text of every slip that was cut so far. Mute says that the printer
+// tells nothing: what was sent counts as printed.
 type PrinterHarness struct {
 	Harness
 	Slips func() []string
+	Mute  bool
 }
 
 // Printer tests a driver of class printer.
@@ -31,7 +33,6 @@ func Printer(t *testing.T, fresh Fresh[PrinterHarness]) {
 		}
 	}
 	life(t, fit)
-	babbles(t, fit)
 	t.Run("refuses a job while absent", func(t *testing.T) {
 		r := start(t, fresh(t).Harness)
 		r.reaches(device.Offline)
@@ -39,6 +40,38 @@ func Printer(t *testing.T, fresh Fresh[PrinterHarness]) {
 		r.fails(err, device.CodeOffline)
 		r.leaves(err, device.OutNothing)
 	})
+	t.Run("prints one job after the other", func(t *testing.T) {
+		h := fresh(t)
+		r := start(t, h.Harness)
+		r.plug()
+		r.reaches(device.OK)
+		const jobs = 4
+		calls := make(chan error, jobs)
+		for i := range jobs {
+			go func() { calls <- r.print(t.Context(), fmt.Sprintf("A%03d", i)) }()
+		}
+		for range jobs {
+			if err := r.returns("Print", calls, Patience); err != nil {
+				t.Error(err)
+			}
+		}
+		for i := range jobs {
+			r.cuts(h, fmt.Sprintf("A%03d", i), 1)
+		}
+		if n := len(h.Slips()); n != jobs {
+			t.Errorf("%d jobs gave %d slips", jobs, n)
+		}
+	})
+	if fresh(t).Mute {
+		mutePrinter(t, fresh)
+		return
+	}
+	babbles(t, fit)
+	tellingPrinter(t, fresh)
+}
+
+// tellingPrinter tests what only a printer that answers can know.
+func tellingPrinter(t *testing.T, fresh Fresh[PrinterHarness]) {
 	t.Run("fails a job that loses its printer", func(t *testing.T) {
 		h := fresh(t)
 		r := start(t, h.Harness)
@@ -74,27 +107,34 @@ func Printer(t *testing.T, fresh Fresh[PrinterHarness]) {
 		r.far.mute(false)
 		r.settles(func(r *rig) { r.prints(h, "A002") })
 	})
-	t.Run("prints one job after the other", func(t *testing.T) {
+}
+
+// mutePrinter tests a printer without a way back: nobody may take what he does not know for a fault, or for paper that is there.
+func mutePrinter(t *testing.T, fresh Fresh[PrinterHarness]) {
+	t.Run("says that it knows nothing of the printer", func(t *testing.T) {
 		h := fresh(t)
 		r := start(t, h.Harness)
 		r.plug()
 		r.reaches(device.OK)
-		const jobs = 4
-		calls := make(chan error, jobs)
-		for i := range jobs {
-			go func() { calls <- r.print(t.Context(), fmt.Sprintf("A%03d", i)) }()
+		r.prints(h, "A001")
+		if health := r.device.Health(); !health.Blind || health.State != device.OK {
+			t.Errorf("its health is %+v", health)
 		}
-		for range jobs {
-			if err := r.returns("Print", calls, Patience); err != nil {
-				t.Error(err)
-			}
+		if sensor, ok := r.device.(device.PaperSensor); ok {
+			_, err := sensor.Paper(t.Context())
+			r.fails(err, device.CodeUnsupported)
 		}
-		for i := range jobs {
-			r.cuts(h, fmt.Sprintf("A%03d", i), 1)
-		}
-		if n := len(h.Slips()); n != jobs {
-			t.Errorf("%d jobs gave %d slips", jobs, n)
-		}
+	})
+	t.Run("knows when the cable is gone", func(t *testing.T) {
+		h := fresh(t)
+		r := start(t, h.Harness)
+		r.plug()
+		r.reaches(device.OK)
+		r.unplug()
+		r.reaches(device.Offline)
+		err := r.print(t.Context(), "A001")
+		r.fails(err, device.CodeOffline)
+		r.leaves(err, device.OutNothing)
 	})
 }
 

@@ -39,13 +39,17 @@ func start(t *testing.T, h Harness) *rig {
 		Options: h.Options,
 		Log:     r.log.Logger(),
 	}
-	if h.TCP {
+	switch {
+	case h.TCP:
 		line, err := farend.NewTCP(r.far.Serve)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.line, cfg.Connect = line, registry.Connect{TCP: line.Addr()}
-	} else {
+	case h.Pipe:
+		line := farend.NewPipe(filepath.Join(t.TempDir(), "lp0"), r.far.Serve)
+		r.line, cfg.Connect = line, registry.Connect{File: line.Path()}
+	default:
 		line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), r.far.Serve)
 		r.line, cfg.Connect = line, registry.Connect{Serial: line.Path()}
 	}

@@ -24,17 +24,29 @@ const (
 	statusNone    = "none"    // never answers
 )
 
+// Who draws what.
+const (
+	byPrinter = "native"  // its own commands
+	byUs      = "picture" // we send the dots
+	byStore   = "stored"  // pictures only: the printer has the hall's logo as its first stored picture
+	byNobody  = "none"
+)
+
 // model is what the options say about the printer.
 type model struct {
-	layout  escpos.Layout
-	picture bool           // QR codes as pictures: the printer has no commands for them
-	cut     escpos.CutMode // 0: no cutter
-	tear    int            // lines fed where there is no cutter
-	buzzer  bool
-	status  string
-	auto    bool          // has automatic status back
-	settle  time.Duration // time a slip takes, for printers that cannot tell its end
-	poll    time.Duration // between two looks at an idle printer
+	layout   escpos.Layout
+	codePage int // sent at the head of each slip; -1: not
+	qr       string
+	barcode  string
+	pictures string
+	font     string // file of the font that draws what the printer has no glyphs for; empty: it prints □
+	cutter   string
+	tear     int // lines fed where the cutter does not feed by itself
+	buzzer   string
+	status   string
+	auto     bool          // has automatic status back
+	settle   time.Duration // time a slip takes, for printers that cannot tell its end
+	poll     time.Duration // between two looks at an idle printer
 }
 
 // Printer is one printer. It implements device.Printer, device.PaperSensor and device.SelfTester.
@@ -43,6 +55,7 @@ type Printer struct {
 	model   model
 	session *session.Session
 	blind   atomic.Bool // it told nothing when it was asked last
+	setter  setter
 
 	// Guarded by the session's turns: only used inside Do.
 	answered bool // it has answered DLE EOT once
@@ -57,11 +70,18 @@ func New(cfg registry.Config) (device.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Printer{
+	p := &Printer{
 		cfg:     cfg,
 		model:   m,
 		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
-	}, nil
+		setter:  setter{model: m},
+	}
+	if m.font != "" {
+		if p.setter.font, err = loadFont(m.font); err != nil {
+			return nil, &device.Error{Op: "configure " + cfg.Name, Code: device.CodeBadConfig, Err: err}
+		}
+	}
+	return p, nil
 }
 
 func readModel(cfg registry.Config) (model, error) {
@@ -70,21 +90,22 @@ func readModel(cfg registry.Config) (model, error) {
 		layout: escpos.Layout{
 			Columns: o.Int("columns", 32, 16, 96),
 			Dots:    o.Int("dots", 384, 200, 1024),
-			Charset: escpos.Charset(o.OneOf("charset", string(escpos.GBK), string(escpos.GBK), string(escpos.GB18030), string(escpos.UTF8))),
+			Charset: escpos.Charset(o.OneOf("charset", string(escpos.GBK),
+				string(escpos.GBK), string(escpos.GB18030), string(escpos.UTF8), string(escpos.ASCII))),
+			Doubled: o.OneOf("chinese_size", "gs", "gs", "fs") == "fs",
 		},
-		picture: o.OneOf("qr", "native", "native", "picture") == "picture",
-		tear:    o.Int("tear_feed", 4, 0, 20),
-		buzzer:  o.OneOf("buzzer", "none", "none", "esc_b") == "esc_b",
-		status:  o.OneOf("status", statusProbe, statusBarrier, statusQuery, statusProbe, statusNone),
-		auto:    o.Bool("auto_status", false),
-		settle:  o.Duration("settle", 1500*time.Millisecond, 10*time.Millisecond, 10*time.Second),
-		poll:    o.Duration("poll", 2*time.Second, 50*time.Millisecond, time.Minute),
-	}
-	switch o.OneOf("cutter", "none", "none", "partial", "full") {
-	case "partial":
-		m.cut = escpos.PartialCut
-	case "full":
-		m.cut = escpos.FullCut
+		codePage: o.Int("code_page", -1, -1, 255),
+		qr:       o.OneOf("qr", byPrinter, byPrinter, byUs),
+		barcode:  o.OneOf("barcode", byPrinter, byPrinter, byUs),
+		pictures: o.OneOf("pictures", byUs, byUs, byStore, byNobody),
+		font:     o.String("font", ""),
+		cutter:   o.OneOf("cutter", cutNone, cutNone, cutPartial, cutFull, cutPartialHere, cutFullHere),
+		tear:     o.Int("tear_feed", 4, 0, 20),
+		buzzer:   o.OneOf("buzzer", buzzNone, buzzNone, buzzB, buzzBEL, buzzPort),
+		status:   o.OneOf("status", statusProbe, statusBarrier, statusQuery, statusProbe, statusNone),
+		auto:     o.Bool("auto_status", false),
+		settle:   o.Duration("settle", 1500*time.Millisecond, 10*time.Millisecond, 10*time.Second),
+		poll:     o.Duration("poll", 2*time.Second, 50*time.Millisecond, time.Minute),
 	}
 	return m, o.Err()
 }
@@ -113,7 +134,7 @@ func (p *Printer) serve(ctx context.Context, _ transport.Conn) error {
 // may be on paper, and a second one must be somebody's decision.
 func (p *Printer) Print(ctx context.Context, job device.PrintJob) error {
 	op := p.cfg.Name + " print " + job.ID
-	data, err := p.model.build(job)
+	data, err := p.setter.set(job)
 	if err != nil {
 		return &device.Error{Op: op, Code: device.CodeUnsupported, Out: device.OutNothing, Err: err}
 	}
@@ -149,8 +170,13 @@ func (p *Printer) Paper(ctx context.Context) (device.Paper, error) {
 	return paper, err
 }
 
-// SelfTest implements device.SelfTester: it prints a slip that shows alignment, sizes, Chinese, a QR code and the cut.
+// SelfTest implements device.SelfTester: it prints a slip that shows alignment, sizes, Chinese with a rare character, codes and the
+// cut. Whoever asks for it stands at the printer: a jam that stopped it is cleared, so it is told to go on first.
 func (p *Printer) SelfTest(ctx context.Context) error {
+	if err := p.do(ctx, "recover", (*exchange).recover); err != nil {
+		return err
+	}
+	l := p.model.layout
 	return p.Print(ctx, device.PrintJob{ID: "self-test", Cut: true, Beep: true, Lines: []device.Line{
 		{Text: "打印测试", Align: device.Center, Size: 2, Bold: true},
 		{Text: p.cfg.Name, Align: device.Center},
@@ -158,7 +184,11 @@ func (p *Printer) SelfTest(ctx context.Context) error {
 		{Text: "左 left"},
 		{Text: "中 center", Align: device.Center},
 		{Text: "右 right", Align: device.Right},
-		{Text: fmt.Sprintf("%d columns, %d dots, %s", p.model.layout.Columns, p.model.layout.Dots, p.model.layout.Charset)},
+		{Text: fmt.Sprintf("%d columns, %d dots, %s", l.Columns, l.Dots, l.Charset)},
+		{Text: "生僻字 㙍 𠮷"},
+		{Feed: 1},
+		{Code128: "12345678", Align: device.Center},
+		{Feed: 1},
 		{QR: p.cfg.Name, Align: device.Center},
 	}})
 }

@@ -28,7 +28,7 @@ func options(more ...string) map[string]string {
 
 func TestConformance(t *testing.T) {
 	for name, c := range map[string]struct {
-		tcp       bool
+		tcp, pipe bool
 		noBarrier bool
 		options   map[string]string
 	}{
@@ -36,13 +36,16 @@ func TestConformance(t *testing.T) {
 		"TCP, tells all":            {tcp: true, options: options("status", "barrier", "qr", "picture")},
 		"serial, DLE EOT only":      {noBarrier: true, options: options("status", "query")},
 		"serial, turns out to tell": {noBarrier: true, options: options("status", "probe")},
+		"USB port without way back": {pipe: true, options: options("status", "none", "pictures", "stored")},
+		"USB port, probed in vain":  {pipe: true, options: options("status", "probe", "barcode", "picture")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			drivertest.Printer(t, func(*testing.T) drivertest.PrinterHarness {
 				p := &printer{noBarrier: c.noBarrier}
 				return drivertest.PrinterHarness{
-					Harness: drivertest.Harness{New: New, Options: c.options, TCP: c.tcp, Far: p.serve},
+					Harness: drivertest.Harness{New: New, Options: c.options, TCP: c.tcp, Pipe: c.pipe, Far: p.serve},
 					Slips:   p.texts,
+					Mute:    c.pipe,
 				}
 			})
 		})
@@ -385,10 +388,30 @@ func TestSelfTestShowsEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	slips := p.texts()
-	for _, want := range []string{"打印测试", "kiosk-1.printer", "48 columns, 576 dots, gb18030", "[QR kiosk-1.printer]", "✂"} {
+	for _, want := range []string{"打印测试", "kiosk-1.printer", "48 columns, 576 dots, gb18030", "[QR kiosk-1.printer]", "[barcode 12345678]", "✂"} {
 		if count(slips, want) == 0 {
 			t.Errorf("%q is missing in %q", want, slips)
 		}
+	}
+}
+
+// A jammed cutter stops the printer until it is told to go on, and only whoever stands there knows that the jam is gone: the test slip,
+// which somebody asks for, tells it, the driver by itself never does.
+func TestSelfTestRecoversAfterAJam(t *testing.T) {
+	jammed := escpos.Status{Offline: true, Error: true, Cutter: true}
+	p := &printer{status: jammed, cleared: true}
+	r := run(t, p, options("status", "barrier"))
+	drivertest.Reaches(t, r, device.Degraded, device.CodeCutter)
+	fails(t, r.Print(t.Context(), slip("A001")), device.CodeCutter, false)
+	if p.recoveries() != 0 {
+		t.Error("the driver told a jammed printer to go on")
+	}
+	if err := r.SelfTest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	drivertest.Reaches(t, r, device.OK, "")
+	if slips := p.texts(); len(slips) != 1 || count(slips, "打印测试") != 1 || p.recoveries() != 1 {
+		t.Errorf("told %d times, on paper: %q", p.recoveries(), slips)
 	}
 }
 
@@ -424,7 +447,8 @@ func TestSample(t *testing.T) {
 
 func TestBadOptions(t *testing.T) {
 	for key, value := range map[string]string{"columns": "8", "dots": "wide", "charset": "big5", "cutter": "laser", "status": "maybe",
-		"poll": "1ms", "settle": "1h", "qr": "yes", "buzzer": "loud", "tear_feed": "99", "auto_status": "1", "colour": "red"} {
+		"poll": "1ms", "settle": "1h", "qr": "yes", "buzzer": "loud", "tear_feed": "99", "auto_status": "1", "colour": "red",
+		"barcode": "yes", "pictures": "all", "code_page": "256", "chinese_size": "xl", "font": "/nowhere/font.ttf"} {
 		_, err := New(registry.Config{Name: "kiosk-1.printer", Options: map[string]string{key: value}})
 		fails(t, err, device.CodeBadConfig, false)
 		if err != nil && !strings.Contains(err.Error(), key) {

@@ -18,6 +18,7 @@ const (
 	networkTime = 500 * time.Millisecond // and a network adapter adds its part
 	stallTime   = 5 * time.Second        // a printer that takes no byte for so long has stopped
 	printTime   = 15 * time.Second       // the longest slip, with a pause for a hot head
+	recoverTime = 3 * time.Second        // a cutter that goes home
 	askAgain    = 300 * time.Millisecond // between two looks at a printing printer
 	quietTime   = 5 * time.Millisecond   // after it, what an earlier exchange left behind has been read
 	chunk       = 1024                   // bytes written under one stallTime
@@ -44,6 +45,34 @@ type exchange struct {
 
 // setUp turns automatic status on, so that a printing printer reports a fault without being asked.
 func (x *exchange) setUp() error { return x.write(escpos.AutoStatusRequest(true)) }
+
+// recover tells a printer that stopped with an error to go on, without what it still holds. It does not know it from others: those that
+// are well, and those that know no such command, do nothing.
+func (x *exchange) recover() error {
+	if err := x.forget(); err != nil {
+		return err
+	}
+	known, err := x.ask()
+	if err != nil || !known || !x.status.Cutter && !x.status.Recoverable {
+		return err
+	}
+	if err := x.write(escpos.RecoverRequest()); err != nil {
+		return err
+	}
+	for end := time.Now().Add(recoverTime); time.Now().Before(end); {
+		if _, err := x.ask(); err != nil && !errors.Is(err, errSilent) { // some are deaf while the cutter goes home
+			return err
+		}
+		if faultOf(x.status) == nil {
+			break
+		}
+		if _, err := x.next(time.Now().Add(askAgain)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+	x.report()
+	return nil
+}
 
 // look tells the session how the printer is.
 func (x *exchange) look() error {

@@ -25,6 +25,9 @@ type printer struct {
 	slips  []string
 	drawer bool
 	noise  uint64
+
+	cleared   bool // the jam: it may go on when it is told to
+	recovered int  // times it was told
 }
 
 func (p *printer) serve(rw io.ReadWriter) {
@@ -38,9 +41,13 @@ func (p *printer) serve(rw io.ReadWriter) {
 		}
 		var answer []byte
 		for _, it := range parser.Feed(buf[:n]) {
-			if q, ok := it.(escpos.StatusRequest); ok {
-				answer = append(answer, p.answer(q)...)
-			} else {
+			switch it := it.(type) {
+			case escpos.StatusRequest:
+				answer = append(answer, p.answer(it)...)
+			case escpos.Recover:
+				held = nil
+				p.recover()
+			default:
 				held = append(held, it)
 			}
 		}
@@ -69,6 +76,16 @@ func (p *printer) answer(q escpos.StatusRequest) []byte {
 		return nil
 	}
 	return []byte{p.status.Reply(q.Query)}
+}
+
+// recover lets a printer go on whose jam was cleared.
+func (p *printer) recover() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.recovered++
+	if p.cleared {
+		p.status, p.slip = escpos.Status{}, nil
+	}
 }
 
 func (p *printer) stopped() bool {
@@ -124,6 +141,13 @@ func (p *printer) questions() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asked
+}
+
+// recoveries counts how often it was told to go on.
+func (p *printer) recoveries() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.recovered
 }
 
 // garbage counts the bytes on this connection that were neither text nor a command.
