@@ -45,6 +45,7 @@ func TestAScreenSaysCalls(t *testing.T) {
 		}
 		return nil
 	})
+	mute.Sees("请" + second.Number + "号到2号窗口办理")
 	p.Sees("本屏暂时没有声音", "请点一下屏幕") // the browser lets no page speak that nobody has touched
 	s.shot(t, p, "screen-silent")
 	p.Press(chrome.Tab)
@@ -57,7 +58,6 @@ func TestAScreenSaysCalls(t *testing.T) {
 		return nil
 	})
 	p.Misses("本屏暂时没有声音")
-	mute.Sees("请" + second.Number + "号到2号窗口办理")
 	if got := played(mute); len(got) > 0 {
 		t.Errorf("a page that was not asked to played %q", got)
 	}
