@@ -10,6 +10,7 @@ import (
 
 	"halledge/drivers/attached"
 	"halledge/drivers/device"
+	"halledge/drivers/internal/trace"
 	"halledge/drivers/internal/transport"
 )
 
@@ -25,17 +26,18 @@ type Config struct {
 
 	ports *transport.Ports // set for devices that may share a bus
 	party bool             // of those: they speak unasked
+	tape  *Tape
 }
 
 // Open opens the device's connection, or its share of the bus that it stands on.
 func (c Config) Open(ctx context.Context) (transport.Conn, error) {
 	switch {
 	case c.ports == nil:
-		return transport.Open(ctx, c.Connect)
+		return c.tape.Wrap(transport.Open(ctx, c.Connect))
 	case c.party:
-		return c.ports.Listen(ctx, c.Connect)
+		return c.tape.Wrap(c.ports.Listen(ctx, c.Connect))
 	}
-	return c.ports.Open(ctx, c.Connect)
+	return c.tape.Wrap(c.ports.Open(ctx, c.Connect))
 }
 
 // Driver makes devices of one protocol.
@@ -67,7 +69,17 @@ type Site struct {
 	Name    string
 	Connect Connect
 	Options map[string]string
+	Tape    *Tape // records what passes; nil: nothing does
 }
+
+// Tape records the bytes between the host and one device while somebody has it switched on; Record is what it has.
+type (
+	Tape   = trace.Tape
+	Record = trace.Record
+)
+
+// NewTape gives the tape of a device. Those of card readers and scanners keep nothing of what people show.
+func NewTape(class device.Class) *Tape { return trace.New(class) }
 
 // Build makes the device that site describes, of model m. Its error is a *device.Error with CodeBadConfig.
 func (r *Registry) Build(m Model, site Site, log *slog.Logger) (device.Device, error) {
@@ -80,6 +92,7 @@ func (r *Registry) Build(m Model, site Site, log *slog.Logger) (device.Device, e
 		Connect: m.At(site.Connect),
 		Options: merge(m.Options, site.Options),
 		Log:     log.With("device", site.Name),
+		tape:    site.Tape,
 	}
 	cfg.Connect.Kind = driver.Node
 	if err := cfg.Connect.Check(); err != nil {

@@ -18,6 +18,9 @@ const (
 // gives false where there is nothing to take: on a pipe, a serial port or TCP. It fails with CodeBusy when another program has taken
 // the device, and with CodeBadConfig when the file is a device of another kind.
 func Grab(c Conn) (bool, error) {
+	if w, ok := c.(Wrapper); ok {
+		c = w.Under()
+	}
 	f, ok := c.(*fileConn)
 	if !ok {
 		return false, nil

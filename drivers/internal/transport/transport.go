@@ -32,6 +32,12 @@ type Conn interface {
 	PortStatus() (PortStatus, error)
 }
 
+// Wrapper is a Conn around another one, such as one that records what passes.
+type Wrapper interface {
+	Conn
+	Under() Conn
+}
+
 // PortStatus is what the status lines of a printer port say. Many printers say "well" whatever happens.
 type PortStatus struct {
 	PaperOut bool
