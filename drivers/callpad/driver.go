@@ -21,6 +21,7 @@ const (
 	maxMisses = 3           // polls in a row without an answer before the pad counts as lost
 	refresh   = time.Minute // the display is written again this often: a pad that lost its power forgets it
 	testBeep  = 30          // of the self-test, in units of 10 ms
+	noBeep    = 80          // of a key that did nothing
 )
 
 // Pad is one call pad. It implements device.CallPad and device.SelfTester.
@@ -30,6 +31,7 @@ type Pad struct {
 	unit    byte
 	poll    time.Duration
 	within  time.Duration // an answer must come
+	upTo    byte          // highest address that a self-test looks for
 	gap     time.Duration // silence before a question
 	keys    chan device.Key
 
@@ -55,6 +57,7 @@ func New(cfg registry.Config) (device.Device, error) {
 		unit:    byte(o.Int("unit", 1, 1, modbus.MaxUnit)),
 		poll:    o.Duration("poll", 50*time.Millisecond, 20*time.Millisecond, 2*time.Second),
 		within:  o.Duration("reply_within", 100*time.Millisecond, 20*time.Millisecond, 2*time.Second),
+		upTo:    byte(o.Int("search_to", 32, 1, modbus.MaxUnit)),
 		gap:     max(5*time.Millisecond, modbus.Gap(cfg.Connect.Baud)),
 		keys:    make(chan device.Key, 8),
 	}
@@ -95,10 +98,21 @@ func (p *Pad) Display(ctx context.Context, f device.PadFrame) error {
 	})
 }
 
-// SelfTest makes the pad beep.
+// Refuse implements device.Refuser by a long beep.
+func (p *Pad) Refuse(ctx context.Context) error { return p.beep(ctx, "refuse", noBeep) }
+
+// SelfTest makes the pad beep. When the pad does not answer it says who else does on the line.
 func (p *Pad) SelfTest(ctx context.Context) error {
-	return p.session.Do(ctx, "self-test", func(ctx context.Context, conn transport.Conn) error {
-		return p.insist(ctx, conn, p.set(modbus.PadBeepAt, testBeep))
+	err := p.beep(ctx, "self-test", testBeep)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return p.search(ctx, err)
+}
+
+func (p *Pad) beep(ctx context.Context, op string, long uint16) error {
+	return p.session.Do(ctx, op, func(ctx context.Context, conn transport.Conn) error {
+		return p.insist(ctx, conn, p.set(modbus.PadBeepAt, long))
 	})
 }
 

@@ -25,7 +25,9 @@ func words() map[modbus.PadKey]device.Key {
 		modbus.PadNext: {Code: device.KeyNext}, modbus.PadRecall: {Code: device.KeyRecall}, modbus.PadPass: {Code: device.KeyPass},
 		modbus.PadTransfer: {Code: device.KeyTransfer}, modbus.PadPause: {Code: device.KeyPause}, modbus.PadResume: {Code: device.KeyResume},
 		modbus.PadLogin: {Code: device.KeyLogin}, modbus.PadLogout: {Code: device.KeyLogout}, modbus.PadFinish: {Code: device.KeyFinish},
-		modbus.PadRate: {Code: device.KeyRate},
+		modbus.PadRate: {Code: device.KeyRate}, modbus.PadConfirm: {Code: device.KeyConfirm}, modbus.PadCancel: {Code: device.KeyCancel},
+		modbus.PadAbandon: {Code: device.KeyAbandon}, modbus.PadHold: {Code: device.KeyHold}, modbus.PadReturn: {Code: device.KeyReturn},
+		modbus.PadStart: {Code: device.KeyStart},
 	}
 	for d := range 10 {
 		all[modbus.PadDigit0+modbus.PadKey(d)] = device.Key{Code: device.KeyDigit, Digit: d}
@@ -267,6 +269,41 @@ func TestSelfTestBeeps(t *testing.T) {
 	far.with(func(l *line) {
 		a, _ := l.pads[1].Handle(modbus.Request{Unit: 1, Function: modbus.ReadHolding, Address: modbus.PadBeepAt, Count: 1})
 		if len(a.Values) != 1 || a.Values[0] != testBeep {
+			t.Errorf("beeps %+v", a)
+		}
+	})
+}
+
+func TestSelfTestSaysWhoElseIsOnTheLine(t *testing.T) {
+	t.Parallel()
+	far := newLine(2, 5)
+	pads := start(t, far, map[string]string{"unit": "2"}, map[string]string{"unit": "3", "search_to": "6", "reply_within": "20ms"})
+	drivertest.Reaches(t, pads[0], device.OK, "")
+	drivertest.Reaches(t, pads[1], device.Offline, device.CodeTimeout)
+	var (
+		found device.Found
+		de    *device.Error
+	)
+	if err := pads[1].SelfTest(t.Context()); !errors.As(err, &found) || found.String() != "2, 5" || !errors.As(err, &de) || de.Code != device.CodeAddress {
+		t.Errorf("got %v", err)
+	}
+	far.with(func(l *line) { l.off[2], l.off[5] = true, true })
+	found = nil
+	if err := pads[1].SelfTest(t.Context()); err == nil || errors.As(err, &found) {
+		t.Errorf("on a dead line: %v", err)
+	}
+}
+
+func TestRefusedKeyBeeps(t *testing.T) {
+	t.Parallel()
+	far := newLine(1)
+	p := one(t, far)
+	if err := p.Refuse(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	far.with(func(l *line) {
+		a, _ := l.pads[1].Handle(modbus.Request{Unit: 1, Function: modbus.ReadHolding, Address: modbus.PadBeepAt, Count: 1})
+		if len(a.Values) != 1 || a.Values[0] != noBeep {
 			t.Errorf("beeps %+v", a)
 		}
 	})

@@ -118,16 +118,24 @@ func options(more map[string]string) map[string]string {
 	return o
 }
 
+func model() registry.Model {
+	return registry.Model{Name: "halledge-pad", Class: device.ClassCallPad, Driver: "callpad", Connect: registry.Line{Baud: 9600}}
+}
+
+func site(path string, options map[string]string) registry.Site {
+	return registry.Site{Name: "window-" + options["unit"] + ".pad", Connect: registry.Connect{Serial: path}, Options: options}
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 // start runs a driver for each of the options on one line that is plugged in.
 func start(t *testing.T, far *line, each ...map[string]string) []*Pad {
 	t.Helper()
 	cable := drivertest.Cable(t, far.serve)
-	model := registry.Model{Name: "halledge-pad", Class: device.ClassCallPad, Driver: "callpad", Connect: registry.Line{Baud: 9600}}
 	r := reg()
 	var pads []*Pad
 	for _, more := range each {
-		site := registry.Site{Name: "window-" + more["unit"] + ".pad", Connect: registry.Connect{Serial: cable.Path()}, Options: options(more)}
-		d, err := r.Build(model, site, slog.New(slog.DiscardHandler))
+		d, err := r.Build(model(), site(cable.Path(), options(more)), quiet())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -74,6 +74,18 @@ func toDevice(k modbus.PadKey) (device.Key, bool) {
 		code = device.KeyFinish
 	case modbus.PadRate:
 		code = device.KeyRate
+	case modbus.PadConfirm:
+		code = device.KeyConfirm
+	case modbus.PadCancel:
+		code = device.KeyCancel
+	case modbus.PadAbandon:
+		code = device.KeyAbandon
+	case modbus.PadHold:
+		code = device.KeyHold
+	case modbus.PadReturn:
+		code = device.KeyReturn
+	case modbus.PadStart:
+		code = device.KeyStart
 	default:
 		return device.Key{}, false
 	}

@@ -1,6 +1,10 @@
 package device
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Code is the stable reason of a failure; messages/zh-CN.yaml has a title and advice for each as device_<code>.
 type Code string
@@ -20,7 +24,22 @@ const (
 	CodeUnsupported Code = "unsupported"  // this model cannot do it
 	CodeNoise       Code = "noise"        // a scanner goes on sending what is no code
 	CodeCardsUnread Code = "cards_unread" // a card reader goes on finding cards that it cannot read
+	CodeAddress     Code = "address"      // it does not answer, but others do on its line: those in Found
 )
+
+// Found is which addresses answer on a line, as a part of an Error with CodeAddress.
+type Found []int
+
+func (f Found) Error() string { return "the addresses that answer are " + f.String() }
+
+// String lists them with commas.
+func (f Found) String() string {
+	var all []string
+	for _, a := range f {
+		all = append(all, strconv.Itoa(a))
+	}
+	return strings.Join(all, ", ")
+}
 
 // Fault is the stable reason why something shown to a device could not be read; messages/zh-CN.yaml says under it what whoever
 // stands there should do.

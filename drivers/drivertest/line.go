@@ -18,7 +18,7 @@ import (
 const Patience = 20 * time.Second
 
 // Cable gives a new serial line with played hardware on it, plugged in until the test ends.
-func Cable(t *testing.T, far farend.Serve) *farend.PTY {
+func Cable(t testing.TB, far farend.Serve) *farend.PTY {
 	t.Helper()
 	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far)
 	Plug(t, line)
@@ -26,7 +26,7 @@ func Cable(t *testing.T, far farend.Serve) *farend.PTY {
 }
 
 // Plug plugs played hardware in until the test ends.
-func Plug(t *testing.T, line interface {
+func Plug(t testing.TB, line interface {
 	Plug() error
 	Unplug() error
 }) {
@@ -42,7 +42,7 @@ func Plug(t *testing.T, line interface {
 }
 
 // Run runs a driver until the test ends: before the cable is pulled that was made before.
-func Run(t *testing.T, d device.Device) {
+func Run(t testing.TB, d device.Device) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
@@ -53,7 +53,7 @@ func Run(t *testing.T, d device.Device) {
 }
 
 // Reaches waits until a driver's health has a state and a code.
-func Reaches(t *testing.T, d device.Device, state device.State, code device.Code) {
+func Reaches(t testing.TB, d device.Device, state device.State, code device.Code) {
 	t.Helper()
 	waitFor(t, fmt.Sprintf("state %s %s", state, code), func() bool {
 		h := d.Health()
@@ -62,7 +62,7 @@ func Reaches(t *testing.T, d device.Device, state device.State, code device.Code
 }
 
 // Until waits for a condition.
-func Until(t *testing.T, what string, ok func() bool) {
+func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	waitFor(t, what, ok, func() string { return "" })
 }
@@ -81,7 +81,7 @@ func Next[T any](t *testing.T, d device.Device, values <-chan T) T {
 }
 
 // waitFor asks ok again and again until it says yes; state explains the failure.
-func waitFor(t *testing.T, what string, ok func() bool, state func() string) {
+func waitFor(t testing.TB, what string, ok func() bool, state func() string) {
 	t.Helper()
 	deadline := time.NewTimer(Patience)
 	defer deadline.Stop()
