@@ -85,7 +85,11 @@ func (a *API) deviceProblem(name string, err error) problem.Problem {
 		status = http.StatusConflict
 	}
 	a.opts.Log.Warn("device test failed", "device", name, "error", err)
-	return a.opts.Catalog.Problem(status, problem.Code("device_"+string(code)), map[string]string{"subject": name})
+	params := map[string]string{"subject": name}
+	if found := device.Found(nil); errors.As(err, &found) {
+		params["found"] = found.String()
+	}
+	return a.opts.Catalog.Problem(status, problem.Code("device_"+string(code)), params)
 }
 
 // getVoice gives the call of a window as a WAV file, for pages of screens that have no speaker beside them: as often and as loud as the
