@@ -3,6 +3,7 @@ package browser_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ func TestBoard(t *testing.T) {
 		{"a refused edit is shown at its field", s.refusedEdit},
 		{"a window and a clerk are added", s.hires},
 		{"what is removed can be taken back", s.takesBack},
+		{"days that are not like others", s.specialDays},
 		{"two directors", s.twoDirectors},
 		{"who is blocked", s.blocked},
 		{"the sheet of the day", s.daySheet},
@@ -283,6 +285,48 @@ func (s *site) takesBack(t *testing.T) {
 		t.Errorf("window 2 called %v, want %s first", got, waits.Number)
 	}
 	s.Verb(t, "2", "finish", nil)
+}
+
+// specialDays are holidays, entered one after the other, and a Saturday that is worked.
+func (s *site) specialDays(t *testing.T) {
+	p := s.board(t, "/plan")
+	p.Sees("业务 3", "假日调休 0")
+	p.Click("tab", "假日调休")
+	p.Sees("还没有假日调休")
+	p.Click("button", "添加假日调休")
+	p.Fill("日期", "2027年2月30日")
+	p.Click("button", "保存")
+	p.Sees("请写成 2026-10-01 这样的日期")
+	p.Fill("日期", "2027/5/1")
+	p.Sees("2027年5月1日 星期六", "放假，不取号")
+	p.Click("button", "收起 假日调休 2027-05-01")
+	p.Click("button", "添加假日调休")
+	p.Sees("2027年5月2日 星期日") // long holidays go on from day to day
+	p.Click("button", "收起 假日调休 2027-05-02")
+	p.Click("button", "添加假日调休")
+	p.Fill("日期", "2027-05-08")
+	p.Click("radio", "调休上班")
+	p.Click("radio", "星期一")
+	p.Sees("2027年5月8日 星期六", "调休上班，按星期一的时间取号", "有 3 处改动还没有保存")
+	s.both(t, p, "board-days")
+	p.Click("button", "保存")
+	p.Sees("设置已保存", "假日调休 3")
+	var in struct {
+		Calendar struct {
+			Holidays []string          `json:"holidays"`
+			Workdays map[string]string `json:"workdays"`
+		} `json:"calendar"`
+	}
+	s.Get(t, "staff", "/api/v1/plan").Into(t, &in)
+	if c := in.Calendar; !slices.Equal(c.Holidays, []string{"2027-05-01", "2027-05-02"}) || len(c.Workdays) != 1 || c.Workdays["2027-05-08"] != "mon" {
+		t.Errorf("the calendar is %+v", c)
+	}
+	p.Click("tab", "假日调休")
+	p.Click("button", "删除 假日调休 2027-05-02")
+	p.Sees("和平常的星期日一样取号")
+	p.Click("button", "删除")
+	p.Click("button", "保存")
+	p.Sees("设置已保存", "假日调休 2")
 }
 
 // twoDirectors edit at the same time: the second is told, and loses nothing silently.

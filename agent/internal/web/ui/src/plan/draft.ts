@@ -1,6 +1,7 @@
 // The draft of the hall's settings: what the director has changed and not saved. The live hall goes on beside it.
 
 import { Problem, command, request } from '../lib/http';
+import { Calendar, DayData, calendarOf, dateWrong, daysOf } from './days';
 import { hoursWrong } from './hours';
 import { page, told } from '../board/desk';
 
@@ -8,19 +9,21 @@ export interface QueueData { id: string; name: string; dept: string; identity: s
 export interface WindowData { id: string; name: string; queues: string[]; }
 export interface StaffData { id: string; name: string; role: string; windows: string[]; pin?: string; }
 
-export type Kind = 'queues' | 'windows' | 'staff';
-export type Data = QueueData | WindowData | StaffData;
+export type Kind = 'queues' | 'windows' | 'staff' | 'days';
+export type Data = QueueData | WindowData | StaffData | DayData;
 
 /** An entry of the draft. was is how it is in force, "" for a new one; wrong says what is wrong with which of its fields. */
 export interface Item<T extends Data> {
   data: T; was: string; removed: boolean; open: boolean; every: boolean; wrong: { [field: string]: string };
 }
 
-export interface Draft { revision: number; queues: Item<QueueData>[]; windows: Item<WindowData>[]; staff: Item<StaffData>[]; wrong: string[]; }
+export interface Draft {
+  revision: number; queues: Item<QueueData>[]; windows: Item<WindowData>[]; staff: Item<StaffData>[]; days: Item<DayData>[]; wrong: string[];
+}
 
-interface Plan { revision: number; queues: QueueData[]; windows: WindowData[]; staff: StaffData[]; }
+interface Plan { revision: number; queues: QueueData[]; windows: WindowData[]; staff: StaffData[]; calendar: Calendar; }
 
-export const kinds: Kind[] = ['queues', 'windows', 'staff'];
+export const kinds: Kind[] = ['queues', 'windows', 'staff', 'days'];
 
 function itemsOf<T extends Data>(list: T[]): Item<T>[] {
   return list.map(function (d): Item<T> {
@@ -31,7 +34,9 @@ function itemsOf<T extends Data>(list: T[]): Item<T>[] {
 /** Reads the settings in force. */
 export function loadDraft(done: (problem: Problem | null, draft: Draft | null) => void): void {
   request<Plan>({ method: 'GET', path: '/api/v1/plan', as: page.as }, function (problem, p): void {
-    done(problem, p ? { revision: p.revision, queues: itemsOf(p.queues), windows: itemsOf(p.windows), staff: itemsOf(p.staff), wrong: [] } : null);
+    done(problem, p ? {
+      revision: p.revision, queues: itemsOf(p.queues), windows: itemsOf(p.windows), staff: itemsOf(p.staff), days: itemsOf(daysOf(p.calendar)), wrong: []
+    } : null);
   });
 }
 
@@ -49,7 +54,7 @@ export function changes(d: Draft, kind: Kind): number {
 }
 
 export function allChanges(d: Draft): number {
-  return changes(d, 'queues') + changes(d, 'windows') + changes(d, 'staff');
+  return kinds.reduce(function (n, k): number { return n + changes(d, k); }, 0);
 }
 
 /** The ids of the entries that stay. */
@@ -77,7 +82,8 @@ function planOf(d: Draft): Plan {
         s.pin = i.data.pin;
       }
       return s;
-    })
+    }),
+    calendar: calendarOf(kept(d.days).map(function (i): DayData { return i.data; }))
   };
 }
 
@@ -102,6 +108,11 @@ function check(d: Draft): void {
     note(i, 'windows', !i.every && p.staff[n].windows.length === 0 ? '请选窗口，或选“全部窗口”。' : '');
     const bad = i.data.pin ? !/^\d{4,64}$/.test(i.data.pin) : isNew(i);
     note(i, 'pin', bad ? 'PIN 码要用 4 到 64 位数字。' : '');
+  });
+  const days: string[] = [];
+  kept(d.days).forEach(function (i): void {
+    note(i, 'id', dateWrong(i.data.id) || (days.indexOf(i.data.id) >= 0 ? '这一天前面已经有了。' : ''));
+    days.push(i.data.id);
   });
   if (managers === 0) {
     d.wrong.push('至少要留一位主管，否则以后没有人能改设置。');

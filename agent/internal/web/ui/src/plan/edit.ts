@@ -5,13 +5,14 @@ import { request } from '../lib/http';
 import { closeSheet, sheet } from '../lib/sheet';
 import { Board, page, say, told } from '../board/desk';
 import { readBlocks, turnBlocks } from './blocks';
-import { Form, queueForm, staffForm, windowForm } from './forms';
+import { DayData, dayAfter, dayOf, daySays } from './days';
+import { Form, dayForm, queueForm, staffForm, windowForm } from './forms';
 import { spoken } from './hours';
 import {
   Data, Draft, Item, Kind, QueueData, StaffData, WindowData, allChanges, changes, isChanged, isNew, kinds, loadDraft, mayBeSaved, save, wrongKind
 } from './draft';
 
-const titles: { [kind: string]: string } = { queues: '业务', windows: '窗口', staff: '人员' };
+const titles: { [kind: string]: string } = { queues: '业务', windows: '窗口', staff: '人员', days: '假日调休' };
 const roles: { [role: string]: string } = { clerk: '窗口人员', manager: '主管' };
 const identities: { [identity: string]: string } = { none: '不刷身份证', optional: '可刷身份证', required: '必须刷身份证' };
 /** Where the page, which loads itself anew after a change, finds what it has to say. */
@@ -121,6 +122,8 @@ function draw(): void {
     d.queues.forEach(function (i): void { list.appendChild(entry(i, queueSays, function (f): HTMLElement[] { return queueForm(f, i); })); });
   } else if (kind === 'windows') {
     d.windows.forEach(function (i): void { list.appendChild(entry(i, windowSays, function (f): HTMLElement[] { return windowForm(f, i); })); });
+  } else if (kind === 'days') {
+    d.days.forEach(function (i): void { list.appendChild(entry(i, daySays, function (f): HTMLElement[] { return dayForm(f, i, draw); })); });
   } else {
     d.staff.forEach(function (i): void { list.appendChild(entry(i, staffSays, function (f): HTMLElement[] { return staffForm(f, i, draw); })); });
   }
@@ -160,29 +163,34 @@ function entry<T extends Data>(item: Item<T>, says: (d: T, item: Item<T>) => str
   const name = make('b', 'entry-name');
   const more = make('span', 'entry-more');
   const tag = make('span', 'tag');
+  const buttons = make('span', 'entry-do');
   const head = function (): void {
     text(name, item.data.name || '（还没有名称）');
     text(more, says(item.data, item));
     text(tag, item.removed ? '将删除' : isNew(item as Item<Data>) ? '新增' : isChanged(item as Item<Data>) ? '已改' : '');
+    for (let i = 0; i < buttons.children.length; i++) {
+      buttons.children[i].setAttribute('aria-label', buttons.children[i].textContent + ' ' + titles[kind] + ' ' + item.data.id);
+    }
     tag.className = !tag.textContent ? 'hidden-text' : item.removed ? 'tag tag-over' : 'tag tag-warm';
   };
-  head();
-  const buttons = make('span', 'entry-do');
-  const called = titles[kind] + ' ' + item.data.id;
+  const add = function (className: string, what: string, onPress: () => void): void {
+    buttons.appendChild(button('btn btn-small' + className, what, onPress));
+  };
   if (item.removed) {
-    buttons.appendChild(button('btn btn-small', '不删了', function (): void {
+    add('', '不删了', function (): void {
       item.removed = false;
       draw();
-    }, '不删了 ' + called));
+    });
   } else {
-    buttons.appendChild(button('btn btn-small', item.open ? '收起' : '修改', function (): void {
+    add('', item.open ? '收起' : '修改', function (): void {
       item.open = !item.open;
       draw();
-    }, (item.open ? '收起 ' : '修改 ') + called));
-    buttons.appendChild(button('btn btn-small btn-bad', '删除', function (): void { askRemove(item as Item<Data>); }, '删除 ' + called));
+    });
+    add(' btn-bad', '删除', function (): void { askRemove(item as Item<Data>); });
   }
+  head();
   const el = make('li', item.removed ? 'entry entry-removed' : 'entry', undefined, [
-    make('div', 'entry-head', undefined, [make('b', 'queue-id', item.data.id || '新'), make('p', 'entry-says', undefined, [name, more]), tag, buttons])
+    make('div', 'entry-head', undefined, [make('b', 'queue-id', 'as' in item.data ? (item.data as DayData).as ? '班' : '休' : item.data.id || '新'), make('p', 'entry-says', undefined, [name, more]), tag, buttons])
   ]);
   if (item.open && !item.removed && draft) {
     el.appendChild(make('div', 'entry-form', undefined, form({
@@ -224,6 +232,9 @@ function removeSays(item: Item<Data>): string {
   }
   if (kind === 'staff') {
     return (id === page.me ? '这是您自己：' : '') + '保存后立刻退出登录，不能再登录。已经办过的号照样留有工号。';
+  }
+  if (kind === 'days') {
+    return '保存后这一天和平常的' + item.data.name.slice(-3) + '一样取号。';
   }
   return '保存后不再取这个业务的号，各窗口也不再办理。已经办完的号不受影响。';
 }
@@ -295,6 +306,10 @@ function add(): void {
     }
     const id = free(d.windows as Item<Data>[], ids);
     d.windows.push(fresh({ id: id, name: id ? id + '号窗口' : '', queues: [] }));
+  } else if (kind === 'days') {
+    const last = d.days[d.days.length - 1];
+    const follows = last && isNew(last as Item<Data>); // a long holiday is entered day by day
+    d.days.push(fresh(dayOf(dayAfter(follows ? last.data.id : ''), follows ? last.data.as : '')));
   } else {
     d.staff.push(fresh({ id: '', name: '', role: 'clerk', windows: [] }));
   }

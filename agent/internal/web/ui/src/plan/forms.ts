@@ -3,6 +3,7 @@
 import { button, make, mark } from '../lib/dom';
 import { choices } from '../lib/sheet';
 import { hoursForm, press } from './hours';
+import { DayData, dateOf, dayOf, weekdays } from './days';
 import { Data, Draft, Item, Kind, QueueData, StaffData, WindowData, isNew } from './draft';
 
 export interface Form { draft: Draft; changed: () => void; }
@@ -185,6 +186,24 @@ export function staffForm(f: Form, item: Item<StaffData>, again: () => void): HT
     field(item, 'role', '身份', role, '主管能改设置、加开窗口、定时间。'),
     wide(field(item, 'windows', '在哪些窗口登录', places, ''))
   ]);
+}
+
+export function dayForm(f: Form, item: Item<DayData>, again: () => void): HTMLElement[] {
+  const d = item.data;
+  const set = function (date: string, as: string): void {
+    item.data = dayOf(date, as);
+    f.changed();
+  };
+  const kind = choices('这一天', [{ id: 'off', name: '放假，不取号' }, { id: 'on', name: '调休上班' }], d.as ? 'on' : 'off', function (id): void {
+    set(item.data.id, id === 'off' ? '' : 'fri');
+    again();
+  });
+  const fields = isNew(item) ? [field(item, 'id', '日期', line(f, d.id, 20, function (t): void { item.data = dayOf(dateOf(t), item.data.as); }), '例如 2026-10-01。')] : [];
+  fields.push(field(item, 'as', '这一天', kind, '今天也可以改：保存后马上照办，已经取的号不受影响。'));
+  if (d.as) {
+    fields.push(wide(field(item, 'as', '按星期几的时间取号', choices('按星期几', weekdays, d.as, function (id): void { set(item.data.id, id); }), '')));
+  }
+  return fields;
 }
 
 function wide(box: HTMLElement): HTMLElement {
