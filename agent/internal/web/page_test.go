@@ -250,3 +250,42 @@ func TestPagesLearnOfNewOnes(t *testing.T) {
 		t.Errorf("%q and %q", before, after)
 	}
 }
+
+// Only who may direct the hall sees its settings and plays days again; others are led back to the board they may look at.
+func TestOnlyADirectorOpensTheSettings(t *testing.T) {
+	s := open(t)
+	names := func(r reply) bool { return strings.Contains(r.Raw, "陈立") }
+	for _, path := range []string{"/board/plan", "/board/rerun"} {
+		r := s.get("", path).want(t, 200, "")
+		if names(r) || strings.Contains(r.Raw, "plan-save") || strings.Contains(r.Raw, `"queues"`) {
+			t.Errorf("%s shows itself to everybody: %s", path, r.Raw)
+		}
+		landed := func(b *browser) string {
+			b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			r := b.do("GET", path, "")
+			if r.Status == http.StatusSeeOther {
+				return r.Header.Get("Location")
+			}
+			return path
+		}
+		clerk, manager, ops, other := s.browser(), s.browser(), s.browser(), s.browser()
+		clerk.signIn("w01", "board").want(t, 403, "manager_only")
+		manager.signIn("m01", "board").want(t, 204, "")
+		ops.do("GET", "/board?token="+opsToken, "").want(t, 200, "")
+		other.signIn("m01", "window-1").want(t, 204, "") // a session of one page opens no other
+		if at := landed(ops); at != "/board" {
+			t.Errorf("who runs the devices opens %s: %s", path, at)
+		}
+		if at := landed(manager); at != path {
+			t.Errorf("the manager asks for %s and gets %s", path, at)
+		}
+		if r := manager.do("GET", path, "").want(t, 200, ""); !strings.Contains(r.Raw, `"queues"`) && !names(r) {
+			t.Errorf("the manager sees nothing at %s", path)
+		}
+		for who, b := range map[string]*browser{"a clerk": clerk, "a session of another page": other} {
+			if r := b.do("GET", path, ""); names(r) || strings.Contains(r.Raw, `"queues"`) {
+				t.Errorf("%s opens %s", who, path)
+			}
+		}
+	}
+}
