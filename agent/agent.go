@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"image"
 	"log/slog"
 	"net"
 	"slices"
@@ -70,6 +71,7 @@ type Agent struct {
 	web     *web.Server
 	models  registry.Models
 	slips   slips.Set
+	logo    *image.Gray // nil: none
 	group   *supervise.Group
 }
 
@@ -151,6 +153,11 @@ func (a *Agent) build() (err error) {
 	}
 	if a.slips, err = slips.LoadSet(configs.FS(), "ticket"); err != nil {
 		return err
+	}
+	if site.Hall.Logo != "" {
+		if a.logo, err = slips.LoadLogo(site.Hall.Logo); err != nil {
+			a.log.Warn("slips have no logo", "error", err) // a hall without its logo still gives tickets
+		}
 	}
 	if len(site.Cameras) > 0 {
 		if a.relay, err = relay.New(site.Relay, site.Hall.Code, site.Cameras, a.log.With("part", "relay")); err != nil {

@@ -34,7 +34,7 @@ func (a *Agent) report() hallsync.Report {
 func (a *Agent) renderSlip(m queue.Moment, t queue.Ticket, printer string) (device.PrintJob, error) {
 	d := slips.Data{
 		Hall: a.cfg.Site.Hall.Name, Number: t.Number, Class: t.Class, Ahead: m.Ahead(t.ID), TakenAt: t.TakenAt.In(m.State.Plan().Location),
-		Serial: t.FlowNo, Link: a.signer.TicketURL(t.ID), Copy: t.Reprints,
+		Serial: t.FlowNo, Link: a.signer.TicketURL(t.ID), Copy: t.Reprints, Logo: a.logo,
 	}
 	d.Wait = m.Waits().Tickets[t.ID]
 	for _, q := range a.plan.Load().Queues {

@@ -27,6 +27,11 @@ func (c *checker) site(s *Site) {
 	c.form("$.hall.code", s.Hall.Code, hallCode, HallCode)
 	c.name("$.hall.name", s.Hall.Name)
 	c.oneOf("$.hall.profile", s.Hall.Profile, "full", "town", "village")
+	if s.Hall.Logo != "" {
+		if _, err := os.Stat(s.Hall.Logo); err != nil {
+			c.at("$.hall.logo", Unreadable, "reason", reasonOf(err))
+		}
+	}
 	c.web(&s.Web)
 	c.cloud(&s.Cloud)
 	c.codes(&s.Codes)

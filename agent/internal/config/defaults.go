@@ -42,7 +42,7 @@ func (s *Site) fill(dir string) {
 	for language, pack := range s.Voice.Packs {
 		s.Voice.Packs[language] = strictyaml.Absolute(dir, pack)
 	}
-	for _, path := range []*string{&s.Cloud.CA, &s.Codes.CA, &s.Codes.Rules} {
+	for _, path := range []*string{&s.Cloud.CA, &s.Codes.CA, &s.Codes.Rules, &s.Hall.Logo} {
 		if *path != "" {
 			*path = strictyaml.Absolute(dir, *path)
 		}

@@ -47,6 +47,7 @@ var faults = []struct {
 	{"agent.yaml", "profile: full", "profile: big", strictyaml.NotAllowed, "$.hall.profile", "big"},
 	{"agent.yaml", "listen: \":8080\"", "listen: 8080", config.Address, "$.web.listen", "8080"},
 	{"agent.yaml", "listen: \":8080\"", "listen: a:99999", config.Address, "$.web.listen", "99999"},
+	{"agent.yaml", "profile: full ", "logo: gone.png\n  profile: full ", config.Unreadable, "$.hall.logo", "gone.png"},
 	{"agent.yaml", "hosts: [hall.example.cn]", "hosts: ['http://x']", config.Address, "$.web.hosts[0]", "http://x"},
 	{"agent.yaml", "public: http://hall", "public: ftp://hall", config.WebAddress, "$.web.public", "ftp"},
 	{"agent.yaml", "role: screen", "role: admin", strictyaml.NotAllowed, "$.web.tokens[1].role", "admin"},

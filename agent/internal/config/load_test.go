@@ -197,7 +197,7 @@ func TestAllProblemsOfBothFilesComeAtOnce(t *testing.T) {
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%s:%d %s", filepath.Base(p.File), p.Line, p.Code))
 	}
-	want := []string{"agent.yaml:11 config_unknown_key", "agent.yaml:105 config_want_integer", "hall.yaml:5 config_zone"}
+	want := []string{"agent.yaml:11 config_unknown_key", "agent.yaml:106 config_want_integer", "hall.yaml:5 config_zone"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

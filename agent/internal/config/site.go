@@ -30,6 +30,7 @@ type Identity struct {
 	Code    string `yaml:"code"`
 	Name    string `yaml:"name"`
 	Profile string `yaml:"profile"`
+	Logo    string `yaml:"logo"` // path of a PNG file for the head of slips; empty: none
 }
 
 // Web is the hall's own HTTP server.

@@ -3,6 +3,7 @@ package slips
 import (
 	"errors"
 	"fmt"
+	"image"
 	"maps"
 	"slices"
 	"strconv"
@@ -31,6 +32,7 @@ type Data struct {
 	Serial               string              // running number of the day
 	Link                 string              // address in the QR code
 	Copy                 int                 // 0 the first slip, 1 the first reprint …
+	Logo                 *image.Gray         // of the hall; nil: it has none
 }
 
 // timeForm is how a time stands on paper.
@@ -76,9 +78,21 @@ func (t *Template) Render(d Data) (device.PrintJob, error) {
 	job := device.PrintJob{ID: d.Serial + "-" + strconv.Itoa(d.Copy), Cut: t.t.Cut, Beep: t.t.Beep}
 	contents := t.contents(d)
 	for _, l := range t.t.Lines {
+		if l.Logo {
+			job.Lines = append(job.Lines, l.logo(d)...)
+			continue
+		}
 		job.Lines = append(job.Lines, l.fill(contents, t.t.Columns)...)
 	}
 	return job, nil
+}
+
+// logo gives the hall's logo, nothing where the hall has none.
+func (l line) logo(d Data) []device.Line {
+	if d.Logo == nil {
+		return nil
+	}
+	return []device.Line{{Picture: d.Logo, Align: device.Align(l.Align)}}
 }
 
 // fill gives the printed lines of one line of the template: none when something it names is empty, several when the text is
@@ -88,12 +102,15 @@ func (l line) fill(contents map[string]string, columns int) []device.Line {
 	if l.Rule || l.Feed > 0 {
 		return []device.Line{out}
 	}
-	text, complete := insert(l.Text+l.QR, contents) // only one of them is set
-	if !complete {
+	text, complete := insert(l.Text+l.QR+l.Code128, contents) // only one of them is set
+	switch {
+	case !complete:
 		return nil
-	}
-	if l.QR != "" {
+	case l.QR != "":
 		out.QR, out.QRDot = text, l.Dot
+		return []device.Line{out}
+	case l.Code128 != "":
+		out.Code128 = text
 		return []device.Line{out}
 	}
 	var lines []device.Line

@@ -1,8 +1,12 @@
 package slips_test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +53,10 @@ func draw(job device.PrintJob) string {
 			b.WriteString("----\n")
 		case l.Feed > 0:
 			fmt.Fprintf(&b, "feed %d\n", l.Feed)
+		case l.Picture != nil:
+			fmt.Fprintf(&b, "[picture %v] %s\n", l.Picture.Rect.Size(), mark)
+		case l.Code128 != "":
+			fmt.Fprintf(&b, "[code128 %s] %s\n", l.Code128, mark)
 		case l.QR != "":
 			fmt.Fprintf(&b, "[QR %d %s] %s\n", l.QRDot, l.QR, mark)
 		default:
@@ -109,6 +117,56 @@ func TestLongTextsWrapBetweenCharacters(t *testing.T) {
 	}
 }
 
+func TestLogosAndBarcodes(t *testing.T) {
+	template := parse(t, "lines: [{logo: true, align: center}, {code128: '{serial}', align: right}, {code128: '{dept}'}]\n")
+	d := plain()
+	job, err := template.Render(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "job 20260305000023-0 cut=false beep=false\n[code128 20260305000023] right\n"
+	if got := draw(job); got != want {
+		t.Errorf("without a logo: got %s, want %s", got, want)
+	}
+	d.Logo = image.NewGray(image.Rect(0, 0, 40, 20))
+	if job, err = template.Render(d); err != nil || !strings.Contains(draw(job), "[picture (40,20)] center\n") {
+		t.Errorf("with a logo: %s, %v", draw(job), err)
+	}
+}
+
+func TestLoadLogo(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	picture := func(w, h int) []byte {
+		img := image.NewNRGBA(image.Rect(0, 0, w, h)) // transparent
+		img.Set(1, 0, color.Black)
+		var out bytes.Buffer
+		if err := png.Encode(&out, img); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	logo, err := slips.LoadLogo(file("logo.png", picture(3, 2)))
+	if err != nil || logo.Rect.Size() != image.Pt(3, 2) || logo.GrayAt(0, 0).Y != 0xFF || logo.GrayAt(1, 0).Y != 0 {
+		t.Errorf("logo %+v, %v", logo, err)
+	}
+	for _, path := range []string{
+		filepath.Join(dir, "none.png"), dir, file("text.png", []byte("no picture")), file("empty.png", nil),
+		file("wide.png", picture(2049, 1)), file("heavy.png", append(picture(2, 2), make([]byte, 1<<20)...)),
+		file("half.png", picture(30, 30)[:60]),
+	} {
+		if _, err := slips.LoadLogo(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestContentIsNeverReadAsTemplate(t *testing.T) {
 	template := parse(t, "lines: [{text: '{queue}/{number}'}]\n")
 	d := full()
@@ -142,6 +200,8 @@ func TestTemplatesAreChecked(t *testing.T) {
 		"lines: [{text: x, rule: true}]":        slips.LineContent,
 		"lines: [{text: '{id_number}'}]":        slips.UnknownName,
 		"lines: [{qr: '{}'}]":                   slips.UnknownName,
+		"lines: [{code128: '{id_number}'}]":     slips.UnknownName,
+		"lines: [{logo: true, feed: 1}]":        slips.LineContent,
 		"lines: [{text: x, align: middle}]":     strictyaml.NotAllowed,
 		"lines: [{text: x, size: 9}]":           strictyaml.OutOfRange,
 		"lines: [{feed: 21}]":                   strictyaml.OutOfRange,

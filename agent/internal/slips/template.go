@@ -18,7 +18,7 @@ import (
 
 // What Parse finds wrong beyond the shape of the file.
 const (
-	LineContent strictyaml.Code = "config_slip_line" // a line holds none or several of text, qr, rule and feed
+	LineContent strictyaml.Code = "config_slip_line" // a line holds none or several of text, qr, code128, logo, rule and feed
 	UnknownName strictyaml.Code = "config_slip_name" // value, allowed: {value} is no content of a slip
 )
 
@@ -37,14 +37,16 @@ type template struct {
 }
 
 type line struct {
-	Text  string `yaml:"text"`
-	QR    string `yaml:"qr"`
-	Rule  bool   `yaml:"rule"`
-	Feed  int    `yaml:"feed"`
-	Align align  `yaml:"align"`
-	Size  int    `yaml:"size"`
-	Bold  bool   `yaml:"bold"`
-	Dot   int    `yaml:"dot"` // size of a QR module in dots
+	Text    string `yaml:"text"`
+	QR      string `yaml:"qr"`
+	Code128 string `yaml:"code128"`
+	Logo    bool   `yaml:"logo"`
+	Rule    bool   `yaml:"rule"`
+	Feed    int    `yaml:"feed"`
+	Align   align  `yaml:"align"`
+	Size    int    `yaml:"size"`
+	Bold    bool   `yaml:"bold"`
+	Dot     int    `yaml:"dot"` // size of a QR module in dots
 }
 
 type align device.Align
@@ -132,7 +134,7 @@ func check(doc *strictyaml.Document, t *template) {
 	for i, l := range t.Lines {
 		path := fmt.Sprintf("$.lines[%d]", i)
 		contents := 0
-		for _, there := range []bool{l.Text != "", l.QR != "", l.Rule, l.Feed != 0} {
+		for _, there := range []bool{l.Text != "", l.QR != "", l.Code128 != "", l.Logo, l.Rule, l.Feed != 0} {
 			if there {
 				contents++
 			}
@@ -143,7 +145,7 @@ func check(doc *strictyaml.Document, t *template) {
 		between(doc, path+".feed", l.Feed, 0, 20)
 		between(doc, path+".size", l.Size, 0, 8)
 		between(doc, path+".dot", l.Dot, 0, 16)
-		for key, text := range map[string]string{".text": l.Text, ".qr": l.QR} {
+		for key, text := range map[string]string{".text": l.Text, ".qr": l.QR, ".code128": l.Code128} {
 			for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
 				if !slices.Contains(contentNames(), m[1]) {
 					doc.At(path+key, UnknownName,
