@@ -1,15 +1,49 @@
-// 限制取号: who gets no numbers for a while, and the way to lift that before its time. It happens at once; it is no part of the draft.
+// 限制取号: who gets no numbers for a while, the way to add somebody, and to lift that before its time. It happens at once; it is no part of the draft.
 
-import { clockOf, dayText } from '../lib/clock';
+import { clockOf, dayText, now } from '../lib/clock';
 import { button, byId, empty, make, mark, show, text } from '../lib/dom';
 import { request } from '../lib/http';
-import { askReason } from '../lib/sheet';
+import { askReason, choices, closeSheet, sheet } from '../lib/sheet';
 import { order, page, staffName, told } from '../board/desk';
 
 /** A person is only known by the hall's own digest of the identity number. */
 interface Block { person: string; until: string; everywhere: boolean; reason: string; staff: string; }
 
 const reasons = ['群众申诉成立', '限制时登记有误', '特殊困难群众', '主管同意提前解除'];
+
+const causes = ['三次预约没有来', '多次过号不到', '替人占号', '扰乱秩序'];
+
+/** Asks who shall get no numbers, for how long and why. The number of the card goes to the hall's digest and nowhere else. */
+function askBlock(): void {
+  let days = '30';
+  let everywhere = false;
+  let reason = causes[0];
+  const input = make('input', 'field') as HTMLInputElement;
+  input.maxLength = 18;
+  input.setAttribute('aria-label', '身份证号');
+  input.setAttribute('autocomplete', 'off');
+  const wrong = make('p', 'wrong');
+  wrong.setAttribute('role', 'alert');
+  input.addEventListener('input', function (): void { text(wrong, ''); });
+  sheet('限制一个人取号', [
+    make('p', '', '身份证号。只用来算出一个代号，不会记下来。'), input, wrong,
+    choices('多久', [{ id: '7', name: '7 天' }, { id: '30', name: '30 天' }, { id: '90', name: '90 天' }], days, function (id): void { days = id; }),
+    choices('在哪里', [{ id: '', name: '只限网上取号' }, { id: 'all', name: '现场也不能取号' }], '', function (id): void { everywhere = id === 'all'; }),
+    choices('原因', causes.map(function (c): { id: string; name: string } { return { id: c, name: c }; }), reason, function (id): void { reason = id; })
+  ], [button('btn btn-main', '限制取号', function (): void {
+    const number = input.value.trim().toUpperCase();
+    if (!/^\d{17}[\dX]$/.test(number)) {
+      text(wrong, '请填 18 位身份证号。');
+      input.focus();
+      return;
+    }
+    closeSheet();
+    order('/api/v1/blocks', {
+      id_number: number, until: new Date(now() + +days * 86400000).toISOString(), everywhere: everywhere, reason: reason
+    }, '已限制取号', readBlocks);
+  })], '取消');
+  input.focus();
+}
 
 /** Reads who is blocked. */
 export function readBlocks(): void {
@@ -25,6 +59,7 @@ export function readBlocks(): void {
     if (answer.items.length === 0) {
       box.appendChild(make('li', 'none', '现在没有人被限制取号。'));
     }
+    box.appendChild(make('li', 'entry', undefined, [button('btn', '限制一个人取号', askBlock)]));
   });
 }
 
