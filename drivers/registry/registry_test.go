@@ -88,7 +88,7 @@ func TestBuildRefusesWithBadConfig(t *testing.T) {
 		says  []string
 	}{
 		"unknown driver": {model("fax"), registry.Site{Connect: tty}, []string{`"fax"`}},
-		"no link":        {model("line"), registry.Site{}, []string{"serial, tcp and file"}},
+		"no link":        {model("line"), registry.Site{}, []string{"serial, tcp, file and usb"}},
 		"wrong class":    {printer, registry.Site{Connect: tty}, []string{"class printer"}},
 		"driver refuses": {model("broken"), registry.Site{Connect: tty}, []string{"no such dialect"}},
 		"bad options": {

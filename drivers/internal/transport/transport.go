@@ -1,5 +1,5 @@
-// Package transport gives the connections that drivers speak over: a serial port, a TCP socket or a character file such as
-// /dev/usb/lp0. Whatever the link, a Read has three outcomes that cannot be mistaken for each other: bytes, a deadline that
+// Package transport gives the connections that drivers speak over: a serial port, a TCP socket, a character file such as
+// /dev/usb/lp0 or the bulk endpoints of a USB device. Whatever the link, a Read has three outcomes that cannot be mistaken for each other: bytes, a deadline that
 // passed (os.ErrDeadlineExceeded), and an other end that is gone (ErrGone).
 package transport
 
@@ -45,13 +45,15 @@ type PortStatus struct {
 	Fault    bool
 }
 
-// Spec says where a device is. Exactly one of Serial, TCP and File is set.
+// Spec says where a device is. Exactly one of Serial, TCP, File and USB is set.
 type Spec struct {
 	Serial string        // path of a tty, or a reference usb:VVVV:PPPP[:SERIAL][@PORT] to a USB device that has one
 	Baud   int           // serial only; 0 means 9600
 	Parity string        // serial only: none, even or odd; empty means none
 	TCP    string        // host:port
 	File   string        // path of a character device, or a reference to a USB device that has one
+	USB    string        // VVVV:PPPP[:SERIAL][@PORT] of a USB device without a driver
+	Head   int           // USB only: the bytes of each Write and of its answer that go over the first pair of pipes, if there are two
 	Kind   attached.Kind // what a reference in File means; empty: a printer
 	Root   string        // of the sysfs in which references are looked up; empty: /
 }
@@ -74,6 +76,8 @@ func Open(ctx context.Context, s Spec) (Conn, error) {
 		return openSerial(s)
 	case s.TCP != "":
 		return dialTCP(ctx, s.TCP)
+	case s.USB != "":
+		return openUSB(s)
 	default:
 		if s.File, err = locate(cmp.Or(s.Root, "/"), s.File, cmp.Or(s.Kind, attached.Printer)); err != nil {
 			return nil, err
@@ -85,13 +89,13 @@ func Open(ctx context.Context, s Spec) (Conn, error) {
 // Check tells what is wrong with s, before anything is opened.
 func (s Spec) Check() error {
 	set := 0
-	for _, where := range []string{s.Serial, s.TCP, s.File} {
+	for _, where := range []string{s.Serial, s.TCP, s.File, s.USB} {
 		if where != "" {
 			set++
 		}
 	}
 	if set != 1 {
-		return badConfig("connect", errors.New("exactly one of serial, tcp and file must be set"))
+		return badConfig("connect", errors.New("exactly one of serial, tcp, file and usb must be set"))
 	}
 	switch s.Parity {
 	case "", "none", "even", "odd":
@@ -111,8 +115,11 @@ func (s Spec) Check() error {
 
 // Path is the device node behind s or the reference to it, empty for TCP.
 func (s Spec) Path() string {
-	if s.Serial != "" {
+	switch {
+	case s.Serial != "":
 		return s.Serial
+	case s.USB != "":
+		return refPrefix + s.USB
 	}
 	return s.File
 }
