@@ -160,6 +160,12 @@ func (c *checker) device(path string, d *Device) {
 		given++
 		c.hostPort(path+".connect.tcp", where.TCP, true)
 	}
+	if where.USB != "" {
+		given++
+		if _, err := attached.ParseRef(where.USB); err != nil {
+			c.at(path+".connect.usb", USBNumbers, "value", where.USB)
+		}
+	}
 	if given != 1 {
 		c.at(path+".connect", ConnectOne)
 	}

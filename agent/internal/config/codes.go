@@ -25,6 +25,7 @@ const (
 	Address        strictyaml.Code = "config_address"       // value
 	AbsolutePath   strictyaml.Code = "config_absolute_path" // value
 	USBReference   strictyaml.Code = "config_usb_reference" // value
+	USBNumbers     strictyaml.Code = "config_usb_numbers"   // value
 	Baud           strictyaml.Code = "config_baud"          // value
 	WebAddress     strictyaml.Code = "config_web_address"   // value
 	MQTTAddress    strictyaml.Code = "config_mqtt_address"  // no value: it may hold a password

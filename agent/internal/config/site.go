@@ -87,13 +87,14 @@ type Device struct {
 	Options map[string]string `yaml:"options"`
 }
 
-// Connect is where a device is. Exactly one of Serial, TCP and File is set. Serial and File may be a reference to a USB device,
+// Connect is where a device is. Exactly one of Serial, TCP, File and USB is set. Serial and File may be a reference to a USB device,
 // usb:VVVV:PPPP[:SERIAL][@PORT], which stays the same whatever name the device gets at the next start.
 type Connect struct {
 	Serial string `yaml:"serial"` // path of a tty, or a reference
 	Baud   int    `yaml:"baud"`   // 0: the model's own
 	TCP    string `yaml:"tcp"`    // host:port
 	File   string `yaml:"file"`   // device file such as /dev/usb/lp0, or a reference
+	USB    string `yaml:"usb"`    // VVVV:PPPP[:SERIAL][@PORT] of a device that no driver of the system makes a file of
 }
 
 // Camera is one camera of the hall. URL is rtsp:// or rtsps:// without credentials.

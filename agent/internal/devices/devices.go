@@ -4,16 +4,19 @@
 package devices
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/problem"
 	"halledge/agent/kit/supervise"
+	"halledge/drivers/attached"
 	"halledge/drivers/device"
 	"halledge/drivers/registry"
 )
@@ -21,12 +24,16 @@ import (
 const (
 	stopWithin   = 5 * time.Second
 	testWithin   = 30 * time.Second
+	tryWithin    = 20 * time.Second       // for somebody to scan a code or press a key
 	lookEvery    = 250 * time.Millisecond // how soon a change of health is seen; looking is a lock and a compare
 	watchBacklog = 1                      // a change not yet taken stands for all later ones
 )
 
 // ErrUnknown means that no device has the name.
 var ErrUnknown = errors.New("no such device")
+
+// ErrNothingCame means that a test waited for a code or a key in vain.
+var ErrNothingCame = errors.New("nothing was scanned or pressed")
 
 // Options are what New builds from.
 type Options struct {
@@ -35,18 +42,24 @@ type Options struct {
 	Registry *registry.Registry
 	Texts    *problem.Catalog // has device_<code> for every device.Code
 	Log      *slog.Logger
+	Root     string // of the sysfs in which devices are looked for; empty: /
 }
 
 // Set is the hardware of one hall. Its methods may be called from any goroutine, also while it does not run.
 type Set struct {
-	texts  *problem.Catalog
-	log    *slog.Logger
-	slots  []*slot
-	scans  chan Scan
-	cards  chan Card
-	unread chan Unread
+	site     []config.Device
+	models   registry.Models
+	registry *registry.Registry
+	texts    *problem.Catalog
+	log      *slog.Logger
+	root     string
+	slots    []*slot
+	scans    chan Scan
+	cards    chan Card
+	unread   chan Unread
 
 	mu       sync.Mutex
+	plugged  plugged
 	watchers map[chan struct{}]struct{}
 }
 
@@ -74,7 +87,7 @@ type Unread struct {
 // New builds the devices. One that cannot be built is there nevertheless, unusable, with the reason in its status.
 func New(o Options) *Set {
 	s := &Set{
-		texts: o.Texts, log: o.Log,
+		site: o.Site, models: o.Models, registry: o.Registry, texts: o.Texts, log: o.Log, root: cmp.Or(o.Root, "/"),
 		scans: make(chan Scan), cards: make(chan Card), unread: make(chan Unread),
 		watchers: make(map[chan struct{}]struct{}),
 	}
@@ -89,14 +102,16 @@ func New(o Options) *Set {
 func (s *Set) slot(o Options, d config.Device, lines map[string]line) *slot {
 	place, _, _ := d.Split()
 	sl := &slot{
-		name: d.Name, model: d.Model, place: place, class: d.Class(), log: o.Log.With("device", d.Name),
+		site: d, name: d.Name, model: d.Model, place: place, class: d.Class(), log: o.Log.With("device", d.Name),
 		scans: s.scans, cards: s.cards, unread: s.unread, keys: make(chan device.Key), renewed: make(chan struct{}, 1),
+		tape: registry.NewTape(d.Class()), trial: make(chan chan struct{}, 1),
 	}
 	model, ok := o.Models[registry.Key{Class: sl.class, Name: d.Model}]
 	site := registry.Site{
 		Name:    d.Name,
-		Connect: registry.Connect{Serial: d.Connect.Serial, Baud: d.Connect.Baud, TCP: d.Connect.TCP, File: d.Connect.File},
+		Connect: registry.Connect{Serial: d.Connect.Serial, Baud: d.Connect.Baud, TCP: d.Connect.TCP, File: d.Connect.File, USB: d.Connect.USB},
 		Options: d.Options,
+		Tape:    sl.tape,
 	}
 	sl.build = func() (device.Device, error) { return o.Registry.Build(model, site, o.Log) }
 	if !ok {
@@ -107,6 +122,10 @@ func (s *Set) slot(o Options, d config.Device, lines map[string]line) *slot {
 	if err := here.claim(lines); err != nil {
 		sl.refuse(err)
 		return sl
+	}
+	sl.line, sl.shared = here.connect.String(), here.shared
+	if r, err := attached.ParseRef(strings.TrimPrefix(sl.line, "usb:")); err == nil {
+		sl.port = r.Port
 	}
 	sl.make()
 	return sl
@@ -143,6 +162,7 @@ func (s *Set) Run(ctx context.Context) error {
 	}
 	var all sync.WaitGroup
 	all.Go(func() { s.look(ctx) })
+	all.Go(func() { s.follow(ctx) })
 	defer all.Wait()
 	if err := supervise.New(s.log, parts...).Run(ctx); err != nil {
 		return err
