@@ -237,7 +237,7 @@ func (a *Agent) fsyncP99() time.Duration { return time.Duration(a.fsync.Load()) 
 // sources are what conditions are read from.
 func (a *Agent) sources() ops.Sources {
 	s := ops.Sources{
-		Devices: a.devices.Statuses, Hall: a.hall.Read, Trouble: a.hall.Trouble, DiskSync: a.fsyncP99, Data: a.cfg.Site.Data,
+		Devices: a.devices.Statuses, Roots: a.devices.Roots, Hall: a.hall.Read, Trouble: a.hall.Trouble, DiskSync: a.fsyncP99, Data: a.cfg.Site.Data,
 		LastGood: a.cfg.LastGood, Mute: a.voice.Mute, Rules: a.rules.Trouble, Silent: func() map[string]time.Time { return a.web.Silent() }, Resolver: a.codes.Down, Reset: a.store.PutAside(),
 	}
 	if a.uplink != nil {

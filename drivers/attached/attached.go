@@ -138,18 +138,48 @@ func mainboard(entry string) bool {
 	return kind != "" && kind != "0"
 }
 
+const (
+	usbDir   = "sys/bus/usb/devices"
+	hubClass = "09" // bDeviceClass of a hub
+)
+
+// Hubs lists the sockets that a hub is in, such as 1-1, below root ("/" outside of tests).
+func Hubs(root string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(root, usbDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("attached hubs: %w", err)
+	}
+	var hubs []string
+	for _, e := range entries {
+		if portForm.MatchString(e.Name()) && attribute(filepath.Join(root, usbDir, e.Name()), "bDeviceClass") == hubClass {
+			hubs = append(hubs, e.Name())
+		}
+	}
+	return hubs, nil
+}
+
+// Above gives the sockets of the hubs between the machine and a socket, the nearest to the machine first: 1-1 and 1-1.4 of 1-1.4.2.
+func Above(port string) []string {
+	var hubs []string
+	for i, r := range port {
+		if r == '.' {
+			hubs = append(hubs, port[:i])
+		}
+	}
+	return hubs
+}
+
 // usbDevices lists the devices on all USB buses except the hubs.
 func usbDevices(root string) ([]Node, error) {
-	dir := filepath.Join(root, "sys/bus/usb/devices")
+	dir := filepath.Join(root, usbDir)
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("attached devices: %w", err)
 	}
-	const hub = "09"
 	var nodes []Node
 	for _, e := range entries {
 		device, err := filepath.EvalSymlinks(filepath.Join(dir, e.Name()))
-		if err != nil || attribute(device, "idVendor") == "" || attribute(device, "bDeviceClass") == hub {
+		if err != nil || attribute(device, "idVendor") == "" || attribute(device, "bDeviceClass") == hubClass {
 			continue // an interface, something that has just gone, or a hub
 		}
 		name := uevent(device, "DEVNAME")

@@ -139,6 +139,19 @@ func TestScanOfAMachineWithoutUSB(t *testing.T) {
 	}
 }
 
+func TestHubs(t *testing.T) {
+	m := hall(t)
+	m.write(m.plug("1-1", "05e3:0608", "", "USB2.0 Hub", "bus/usb/001/002")+"/bDeviceClass", "09")
+	if hubs, err := attached.Hubs(m.root); err != nil || !reflect.DeepEqual(hubs, []string{"1-1"}) {
+		t.Errorf("%v, %v", hubs, err)
+	}
+	for port, want := range map[string][]string{"1-1": nil, "1-1.2": {"1-1"}, "2-1.4.2": {"2-1", "2-1.4"}, "": nil} {
+		if got := attached.Above(port); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v", port, got)
+		}
+	}
+}
+
 func TestReferencesNameOneDevice(t *testing.T) {
 	nodes, err := attached.Scan(hall(t).root)
 	if err != nil {

@@ -64,6 +64,26 @@ func New(drivers map[string]Driver) *Registry { return &Registry{drivers: driver
 // Shares reports whether several devices of model m may stand on one line.
 func (r *Registry) Shares(m Model) bool { return r.drivers[m.Driver].Bus }
 
+// At gives how a device of model m is connected at a node with the reference ref (empty: it has none); ok is false when its driver
+// does not drive such nodes.
+func (r *Registry) At(m Model, n attached.Node, ref string) (c Connect, ok bool) {
+	where := n.Path
+	if ref != "" {
+		where = "usb:" + ref
+	}
+	node := r.drivers[m.Driver].Node
+	switch {
+	case n.Kind == attached.Serial:
+		return Connect{Serial: where}, node == ""
+	case n.Kind == attached.USB:
+		return Connect{}, false
+	case n.Kind == attached.Printer:
+		return Connect{File: where}, node == "" && m.Class == device.ClassPrinter
+	default:
+		return Connect{File: where}, node == n.Kind
+	}
+}
+
 // Site is what the site says about one device.
 type Site struct {
 	Name    string

@@ -11,12 +11,18 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/drivers/device"
+	"halledge/drivers/registry"
 )
 
 // slot is the place of one configured device: what stands there may be made anew after its driver panicked, or be nothing, and
 // those who use the slot do not notice but for its errors.
 type slot struct {
+	site        config.Device
 	name, model string
+	line        string // its connection; several devices may have the same
+	shared      bool   // others may stand on the line
+	tape        *registry.Tape
+	trial       chan chan struct{} // a test that waits for a reading, at most one
 	place       config.Place
 	class       device.Class
 	build       func() (device.Device, error)
@@ -30,6 +36,7 @@ type slot struct {
 	mu     sync.Mutex
 	device device.Device // nil while there is none
 	fault  device.Health // why there is none
+	port   string        // the socket that it is or was in, if it is a USB device
 }
 
 // make builds the device.
@@ -113,16 +120,16 @@ func (s *slot) serve(ctx context.Context, d device.Device) error {
 	switch d := d.(type) {
 	case device.Scanner:
 		all.Go(func() {
-			pass(ctx, d.Scans(), s.scans, func(v device.Scan) Scan { return Scan{Device: s.name, Place: s.place, Scan: v} })
+			pass(ctx, s, d.Scans(), s.scans, func(v device.Scan) Scan { return Scan{Device: s.name, Place: s.place, Scan: v} })
 		})
-		all.Go(func() { pass(ctx, d.Unread(), s.unread, s.unreadHere) })
+		all.Go(func() { pass(ctx, nil, d.Unread(), s.unread, s.unreadHere) })
 	case device.IDCardReader:
 		all.Go(func() {
-			pass(ctx, d.Cards(), s.cards, func(v device.IDCard) Card { return Card{Device: s.name, Place: s.place, IDCard: v} })
+			pass(ctx, s, d.Cards(), s.cards, func(v device.IDCard) Card { return Card{Device: s.name, Place: s.place, IDCard: v} })
 		})
-		all.Go(func() { pass(ctx, d.Unread(), s.unread, s.unreadHere) })
+		all.Go(func() { pass(ctx, nil, d.Unread(), s.unread, s.unreadHere) })
 	case device.CallPad:
-		all.Go(func() { pass(ctx, d.Keys(), s.keys, func(v device.Key) device.Key { return v }) })
+		all.Go(func() { pass(ctx, s, d.Keys(), s.keys, func(v device.Key) device.Key { return v }) })
 	}
 	return d.Run(ctx)
 }
@@ -131,13 +138,17 @@ func (s *slot) unreadHere(v device.Unread) Unread {
 	return Unread{Device: s.name, Place: s.place, Unread: v}
 }
 
-// pass moves what comes from one channel to the other until the first is closed or ctx ends.
-func pass[A, B any](ctx context.Context, from <-chan A, to chan<- B, as func(A) B) {
+// pass moves what comes from one channel to the other until the first is closed or ctx ends. What a test of s waits for goes no
+// further: whoever tries a pad calls nobody.
+func pass[A, B any](ctx context.Context, s *slot, from <-chan A, to chan<- B, as func(A) B) {
 	for {
 		select {
 		case v, ok := <-from:
 			if !ok {
 				return
+			}
+			if s != nil && s.tried() {
+				continue
 			}
 			select {
 			case to <- as(v):
@@ -231,7 +242,53 @@ func (s *slot) Ask(ctx context.Context, q device.RatingRequest) (device.Rating, 
 	return r, err
 }
 
-// SelfTest implements device.SelfTester.
+// SelfTest implements device.SelfTester. A device that people work with is tested by them: the test ends with the next code that is
+// scanned, or with the next key. It fails with ErrNothingCame when nobody did anything.
 func (s *slot) SelfTest(ctx context.Context) error {
-	return ask(s, "self-test", func(p device.SelfTester) error { return p.SelfTest(ctx) })
+	err := ask(s, "self-test", func(p device.SelfTester) error { return p.SelfTest(ctx) })
+	if s.class != device.ClassScanner && s.class != device.ClassCallPad {
+		return err
+	}
+	var failed *device.Error
+	if err != nil && !(errors.As(err, &failed) && failed.Code == device.CodeUnsupported) {
+		return err
+	}
+	if h := s.Health(); h.State == device.Offline || h.State == device.Unusable {
+		return &device.Error{Op: s.name + " self-test", Code: h.Code, Retry: true}
+	}
+	return s.try(ctx)
+}
+
+// try waits until the device delivers something.
+func (s *slot) try(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, tryWithin)
+	defer cancel()
+	came := make(chan struct{})
+	select {
+	case s.trial <- came:
+	default:
+		return &device.Error{Op: s.name + " self-test", Code: device.CodeBusy, Retry: true}
+	}
+	select {
+	case <-came:
+		return nil
+	case <-ctx.Done():
+	}
+	select {
+	case <-s.trial:
+		return fmt.Errorf("%s self-test: %w", s.name, ErrNothingCame)
+	case <-came:
+		return nil
+	}
+}
+
+// tried ends the test that waits, if there is one.
+func (s *slot) tried() bool {
+	select {
+	case came := <-s.trial:
+		close(came)
+		return true
+	default:
+		return false
+	}
 }

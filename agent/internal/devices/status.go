@@ -3,14 +3,17 @@ package devices
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"halledge/drivers/device"
+	"halledge/drivers/registry"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // Statuses tells how every device is, in the order of the configuration, with what to do about those that are not well.
 func (s *Set) Statuses() []hallsync.DeviceStatus {
+	roots := s.Roots()
 	list := make([]hallsync.DeviceStatus, len(s.slots))
 	for i, sl := range s.slots {
 		h := sl.Health()
@@ -21,16 +24,23 @@ func (s *Set) Statuses() []hallsync.DeviceStatus {
 			State:  string(h.State),
 			Code:   string(h.Code),
 			Since:  h.Since,
-			Advice: s.advice(sl.name, h),
+			Advice: s.advice(sl.name, h, roots),
 			Blind:  h.Blind,
 		}
 	}
 	return list
 }
 
-func (s *Set) advice(name string, h device.Health) string {
+// advice says what to do about a device, or what to see to first.
+func (s *Set) advice(name string, h device.Health, roots []Root) string {
 	if h.Code == "" {
 		return ""
+	}
+	for _, r := range roots {
+		if slices.Contains(r.Devices, name) {
+			cause, _ := s.texts.Text(string(r.Code), map[string]string{"subject": r.Subject})
+			return s.texts.Say("device_behind", map[string]string{"cause": cause.Title, "subject": r.Subject})
+		}
 	}
 	text, _ := s.texts.Text("device_"+string(h.Code), map[string]string{"subject": name})
 	return text.Advice
@@ -55,6 +65,30 @@ func (s *Set) SelfTest(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, testWithin)
 	defer cancel()
 	return sl.SelfTest(ctx)
+}
+
+// StartRecord records the bytes between a device and this machine from now on, for d at most; 0 ends that. It fails with ErrUnknown.
+func (s *Set) StartRecord(name string, d time.Duration) error {
+	sl := s.find(name)
+	if sl == nil {
+		return fmt.Errorf("%s: %w", name, ErrUnknown)
+	}
+	if d <= 0 {
+		sl.tape.Stop()
+	} else {
+		sl.tape.Start(d)
+	}
+	s.log.Info("device bytes recorded", "device", name, "for", d)
+	return nil
+}
+
+// Record gives what was recorded after an entry. It fails with ErrUnknown.
+func (s *Set) Record(name string, after uint64) (registry.Record, error) {
+	sl := s.find(name)
+	if sl == nil {
+		return registry.Record{}, fmt.Errorf("%s: %w", name, ErrUnknown)
+	}
+	return sl.tape.Record(after), nil
 }
 
 // Watch gives a channel that has a value after the state, code or blindness of any device changed. cancel ends it.

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"halledge/agent/internal/devices"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/uplink"
@@ -23,6 +24,7 @@ import (
 // Sources are the parts of the agent that conditions are read from. A nil source has nothing to say.
 type Sources struct {
 	Devices  func() []hallsync.DeviceStatus
+	Roots    func() []devices.Root // what is behind the troubles of devices
 	Cameras  func() []hallsync.CameraStatus
 	Mute     func() map[string]string    // speakers that cannot say calls, and why
 	Silent   func() map[string]time.Time // kiosks whose page was there and is no more, and since when
@@ -54,7 +56,8 @@ type Watcher struct {
 	mute    map[string]string // speakers that could not say calls at the last look
 	texts   *problem.Catalog
 
-	slipless map[slipless]bool    // at the last look
+	roots    []devices.Root       // at the last look
+	slipless map[slipless]bool    // likewise
 	silent   map[string]time.Time // likewise
 }
 
@@ -109,6 +112,9 @@ func (w *Watcher) look(now time.Time) {
 			}
 			w.tracker.Only(code, health.DeviceCodes(), d.Name, "")
 		}
+	}
+	if w.src.Roots != nil {
+		w.devices(w.src.Roots())
 	}
 	if w.src.Cameras != nil {
 		w.cameras(w.src.Cameras())
@@ -176,6 +182,39 @@ func (w *Watcher) uplink(st uplink.Status) {
 	w.tracker.Set(health.EpochStale, "", st.Stale, "")
 	w.tracker.Set(health.LogBacklog, "", st.Lag > backlog, "")
 	w.tracker.Set(health.ClockOffset, "", st.Offset > offset || st.Offset < -offset, st.Offset.String())
+}
+
+// devices puts those that have a root behind it.
+func (w *Watcher) devices(roots []devices.Root) {
+	behind := map[string][]string{}
+	for _, r := range roots {
+		for _, name := range r.Devices {
+			behind[name] = append(behind[name], r.Subject)
+			if r.Code == health.HubGone { // a line is behind the hub of its adapter
+				for _, line := range roots {
+					if line.Code == health.BusDown && slices.Contains(line.Devices, name) {
+						behind[line.Subject] = []string{r.Subject}
+					}
+				}
+			}
+		}
+	}
+	for _, r := range w.roots {
+		w.tracker.Behind(r.Subject)
+		for _, name := range r.Devices {
+			w.tracker.Behind(name)
+		}
+		if !slices.ContainsFunc(roots, func(still devices.Root) bool { return still.Code == r.Code && still.Subject == r.Subject }) {
+			w.tracker.Set(r.Code, r.Subject, false, "")
+		}
+	}
+	for subject, others := range behind {
+		w.tracker.Behind(subject, others...)
+	}
+	for _, r := range roots {
+		w.tracker.Set(r.Code, r.Subject, true, strings.Join(r.Devices, "、"))
+	}
+	w.roots = roots
 }
 
 // cameras tells a node that is away from cameras that are.

@@ -29,7 +29,7 @@ func (s Severity) rank() int { return slices.Index([]Severity{Info, Warning, Err
 type Condition struct {
 	Code     Code
 	Severity Severity
-	Causes   []Code        // while one of these is shown for the same subject or for no subject, this one is hidden
+	Causes   []Code        // while one of these is shown for the same subject, for one that it stands behind or for none, this one is hidden
 	Delay    time.Duration // how long it must last before it is shown, so that nothing flickers
 }
 
@@ -46,8 +46,9 @@ type Finding struct {
 type Tracker struct {
 	conditions map[Code]Condition
 
-	mu    sync.Mutex
-	there map[key]Finding
+	mu     sync.Mutex
+	there  map[key]Finding
+	behind map[string][]string
 }
 
 type key struct {
@@ -57,7 +58,7 @@ type key struct {
 
 // NewTracker makes a tracker for the conditions of a table.
 func NewTracker(table []Condition) *Tracker {
-	t := &Tracker{conditions: make(map[Code]Condition, len(table)), there: map[key]Finding{}}
+	t := &Tracker{conditions: make(map[Code]Condition, len(table)), there: map[key]Finding{}, behind: map[string][]string{}}
 	for _, c := range table {
 		t.conditions[c.Code] = c
 	}
@@ -95,6 +96,18 @@ func (t *Tracker) Only(code Code, of []Code, subject, detail string) {
 	}
 }
 
+// Behind says behind which other subjects one stands now, such as a device behind a hub: a cause that is shown of one of those hides
+// its symptoms here as well. It takes the place of what was said before.
+func (t *Tracker) Behind(subject string, others ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(others) == 0 {
+		delete(t.behind, subject)
+		return
+	}
+	t.behind[subject] = others
+}
+
 // Visible lists what people should see now: what has lasted long enough and is not the symptom of something else that is
 // shown. The gravest and oldest come first.
 func (t *Tracker) Visible(now time.Time) []Finding {
@@ -127,7 +140,8 @@ func (t *Tracker) ripe(k key, now time.Time) bool {
 func (t *Tracker) explained(k key, now time.Time, seen map[key]bool) bool {
 	seen[k] = true
 	for _, cause := range t.condition(k.code).Causes {
-		for _, c := range []key{{cause, k.subject}, {cause, ""}} {
+		for _, where := range append([]string{k.subject, ""}, t.behind[k.subject]...) {
+			c := key{cause, where}
 			if !seen[c] && (t.ripe(c, now) || t.explained(c, now, seen)) {
 				return true
 			}

@@ -71,6 +71,27 @@ func TestSymptomsHideBehindTheirShownCause(t *testing.T) {
 	})
 }
 
+func TestSymptomsHideBehindWhatTheyStandBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := health.NewTracker(health.Table())
+		for _, pad := range []string{"window-1.pad", "window-2.pad"} {
+			tr.Set(health.DeviceTimeout, pad, true, "")
+			tr.Behind(pad, "/dev/ttyUSB0", "1-1")
+		}
+		tr.Set(health.DeviceOffline, "hall.led", true, "")
+		tr.Set(health.BusDown, "/dev/ttyUSB0", true, "")
+		tr.Behind("/dev/ttyUSB0", "1-1")
+		time.Sleep(time.Minute)
+		expect(t, tr, "bus_down /dev/ttyUSB0", "device_offline hall.led")
+		tr.Set(health.HubGone, "1-1", true, "")
+		time.Sleep(time.Second)
+		expect(t, tr, "device_offline hall.led", "usb_hub_gone 1-1")
+		tr.Set(health.HubGone, "1-1", false, "")
+		tr.Behind("window-2.pad")
+		expect(t, tr, "bus_down /dev/ttyUSB0", "device_offline hall.led", "device_timeout window-2.pad")
+	})
+}
+
 func TestACircleInTheTableEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := health.NewTracker(table())

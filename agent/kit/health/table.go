@@ -28,6 +28,10 @@ const (
 	CameraAuthFailed Code = "camera_auth_failed"
 	CameraDegraded   Code = "camera_degraded"
 
+	HubGone      Code = "usb_hub_gone"  // of a hub that devices of the hall are behind
+	GroupMissing Code = "group_missing" // the service is not in the group that owns the nodes of devices
+	BusDown      Code = "bus_down"      // none of the devices that share a line answers
+
 	DeviceOffline     Code = "device_offline"
 	DeviceTimeout     Code = "device_timeout"
 	DevicePaperOut    Code = "device_paper_out"
@@ -74,15 +78,18 @@ func Table() []Condition {
 		{Code: CameraOffline, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{CameraAuthFailed}},
 		{Code: CameraDegraded, Severity: Info, Delay: long, Causes: []Code{CameraOffline, CameraAuthFailed, RelayDown}},
 
-		{Code: DeviceOffline, Severity: Error, Delay: short},
-		{Code: DeviceTimeout, Severity: Error, Delay: short},
+		{Code: HubGone, Severity: Error, Delay: time.Second}, // before its devices are shown
+		{Code: GroupMissing, Severity: Error},
+		{Code: BusDown, Severity: Error, Causes: []Code{HubGone, GroupMissing}},
+		{Code: DeviceOffline, Severity: Error, Delay: short, Causes: []Code{HubGone, GroupMissing, BusDown}},
+		{Code: DeviceTimeout, Severity: Error, Delay: short, Causes: []Code{HubGone, BusDown}},
 		{Code: DevicePaperOut, Severity: Error},
 		{Code: DevicePaperLow, Severity: Warning, Delay: short},
 		{Code: DeviceCoverOpen, Severity: Error, Delay: short},
 		{Code: DeviceCutter, Severity: Error},
 		{Code: DeviceBusy, Severity: Error, Delay: short},
-		{Code: DevicePermission, Severity: Error},
-		{Code: DeviceBadReply, Severity: Error, Delay: short},
+		{Code: DevicePermission, Severity: Error, Causes: []Code{GroupMissing}},
+		{Code: DeviceBadReply, Severity: Error, Delay: short, Causes: []Code{BusDown}},
 		{Code: DeviceBadConfig, Severity: Error},
 		{Code: DeviceUnsupported, Severity: Warning},
 		{Code: DeviceNoise, Severity: Warning},
