@@ -1,7 +1,9 @@
 package drivertest
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"testing"
 
 	"halledge/drivers/device"
@@ -9,29 +11,37 @@ import (
 
 // CallPadHarness is a call-pad driver under test. Press is a finger on a key that all pads have, and gives false while the hardware
 // is not on yet; Shown gives the ticket number on the pad's display; Blank empties that, as a power cut does. Both are nil for a pad
-// without a display, which only tells of its keys and is asked nothing.
+// without a display, which only tells of its keys and is asked nothing. Unasked says that a pad with a display speaks by itself and
+// answers nothing.
 type CallPadHarness struct {
 	Harness
-	Press func(device.KeyCode) bool
-	Shown func() string
-	Blank func()
+	Unasked bool
+	Other   device.KeyCode // a key that the pad has in the place of pass; empty: it has that
+	Press   func(device.KeyCode) bool
+	Shown   func() string
+	Blank   func()
 }
+
+func (h CallPadHarness) other() device.KeyCode { return cmp.Or(h.Other, device.KeyPass) }
 
 // CallPad tests a driver of class callpad.
 func CallPad(t *testing.T, fresh Fresh[CallPadHarness]) {
 	fit := func(t *testing.T) (Harness, func(*rig)) {
 		h := fresh(t)
 		return h.Harness, func(r *rig) {
-			r.presses(h, device.KeyPass) // not next: a driver ignores that when it comes twice in a moment
+			r.presses(h, h.other()) // not next: a driver ignores that when it comes twice in a moment
 			r.presses(h, device.KeyRecall)
 			r.displays(h, "A001")
 		}
 	}
 	life(t, fit)
 	fingers(t, fresh)
-	if fresh(t).Shown != nil {
-		babbles(t, fit)
+	if h := fresh(t); h.Shown != nil {
 		displays(t, fresh)
+		if !h.Unasked {
+			babbles(t, fit)
+			cancels(t, fresh)
+		}
 	}
 	t.Run("refuses a display while absent", func(t *testing.T) {
 		r := start(t, fresh(t).Harness)
@@ -66,12 +76,12 @@ func fingers(t *testing.T, fresh Fresh[CallPadHarness]) {
 		r := start(t, h.Harness)
 		r.plug()
 		r.reaches(device.OK)
-		r.until("the pad", func() bool { return h.Press(device.KeyPass) })
+		r.until("the pad", func() bool { return h.Press(h.other()) })
 		receive(r, r.device.(device.CallPad).Keys(), "a key", func(k device.Key) bool {
-			if k.Code != device.KeyPass {
+			if k.Code != h.other() {
 				t.Errorf("got %s", k.Code)
 			}
-			return k.Code == device.KeyPass
+			return k.Code == h.other()
 		})
 	})
 	t.Run("calls one citizen for a key that bounces", func(t *testing.T) {
@@ -79,7 +89,7 @@ func fingers(t *testing.T, fresh Fresh[CallPadHarness]) {
 		r := start(t, h.Harness)
 		r.plug()
 		r.reaches(device.OK)
-		for _, code := range []device.KeyCode{device.KeyNext, device.KeyNext, device.KeyPass} {
+		for _, code := range []device.KeyCode{device.KeyNext, device.KeyNext, h.other()} {
 			r.until("the pad", func() bool { return h.Press(code) })
 		}
 		next := 0
@@ -87,7 +97,7 @@ func fingers(t *testing.T, fresh Fresh[CallPadHarness]) {
 			if k.Code == device.KeyNext {
 				next++
 			}
-			return k.Code == device.KeyPass
+			return k.Code == h.other()
 		})
 		if next > 1 {
 			t.Errorf("next was pressed %d times", next)
@@ -109,6 +119,26 @@ func displays(t *testing.T, fresh Fresh[CallPadHarness]) {
 		r.plug()
 		r.until("the number to come back", func() bool { return h.Shown() == "A001" })
 	})
+	t.Run("tells staff that a key did nothing, and shows the number again", func(t *testing.T) {
+		h := fresh(t)
+		r := start(t, h.Harness)
+		pad, ok := r.device.(device.Refuser)
+		if !ok {
+			return // this pad cannot
+		}
+		r.plug()
+		r.reaches(device.OK)
+		r.displays(h, "A001")
+		var de *device.Error
+		if err := pad.Refuse(t.Context()); errors.As(err, &de) && de.Code != device.CodeUnsupported {
+			t.Errorf("refuse: %v", err)
+		}
+		r.until("the number to come back", func() bool { return h.Shown() == "A001" })
+	})
+}
+
+// cancels tests that nobody waits for a pad that does not answer.
+func cancels(t *testing.T, fresh Fresh[CallPadHarness]) {
 	t.Run("gives a cancelled display back at once", func(t *testing.T) {
 		h := fresh(t)
 		r := start(t, h.Harness)
