@@ -1,0 +1,274 @@
+// Package talkpad drives window call pads that speak by themselves on a line they may share: a key is sent when it is pressed, and
+// nobody asks. It knows the 21-key pad, the four-button pad of QSystem, and a six-byte protocol that is little more than a rumour.
+package talkpad
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"halledge/drivers/device"
+	"halledge/drivers/internal/session"
+	"halledge/drivers/internal/transport"
+	"halledge/drivers/registry"
+)
+
+const (
+	refresh   = time.Minute            // the display is written again this often: a pad that lost its power forgets it
+	tick      = 200 * time.Millisecond // how soon a display that is due is written
+	refusal   = 1500 * time.Millisecond
+	writing   = 2 * time.Second // a frame of some bytes must have left
+	forgotten = 5 * time.Second // noise so long ago is over
+	breath    = 5 * time.Millisecond
+	backlog   = 16
+	nextGap   = 300 * time.Millisecond // a finger that trembles must not call two people
+	atOnce    = 256
+	nonsense  = 64 // bytes without a single frame that no pad can have sent
+)
+
+// dialect is one protocol, seen from the host, for the pad of one address.
+type dialect interface {
+	// state is that of the window.
+	hear(b []byte, state string) heard
+	// show gives the frames that make the pad show f, where it showed was before.
+	show(f, was device.PadFrame) ([][]byte, error)
+	// refuse gives the frames that tell staff that a key did nothing; none if the pad cannot. What they change, show changes back.
+	refuse() [][]byte
+	// gap is the silence after each frame.
+	gap() time.Duration
+}
+
+// heard is what came of some bytes: what this pad said, how many frames of any pad there were, and how many bytes nobody can have said.
+type heard struct {
+	said            []word
+	frames, garbage int
+}
+
+// word is what a pad said at once: keys in the order of the fingers, and the answer it waits for. Two with the same mark are the same.
+type word struct {
+	keys []device.Key
+	ack  []byte
+	mark string
+}
+
+// Pad is one call pad. It implements device.CallPad and device.Refuser.
+type Pad struct {
+	cfg     registry.Config
+	session *session.Session
+	dialect dialect
+	again   time.Duration // a word that is said again sooner is the same press
+	keys    chan device.Key
+	spoken  atomic.Bool // it has said something on this connection
+
+	mu      sync.Mutex
+	want    device.PadFrame // newest display
+	was     device.PadFrame // what the pad shows
+	seq     uint64          // counts displays; 0 while there is none
+	shown   uint64
+	written time.Time
+	noise   int       // bytes since the last frame
+	noisy   time.Time // when the last of them came
+	refused time.Time // when the display has to be put right after a refusal; zero: it is right
+
+	// Of the reading goroutine.
+	count    uint16
+	last     string
+	lastAt   time.Time
+	lastNext time.Time
+}
+
+// New21 makes a 21-key pad; see sample.yaml for its options.
+func New21(cfg registry.Config) (device.Device, error) { return build(cfg, new21) }
+
+// NewUB485 makes a four-button pad.
+func NewUB485(cfg registry.Config) (device.Device, error) { return build(cfg, newUB485) }
+
+// NewSixByte makes a six-byte pad.
+func NewSixByte(cfg registry.Config) (device.Device, error) { return build(cfg, newSixByte) }
+
+func build(cfg registry.Config, speak func(*registry.Options) dialect) (device.Device, error) {
+	o := registry.NewOptions(cfg)
+	p := &Pad{
+		cfg:     cfg,
+		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
+		dialect: speak(o),
+		again:   o.Duration("same_within", 300*time.Millisecond, 50*time.Millisecond, 10*time.Second),
+		keys:    make(chan device.Key, backlog),
+	}
+	if err := o.Err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Run implements device.Device.
+func (p *Pad) Run(ctx context.Context) error {
+	defer close(p.keys)
+	return p.session.Run(ctx, p.cfg.Open, p.serve)
+}
+
+// Health implements device.Device. A pad that was not heard yet may be anything: nobody can ask it.
+func (p *Pad) Health() device.Health {
+	h := p.session.Health()
+	h.Blind = h.State == device.OK && !p.spoken.Load()
+	return h
+}
+
+// Keys implements device.CallPad.
+func (p *Pad) Keys() <-chan device.Key { return p.keys }
+
+// serve is one life of the connection: one goroutine hears, this one writes what is due.
+func (p *Pad) serve(ctx context.Context, conn transport.Conn) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p.spoken.Store(false)
+	p.mu.Lock()
+	p.shown, p.was, p.last, p.noise = 0, device.PadFrame{}, "", 0
+	p.mu.Unlock()
+	p.session.Good() // it says nothing before somebody presses
+	var hearing sync.WaitGroup
+	hearing.Go(func() { cancel(p.listen(ctx, conn)) })
+	err := p.session.Every(ctx, tick, "display", p.due)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	cancel(nil)
+	_ = conn.Close() // ends the listening; the session closes it again
+	hearing.Wait()
+	return err
+}
+
+// listen takes what the line delivers until it ends.
+func (p *Pad) listen(ctx context.Context, conn transport.Conn) error {
+	buf := make([]byte, atOnce)
+	for {
+		n, err := conn.Read(buf)
+		p.hear(ctx, buf[:n])
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded): // of somebody's write that was given up
+			if err := wait(ctx, breath); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		}
+	}
+}
+
+func (p *Pad) hear(ctx context.Context, b []byte) {
+	h := p.dialect.hear(b, p.state())
+	p.judge(h)
+	for _, w := range h.said {
+		p.take(ctx, w)
+	}
+}
+
+// judge says what the line is like: bytes that go on being no frame are another protocol, and one key that came through is proof of the
+// right one.
+func (p *Pad) judge(h heard) {
+	p.session.Garbage(h.garbage)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if h.garbage > 0 {
+		p.noisy = time.Now()
+	}
+	if p.noise += h.garbage; h.frames > 0 {
+		p.noise = 0
+		p.session.Good()
+	}
+	if p.noise >= nonsense {
+		p.session.Degraded(device.CodeBadReply, "what comes is no frame of such a pad: another protocol, another speed, or a bad line")
+	}
+}
+
+// forgive ends the verdict on a line that has become silent.
+func (p *Pad) forgive() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.noise > 0 && time.Since(p.noisy) >= forgotten {
+		p.noise = 0
+		p.session.Good()
+	}
+}
+
+// take answers a word and hands its keys out, unless they were handed out a moment ago: a pad that missed the answer says it again,
+// and an adapter may send the host's own answer back.
+func (p *Pad) take(ctx context.Context, w word) {
+	p.spoken.Store(true)
+	now := time.Now()
+	same := w.mark == p.last && now.Sub(p.lastAt) < p.again
+	p.last, p.lastAt = w.mark, now
+	if same {
+		p.session.Garbage(1)
+		return
+	}
+	if w.ack != nil {
+		if err := p.say(ctx, "acknowledge", [][]byte{w.ack}); err != nil && ctx.Err() == nil {
+			p.cfg.Log.Warn("pad_not_acknowledged", "error", err)
+		}
+	}
+	for _, k := range w.keys {
+		p.hand(k, now)
+	}
+}
+
+// hand gives a key to whoever listens.
+func (p *Pad) hand(k device.Key, now time.Time) {
+	p.count++
+	k.Count, k.At = p.count, now
+	if k.Code == device.KeyNext {
+		soon := !p.lastNext.IsZero() && now.Sub(p.lastNext) < nextGap
+		p.lastNext = now
+		if soon {
+			p.cfg.Log.Info("pad_key_repeated", "key", string(k.Code))
+			return
+		}
+	}
+	select {
+	case p.keys <- k:
+		p.session.Job()
+	default: // nobody listens
+		p.session.Garbage(1)
+		p.cfg.Log.Warn("pad_key_dropped", "key", string(k.Code))
+	}
+}
+
+// say writes frames in a turn of this pad.
+func (p *Pad) say(ctx context.Context, op string, frames [][]byte) error {
+	return p.session.Do(ctx, op, func(ctx context.Context, conn transport.Conn) error { return p.write(ctx, conn, frames) })
+}
+
+func (p *Pad) write(ctx context.Context, conn transport.Conn, frames [][]byte) error {
+	for _, f := range frames {
+		if err := conn.SetWriteDeadline(time.Now().Add(writing)); err != nil {
+			return err
+		}
+		if _, err := conn.Write(f); err != nil {
+			return err
+		}
+		if err := conn.Drain(ctx); err != nil {
+			return err
+		}
+		if err := wait(ctx, p.dialect.gap()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
