@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,7 +121,7 @@ func Launch(ctx context.Context, dir, bin string, settings ...string) (*Demo, er
 		return nil, err
 	}
 	d.cmd = exec.Command(filepath.Join(d.Bin, "hall-sim"), "demo", "--dir", d.Dir)
-	d.cmd.Env = append(append(os.Environ(), "DEMO_BASE_PORT=0", "DEMO_KEEP=1"), settings...)
+	d.cmd.Env = append(append(os.Environ(), "DEMO_HOST="+host(), "DEMO_BASE_PORT=0", "DEMO_KEEP=1"), settings...)
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := os.Create(filepath.Join(d.Dir, "hall-sim.log"))
 	if err != nil {
@@ -150,6 +151,12 @@ func Launch(ctx context.Context, dir, bin string, settings ...string) (*Demo, er
 			return nil, errors.Join(fmt.Errorf("the demo is not up: %w: %w\n%s", ctx.Err(), err, d.logs()), d.Stop())
 		}
 	}
+}
+
+// host draws an address of this machine for one demo alone: a program that is started again finds its ports as it left them,
+// whatever other demos and their clients have opened meanwhile.
+func host() string {
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
 }
 
 func (d *Demo) file() string { return filepath.Join(d.Dir, "demo.json") }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,6 +25,7 @@ import (
 type demoOptions struct {
 	dir  string // of everything the demo writes
 	bin  string // of hall-agent and hall-cloud
+	host string // of all addresses
 	base int    // first port; 0: the system chooses every port; -1: the usual ports
 	keep bool   // go on with the data of the last demo
 	zone string // of the hall
@@ -35,7 +37,7 @@ func demoCommand() *cobra.Command {
 		Use: "demo", Short: "Run a whole hall: cloud, agent, devices and cameras", Args: cobra.NoArgs,
 		Long: "Run a whole hall: the real cloud and agent with simulated devices and cameras.\n" +
 			"DEMO_BASE_PORT=n moves all ports to n and above, 0 lets the system choose; DEMO_KEEP=1 goes on with the last data;\n" +
-			"DEMO_ZONE=Asia/Urumqi puts the hall into another zone.",
+			"DEMO_HOST=127.0.0.2 serves at another address of this machine alone; DEMO_ZONE=Asia/Urumqi puts the hall into another zone.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.fromEnvironment(); err != nil {
 				return command.BadUsage(err)
@@ -57,21 +59,26 @@ func (o *demoOptions) fromEnvironment() error {
 		}
 		o.base = n
 	}
+	o.host = cmp.Or(os.Getenv("DEMO_HOST"), "127.0.0.1")
+	if ip := net.ParseIP(o.host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("DEMO_HOST=%q is not an address of the loopback", o.host)
+	}
 	o.zone = cmp.Or(os.Getenv("DEMO_ZONE"), "Asia/Shanghai")
 	o.keep = os.Getenv("DEMO_KEEP") != "" && os.Getenv("DEMO_KEEP") != "0"
 	return nil
 }
 
-// port gives the n-th port of the demo, usual is where it is by default.
-func (o *demoOptions) port(n, usual int) int {
+// address gives host and port of the n-th service of the demo; usual is its port by default.
+func (o *demoOptions) address(n, usual int) string {
+	port := usual
 	switch o.base {
 	case -1:
-		return usual
 	case 0:
-		return 0
+		port = 0
 	default:
-		return o.base + n
+		port = o.base + n
 	}
+	return net.JoinHostPort(o.host, strconv.Itoa(port))
 }
 
 // runDemo starts everything, writes demo.json, and stops everything in order when ctx ends or a program dies.

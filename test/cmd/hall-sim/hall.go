@@ -5,10 +5,8 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"text/template"
 
@@ -86,10 +84,9 @@ func newDemoHall(o demoOptions, sec secrets, st *station, cams *camera.Cameras, 
 	h := &demoHall{
 		opts: o, secrets: sec, station: st, cameras: cams, province: far,
 		cloudAt: cloudReady{
-			HTTP: loopback(o.port(1, 9090)), MQTT: loopback(o.port(2, 1883)), RTSP: loopback(o.port(3, 8554)),
-			WebRTC: loopback(o.port(4, 8189)),
+			HTTP: o.address(1, 9090), MQTT: o.address(2, 1883), RTSP: o.address(3, 8554), WebRTC: o.address(4, 8189),
 		},
-		agentAt: agentReady{HTTP: loopback(o.port(0, 8080))},
+		agentAt: agentReady{HTTP: o.address(0, 8080)},
 	}
 	noted := func() {
 		if err := h.writeDemoJSON(); err != nil {
@@ -171,13 +168,11 @@ func (h *demoHall) render(path, text string, values any) error {
 	return os.WriteFile(path, b.Bytes(), 0o600)
 }
 
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
 func (h *demoHall) cloudValues() map[string]any {
 	s := h.secrets
 	_, at := h.at()
 	return map[string]any{
-		"Database": h.database(), "HTTP": at.HTTP, "MQTT": at.MQTT, "RTSP": at.RTSP, "WebRTC": at.WebRTC,
+		"Host": h.opts.host, "Database": h.database(), "HTTP": at.HTTP, "MQTT": at.MQTT, "RTSP": at.RTSP, "WebRTC": at.WebRTC,
 		"Admin": adminUser, "AdminHash": hash(s.Admin), "Hall": hallCode, "Name": hallName,
 		"MQTTHash": hash(s.MQTT), "Viewer": videoUser, "Cameras": h.cameraValues(),
 		"Province": h.province.URL(), "ProvinceKey": publicOf(s.Province), "HallKey": publicOf(s.HallKey),
