@@ -20,9 +20,15 @@ type line struct {
 	url string
 
 	mu    sync.Mutex
-	lost  bool            // answers to commands do not come back
-	reads context.Context // what is read, the stream too, lives as long
-	cut   context.CancelFunc
+	lost  bool // answers to commands do not come back
+	reads *reads
+}
+
+// reads are what a page reads, the stream too, from when the line is mended until it is cut.
+type reads struct {
+	ctx     context.Context
+	cut     context.CancelFunc
+	running sync.WaitGroup
 }
 
 // line puts a network before the hall, which is whole.
@@ -39,49 +45,64 @@ func (s *site) line(t *testing.T) *line {
 	}}
 	proxy.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) } // as if nobody were there
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		reads, lost := l.state()
 		if r.Method == http.MethodPost {
-			if lost {
+			if l.loses() {
 				proxy.ServeHTTP(httptest.NewRecorder(), r)
 				panic(http.ErrAbortHandler)
 			}
 			proxy.ServeHTTP(w, r)
 			return
 		}
+		reads := l.begin()
+		if reads == nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer reads.running.Done()
 		ctx, stop := context.WithCancel(r.Context())
 		defer stop()
-		defer context.AfterFunc(reads, stop)()
+		defer context.AfterFunc(reads.ctx, stop)()
 		proxy.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	l.url = server.URL
 	l.mend()
 	t.Cleanup(func() {
-		l.cut()
+		l.blind()
 		server.Close()
 	})
 	return l
 }
 
-func (l *line) state() (reads context.Context, lost bool) {
+func (l *line) loses() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.reads, l.lost
+	return l.lost
+}
+
+// begin counts something that is read; it gives nil while the line is cut.
+func (l *line) begin() *reads {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reads.ctx.Err() != nil {
+		return nil
+	}
+	l.reads.running.Add(1)
+	return l.reads
 }
 
 // lose lets nothing come back to the page.
-func (l *line) lose() {
-	l.blind()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lost = true
-}
+func (l *line) lose() { l.end(true) }
 
 // blind lets answers to commands come back, and nothing else.
-func (l *line) blind() {
+func (l *line) blind() { l.end(false) }
+
+// end cuts what is read, and waits for its end: no news comes through any more.
+func (l *line) end(lost bool) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lost = false
-	l.cut()
+	l.lost = lost
+	ended := l.reads
+	ended.cut()
+	l.mu.Unlock()
+	ended.running.Wait()
 }
 
 // mend makes the line whole.
@@ -89,7 +110,8 @@ func (l *line) mend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lost = false
-	l.reads, l.cut = context.WithCancel(context.Background())
+	l.reads = &reads{}
+	l.reads.ctx, l.reads.cut = context.WithCancel(context.Background())
 }
 
 // lineClerk is a clerk at window 1 behind a line, for whom nobody waits.
