@@ -23,10 +23,13 @@ type slow struct {
 	polls int
 }
 
+// lasts ends after d: a line of copper carries its bytes in no less.
+func lasts(d time.Duration) { <-time.NewTimer(d).C }
+
 // thinks is what a pad needs before it answers.
 const thinks = 2 * time.Millisecond
 
-func (s *slow) passes(n int) { time.Sleep(time.Duration(n) * 10 * time.Second / time.Duration(s.baud)) }
+func (s *slow) passes(n int) { lasts(time.Duration(n) * 10 * time.Second / time.Duration(s.baud)) }
 
 func (s *slow) Read(b []byte) (int, error) {
 	n, err := s.ReadWriter.Read(b)
@@ -45,7 +48,7 @@ func (s *slow) Read(b []byte) (int, error) {
 }
 
 func (s *slow) Write(b []byte) (int, error) {
-	time.Sleep(thinks)
+	lasts(thinks)
 	s.passes(len(b))
 	return s.ReadWriter.Write(b)
 }

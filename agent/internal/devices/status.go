@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"halledge/agent/kit/problem"
 	"halledge/drivers/device"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/hallsync"
@@ -31,6 +32,9 @@ func (s *Set) Statuses() []hallsync.DeviceStatus {
 	return list
 }
 
+// behindCause tells to mend first what is behind a device's trouble.
+const behindCause problem.Code = "behind_cause"
+
 // advice says what to do about a device, or what to see to first.
 func (s *Set) advice(name string, h device.Health, roots []Root) string {
 	if h.Code == "" {
@@ -39,7 +43,7 @@ func (s *Set) advice(name string, h device.Health, roots []Root) string {
 	for _, r := range roots {
 		if slices.Contains(r.Devices, name) {
 			cause, _ := s.texts.Text(string(r.Code), map[string]string{"subject": r.Subject})
-			return s.texts.Say("device_behind", map[string]string{"cause": cause.Title, "subject": r.Subject})
+			return s.texts.Say(string(behindCause), map[string]string{"cause": cause.Title, "subject": r.Subject})
 		}
 	}
 	text, _ := s.texts.Text("device_"+string(h.Code), map[string]string{"subject": name})

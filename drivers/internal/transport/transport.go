@@ -1,6 +1,6 @@
 // Package transport gives the connections that drivers speak over: a serial port, a TCP socket, a character file such as
-// /dev/usb/lp0 or the bulk endpoints of a USB device. Whatever the link, a Read has three outcomes that cannot be mistaken for each other: bytes, a deadline that
-// passed (os.ErrDeadlineExceeded), and an other end that is gone (ErrGone).
+// /dev/usb/lp0, or the bulk endpoints of a USB device. Whatever the link, a Read has three outcomes that cannot be mistaken for each
+// other: bytes, a deadline that passed (os.ErrDeadlineExceeded), and an other end that is gone (ErrGone).
 package transport
 
 import (

@@ -176,6 +176,7 @@ const (
 	nobodyCalled    problem.Code = "nobody_called"
 	voiceMissing    problem.Code = "voice_missing"
 	unknownDevice   problem.Code = "unknown_device"
+	nothingCame     problem.Code = "device_nothing_came"
 	unknownTicket   problem.Code = "unknown_ticket"
 	unknownWindow   problem.Code = "unknown_window"
 	notFound        problem.Code = "not_found"

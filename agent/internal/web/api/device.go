@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/devices"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web/access"
@@ -77,19 +78,23 @@ func (a *API) testDevice(w http.ResponseWriter, p post) {
 // deviceProblem says why a device's test failed. A device that cannot be tested is a fact; one that is not well may be well soon,
 // so that its answer is not remembered.
 func (a *API) deviceProblem(name string, err error) problem.Problem {
-	code, status := device.CodeOffline, http.StatusServiceUnavailable
-	if failed := (*device.Error)(nil); errors.As(err, &failed) {
-		code = failed.Code
-	}
-	if code == device.CodeUnsupported {
-		status = http.StatusConflict
+	code, status := problem.Code("device_"+string(device.CodeOffline)), http.StatusServiceUnavailable
+	failed := (*device.Error)(nil)
+	switch {
+	case errors.Is(err, devices.ErrNothingCame):
+		code = nothingCame
+	case errors.As(err, &failed):
+		code = problem.Code("device_" + string(failed.Code))
+		if failed.Code == device.CodeUnsupported {
+			status = http.StatusConflict
+		}
 	}
 	a.opts.Log.Warn("device test failed", "device", name, "error", err)
 	params := map[string]string{"subject": name}
 	if found := device.Found(nil); errors.As(err, &found) {
 		params["found"] = found.String()
 	}
-	return a.opts.Catalog.Problem(status, problem.Code("device_"+string(code)), params)
+	return a.opts.Catalog.Problem(status, code, params)
 }
 
 // getVoice gives the call of a window as a WAV file, for pages of screens that have no speaker beside them: as often and as loud as the

@@ -1,4 +1,4 @@
-package transport
+package usbbulk
 
 import (
 	"errors"
@@ -25,8 +25,8 @@ type urb struct {
 
 const urbBulk = 3
 
-// usbClaim is struct usbdevfs_disconnect_claim.
-type usbClaim struct {
+// claimRequest is struct usbdevfs_disconnect_claim.
+type claimRequest struct {
 	number uint32
 	flags  uint32
 	driver [256]byte
@@ -36,66 +36,66 @@ const claimExcept = 2 // USBDEVFS_DISCONNECT_CLAIM_EXCEPT_DRIVER
 
 // Requests of linux/usbdevice_fs.h: direction (1 the kernel reads, 2 it writes), size of the argument, letter and number.
 const (
-	usbSubmit    = 2<<30 | unsafe.Sizeof(urb{})<<16 | 'U'<<8 | 10
-	usbDiscard   = 'U'<<8 | 11
-	usbReap      = 1<<30 | unsafe.Sizeof(uintptr(0))<<16 | 'U'<<8 | 13 // USBDEVFS_REAPURBNDELAY
-	usbClearHalt = 2<<30 | unsafe.Sizeof(uint32(0))<<16 | 'U'<<8 | 21
-	usbTakeOver  = 2<<30 | unsafe.Sizeof(usbClaim{})<<16 | 'U'<<8 | 27 // USBDEVFS_DISCONNECT_CLAIM
+	reqSubmit    = 2<<30 | unsafe.Sizeof(urb{})<<16 | 'U'<<8 | 10
+	reqDiscard   = 'U'<<8 | 11
+	reqReap      = 1<<30 | unsafe.Sizeof(uintptr(0))<<16 | 'U'<<8 | 13 // USBDEVFS_REAPURBNDELAY
+	reqClearHalt = 2<<30 | unsafe.Sizeof(uint32(0))<<16 | 'U'<<8 | 21
+	reqTakeOver  = 2<<30 | unsafe.Sizeof(claimRequest{})<<16 | 'U'<<8 | 27 // USBDEVFS_DISCONNECT_CLAIM
 )
 
-// usbRoom is a transfer and the room for its bytes.
-type usbRoom struct {
+// room is a transfer and the room for its bytes.
+type room struct {
 	urb *urb
 	buf []byte
 }
 
 // bytes gives what a transfer brought.
-func (r *usbRoom) bytes() []byte { return r.buf[:max(0, min(int(r.urb.actual), len(r.buf)))] }
+func (r *room) bytes() []byte { return r.buf[:max(0, min(int(r.urb.actual), len(r.buf)))] }
 
-// usbFile is an open node of /dev/bus/usb and the memory of its transfers. That is not Go's: the kernel keeps its addresses while a
+// node is an open node of /dev/bus/usb and the memory of its transfers. That is not Go's: the kernel keeps its addresses while a
 // transfer is under way.
-type usbFile struct {
+type node struct {
 	f      *os.File
 	raw    syscall.RawConn
 	memory []byte
 }
 
-// openUSBFile opens a node and claims the function of the device that its descriptors lead to. A driver of the kernel's has to leave
+// openNode opens a node and claims the function of the device that its descriptors lead to. A driver of the kernel's has to leave
 // it, another program does not.
-func openUSBFile(path string) (*usbFile, usbFunction, error) {
+func openNode(path string) (*node, function, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, usbFunction{}, err
+		return nil, function{}, err
 	}
-	d := &usbFile{f: os.NewFile(uintptr(fd), path)}
+	d := &node{f: os.NewFile(uintptr(fd), path)}
 	fn, err := d.claim(fd)
 	if err != nil {
-		return nil, usbFunction{}, errors.Join(err, d.f.Close())
+		return nil, function{}, errors.Join(err, d.f.Close())
 	}
 	return d, fn, nil
 }
 
-func (d *usbFile) claim(fd int) (usbFunction, error) {
+func (d *node) claim(fd int) (function, error) {
 	var err error
 	if d.raw, err = d.f.SyscallConn(); err != nil {
-		return usbFunction{}, err
+		return function{}, err
 	}
 	descriptors := make([]byte, 64<<10) // a configuration has no more
 	n, err := unix.Pread(fd, descriptors, 0)
 	if err != nil {
-		return usbFunction{}, err
+		return function{}, err
 	}
-	fn, err := usbPlan(descriptors[:n])
+	fn, err := plan(descriptors[:n])
 	if err != nil {
-		return usbFunction{}, fmt.Errorf("%w: %w", err, unix.EINVAL)
+		return function{}, fmt.Errorf("%w: %w", err, unix.EINVAL)
 	}
-	c := usbClaim{number: uint32(fn.number), flags: claimExcept}
+	c := claimRequest{number: uint32(fn.number), flags: claimExcept}
 	copy(c.driver[:], "usbfs")
-	return fn, d.ioctl(usbTakeOver, unsafe.Pointer(&c))
+	return fn, d.ioctl(reqTakeOver, unsafe.Pointer(&c))
 }
 
 // rooms makes one room of each size.
-func (d *usbFile) rooms(sizes []int) ([]*usbRoom, error) {
+func (d *node) rooms(sizes []int) ([]*room, error) {
 	const head = unsafe.Sizeof(urb{})
 	all := 0
 	for _, size := range sizes {
@@ -105,10 +105,10 @@ func (d *usbFile) rooms(sizes []int) ([]*usbRoom, error) {
 	if d.memory, err = unix.Mmap(-1, 0, all, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE); err != nil {
 		return nil, err
 	}
-	rooms := make([]*usbRoom, len(sizes))
+	rooms := make([]*room, len(sizes))
 	rest := d.memory
 	for i, size := range sizes {
-		r := &usbRoom{urb: (*urb)(unsafe.Pointer(&rest[0])), buf: rest[head : int(head)+size]}
+		r := &room{urb: (*urb)(unsafe.Pointer(&rest[0])), buf: rest[head : int(head)+size]}
 		r.urb.kind, r.urb.buffer = urbBulk, uintptr(unsafe.Pointer(&r.buf[0]))
 		rooms[i], rest = r, rest[int(head)+aligned(size):]
 	}
@@ -122,27 +122,27 @@ func aligned(n int) int {
 }
 
 // submit hands a transfer of n bytes to the kernel.
-func (d *usbFile) submit(r *usbRoom, endpoint byte, n int) error {
+func (d *node) submit(r *room, endpoint byte, n int) error {
 	r.urb.endpoint, r.urb.length, r.urb.actual, r.urb.status = endpoint, int32(n), 0, 0
-	return d.ioctl(usbSubmit, unsafe.Pointer(r.urb))
+	return d.ioctl(reqSubmit, unsafe.Pointer(r.urb))
 }
 
 // discard ends a transfer early; it is reaped as others are.
-func (d *usbFile) discard(r *usbRoom) error { return d.ioctl(usbDiscard, unsafe.Pointer(r.urb)) }
+func (d *node) discard(r *room) error { return d.ioctl(reqDiscard, unsafe.Pointer(r.urb)) }
 
 // clearHalt lets an endpoint speak again that had refused to.
-func (d *usbFile) clearHalt(endpoint byte) error {
+func (d *node) clearHalt(endpoint byte) error {
 	number := uint32(endpoint)
-	return d.ioctl(usbClearHalt, unsafe.Pointer(&number))
+	return d.ioctl(reqClearHalt, unsafe.Pointer(&number))
 }
 
 // reap calls each with the address of every urb that has ended, until the device is gone or closed, and gives why.
-func (d *usbFile) reap(each func(at uintptr)) error {
+func (d *node) reap(each func(at uintptr)) error {
 	var errno syscall.Errno
 	err := d.raw.Write(func(fd uintptr) bool { // a node is ready to be written to when an urb has ended
 		for {
 			var at uintptr
-			if _, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, usbReap, uintptr(unsafe.Pointer(&at))); errno == 0 {
+			if _, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, reqReap, uintptr(unsafe.Pointer(&at))); errno == 0 {
 				each(at)
 				continue
 			}
@@ -158,7 +158,7 @@ func (d *usbFile) reap(each func(at uintptr)) error {
 }
 
 // ioctl gives the errno of a request, or os.ErrClosed.
-func (d *usbFile) ioctl(request uintptr, arg unsafe.Pointer) error {
+func (d *node) ioctl(request uintptr, arg unsafe.Pointer) error {
 	var errno syscall.Errno
 	err := d.raw.Control(func(fd uintptr) { _, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(arg)) })
 	switch {
@@ -171,7 +171,7 @@ func (d *usbFile) ioctl(request uintptr, arg unsafe.Pointer) error {
 }
 
 // release gives the memory back. Nobody may touch a room after it.
-func (d *usbFile) release() error {
+func (d *node) release() error {
 	if d.memory == nil {
 		return nil
 	}

@@ -1,34 +1,34 @@
-package transport
+package usbbulk
 
-// usbArrivals puts what came over one or two pipes into the order in which the device said it. It is no more than what has arrived
+// arrivals puts what came over one or two pipes into the order in which the device said it. It is no more than what has arrived
 // and was not read yet: the rooms bound it.
-type usbArrivals struct {
-	boxes []usbBox
+type arrivals struct {
+	boxes []box
 	head  int // bytes of each answer that come over the first pipe of two
 	got   int // bytes of the head that were read since the last question
 }
 
-// usbBox is what came over one pipe, oldest first.
-type usbBox struct {
-	rooms []*usbRoom
+// box is what came over one pipe, oldest first.
+type box struct {
+	rooms []*room
 	off   int // bytes of the first room that were read
 }
 
 // asked says that a question goes out: its answer begins with a head. What came over the second pipe belongs to no head; its rooms
 // are given back.
-func (a *usbArrivals) asked() []*usbRoom {
+func (a *arrivals) asked() []*room {
 	a.got = 0
 	if len(a.boxes) < 2 {
 		return nil
 	}
 	stale := a.boxes[1].rooms
-	a.boxes[1] = usbBox{}
+	a.boxes[1] = box{}
 	return stale
 }
 
 // due gives the box to read from now, and the most to read there: a head before what follows it, whichever arrived first. It is nil
 // when the next bytes are still to come.
-func (a *usbArrivals) due() (box *usbBox, most int) {
+func (a *arrivals) due() (box *box, most int) {
 	const all = 1 << 20 // more than any room
 	first := &a.boxes[0]
 	if len(a.boxes) == 1 {
@@ -46,7 +46,7 @@ func (a *usbArrivals) due() (box *usbBox, most int) {
 	return first.orNil(), a.head - a.got
 }
 
-func (b *usbBox) orNil() *usbBox {
+func (b *box) orNil() *box {
 	if len(b.rooms) == 0 {
 		return nil
 	}
@@ -54,7 +54,7 @@ func (b *usbBox) orNil() *usbBox {
 }
 
 // first gives the room that is read next, if there is one.
-func (a *usbArrivals) first() *usbRoom {
+func (a *arrivals) first() *room {
 	box, _ := a.due()
 	if box == nil {
 		return nil
@@ -63,7 +63,7 @@ func (a *usbArrivals) first() *usbRoom {
 }
 
 // take reads what is due and wipes it where it was. A room that is empty now is given back.
-func (a *usbArrivals) take(b []byte) (n int, empty *usbRoom) {
+func (a *arrivals) take(b []byte) (n int, empty *room) {
 	box, most := a.due()
 	if box == nil {
 		return 0, nil
