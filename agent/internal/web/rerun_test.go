@@ -48,7 +48,7 @@ func TestADayIsPlayedAgain(t *testing.T) {
 		t.Errorf("the elder waited %v and would have waited %v", was, same)
 	}
 	r = s.get(staffToken, "/api/v1/rerun?day=2035-03-05&weights=elder%3D50&max_wait=0&priority_run=1").want(t, 200, "")
-	if after := elder(r, "after"); after < 900 || after > 905 {
+	if after := elder(r, "after"); after < 899 || after > 905 { // a part of a second is left away
 		t.Errorf("without privilege the elder would have waited %v: %s", after, r.Raw)
 	}
 	if r.at("later", "elder") != 1.0 || r.at("sooner", "normal") != 1.0 {
