@@ -35,6 +35,7 @@ type effort struct {
 	load    time.Duration // each number of clients
 	bursts  int
 	presses int
+	slips   int
 	use     time.Duration // light use before memory is read
 	streams string        // of the relay
 	window  time.Duration
@@ -42,9 +43,9 @@ type effort struct {
 
 func (o options) effort() effort {
 	if o.short {
-		return effort{disk: 50 * time.Millisecond, load: 300 * time.Millisecond, bursts: 1, presses: 5, use: 2 * time.Second, streams: "8", window: time.Second}
+		return effort{disk: 50 * time.Millisecond, load: 300 * time.Millisecond, bursts: 1, presses: 5, slips: 3, use: 2 * time.Second, streams: "8", window: time.Second}
 	}
-	return effort{disk: 3 * time.Second, load: 6 * time.Second, bursts: 5, presses: 150, use: time.Minute, streams: "8,200", window: 10 * time.Second}
+	return effort{disk: 3 * time.Second, load: 6 * time.Second, bursts: 5, presses: 150, slips: 60, use: time.Minute, streams: "8,200", window: 10 * time.Second}
 }
 
 func main() {
@@ -134,7 +135,7 @@ func runHall(ctx context.Context, o options, dir string, r *report) (err error) 
 		name    string
 		measure func(context.Context) error
 	}{
-		{"memory of a full hall", b.fullMemory}, {"presses", b.presses},
+		{"memory of a full hall", b.fullMemory}, {"presses", b.presses}, {"cards", b.cards},
 		{"commands", func(ctx context.Context) error { return b.alone(ctx, b.commands) }},
 		{"takes", func(ctx context.Context) error { return b.alone(ctx, b.takes) }},
 		{"large hall", func(ctx context.Context) error { return b.alone(ctx, b.large) }},
