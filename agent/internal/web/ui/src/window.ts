@@ -54,10 +54,10 @@ function sendHere(id: string, verb: string): void {
   }
 }
 
-/** Presses a verb. A finger that trembles, or a mouse that clicks twice, must not call two people. */
+/** Presses a verb. A finger that trembles, or a mouse that clicks twice, must not call two people; as long as nobody is called it may. */
 function pressVerb(v: Verb): void {
   const at = v.id === 'next' ? window.performance.now() : -tremble; // another verb in between was meant
-  if (v.id !== 'next' || at - calledAt >= tremble) {
+  if (v.id !== 'next' || !ticket() || at - calledAt >= tremble) {
     v.press();
   }
   calledAt = at;
