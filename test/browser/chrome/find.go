@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
@@ -174,8 +175,22 @@ func Of[T any](p *Page, role, name, function string, args ...any) (v T) {
 	return v
 }
 
-// Eval gives the value of an expression of JavaScript.
-func Eval[T any](p *Page, expression string) T {
+// Eval gives the value of an expression of JavaScript. A page that is loaded anew meanwhile is asked again.
+func Eval[T any](p *Page, expression string) (v T) {
 	p.t.Helper()
-	return run(p, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	until(p.t, "a value of "+expression, func() (err error) {
+		v, err = try(p, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+		if err != nil && !loadedAnew(err) {
+			p.t.Fatal(err)
+		}
+		return err
+	})
+	return v
+}
+
+// loadedAnew tells the errors of what was asked of a page that went away.
+func loadedAnew(err error) bool {
+	const gone = -32000
+	var e *cdproto.Error
+	return errors.As(err, &e) && e.Code == gone
 }
