@@ -11,6 +11,7 @@ import (
 	"halledge/drivers/registry"
 	"halledge/drivers/sdtreader"
 	"halledge/drivers/soundcard"
+	"halledge/drivers/talkpad"
 	"halledge/drivers/voicemodule"
 )
 
@@ -22,8 +23,11 @@ func All() *registry.Registry {
 		"keypad":      {New: keypad.New, Node: attached.Input},
 		"linescanner": {New: linescanner.New},
 		"ledpanel":    {New: ledpanel.New},
+		"pad21":       {New: talkpad.New21, Bus: true, Party: true},
 		"sdtreader":   {New: sdtreader.New},
+		"sixbyte":     {New: talkpad.NewSixByte, Bus: true, Party: true},
 		"soundcard":   {New: soundcard.New},
+		"ub485":       {New: talkpad.NewUB485, Bus: true, Party: true},
 		"voicemodule": {New: voicemodule.New},
 	})
 }
