@@ -44,7 +44,7 @@ func (a *Agent) parts() []supervise.Part {
 	}
 	out = append(out,
 		supervise.Part{Name: "printing", Run: printers.Run, StopWithin: 40 * time.Second},
-		supervise.Part{Name: "panels", Run: present.New(a.hall, a.panels(), "欢迎光临", a.log.With("part", "panels")).Run},
+		supervise.Part{Name: "panels", Run: present.New(a.hall, a.panels(), a.log.With("part", "panels")).Run},
 		supervise.Part{Name: "voice", Run: a.voice.Run},
 		supervise.Part{Name: "pads", Run: pads.New(a.hall, a.pads(), a.log.With("part", "pads")).Run},
 		supervise.Part{Name: "inputs", Run: a.inputs},
@@ -127,9 +127,26 @@ func windowOf(p config.Place) hallsync.WindowID {
 
 func (a *Agent) panels() (out []present.Panel) {
 	for _, d := range a.devices.Screens() {
-		out = append(out, present.Panel{Name: d.Name, Screen: d.Device, Window: windowOf(d.Place), Renewed: d.Renewed})
+		out = append(out, present.Panel{Name: d.Name, Screen: d.Device, View: a.viewOf(d.Place), Renewed: d.Renewed})
 	}
 	return out
+}
+
+// viewOf is what a screen at a place shows: at a window that window, where the plan has a screen what that shows, else the whole hall.
+func (a *Agent) viewOf(p config.Place) present.View {
+	v := present.View{Window: windowOf(p)}
+	if p.Kind != "screen" {
+		return v
+	}
+	for _, s := range a.plan.Load().Screens {
+		if s.ID == p.ID {
+			v.Notice = s.Notice
+			for _, w := range s.Windows {
+				v.Windows = append(v.Windows, hallsync.WindowID(w))
+			}
+		}
+	}
+	return v
 }
 
 func (a *Agent) pads() (out []pads.Pad) {

@@ -74,10 +74,30 @@ type IDCard struct {
 	At        time.Time
 }
 
+// Scene is what a screen tells people; a screen with colours has one for each.
+type Scene string
+
+// The scenes.
+const (
+	SceneCalling Scene = "calling" // somebody shall come
+	SceneServing Scene = "serving" // who is served here
+	SceneWaiting Scene = "waiting" // nobody is called
+	ScenePaused  Scene = "paused"
+	SceneClosed  Scene = "closed"
+	SceneNotice  Scene = "notice" // nobody is called, and the hall has something to say
+)
+
+// Scenes lists all scenes.
+func Scenes() []Scene {
+	return []Scene{SceneCalling, SceneServing, SceneWaiting, ScenePaused, SceneClosed, SceneNotice}
+}
+
 // Frame is what a screen shows: a few short lines in reading order, most important first.
 type Frame struct {
+	Scene Scene // empty: no scene's own looks
 	Lines []string
-	Flash bool // draw the eye for a moment
+	More  []string // for the rows that Lines leave free, such as earlier calls; a screen without such rows leaves them out
+	Flash bool     // draw the eye for a moment
 	// Serial tells a frame from an earlier one with the same text, so that a repeated call flashes again.
 	Serial string
 }

@@ -1,5 +1,5 @@
-// Package present gives the hall's LED panels what they must show. A panel shows the state of the hall, not its history: after
-// every change the frame is made anew from the committed state, and only the latest one counts.
+// Package present gives the hall's screens what they must show. A screen shows the state of the hall, not its history: after every
+// change the frame is made anew from the committed state, and only the latest one counts.
 package present
 
 import (
@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +25,7 @@ type Hall interface {
 type Panel struct {
 	Name    string
 	Screen  device.Screen
-	Window  hallsync.WindowID // empty: a panel of the whole hall
+	View    View
 	Renewed <-chan struct{}
 }
 
@@ -34,13 +33,12 @@ type Panel struct {
 type Presenter struct {
 	hall   Hall
 	panels []Panel
-	idle   string
 	log    *slog.Logger
 }
 
-// New prepares a presenter; idle is what panels show when nothing is called.
-func New(hall Hall, panels []Panel, idle string, log *slog.Logger) *Presenter {
-	return &Presenter{hall: hall, panels: panels, idle: idle, log: log}
+// New prepares a presenter.
+func New(hall Hall, panels []Panel, log *slog.Logger) *Presenter {
+	return &Presenter{hall: hall, panels: panels, log: log}
 }
 
 // retryAfter is the pause before a frame that the panel did not take is shown again.
@@ -63,7 +61,7 @@ func (p *Presenter) serve(ctx context.Context, panel Panel) {
 	shown := ""
 	for {
 		var frame device.Frame
-		p.hall.Read(func(s *queue.State, _ hallsync.Seq) { frame = Frame(s, panel.Window, p.idle) })
+		p.hall.Read(func(s *queue.State, _ hallsync.Seq) { frame = panel.View.Frame(s) })
 		var again <-chan time.Time
 		if text := fmt.Sprint(frame); text != shown {
 			if err := panel.Screen.Show(ctx, frame); err == nil {
@@ -92,47 +90,4 @@ func (p *Presenter) complain(panel string, err error) {
 		return
 	}
 	p.log.Warn("panel not updated", "panel", panel, "error", err)
-}
-
-// Frame is what a panel shows: a hall's panel the latest call, a window's panel the window's ticket or its pause. A fresh call
-// or recall flashes; each is a new frame by its serial.
-func Frame(s *queue.State, window hallsync.WindowID, idle string) device.Frame {
-	if window == "" {
-		for _, c := range s.Calls(1) {
-			return device.Frame{Lines: []string{"请" + c.Number + "号", "到" + windowName(s, c.Window)}, Flash: true, Serial: serial(c.Ticket, c.Times, c.At)}
-		}
-		return device.Frame{Lines: []string{idle}}
-	}
-	w, ok := s.Window(window)
-	switch {
-	case !ok || w.State == hallsync.WindowClosed:
-		return device.Frame{Lines: []string{"暂未开放"}}
-	case w.State == hallsync.WindowPaused:
-		return device.Frame{Lines: []string{"暂停服务"}}
-	}
-	t, ok := s.Ticket(w.Ticket)
-	switch {
-	case !ok:
-		return device.Frame{Lines: []string{idle}}
-	case t.State == hallsync.Called:
-		return device.Frame{Lines: []string{"请" + t.Number + "号"}, Flash: true, Serial: serial(t.ID, t.Calls, t.CalledAt)}
-	default:
-		return device.Frame{Lines: []string{t.Number}}
-	}
-}
-
-// serial tells one call from another one that looks the same: a person who was passed and came back is called to the same window
-// for the first time again.
-func serial(id hallsync.TicketID, times int, at time.Time) string {
-	return fmt.Sprint(id, "/", times, "/", at.UnixMilli())
-}
-
-// windowName is the window as citizens read it: "3号窗口" for a window called 3, else its own name.
-func windowName(s *queue.State, id hallsync.WindowID) string {
-	for _, w := range s.Plan().Windows {
-		if w.ID == id && w.Name != "" {
-			return w.Name
-		}
-	}
-	return strings.TrimSpace(string(id)) + "号窗口"
 }

@@ -17,7 +17,7 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-const idle = "欢迎光临"
+const idle = "欢迎光临" // what a screen says to nobody in particular
 
 // board is the glass of a panel: what it was told to show, last of all.
 type board struct {
@@ -98,7 +98,7 @@ func open(t *testing.T, panels ...present.Panel) *hall.Hall {
 		Windows: []queue.WindowPlan{{ID: "1", Name: "1号窗口", Queues: []hallsync.QueueID{"A"}}, {ID: "2", Queues: []hallsync.QueueID{"A"}}},
 	}
 	h := halltest.Open(t, plan)
-	halltest.Run(t, present.New(h, panels, idle, slog.New(slog.DiscardHandler)).Run)
+	halltest.Run(t, present.New(h, panels, slog.New(slog.DiscardHandler)).Run)
 	return h
 }
 
@@ -117,7 +117,7 @@ func take(n int) queue.Command {
 
 func TestPanelsFollowTheHall(t *testing.T) {
 	window, whole := newBoard(), newBoard()
-	h := open(t, present.Panel{Name: "window-1.led", Screen: window, Window: "1"}, present.Panel{Name: "hall.led", Screen: whole})
+	h := open(t, present.Panel{Name: "window-1.led", Screen: window, View: present.View{Window: "1"}}, present.Panel{Name: "hall.led", Screen: whole})
 	window.until(t, "暂未开放")
 	whole.until(t, idle)
 	do(t, h, queue.Open{Window: "1"})
@@ -154,7 +154,7 @@ func TestEachCallIsANewFrame(t *testing.T) {
 		switch c.(type) {
 		case queue.CallNext, queue.Recall:
 			for _, window := range []hallsync.WindowID{"", "1"} {
-				f := fmt.Sprint(present.Frame(s, window, idle))
+				f := fmt.Sprint(present.View{Window: window}.Frame(s))
 				if before, again := seen[f]; again {
 					t.Errorf("%s shows what %s has shown: %s", step, before, f)
 				}
@@ -168,7 +168,7 @@ func TestEachCallIsANewFrame(t *testing.T) {
 func TestLatestFrameWins(t *testing.T) {
 	b := newBoard()
 	b.gate = make(chan struct{})
-	h := open(t, present.Panel{Name: "window-1.led", Screen: b, Window: "1"})
+	h := open(t, present.Panel{Name: "window-1.led", Screen: b, View: present.View{Window: "1"}})
 	<-b.begun
 	do(t, h, queue.Open{Window: "1"}, take(1), take(2), queue.CallNext{Window: "1"}, queue.Pass{Window: "1"}, queue.CallNext{Window: "1"})
 	close(b.gate)
@@ -181,7 +181,7 @@ func TestLatestFrameWins(t *testing.T) {
 func TestRenewedPanelIsTold(t *testing.T) {
 	b := newBoard()
 	renewed := make(chan struct{})
-	open(t, present.Panel{Name: "window-1.led", Screen: b, Window: "1", Renewed: renewed})
+	open(t, present.Panel{Name: "window-1.led", Screen: b, View: present.View{Window: "1"}, Renewed: renewed})
 	b.until(t, "暂未开放")
 	b.forget()
 	renewed <- struct{}{}
@@ -191,6 +191,6 @@ func TestRenewedPanelIsTold(t *testing.T) {
 func TestRefusedFrameIsShownAgain(t *testing.T) {
 	b := newBoard()
 	b.fails = 2
-	open(t, present.Panel{Name: "window-1.led", Screen: b, Window: "1"})
+	open(t, present.Panel{Name: "window-1.led", Screen: b, View: present.View{Window: "1"}})
 	b.until(t, "暂未开放")
 }
