@@ -24,7 +24,7 @@ func All() *registry.Registry {
 		"linescanner": {New: linescanner.New},
 		"ledpanel":    {New: ledpanel.New},
 		"pad21":       {New: talkpad.New21, Bus: true, Party: true},
-		"sdtreader":   {New: sdtreader.New},
+		"sdtreader":   {New: sdtreader.New, USB: true},
 		"sixbyte":     {New: talkpad.NewSixByte, Bus: true, Party: true},
 		"soundcard":   {New: soundcard.New},
 		"ub485":       {New: talkpad.NewUB485, Bus: true, Party: true},

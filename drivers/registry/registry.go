@@ -50,6 +50,8 @@ type Driver struct {
 	Party bool
 	// Node is what connect.file means when it names a USB device: the kind of node that the driver opens. Empty: a printer.
 	Node attached.Kind
+	// USB says that the driver also speaks to devices that are nothing but bulk endpoints: connect.usb.
+	USB bool
 }
 
 // Registry makes devices out of configuration.
@@ -71,12 +73,13 @@ func (r *Registry) At(m Model, n attached.Node, ref string) (c Connect, ok bool)
 	if ref != "" {
 		where = "usb:" + ref
 	}
-	node := r.drivers[m.Driver].Node
+	driver := r.drivers[m.Driver]
+	node := driver.Node
 	switch {
 	case n.Kind == attached.Serial:
 		return Connect{Serial: where}, node == ""
 	case n.Kind == attached.USB:
-		return Connect{}, false
+		return Connect{USB: ref}, driver.USB && ref != ""
 	case n.Kind == attached.Printer:
 		return Connect{File: where}, node == "" && m.Class == device.ClassPrinter
 	default:
@@ -117,6 +120,9 @@ func (r *Registry) Build(m Model, site Site, log *slog.Logger) (device.Device, e
 	cfg.Connect.Kind = driver.Node
 	if err := cfg.Connect.Check(); err != nil {
 		return nil, badConfig(site.Name, err)
+	}
+	if cfg.Connect.USB != "" && !driver.USB {
+		return nil, badConfig(site.Name, fmt.Errorf("the driver %s speaks over no bare USB device: use serial or file", m.Driver))
 	}
 	if driver.Bus {
 		cfg.ports, cfg.party = &r.ports, driver.Party

@@ -41,6 +41,7 @@ func reg() *registry.Registry {
 	return registry.New(map[string]registry.Driver{
 		"line":   {New: newScanner},
 		"shared": {New: newScanner, Bus: true},
+		"bare":   {New: newScanner, USB: true},
 		"broken": {New: func(registry.Config) (device.Device, error) { return nil, errors.New("no such dialect") }},
 	})
 }
@@ -60,10 +61,11 @@ func TestBuildMergesModelAndSite(t *testing.T) {
 		"model's line": {registry.Connect{Serial: "/dev/ttyX"}, registry.Connect{Serial: "/dev/ttyX", Baud: 115200, Parity: "even"}},
 		"site's line":  {registry.Connect{Serial: "/dev/ttyX", Baud: 9600, Parity: "none"}, registry.Connect{Serial: "/dev/ttyX", Baud: 9600, Parity: "none"}},
 		"no line":      {registry.Connect{TCP: "10.0.0.9:4001"}, registry.Connect{TCP: "10.0.0.9:4001"}},
+		"bare USB":     {registry.Connect{USB: "0400:c35a"}, registry.Connect{USB: "0400:c35a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			site := registry.Site{Name: "kiosk-1.scanner", Connect: c.connect, Options: map[string]string{"gap_ms": "80"}}
-			d, err := reg().Build(model("line"), site, slog.New(slog.DiscardHandler))
+			d, err := reg().Build(model("bare"), site, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,6 +91,7 @@ func TestBuildRefusesWithBadConfig(t *testing.T) {
 	}{
 		"unknown driver": {model("fax"), registry.Site{Connect: tty}, []string{`"fax"`}},
 		"no link":        {model("line"), registry.Site{}, []string{"serial, tcp, file and usb"}},
+		"no bare USB":    {model("line"), registry.Site{Connect: registry.Connect{USB: "0400:c35a"}}, []string{"line", "bare USB"}},
 		"wrong class":    {printer, registry.Site{Connect: tty}, []string{"class printer"}},
 		"driver refuses": {model("broken"), registry.Site{Connect: tty}, []string{"no such dialect"}},
 		"bad options": {
@@ -227,6 +230,31 @@ func TestModelsKnowTheirNumbers(t *testing.T) {
 	for ids, want := range map[[2]string]int{{"04b8", "0202"}: 2, {"1eab", "0c10"}: 1, {"04b8", "0203"}: 0, {"", ""}: 0} {
 		if got := m.Comes(attached.Node{Vendor: ids[0], Product: ids[1]}); got != want {
 			t.Errorf("%v: %d, want %d", ids, got, want)
+		}
+	}
+}
+
+func TestWhereAModelCanStand(t *testing.T) {
+	printer := model("line")
+	printer.Class = device.ClassPrinter
+	for name, c := range map[string]struct {
+		model registry.Model
+		node  attached.Node
+		ref   string
+		want  registry.Connect
+		can   bool
+	}{
+		"behind an adapter":    {model("line"), attached.Node{Kind: attached.Serial, Path: "/dev/ttyUSB0"}, "1a86:7523", registry.Connect{Serial: "usb:1a86:7523"}, true},
+		"at the mainboard":     {model("line"), attached.Node{Kind: attached.Serial, Path: "/dev/ttyS0"}, "", registry.Connect{Serial: "/dev/ttyS0"}, true},
+		"at a printer's node":  {printer, attached.Node{Kind: attached.Printer, Path: "/dev/usb/lp0"}, "04b8:0202", registry.Connect{File: "usb:04b8:0202"}, true},
+		"no printer there":     {model("line"), attached.Node{Kind: attached.Printer, Path: "/dev/usb/lp0"}, "04b8:0202", registry.Connect{}, false},
+		"bare":                 {model("bare"), attached.Node{Kind: attached.USB, Path: "/dev/bus/usb/001/004"}, "0400:c35a", registry.Connect{USB: "0400:c35a"}, true},
+		"bare, of two alike":   {model("bare"), attached.Node{Kind: attached.USB, Path: "/dev/bus/usb/001/004"}, "", registry.Connect{}, false},
+		"bare, another driver": {model("line"), attached.Node{Kind: attached.USB, Path: "/dev/bus/usb/001/004"}, "0400:c35a", registry.Connect{}, false},
+	} {
+		got, can := reg().At(c.model, c.node, c.ref)
+		if can != c.can || can && got != c.want {
+			t.Errorf("%s: %+v, %v", name, got, can)
 		}
 	}
 }

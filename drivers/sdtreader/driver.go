@@ -1,5 +1,6 @@
-// Package sdtreader drives second-generation identity-card readers that speak the SDT protocol over a serial line or a USB
-// adapter that plays one. It looks for a card a few times a second, reads each card once and forgets it.
+// Package sdtreader drives second-generation identity-card readers that speak the SDT protocol over a serial line, a USB adapter that
+// plays one, or the bulk endpoints of their own USB device. It looks for a card a few times a second, reads each card once and
+// forgets it.
 package sdtreader
 
 import (
@@ -38,7 +39,7 @@ type Reader struct {
 	cards   chan device.IDCard
 	unread  *session.Unread
 
-	speeds []int // configured speed first; the reader may be set to another
+	speeds []int // of a serial line: configured speed first; the reader may be set to another
 	speed  int   // index of the speed to open with
 
 	// Of the open connection; used in the session's turns only.
@@ -48,10 +49,16 @@ type Reader struct {
 	seen    presence
 }
 
-// New makes a reader. Options: find_every (time between two looks, default 300ms) and newest_address (ask for the address a card
-// got later, default false).
+// headLen is how much of a frame readers with two pairs of bulk endpoints take and give over the first pair: the preamble and the
+// length.
+const headLen = 7
+
+// New makes a reader. Options: find_every (time between two looks, default 300ms), newest_address (ask for the address a card got
+// later, default false) and usb_head (bytes of a frame that go over the first pair of endpoints where a USB reader has two, default
+// 7; 0: everything does).
 func New(cfg registry.Config) (device.Device, error) {
 	o := registry.NewOptions(cfg)
+	cfg.Connect.Head = o.Int("usb_head", headLen, 0, headLen)
 	r := &Reader{
 		cfg:    cfg,
 		every:  o.Duration("find_every", 300*time.Millisecond, 50*time.Millisecond, 5*time.Second),
@@ -128,7 +135,7 @@ func (r *Reader) start(ctx context.Context, conn transport.Conn) error {
 		r.cfg.Log.Warn("reader_number_unknown", "error", err)
 		return nil
 	}
-	r.cfg.Log.Info("reader_found", "sam", number.String(), "baud", r.speeds[r.speed])
+	r.cfg.Log.Info("reader_found", "sam", number.String(), "at", r.cfg.Connect.String(), "baud", r.speeds[r.speed])
 	return nil
 }
 

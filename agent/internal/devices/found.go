@@ -90,7 +90,11 @@ func byDevice(nodes []attached.Node) [][]attached.Node {
 // at gives what tells whether d is configured to stand at a node.
 func at(d config.Device) func(attached.Node) bool {
 	where := cmp.Or(d.Connect.Serial, d.Connect.File)
-	if ref, is := strings.CutPrefix(where, "usb:"); is {
+	ref, is := strings.CutPrefix(where, "usb:")
+	if d.Connect.USB != "" {
+		ref, is = d.Connect.USB, true
+	}
+	if is {
 		r, err := attached.ParseRef(ref)
 		return func(n attached.Node) bool { return err == nil && r.Fits(n) }
 	}

@@ -10,6 +10,7 @@ import (
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/devices"
 	"halledge/configs"
+	"halledge/drivers/attached"
 	"halledge/drivers/builtin"
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest/farend"
@@ -94,5 +95,28 @@ func TestPrinterIsPluggedInAndPulledOut(t *testing.T) {
 		if advice := s.Statuses()[0].Advice; !strings.Contains(advice, "线") {
 			t.Errorf("the installer is told %q", advice)
 		}
+	}
+}
+
+// TestBareReaderIsOffered plugs in a card reader that the kernel makes no device file of.
+func TestBareReaderIsOffered(t *testing.T) {
+	all, err := registry.LoadModels(configs.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := []attached.Node{
+		{Kind: attached.USB, Path: "/dev/bus/usb/001/004", Vendor: "0400", Product: "c35a", Port: "1-1.2"},
+		{Kind: attached.USB, Path: "/dev/bus/usb/001/005", Vendor: "0781", Product: "5567", Port: "1-1.3"},
+	}
+	found := devices.Find(nodes, nil, all, builtin.All())
+	if len(found) != 2 || len(found[0].Offers) != 1 || len(found[1].Offers) != 0 {
+		t.Fatalf("found %+v", found)
+	}
+	if o := found[0].Offers[0]; o.Class != device.ClassIDCard || o.Model != "generic-sdt-usb" || !o.Sure || o.Connect.USB != "0400:c35a" {
+		t.Errorf("offered %+v", o)
+	}
+	site := []config.Device{{Name: "kiosk-1.idcard", Model: "generic-sdt-usb", Connect: config.Connect{USB: "0400:c35a"}}}
+	if found := devices.Find(nodes, site, all, builtin.All()); found[0].Device != "kiosk-1.idcard" || found[1].Device != "" {
+		t.Errorf("configured, found %+v", found)
 	}
 }
