@@ -4,13 +4,12 @@ package callpad
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
 	"halledge/drivers/device"
+	"halledge/drivers/internal/rtu"
 	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/drivers/registry"
@@ -28,11 +27,9 @@ const (
 type Pad struct {
 	cfg     registry.Config
 	session *session.Session
-	unit    byte
-	poll    time.Duration
-	within  time.Duration // an answer must come
+	unit    *rtu.Unit     // used in the session's turns only
+	poll    time.Duration // between two questions
 	upTo    byte          // highest address that a self-test looks for
-	gap     time.Duration // silence before a question
 	keys    chan device.Key
 
 	mu   sync.Mutex
@@ -40,8 +37,6 @@ type Pad struct {
 	seq  uint64   // counts displays; 0 while there is none
 
 	// Of the open connection; used in the session's turns only.
-	answers modbus.ResponseDecoder
-	owed    bool // an answer is still to come
 	misses  int
 	presses counter
 	shown   uint64
@@ -54,13 +49,12 @@ func New(cfg registry.Config) (device.Device, error) {
 	p := &Pad{
 		cfg:     cfg,
 		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
-		unit:    byte(o.Int("unit", 1, 1, modbus.MaxUnit)),
 		poll:    o.Duration("poll", 50*time.Millisecond, 20*time.Millisecond, 2*time.Second),
-		within:  o.Duration("reply_within", 100*time.Millisecond, 20*time.Millisecond, 2*time.Second),
 		upTo:    byte(o.Int("search_to", 32, 1, modbus.MaxUnit)),
-		gap:     max(5*time.Millisecond, modbus.Gap(cfg.Connect.Baud)),
 		keys:    make(chan device.Key, 8),
 	}
+	within := o.Duration("reply_within", 100*time.Millisecond, 20*time.Millisecond, 2*time.Second)
+	p.unit = rtu.New(byte(o.Int("unit", 1, 1, modbus.MaxUnit)), cfg.Connect.Baud, within, p.session.Garbage)
 	if err := o.Err(); err != nil {
 		return nil, err
 	}
@@ -107,12 +101,12 @@ func (p *Pad) SelfTest(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return p.search(ctx, err)
+	return p.unit.Search(ctx, p.cfg.Open, p.upTo, p.cfg.Log, err)
 }
 
 func (p *Pad) beep(ctx context.Context, op string, long uint16) error {
 	return p.session.Do(ctx, op, func(ctx context.Context, conn transport.Conn) error {
-		return p.insist(ctx, conn, p.set(modbus.PadBeepAt, long))
+		return p.unit.Set(ctx, conn, modbus.PadBeepAt, long)
 	})
 }
 
@@ -126,13 +120,13 @@ func (p *Pad) serve(ctx context.Context, _ transport.Conn) error {
 
 // start makes sure that the pad is one of ours. Keys pressed before are past: their counter is only remembered.
 func (p *Pad) start(ctx context.Context, conn transport.Conn) error {
-	p.answers.Expect(modbus.Request{})
-	p.owed, p.misses, p.presses, p.shown = false, 0, counter{}, 0
-	a, err := p.ask(ctx, conn, modbus.Request{Unit: p.unit, Function: modbus.ReadInput, Count: modbus.PadInputs})
+	p.unit.Reset()
+	p.misses, p.presses, p.shown = 0, counter{}, 0
+	r, err := p.unit.Inputs(ctx, conn, modbus.PadInputs)
 	if err != nil {
 		return err
 	}
-	in, err := modbus.ParsePadInput(a.Values)
+	in, err := modbus.ParsePadInput(r)
 	if err == nil && in.Map != modbus.PadMapVersion {
 		err = fmt.Errorf("register map version %d, this driver knows %d", in.Map, modbus.PadMapVersion)
 	}
@@ -140,24 +134,24 @@ func (p *Pad) start(ctx context.Context, conn transport.Conn) error {
 		return &device.Error{Op: "read the pad's map", Code: device.CodeBadReply, Retry: true, Err: err}
 	}
 	p.presses.count(in.Counter)
-	p.cfg.Log.Info("pad_found", "unit", p.unit, "firmware", in.Firmware)
+	p.cfg.Log.Info("pad_found", "unit", p.unit.Address, "firmware", in.Firmware)
 	p.session.Good()
 	return p.write(ctx, conn)
 }
 
 // look asks for the last key and hands it out if it is new.
 func (p *Pad) look(ctx context.Context, conn transport.Conn) error {
-	a, err := p.ask(ctx, conn, modbus.Request{Unit: p.unit, Function: modbus.ReadInput, Count: 2})
+	r, err := p.unit.Inputs(ctx, conn, 2)
 	if err != nil {
 		p.misses++
-		if p.misses < maxMisses && ctx.Err() == nil && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, modbus.DeviceBusy)) {
+		if p.misses < maxMisses && ctx.Err() == nil && rtu.Passing(err) {
 			return nil
 		}
 		return err
 	}
 	p.misses = 0
 	p.session.Good()
-	if err := p.take(ctx, conn, a.Values[0], modbus.PadKey(a.Values[1])); err != nil {
+	if err := p.take(ctx, conn, r[0], modbus.PadKey(r[1])); err != nil {
 		return err
 	}
 	if _, seq := p.newest(); p.shown != seq || time.Since(p.written) >= refresh {
@@ -198,7 +192,7 @@ func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key m
 		return nil
 	}
 	p.session.Job()
-	return p.insist(ctx, conn, p.set(modbus.PadAckAt, count))
+	return p.unit.Set(ctx, conn, modbus.PadAckAt, count)
 }
 
 // newest gives the newest display and its number, which is 0 when there is none.
@@ -212,7 +206,7 @@ func (p *Pad) newest() ([]uint16, uint64) {
 func (p *Pad) write(ctx context.Context, conn transport.Conn) error {
 	want, seq := p.newest()
 	if seq > 0 {
-		if err := p.insist(ctx, conn, p.set(modbus.PadNumberAt, want...)); err != nil {
+		if err := p.unit.Set(ctx, conn, modbus.PadNumberAt, want...); err != nil {
 			return err
 		}
 	}

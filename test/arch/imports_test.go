@@ -29,6 +29,8 @@ var rules = []rule{
 		"the one visible list of drivers"},
 	{"drivers/internal/", []string{"drivers/attached", "drivers/device", "drivers/internal/"}, []string{"drivers/drivertest/"},
 		"lines and sessions serve every driver and know none"},
+	{"drivers/internal/rtu", []string{"drivers/device", "drivers/internal/", "firmware-protocols/modbus"}, []string{"drivers/drivertest/"},
+		"one standard's rules for a line are the same for every driver that speaks it"},
 	{"drivers/drivertest/", []string{"drivers/device", "drivers/drivertest/", "drivers/internal/", "drivers/registry", "firmware-protocols/"}, nil,
 		"conformance suites test any driver through the interfaces"},
 	{"drivers/", []string{"drivers/device", "drivers/registry", "drivers/internal/", "firmware-protocols/"},
