@@ -83,7 +83,7 @@ lint: ## run the linters
 	cd $(CONSOLE) && npm run lint
 
 fuzz: ## fuzz every decoder for FUZZTIME (5s) each
-	@grep -rl --include='*_test.go' '^func Fuzz' agent cloud drivers firmware-protocols | sort | while read -r file; do \
+	@grep -rl --include='*_test.go' '^func Fuzz' agent cloud drivers firmware-protocols test/fakes | sort | while read -r file; do \
 	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 	    echo "== $$(dirname $$file) $$target"; \
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname $$file)"; \

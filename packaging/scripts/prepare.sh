@@ -69,6 +69,7 @@ case "${1:-}" in
     need xdotool xdotool
     need systemd-analyze systemd
     need dpkg-deb dpkg
+    need zbarimg zbar-tools # reads the codes on printed slips
     need busybox busybox-static # unpacks what test/vm/boot packs
     need fc-list fontconfig
     need_font zh fonts-noto-cjk
