@@ -6,6 +6,9 @@ package vm
 import (
 	"log/slog"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"halledge/configs"
 	"halledge/drivers/builtin"
@@ -39,4 +42,35 @@ func start(t *testing.T, class device.Class, model string, connect registry.Conn
 	d := build(t, class, model, connect, options)
 	drivertest.Run(t, d)
 	return d
+}
+
+// away waits until a device that was pulled out is seen to be gone, and gives the time. If it is for long, it waits until the device
+// was tried so often in vain that the next attempt is 10 s off: only somebody who is told that it is there again opens it sooner.
+func away(t *testing.T, d device.Device, long bool) time.Time {
+	t.Helper()
+	drivertest.Reaches(t, d, device.Offline, device.CodeOffline)
+	if long {
+		const attempts = 4 // after 0.5, 1, 2 and 5 s
+		gone := d.Health().Counters.Failures
+		drivertest.Until(t, "attempts in vain", func() bool { return d.Health().Counters.Failures >= gone+attempts })
+	}
+	return time.Now()
+}
+
+// back checks that a device that was plugged in again at a time works by now, as soon as a hall was promised.
+func back(t *testing.T, plugged time.Time) {
+	t.Helper()
+	const promised = 2 * time.Second
+	took := time.Since(plugged)
+	if took > promised {
+		t.Errorf("works again after %v, want %v", took, promised)
+	}
+	t.Logf("works %v after it was plugged in again", took.Round(time.Millisecond))
+}
+
+func ioctl(fd, request, arg uintptr) error {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, request, arg); errno != 0 {
+		return errno
+	}
+	return nil
 }

@@ -70,15 +70,15 @@ func newKeyboard(t *testing.T, name string) *keyboard {
 
 func (k *keyboard) set(request uint, value int) {
 	k.t.Helper()
-	if err := unix.IoctlSetInt(int(k.f.Fd()), request, value); err != nil {
+	if err := ioctl(k.f.Fd(), uintptr(request), uintptr(value)); err != nil {
 		k.t.Fatal(err)
 	}
 }
 
 func (k *keyboard) ioctl(request uint, arg unsafe.Pointer) {
 	k.t.Helper()
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, k.f.Fd(), uintptr(request), uintptr(arg)); errno != 0 {
-		k.t.Fatal(errno)
+	if err := ioctl(k.f.Fd(), uintptr(request), uintptr(arg)); err != nil {
+		k.t.Fatal(err)
 	}
 }
 

@@ -42,6 +42,7 @@ func modules() []string {
 type source struct {
 	kernel string // folder into which a linux-image package was unpacked
 	tests  string // static test program
+	run    string // which of its tests
 	rules  string // our udev rules
 }
 

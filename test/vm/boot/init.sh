@@ -15,12 +15,15 @@ exec >/dev/ttyS1 2>&1
 stty raw -echo
 
 /usr/lib/systemd/systemd-udevd --daemon
-modprobe -a configfs evdev uinput uhid dummy_hcd libcomposite
+modprobe -a configfs evdev uinput uhid libcomposite
+modprobe dummy_hcd num=2 # sockets
+modprobe snd-aloop pcm_substreams=1
 mount -t configfs configfs /sys/kernel/config
 udevadm trigger --action=add
 udevadm settle
 
 echo "guest is up after $(cut -d ' ' -f 1 /proc/uptime) s"
-cd /root && ./guest.test -test.v -test.timeout "$(sed 's/.*guest_timeout=\([^ ]*\).*/\1/' /proc/cmdline)"
+flags=$(sed 's/.*guest_flags=\([^ ]*\).*/\1/; s/,/ /g' /proc/cmdline)
+cd /root && ./guest.test $flags
 echo "guest ends with $?"
 poweroff -f

@@ -22,6 +22,7 @@ func main() {
 		work    = flag.String("work", "var/vm", "folder for the image and the logs")
 		timeout = flag.Duration("timeout", 10*time.Minute, "time for everything")
 	)
+	flag.StringVar(&src.run, "run", ".", "run only tests that match this expression")
 	flag.StringVar(&src.kernel, "kernel", "var/vm/kernel", "folder into which a linux-image package was unpacked")
 	flag.StringVar(&src.tests, "tests", "var/vm/guest.test", "static test program")
 	flag.StringVar(&src.rules, "rules", "packaging/udev", "folder of udev rules")
@@ -39,7 +40,7 @@ func run(src source, work string, timeout time.Duration) error {
 	if err != nil {
 		return err
 	}
-	want, err := tests(ctx, src.tests)
+	want, err := tests(ctx, src)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func run(src source, work string, timeout time.Duration) error {
 	console := filepath.Join(work, "console.log")
 	err = boot(ctx, machine{
 		kernel: filepath.Join(src.kernel, "boot/vmlinuz-"+release), initrd: initrd, console: console,
-		testTime: timeout - timeout/5,
+		flags: fmt.Sprintf("-test.v,-test.timeout=%s,-test.run=%s", timeout-timeout/5, src.run),
 	}, func(line string) {
 		fmt.Fprintln(log, line)
 		got.take(line)
@@ -77,19 +78,19 @@ func kernel(dir string) (string, error) {
 	return release, nil
 }
 
-// tests asks the program which tests it has.
-func tests(ctx context.Context, program string) ([]string, error) {
-	full, err := filepath.Abs(program)
+// tests asks the program which tests it will run.
+func tests(ctx context.Context, src source) ([]string, error) {
+	full, err := filepath.Abs(src.tests)
 	if err != nil {
 		return nil, err
 	}
-	out, err := exec.CommandContext(ctx, full, "-test.list", ".").Output()
+	out, err := exec.CommandContext(ctx, full, "-test.list", src.run).Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", program, err)
+		return nil, fmt.Errorf("%s: %w", src.tests, err)
 	}
 	names := strings.Fields(string(out))
 	if len(names) == 0 {
-		return nil, fmt.Errorf("%s has no tests", program)
+		return nil, fmt.Errorf("%s has no test %s", src.tests, src.run)
 	}
 	return names, nil
 }
@@ -111,7 +112,7 @@ func pack(src source, release, path string) error {
 type machine struct {
 	kernel, initrd string
 	console        string // file that gets what the kernel says
-	testTime       time.Duration
+	flags          string // of the test program, between commas
 }
 
 // boot runs the guest until it switches itself off and calls each with every line of its second port.
@@ -120,7 +121,7 @@ func boot(ctx context.Context, m machine, each func(line string)) error {
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none",
 		"-kernel", m.kernel, "-initrd", m.initrd,
-		"-append", fmt.Sprintf("console=ttyS0 loglevel=6 panic=-1 guest_timeout=%s", m.testTime),
+		"-append", fmt.Sprintf("console=ttyS0 loglevel=6 panic=-1 guest_flags=%s", m.flags),
 		"-serial", "file:"+m.console, "-serial", "stdio")
 	cmd.WaitDelay = 5 * time.Second
 	var said strings.Builder
