@@ -53,6 +53,7 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 			s.leave(t, at)
 			s.turns++
 			t.Turn, t.Front, t.Due, t.Returned = s.turns, false, s.lines.Calls(t.Queue)+uint64(max(0, f.After)), true
+			t.Since = s.age(at)
 			s.enter(t)
 		})
 	case hallsync.TicketTransferred:

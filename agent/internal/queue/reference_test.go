@@ -42,6 +42,7 @@ type person struct {
 	base   int64
 	turn   int64
 	due    int64 // 0: did not come back
+	since  int64 // and since when it is back
 	front  bool
 	waits  bool
 }
@@ -143,6 +144,7 @@ func (d *day) hear(f hallsync.Payload) {
 	case hallsync.TicketRequeued:
 		d.turns++
 		p.waits, p.front, p.turn, p.due = true, false, d.turns, d.calls[p.queue]+int64(d.order(p.queue).ReturnAfter)
+		p.since = d.age()
 	case hallsync.TicketTransferred:
 		p.waits, p.queue, p.target, p.front, p.due = true, f.Queue, f.Window, f.Position == hallsync.AtFront, 0
 		if f.Position == hallsync.AtEnd {
@@ -221,7 +223,7 @@ func (d *day) anybody(w hallsync.WindowID) {
 func (d *day) transfer(w hallsync.WindowID, id hallsync.TicketID) {
 	d.do(queue.Transfer{
 		Window: w, Ticket: id, ToQueue: []hallsync.QueueID{"A", "B"}[d.r.IntN(2)], ToWindow: []hallsync.WindowID{"", "", "1", "3"}[d.r.IntN(4)],
-		Position: []hallsync.Position{hallsync.AtFront, hallsync.ByArrival, hallsync.AtEnd}[d.r.IntN(3)],
+		Position: []hallsync.Position{hallsync.AtFront, hallsync.ByArrival, hallsync.AtEnd}[d.r.IntN(3)], Reason: "x",
 	})
 }
 
@@ -351,8 +353,8 @@ func (d *day) stand(w *queue.WindowPlan, p *person) standing {
 	switch {
 	case p.front:
 		s.key = []int64{refFront, p.turn}
-	case p.due > d.calls[p.queue]:
-		s.key = []int64{refEarly, p.base, p.turn}
+	case p.due > d.calls[p.queue] && d.age() < p.since+guardOf(o).Milliseconds():
+		s.key = []int64{refEarly, p.since, p.turn}
 	case p.due > 0:
 		s.key = []int64{refReturned, p.turn}
 	case !due(p):
@@ -365,4 +367,12 @@ func (d *day) stand(w *queue.WindowPlan, p *person) standing {
 		s.key = []int64{refWeighed, -score, -int64(p.class.Rank()), p.base, p.turn}
 	}
 	return s
+}
+
+// guardOf is how long who came back waits in vain for the calls that go first: no longer than anybody does.
+func guardOf(o *line.Order) time.Duration {
+	if o.MaxWait > 0 {
+		return o.MaxWait
+	}
+	return 30 * time.Minute
 }

@@ -73,7 +73,7 @@ func (s *State) expect(e *line.Entry, now time.Time) (hallsync.Expectation, *hal
 	if told == nil { // nobody is told what the plan expects, so it cannot be wrong
 		return hallsync.Expectation{}, nil
 	}
-	return hallsync.Expectation{ReplayS: int64(when.Wait), HeadS: s.lines.Oldest(e.Queue, s.age(now)) / 1000}, told
+	return hallsync.Expectation{ReplayS: int64(when.Wait), HeadS: s.lines.Head(e.Queue, s.age(now)) / 1000}, told
 }
 
 // posts gives the windows that serve now, and when each is free.
@@ -103,7 +103,7 @@ func (s *State) say(q hallsync.QueueID, now time.Time) func(*line.Entry, line.Es
 		return func(*line.Entry, line.Estimate) *hallsync.WaitRange { return nil }
 	}
 	age, likeFirst := s.age(now), s.accuracy[q].headIsBetter()
-	first := s.lines.Oldest(q, age)
+	first := s.lines.Head(q, age)
 	return func(e *line.Entry, when line.Estimate) *hallsync.WaitRange {
 		if likeFirst {
 			when = line.Estimate{Wait: float64(first-(age-e.Base)) / 1000, Spread: p.Spread * 2}

@@ -12,7 +12,7 @@ type Rule string
 // The rules.
 const (
 	Front         Rule = "front"          // transferred to the front
-	Returned      Rule = "returned"       // was passed, came back, and its calls are over
+	Returned      Rule = "returned"       // was passed, came back, and its calls are over, or it has waited for them for too long
 	MaxWait       Rule = "max_wait"       // waited longer than anybody should
 	Weight        Rule = "weight"         // weighs more than one that came earlier
 	PriorityLimit Rule = "priority_limit" // after so many of privilege it is an ordinary one's turn
@@ -25,7 +25,7 @@ type tier int
 
 const (
 	tierFront    tier = iota // transferred to the front
-	tierReturned             // came back, and its calls have passed
+	tierReturned             // came back, and its calls have passed or do not come
 	tierOverdue              // waited longer than anybody should
 	tierWeighed              // by score
 	tierLimited              // privileged, and it is an ordinary one's turn
@@ -79,12 +79,12 @@ func (w *Window) weight(q hallsync.QueueID) int64 {
 // rank weighs an entry at a window, at a moment of the hall's clock.
 func (h *Hall) rank(e *Entry, w *Window, age int64) rank {
 	o, count := h.order(e.Queue), h.counts[e.Queue]
-	r := rank{tier: tierWeighed, class: e.Class.Rank(), base: e.Base, turn: e.Turn}
+	r := rank{tier: tierWeighed, class: e.Class.Rank(), base: e.since(), turn: e.Turn}
 	waited := age - e.Base
 	switch {
 	case e.Front:
 		r.tier = tierFront
-	case e.Due > count.Calls:
+	case e.Due > count.Calls && age-e.Since < o.patience():
 		r.tier = tierEarly
 	case e.Due > 0: // whenever it was booked for: nobody behind it may wait for that
 		r.tier = tierReturned

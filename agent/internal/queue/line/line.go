@@ -23,6 +23,12 @@ type Order struct {
 	Early       time.Duration                    // a booked ticket may be called that long before its time; earlier only if nobody else waits
 }
 
+// guard is how long anybody waits in vain for what need not come: calls of a queue that nobody takes a number of, or a window.
+const guard = 30 * time.Minute
+
+// patience is the same for one queue, in milliseconds.
+func (o *Order) patience() int64 { return cmp.Or(o.MaxWait, guard).Milliseconds() }
+
 // Privileged reports whether a class goes before others for the citizen's sake.
 func Privileged(c hallsync.Class) bool { return c == hallsync.Elder || c == hallsync.Priority }
 
@@ -47,6 +53,7 @@ type Entry struct {
 	Front  bool              `json:"front,omitempty"`  // transferred to the front
 	Due    uint64            `json:"due,omitempty"`    // came back after it was passed: due when its queue has had so many calls
 	Target hallsync.WindowID `json:"target,omitempty"` // the only window that may call it, while somebody works there
+	Since  int64             `json:"since,omitempty"`  // when it came back
 }
 
 // Hall is the lines of a hall, and what is counted about calls. It is not safe for concurrent use.
@@ -136,8 +143,23 @@ func (h *Hall) Len(q hallsync.QueueID) int {
 	return n
 }
 
-// Oldest gives the longest anybody of a queue has waited, in milliseconds.
+// Oldest gives the longest anybody of a queue has waited, in milliseconds. Who came back has waited since then.
 func (h *Hall) Oldest(q hallsync.QueueID, age int64) (longest int64) {
+	l := h.lines[q]
+	if l == nil {
+		return 0
+	}
+	longest = h.Head(q, age)
+	for _, lane := range [...]lane{l.front, l.back, l.sent} {
+		for _, e := range lane {
+			longest = max(longest, age-e.since())
+		}
+	}
+	return longest
+}
+
+// Head gives how long the first of a queue has waited, in milliseconds, among those who stand in line like everybody else.
+func (h *Hall) Head(q hallsync.QueueID, age int64) (longest int64) {
 	if l := h.lines[q]; l != nil {
 		for _, lane := range l.lanes {
 			if len(lane) > 0 {
@@ -146,6 +168,14 @@ func (h *Hall) Oldest(q hallsync.QueueID, age int64) (longest int64) {
 		}
 	}
 	return longest
+}
+
+// since gives from when an entry waits for this call.
+func (e *Entry) since() int64 {
+	if e.Due > 0 {
+		return cmp.Or(e.Since, e.Base) // earlier programs did not note it
+	}
+	return e.Base
 }
 
 // clone copies the first of each lane, at most limit.
@@ -161,7 +191,7 @@ func (h *Hall) clone(limit int) *Hall {
 type line struct {
 	lanes [4]lane // by class, each in order of base
 	front lane    // transferred to the front, in order of turn
-	back  lane    // came back after being passed, in order of the call they are due at
+	back  lane    // came back after being passed, in order of turn
 	sent  lane    // to one window only
 }
 
@@ -173,8 +203,6 @@ func byBase(a, b *Entry) int {
 }
 
 func byTurn(a, b *Entry) int { return cmp.Compare(a.Turn, b.Turn) }
-
-func byDue(a, b *Entry) int { return cmp.Or(cmp.Compare(a.Due, b.Due), cmp.Compare(a.Turn, b.Turn)) }
 
 func (l *line) all() [7]lane {
 	return [...]lane{l.front, l.back, l.lanes[0], l.lanes[1], l.lanes[2], l.lanes[3], l.sent}
@@ -188,7 +216,7 @@ func (l *line) place(e *Entry) (*lane, func(a, b *Entry) int) {
 	case e.Front:
 		return &l.front, byTurn
 	case e.Due > 0:
-		return &l.back, byDue
+		return &l.back, byTurn
 	}
 	return &l.lanes[e.Class.Rank()], byBase
 }

@@ -1,0 +1,163 @@
+package queue_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/queue/line"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Nobody else takes a number of the queue, so the calls that would go first never come.
+func TestWhoComesBackToAQuietQueueIsCalledWithinTheGuard(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "2"})
+	b.take("rare", "A", "")
+	b.next("2")
+	b.must(queue.Pass{Window: "2"})
+	b.must(queue.Requeue{Ticket: "rare"})
+	back := b.now
+	for i := range 20 {
+		b.take(fmt.Sprint("b", i), "B", "")
+		b.after(3 * time.Minute)
+		c := b.next("2")
+		if waits := b.now.Sub(back); c.Number != "A001" {
+			if waits >= 30*time.Minute {
+				t.Fatalf("%s after A001 came back %s is called", waits, c.Number)
+			}
+			if got := b.s.Longest("A", b.now); got != waits {
+				t.Errorf("the longest wait is told as %s, want %s", got, waits)
+			}
+			continue
+		}
+		if c.Why.Rule != string(line.Returned) {
+			t.Errorf("called by %s", c.Why.Rule)
+		}
+		return
+	}
+	t.Error("A001 is never called")
+}
+
+// Who waits longest may stand at the front or be sent to one window.
+func TestTheLongestWaitIsOfEverybody(t *testing.T) {
+	for name, to := range map[string]queue.Transfer{
+		"front": {Window: "1", Ticket: "x", ToQueue: "A", Position: hallsync.AtFront, Reason: "x"},
+		"sent":  {Window: "1", Ticket: "x", ToQueue: "A", ToWindow: "1", Reason: "x"},
+	} {
+		b := newBench(t)
+		b.must(queue.Open{Window: "1"})
+		b.take("x", "A", "")
+		b.after(20*time.Minute).take("y", "A", "")
+		b.must(to)
+		if got := b.s.Longest("A", b.after(time.Minute).now); got != 21*time.Minute {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// TestNobodyWhoComesBackStarves lets people come to two queues in any pattern, be missed and come back. Once somebody has waited for as long as
+// anybody should since he stood in line last, only those go first who stood in line before that; before those who did not miss their call,
+// also others who come back and whose turn it is, each once.
+func TestNobodyWhoComesBackStarves(t *testing.T) {
+	each(t, sequences/20, func(r *rand.Rand, name int) { newReturns(&sequence{T: t, name: name}, r).run(60) })
+}
+
+// returns is a hall with one window of two queues, of which one may be taken rarely.
+type returns struct {
+	rt    *sequence
+	r     *rand.Rand
+	s     *queue.State
+	now   time.Time
+	guard time.Duration
+	in    map[hallsync.TicketID]time.Time // since when somebody stands in line
+	late  map[hallsync.TicketID]int       // how many stood in line before, when he had waited for too long
+	back  map[hallsync.TicketID]bool      // who came back
+	taken int
+}
+
+func newReturns(rt *sequence, r *rand.Rand) *returns {
+	p := plan()
+	v := &returns{rt: rt, r: r, now: start, guard: time.Duration(5+r.IntN(40)) * time.Minute,
+		in: map[hallsync.TicketID]time.Time{}, late: map[hallsync.TicketID]int{}, back: map[hallsync.TicketID]bool{}}
+	for i := range p.Queues {
+		o := &p.Queues[i].Order
+		o.MaxWait, o.PriorityRun, p.Queues[i].ReturnAfter = v.guard, r.IntN(4), r.IntN(6)
+		p.Queues[i].MissLimit = 2
+		o.Weights = map[hallsync.Class]int{hallsync.Elder: 10 + r.IntN(990)}
+	}
+	p.CallGap = 0
+	v.s = queue.New(p)
+	v.do(queue.TurnDay{})
+	v.do(queue.Open{Window: "2"})
+	return v
+}
+
+func (v *returns) do(c queue.Command) (called hallsync.TicketID) {
+	facts, err := v.s.Decide(c, v.now)
+	if err != nil {
+		v.rt.Fatalf("%T: %v", c, err)
+	}
+	for _, f := range facts {
+		v.s.Apply(f, v.now)
+		if c, ok := f.(hallsync.TicketCalled); ok {
+			called = c.Ticket
+		}
+	}
+	return called
+}
+
+func (v *returns) run(steps int) {
+	rare := 1 + v.r.IntN(30)
+	for range steps {
+		v.now = v.now.Add(time.Duration(v.r.IntN(480)) * time.Second)
+		queues := []hallsync.QueueID{"B"}
+		if v.r.IntN(rare) == 0 {
+			queues = append(queues, "A")
+		}
+		for _, q := range queues {
+			v.taken++
+			id := hallsync.TicketID(fmt.Sprint("t", v.taken))
+			v.do(queue.Take{Ticket: id, Queue: q, Class: []hallsync.Class{hallsync.Normal, hallsync.Elder}[v.r.IntN(2)], Channel: hallsync.AtKiosk})
+			v.in[id] = v.now
+		}
+		v.call()
+		if v.rt.failed {
+			return
+		}
+	}
+}
+
+// call calls the next, who may not come, and come back later.
+func (v *returns) call() {
+	for id, since := range v.in {
+		if _, known := v.late[id]; known || v.now.Sub(since) < v.guard {
+			continue
+		}
+		for _, other := range v.in {
+			if !other.After(since.Add(v.guard)) {
+				v.late[id]++
+			}
+		}
+	}
+	id := v.do(queue.CallNext{Window: "2"})
+	delete(v.in, id)
+	delete(v.late, id)
+	for other := range v.late {
+		if v.back[id] && !v.back[other] {
+			continue
+		}
+		if v.late[other]--; v.late[other] < 0 {
+			v.rt.Fatalf("%s waits since %s, and %s is called at %s", other, v.in[other], id, v.now)
+		}
+	}
+	if id != "" && v.r.IntN(3) == 0 {
+		v.do(queue.Pass{Window: "2"})
+		if t, _ := v.s.Ticket(id); t.State == hallsync.Passed {
+			v.do(queue.Requeue{Ticket: id})
+			v.in[id], v.back[id] = v.now, true
+		}
+	}
+}
