@@ -214,7 +214,7 @@ func (s *site) quickerHand(t *testing.T) {
 	p.Sees("已连接", "已叫号"+second)
 	p.Press(chrome.F5)
 	p.Sees("已办结 " + second)
-	s.Verb(t, "1", "abandon", map[string]string{"ticket": s.find(t, first).ID})
+	s.Verb(t, "1", "abandon", map[string]string{"ticket": s.find(t, first).ID, "reason": "没有来"})
 }
 
 // tooEarly presses a key before the last one was answered: the page says that it was not done. A finger that trembles calls one person.

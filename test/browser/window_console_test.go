@@ -386,7 +386,7 @@ func (s *site) twentyQueues(t *testing.T) {
 	p.Press(chrome.F5)
 	p.Sees("已办结 " + got)
 	for _, id := range waiting {
-		s.Verb(t, "1", "abandon", map[string]string{"ticket": id})
+		s.Verb(t, "1", "abandon", map[string]string{"ticket": id, "reason": "群众不办了"})
 	}
 }
 

@@ -122,7 +122,7 @@ func called(t *Ticket, w hallsync.WindowID, how string, why hallsync.Why, reason
 }
 
 // CallTicket calls a named ticket: one that waits, or a passed one (过号重呼) by the window that passed it within the plan's
-// time, or by any window with a reason.
+// time, or by any window with a reason. A waiting one that is not the next needs a reason as well.
 type CallTicket struct {
 	Window hallsync.WindowID
 	Ticket hallsync.TicketID
@@ -163,6 +163,9 @@ func (c CallTicket) decide(s *State, now time.Time) ([]hallsync.Payload, error) 
 	choice := s.lines.Choose(s.reach(s.plan.window(w.ID), s.age(now)), s.age(now))
 	if natural := choice.First(); natural != nil && natural.ID != t.ID {
 		why.Next = s.tickets[natural.ID].Number
+		if t.State == hallsync.Waiting && c.Reason == "" { // somebody else goes before those who came earlier
+			return nil, refuseTicket(ReasonRequired, t)
+		}
 	}
 	return append(w.wake(c.By), called(t, w.ID, how, why, c.Reason, c.By)), nil
 }

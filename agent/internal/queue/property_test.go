@@ -62,10 +62,10 @@ func randomCommand(d drawer, n int, taken []hallsync.TicketID) queue.Command {
 		func() queue.Command { return queue.Hold{Window: w, Ticket: t} },
 		func() queue.Command { return queue.Resume{Window: w, Ticket: t} },
 		func() queue.Command {
-			return queue.Transfer{Window: w, Ticket: t, ToQueue: q, Position: oneOf(d, "position", "", hallsync.AtFront, hallsync.AtEnd)}
+			return queue.Transfer{Window: w, Ticket: t, ToQueue: q, Position: oneOf(d, "position", "", hallsync.AtFront, hallsync.AtEnd), Reason: reason}
 		},
 		func() queue.Command { return queue.Transfer{Window: w, Ticket: t, ToWindow: "3"} },
-		func() queue.Command { return queue.Abandon{Window: w, Ticket: t} },
+		func() queue.Command { return queue.Abandon{Window: w, Ticket: t, Reason: reason} },
 		func() queue.Command { return queue.Reopen{Window: w, Ticket: t, Reason: reason} },
 		func() queue.Command {
 			return queue.SetClass{Ticket: t, Class: oneOf(d, "grant", hallsync.Normal, hallsync.Priority, "king"), Reason: reason}

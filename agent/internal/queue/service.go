@@ -68,10 +68,11 @@ type Transfer struct {
 	Position hallsync.Position
 	Reason   string
 	Note     string // for the window that calls it next
+	Directs  bool   // by somebody who directs the hall
 	By       hallsync.By
 }
 
-func (c Transfer) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+func (c Transfer) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	switch c.Position {
 	case "":
 		c.Position = hallsync.ByArrival
@@ -91,6 +92,9 @@ func (c Transfer) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	}
 	w, t, err := s.find(c.Window, c.Ticket, hallsync.Waiting, hallsync.Called, hallsync.Serving, hallsync.Held)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.outOfTurn(w.ID, t, c.Directs, c.Reason, now); err != nil {
 		return nil, err
 	}
 	if c.ToQueue == "" {
@@ -171,18 +175,36 @@ func (c Resume) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	return append(w.wake(c.By), hallsync.TicketResumed{Ticket: t.ID, Window: w.ID, By: c.By}), nil
 }
 
-// Abandon is 弃号 by staff, from any open state.
-type Abandon struct {
-	Window hallsync.WindowID
-	Ticket hallsync.TicketID
-	Reason string
-	By     hallsync.By
+// outOfTurn checks what a window does to a ticket that has not come to it: one in line, or one that another window has passed. Only a
+// window that may call it can do so, or somebody who directs the hall, and says why: nobody picks among those who wait unseen.
+func (s *State) outOfTurn(w hallsync.WindowID, t *Ticket, directs bool, reason string, now time.Time) error {
+	switch {
+	case t.State != hallsync.Waiting && (t.State != hallsync.Passed || t.Window == w):
+		return nil
+	case !directs && !s.callable(s.plan.window(w), t, now):
+		return refuseTicket(WindowNotEntitled, t)
+	case reason == "":
+		return refuseTicket(ReasonRequired, t)
+	}
+	return nil
 }
 
-func (c Abandon) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+// Abandon is 弃号 by staff, from any open state.
+type Abandon struct {
+	Window  hallsync.WindowID
+	Ticket  hallsync.TicketID
+	Reason  string
+	Directs bool // by somebody who directs the hall
+	By      hallsync.By
+}
+
+func (c Abandon) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	w, t, err := s.find(c.Window, c.Ticket,
 		hallsync.Waiting, hallsync.Called, hallsync.Serving, hallsync.Held, hallsync.Passed)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.outOfTurn(w.ID, t, c.Directs, c.Reason, now); err != nil {
 		return nil, err
 	}
 	return facts(hallsync.TicketAbandoned{Ticket: t.ID, Window: w.ID, From: t.State, Reason: c.Reason, By: c.By}), nil

@@ -35,7 +35,7 @@ func into(t *testing.T, st hallsync.TicketState) *bench {
 		call()
 		b.must(queue.Finish{Window: "1"})
 	case hallsync.Abandoned:
-		b.must(queue.Abandon{Window: "1", Ticket: "t"})
+		b.must(queue.Abandon{Window: "1", Ticket: "t", Reason: "取错号"})
 	case hallsync.Withdrawn:
 		b.must(queue.Withdraw{Ticket: "t"})
 	case hallsync.Closed:
@@ -54,10 +54,10 @@ var verbs = map[string]queue.Command{
 	"start":    queue.Start{Window: "1", Ticket: "t"},
 	"pass":     queue.Pass{Window: "1", Ticket: "t"},
 	"requeue":  queue.Requeue{Ticket: "t"},
-	"transfer": queue.Transfer{Window: "1", Ticket: "t", ToQueue: "B"},
+	"transfer": queue.Transfer{Window: "1", Ticket: "t", ToQueue: "B", Reason: "走错队"},
 	"hold":     queue.Hold{Window: "1", Ticket: "t"},
 	"resume":   queue.Resume{Window: "1", Ticket: "t"},
-	"abandon":  queue.Abandon{Window: "1", Ticket: "t"},
+	"abandon":  queue.Abandon{Window: "1", Ticket: "t", Reason: "取错号"},
 	"finish":   queue.Finish{Window: "1", Ticket: "t"},
 	"rate":     queue.Rate{Ticket: "t", Grade: hallsync.Satisfied},
 	"unrated":  queue.LeaveUnrated{Ticket: "t", Why: hallsync.UnratedTimeout},

@@ -115,12 +115,12 @@ func TestErrorOfWaitsIsCounted(t *testing.T) {
 func TestErrorOfWaitsIsOfTheOrderAlone(t *testing.T) {
 	for name, meddle := range map[string]func(b *bench){
 		"named": func(b *bench) {
-			b.must(queue.CallTicket{Window: "1", Ticket: "w"})
+			b.must(queue.CallTicket{Window: "1", Ticket: "w", Reason: "出示小票"})
 			b.must(queue.Pass{Window: "1"})
 			b.must(queue.Requeue{Ticket: "w"})
 		},
 		"transferred": func(b *bench) {
-			b.must(queue.Transfer{Window: "1", Ticket: "w", ToQueue: "A", Position: hallsync.AtEnd})
+			b.must(queue.Transfer{Window: "1", Ticket: "w", ToQueue: "A", Position: hallsync.AtEnd, Reason: "还在填表"})
 		},
 		"granted": func(b *bench) { b.must(queue.SetClass{Ticket: "w", Class: hallsync.Priority, Reason: "现役军人"}) },
 	} {

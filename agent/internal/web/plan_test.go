@@ -27,7 +27,7 @@ func TestAQueueInWhichSomebodyWaitsIsNotRemoved(t *testing.T) {
 		t.Errorf("%s", r.Raw)
 	}
 	s.verb("1", "open", nil).want(t, 200, "")
-	s.verb("1", "transfer", map[string]any{"ticket": id, "to": map[string]string{"queue": "A"}}).want(t, 200, "")
+	s.verb("1", "transfer", map[string]any{"ticket": id, "to": map[string]string{"queue": "A"}, "reason": "走错队"}).want(t, 200, "")
 	if r := s.post(staffToken, "/api/v1/plan", edit).want(t, 409, "queue_waiting"); r.at("people") != 1.0 {
 		t.Errorf("%s", r.Raw)
 	}
