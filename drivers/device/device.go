@@ -97,6 +97,7 @@ type Health struct {
 	LastGood time.Time // last moment the device answered or delivered
 	Detail   string    // for logs and ops, never personal data
 	Blind    bool      // it cannot tell how it is: OK means no more than that its line is open
+	Identity string    // which one of its kind it said it is, such as the number of a reader's module; never personal data
 	Counters Counters
 }
 

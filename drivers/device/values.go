@@ -71,6 +71,7 @@ type IDCard struct {
 	Ethnicity string // GB 3304 name, empty where the card has none
 	Birth     Secret // YYYYMMDD
 	ValidTo   string // YYYYMMDD, or empty for 长期
+	Photo     Secret // as it is on the card, compressed; empty unless the site asked for it
 	At        time.Time
 }
 

@@ -93,7 +93,7 @@ func (r *Reader) read(conn transport.Conn) error {
 		case err == nil:
 			r.unread.Read()
 			if r.seen.read(time.Now(), card.Number.Reveal()) {
-				r.deliver(toDevice(card))
+				r.deliver(card)
 			}
 			return nil
 		case !errors.As(err, &no):
@@ -115,28 +115,42 @@ func (r *Reader) read(conn transport.Conn) error {
 }
 
 // readOnce selects and reads. It fails with a *refusal when the reader or the card did not give what it should.
-func (r *Reader) readOnce(conn transport.Conn) (sdt.Card, error) {
+func (r *Reader) readOnce(conn transport.Conn) (device.IDCard, error) {
 	if _, err := r.demand(conn, sdt.CmdSelect, answerIn); err != nil {
-		return sdt.Card{}, err
+		return device.IDCard{}, err
 	}
 	reply, err := r.demand(conn, sdt.CmdReadCard, readIn)
 	if err != nil {
-		return sdt.Card{}, err
+		return device.IDCard{}, err
 	}
+	card, err := r.understand(reply)
+	if err == nil && r.newest {
+		err = r.addNewest(conn, &card)
+	}
+	return card, err
+}
+
+// understand makes a card of the answer to the question for one.
+func (r *Reader) understand(reply sdt.Reply) (device.IDCard, error) {
 	card, err := reply.Card()
 	var unknown *sdt.UnknownLayoutError
 	switch {
 	case errors.As(err, &unknown):
-		return sdt.Card{}, &refusal{sdt.WrongCard, err.Error()}
+		return device.IDCard{}, &refusal{sdt.WrongCard, err.Error()}
 	case err != nil:
-		return sdt.Card{}, &refusal{sdt.FindAgain, err.Error()}
+		return device.IDCard{}, &refusal{sdt.FindAgain, err.Error()}
 	case !card.NumberValid():
-		return sdt.Card{}, &refusal{sdt.FindAgain, "the number's check character is wrong"}
+		return device.IDCard{}, &refusal{sdt.FindAgain, "the number's check character is wrong"}
 	}
-	if r.newest {
-		err = r.addNewest(conn, &card)
+	c := toDevice(card)
+	if r.photo {
+		photo, err := reply.Photo()
+		if err != nil {
+			return device.IDCard{}, &refusal{sdt.FindAgain, err.Error()}
+		}
+		c.Photo = device.NewSecret(photo.Reveal())
 	}
-	return card, err
+	return c, nil
 }
 
 // demand asks and makes a refusal of an answer that arrived damaged or is not success.
@@ -151,19 +165,23 @@ func (r *Reader) demand(conn transport.Conn, c sdt.Command, within time.Duration
 	return reply, err
 }
 
-// addNewest replaces the printed address by the one the card got last. A module that cannot say leaves the printed one.
-func (r *Reader) addNewest(conn transport.Conn, card *sdt.Card) error {
+// addNewest replaces the printed address by the one the card got last. A module that cannot say, or says nothing, leaves the printed
+// one: the card was read.
+func (r *Reader) addNewest(conn transport.Conn, card *device.IDCard) error {
 	reply, err := r.ask(conn, sdt.CmdNewestAddress, readIn)
-	if err != nil && !errors.Is(err, session.ErrNonsense) {
+	if err != nil && !errors.Is(err, session.ErrNonsense) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
-	newest, err := reply.NewestAddress()
+	var newest sdt.Private
+	if err == nil {
+		newest, err = reply.NewestAddress()
+	}
 	if err != nil {
 		r.cfg.Log.Debug("newest_address_unknown", "error", err)
 		return nil
 	}
 	if !newest.Empty() {
-		card.Address = newest
+		card.Address = device.NewSecret(newest.Reveal())
 	}
 	return nil
 }

@@ -36,6 +36,7 @@ type Reader struct {
 	session *session.Session
 	every   time.Duration
 	newest  bool
+	photo   bool
 	cards   chan device.IDCard
 	unread  *session.Unread
 
@@ -54,8 +55,8 @@ type Reader struct {
 const headLen = 7
 
 // New makes a reader. Options: find_every (time between two looks, default 300ms), newest_address (ask for the address a card got
-// later, default false) and usb_head (bytes of a frame that go over the first pair of endpoints where a USB reader has two, default
-// 7; 0: everything does).
+// later, default false), photo (hand the compressed photo out with the card, default false) and usb_head (bytes of a frame that go
+// over the first pair of endpoints where a USB reader has two, default 7; 0: everything does).
 func New(cfg registry.Config) (device.Device, error) {
 	o := registry.NewOptions(cfg)
 	cfg.Connect.Head = o.Int("usb_head", headLen, 0, headLen)
@@ -63,6 +64,7 @@ func New(cfg registry.Config) (device.Device, error) {
 		cfg:    cfg,
 		every:  o.Duration("find_every", 300*time.Millisecond, 50*time.Millisecond, 5*time.Second),
 		newest: o.Bool("newest_address", false),
+		photo:  o.Bool("photo", false),
 		cards:  make(chan device.IDCard, 1),
 		speeds: []int{cfg.Connect.Baud},
 	}
@@ -133,8 +135,10 @@ func (r *Reader) start(ctx context.Context, conn transport.Conn) error {
 	number, err := reply.SAMNumber()
 	if err != nil { // an older module without a number reads cards all the same
 		r.cfg.Log.Warn("reader_number_unknown", "error", err)
+		r.session.Identify("")
 		return nil
 	}
+	r.session.Identify(number.String())
 	r.cfg.Log.Info("reader_found", "sam", number.String(), "at", r.cfg.Connect.String(), "baud", r.speeds[r.speed])
 	return nil
 }

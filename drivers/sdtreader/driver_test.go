@@ -1,6 +1,7 @@
 package sdtreader
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"os"
@@ -51,8 +52,27 @@ func TestCardIsReadWhole(t *testing.T) {
 		c.Ethnicity != "维吾尔" || c.Birth.Reveal() != "19881112" || c.ValidTo != "" || c.At.IsZero() {
 		t.Errorf("got %+v, number %s", c, c.Number.Reveal())
 	}
-	if log := r.log.String(); !strings.Contains(log, "sam=05.03-0020240101-0001234567-0987654321") {
+	const number = "05.03-0020240101-0001234567-0987654321"
+	if log := r.log.String(); !strings.Contains(log, "sam="+number) {
 		t.Errorf("the log does not say which reader it is:\n%s", log)
+	}
+	if id := r.device.Health().Identity; id != number {
+		t.Errorf("its health says that it is %q", id)
+	}
+	if !c.Photo.Empty() {
+		t.Error("the photo was handed out though nobody asked for it")
+	}
+}
+
+func TestPhotoIsHandedOutAsItIs(t *testing.T) {
+	t.Parallel()
+	far := newReader(t)
+	far.photo = append([]byte("WLf"), bytes.Repeat([]byte{0xD8, 0x00, 0xFF}, 1021/3)...)
+	far.photo = append(far.photo, 0x7E)
+	r := start(t, far, 115200, map[string]string{"photo": "true"})
+	far.tap(zhang())
+	if c := r.card(); c.Photo.Reveal() != string(far.photo) || c.Name.Reveal() != "张三" {
+		t.Errorf("%d bytes of photo", len(c.Photo.Reveal()))
 	}
 }
 
@@ -198,6 +218,7 @@ func TestNewestAddress(t *testing.T) {
 	}{
 		"asked for":            {"true", func(r *reader) { r.address = []sdt.Private{sdt.NewPrivate("甲路1号"), sdt.NewPrivate("乙路2号")} }, "乙路2号"},
 		"asked for, none":      {"true", func(*reader) {}, "某省某市某区幸福路1号"},
+		"module is silent":     {"true", func(r *reader) { r.mute[sdt.CmdNewestAddress] = true }, "某省某市某区幸福路1号"},
 		"module does not know": {"true", func(r *reader) { r.always[sdt.CmdNewestAddress] = sdt.StatusBadCommand }, "某省某市某区幸福路1号"},
 		"not asked for":        {"false", func(r *reader) { r.address = []sdt.Private{sdt.NewPrivate("甲路1号")} }, "某省某市某区幸福路1号"},
 	} {
@@ -299,7 +320,7 @@ func TestLateCardGivesWay(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for key, value := range map[string]string{"find_every": "1ms", "newest_address": "maybe", "colour": "red"} {
+	for key, value := range map[string]string{"find_every": "1ms", "newest_address": "maybe", "photo": "1", "usb_head": "8", "colour": "red"} {
 		_, err := New(registry.Config{Name: "kiosk-1.idcard", Options: map[string]string{key: value}, Log: slog.New(slog.DiscardHandler)})
 		var de *device.Error
 		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {

@@ -32,6 +32,7 @@ type reader struct {
 	slips   bool      // the card is taken away in the midst of being read
 	text    []byte    // sent for what the card says, if not nil
 	address []sdt.Private
+	photo   []byte                       // 1024 bytes, or nil for an empty one
 	say     map[sdt.Command][]sdt.Status // statuses given before the true answer
 	always  map[sdt.Command]sdt.Status   // statuses given instead of it
 	mute    map[sdt.Command]bool
@@ -159,7 +160,7 @@ func (r *reader) truth(c sdt.Command) (sdt.Status, []byte) {
 	if r.text != nil {
 		return sdt.StatusOK, r.text
 	}
-	data, err := sdt.CardData(*r.card, nil)
+	data, err := sdt.CardData(*r.card, r.photo)
 	if err != nil {
 		r.t.Error(err)
 	}

@@ -32,14 +32,15 @@ type Condition struct {
 
 // DeviceStatus is one configured device.
 type DeviceStatus struct {
-	Name   string    `json:"name"`
-	Class  string    `json:"class"`
-	Model  string    `json:"model"`
-	State  string    `json:"state"` // starting, ok, degraded, offline or unusable
-	Code   string    `json:"code,omitempty"`
-	Since  time.Time `json:"since"`
-	Advice string    `json:"advice,omitempty"`
-	Blind  bool      `json:"blind,omitempty"` // cannot tell how it is: ok means no more than that its line is open
+	Name     string    `json:"name"`
+	Class    string    `json:"class"`
+	Model    string    `json:"model"`
+	State    string    `json:"state"` // starting, ok, degraded, offline or unusable
+	Code     string    `json:"code,omitempty"`
+	Since    time.Time `json:"since"`
+	Advice   string    `json:"advice,omitempty"`
+	Blind    bool      `json:"blind,omitempty"`    // cannot tell how it is: ok means no more than that its line is open
+	Identity string    `json:"identity,omitempty"` // which one of its kind it said it is, such as the number of a card reader's module
 }
 
 // CameraStatus is one configured camera and its relay.

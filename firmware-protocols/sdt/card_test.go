@@ -73,6 +73,25 @@ func TestFingerprintsAreOnlyCounted(t *testing.T) {
 	}
 }
 
+func TestPhotoIsGivenAsItIs(t *testing.T) {
+	for _, name := range []string{"rsp-30-01-resident-zhangsan", "rsp-30-10-finger"} {
+		frame := vectors.One(t, "sdt", name).Bytes
+		var d ReplyDecoder
+		d.Push(frame)
+		r, _ := d.Next()
+		photo, err := r.Photo()
+		if err != nil || len(photo.Reveal()) != photoLen || !strings.HasPrefix(photo.Reveal(), "WLf") || !bytes.Contains(frame, []byte(photo.Reveal())) {
+			t.Errorf("%s: %d bytes, %v", name, len(photo.Reveal()), err)
+		}
+	}
+	var d ReplyDecoder
+	d.Push(vectors.One(t, "sdt", "rsp-30-03").Bytes)
+	r, _ := d.Next()
+	if photo, err := r.Photo(); !errors.Is(err, ErrNotThatReply) || !photo.Empty() {
+		t.Errorf("an address is a photo: %v", err)
+	}
+}
+
 func sample() Card {
 	return Card{Kind: Resident, Name: NewPrivate("张三"), Sex: Male, EthnicCode: "01", Birth: NewPrivate("19900307"),
 		Address: NewPrivate("某省某市某区幸福路1号"), Number: NewPrivate("991101199003070016"), Issuer: "某市公安局", ValidFrom: "20100101",

@@ -3,7 +3,8 @@
 // module makers publish for GA 450 readers, and decodes all four card layouts in circulation.
 //
 // A frame is AA AA AA 96 69, a big-endian length that counts everything after itself, the body, and the XOR of the length
-// and the body. The photo and fingerprints a card carries are counted and never handed out.
+// and the body. The photo a card carries is handed out only as it is, and only when asked for; fingerprints are counted and never
+// handed out.
 package sdt
 
 import (

@@ -19,14 +19,15 @@ func (s *Set) Statuses() []hallsync.DeviceStatus {
 	for i, sl := range s.slots {
 		h := sl.Health()
 		list[i] = hallsync.DeviceStatus{
-			Name:   sl.name,
-			Class:  string(sl.class),
-			Model:  sl.model,
-			State:  string(h.State),
-			Code:   string(h.Code),
-			Since:  h.Since,
-			Advice: s.advice(sl.name, h, roots),
-			Blind:  h.Blind,
+			Name:     sl.name,
+			Class:    string(sl.class),
+			Model:    sl.model,
+			State:    string(h.State),
+			Code:     string(h.Code),
+			Since:    h.Since,
+			Advice:   s.advice(sl.name, h, roots),
+			Blind:    h.Blind,
+			Identity: h.Identity,
 		}
 	}
 	return list

@@ -46,6 +46,12 @@ func (h *health) answered() {
 	h.now.LastGood = time.Now()
 }
 
+func (h *health) identify(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now.Identity = id
+}
+
 func (h *health) opened() { h.count(device.Counters{Opens: 1}) }
 
 func (h *health) count(c device.Counters) {

@@ -223,6 +223,9 @@ func (s *Session) Degraded(code device.Code, detail string) {
 	}
 }
 
+// Identify keeps which one of its kind the device says it is, also after it has gone: whoever misses it learns which one to look for.
+func (s *Session) Identify(id string) { s.health.identify(id) }
+
 // Job counts a job done or a reading delivered.
 func (s *Session) Job() { s.health.count(device.Counters{Jobs: 1}) }
 
