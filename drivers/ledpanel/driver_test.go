@@ -19,39 +19,40 @@ import (
 	"halledge/firmware-protocols/onbon"
 )
 
-// panel is an LED card as the far end of the line.
-type panel struct {
+// glass is an LED card as the far end of the line.
+type glass struct {
 	mu      sync.Mutex
 	panel   *onbon.Panel
 	results []onbon.Result // given before the true reply
 	refuses onbon.Result   // given to every update with text
 	lost    int            // frames to leave unanswered
+	dim     onbon.Result   // given to every new brightness
 	noise   []byte         // sent before each reply
 	got     []onbon.Request
 }
 
-func newPanel() *panel { return &panel{panel: onbon.NewPanel(1)} }
+func newPanel() *glass { return &glass{panel: onbon.NewPanel(1)} }
 
-func (p *panel) with(change func(p *panel)) {
+func (p *glass) with(change func(p *glass)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change(p)
 }
 
-func (p *panel) lines() []string {
+func (p *glass) lines() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.panel.Lines()
 }
 
-func (p *panel) areas() []onbon.Area {
+func (p *glass) areas() []onbon.Area {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.panel.Areas()
 }
 
 // count is how often a command came.
-func (p *panel) count(c onbon.Command) int {
+func (p *glass) count(c onbon.Command) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := 0
@@ -63,7 +64,7 @@ func (p *panel) count(c onbon.Command) int {
 	return n
 }
 
-func (p *panel) serve(rw io.ReadWriter) {
+func (p *glass) serve(rw io.ReadWriter) {
 	var d onbon.Decoder
 	buf := make([]byte, 256)
 	for {
@@ -82,7 +83,7 @@ func (p *panel) serve(rw io.ReadWriter) {
 	}
 }
 
-func (p *panel) answer(f onbon.Frame) []byte {
+func (p *glass) answer(f onbon.Frame) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r, err := onbon.ParseRequest(f.Data)
@@ -102,6 +103,8 @@ func (p *panel) answer(f onbon.Frame) []byte {
 		p.results = p.results[1:]
 	case p.refuses != onbon.ResultOK && notUpdate == nil && len(u.Areas) > 0:
 		reply.Data = onbon.Reply{Command: 0xA001, Result: p.refuses}.Data()
+	case p.dim != onbon.ResultOK && r.Command == onbon.CmdBrightness:
+		reply.Data = onbon.Reply{Command: 0xA001, Result: p.dim}.Data()
 	default:
 		var ok bool
 		if reply, ok = p.panel.Handle(f); !ok {
@@ -131,7 +134,7 @@ func TestConformance(t *testing.T) {
 				return drivertest.ScreenHarness{
 					Harness: drivertest.Harness{New: New, Options: options(nil), TCP: tcp, Far: far.serve},
 					Shown:   far.lines,
-					Blank:   func() { far.with(func(p *panel) { p.panel = onbon.NewPanel(1) }) },
+					Blank:   func() { far.with(func(p *glass) { p.panel = onbon.NewPanel(1) }) },
 				}
 			})
 		})
@@ -139,7 +142,7 @@ func TestConformance(t *testing.T) {
 }
 
 // start runs a panel driver on a line that is plugged in.
-func start(t *testing.T, far *panel, more map[string]string) *Panel {
+func start(t *testing.T, far *glass, more map[string]string) *Panel {
 	t.Helper()
 	line := drivertest.Cable(t, far.serve)
 	d, err := New(registry.Config{
@@ -200,24 +203,24 @@ func TestFrameShownDuringAnOutageAppearsLater(t *testing.T) {
 	t.Parallel()
 	far := newPanel()
 	p := start(t, far, nil)
-	far.with(func(p *panel) { p.lost = 1000 })
+	far.with(func(p *glass) { p.lost = 1000 })
 	var failed *device.Error
 	err := p.Show(t.Context(), device.Frame{Lines: []string{"A007"}})
 	if !errors.As(err, &failed) || failed.Code != device.CodeTimeout && failed.Code != device.CodeOffline || !failed.Retry {
 		t.Fatalf("a silent panel gives %v", err) // offline when a look at the idle panel noticed first
 	}
-	far.with(func(p *panel) { p.lost = 0 })
+	far.with(func(p *glass) { p.lost = 0 })
 	drivertest.Until(t, "the frame", func() bool { return slices.Equal(far.lines(), []string{"A007"}) })
 }
 
 func TestLostAndBusyRepliesAreTriedAgain(t *testing.T) {
 	t.Parallel()
-	for name, disturb := range map[string]func(*panel){
-		"one lost":     func(p *panel) { p.lost = 1 },
-		"busy twice":   func(p *panel) { p.results = []onbon.Result{onbon.ResultBusy, onbon.ResultBusy} },
-		"damaged":      func(p *panel) { p.results = []onbon.Result{onbon.ResultCRC} },
-		"noise before": func(p *panel) { p.noise = []byte{0xA5, 0xA5, 0, 0x5A, 7} },
-		"our own echo": func(p *panel) {
+	for name, disturb := range map[string]func(*glass){
+		"one lost":     func(p *glass) { p.lost = 1 },
+		"busy twice":   func(p *glass) { p.results = []onbon.Result{onbon.ResultBusy, onbon.ResultBusy} },
+		"damaged":      func(p *glass) { p.results = []onbon.Result{onbon.ResultCRC} },
+		"noise before": func(p *glass) { p.noise = []byte{0xA5, 0xA5, 0, 0x5A, 7} },
+		"our own echo": func(p *glass) {
 			p.noise, _ = onbon.AppendFrame(nil, onbon.Frame{Dst: 1, Src: onbon.Host, Data: onbon.Request{Command: onbon.CmdPing}.Data()})
 		},
 	} {
@@ -238,7 +241,7 @@ func TestFrameThatThePanelRefuses(t *testing.T) {
 	t.Parallel()
 	far := newPanel()
 	p := start(t, far, nil)
-	far.with(func(p *panel) { p.refuses = onbon.ResultNoFont })
+	far.with(func(p *glass) { p.refuses = onbon.ResultNoFont })
 	var failed *device.Error
 	if err := p.Show(t.Context(), device.Frame{Lines: []string{"A001"}}); !errors.As(err, &failed) || failed.Code != device.CodeBadReply {
 		t.Fatalf("got %v", err)
@@ -251,7 +254,7 @@ func TestFrameThatThePanelRefuses(t *testing.T) {
 	if h := p.Health(); h.State != device.Degraded || h.Counters.Failures != 0 {
 		t.Errorf("a refused frame costs the connection: %+v", h)
 	}
-	far.with(func(p *panel) { p.refuses = onbon.ResultOK })
+	far.with(func(p *glass) { p.refuses = onbon.ResultOK })
 	show(t, p, "A002")
 	if h := p.Health(); h.State != device.OK {
 		t.Errorf("health %+v", h)
@@ -263,7 +266,7 @@ func TestFrameIsSentAgainAfterARefresh(t *testing.T) {
 	far := newPanel()
 	p := start(t, far, map[string]string{"refresh": "1s"})
 	show(t, p, "A001")
-	far.with(func(p *panel) { p.panel = onbon.NewPanel(1) }) // it lost its power and did not say so
+	far.with(func(p *glass) { p.panel = onbon.NewPanel(1) }) // it lost its power and did not say so
 	drivertest.Until(t, "the frame to come back", func() bool { return slices.Equal(far.lines(), []string{"A001"}) })
 }
 
@@ -301,6 +304,8 @@ func TestLayout(t *testing.T) {
 		"empty lines":   {nil, device.Frame{Lines: []string{"", " \n", "一\t二"}}, []string{"一 二"}, []onbon.Effect{onbon.Static}},
 		"nothing":       {nil, device.Frame{}, nil, nil},
 		"other letters": {nil, device.Frame{Lines: []string{"镕"}}, []string{"?"}, []onbon.Effect{onbon.Static}},
+		"stands still":  {map[string]string{"flash": "none"}, device.Frame{Lines: []string{"请A001号"}, Flash: true}, []string{"请A001号"}, []onbon.Effect{onbon.Static}},
+		"earlier call":  {nil, device.Frame{Lines: []string{"请A002号"}, More: []string{"A001到1号窗口"}, Flash: true}, []string{"请A002号", "A001到1号窗口"}, []onbon.Effect{onbon.Up, onbon.Static}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -324,9 +329,76 @@ func TestLayout(t *testing.T) {
 
 func TestColours(t *testing.T) {
 	for word, want := range map[string]onbon.Colour{"card": onbon.DefaultColour, "red": onbon.Red, "green": onbon.Green, "yellow": onbon.Yellow} {
-		l := readLayout(registry.NewOptions(registry.Config{Options: map[string]string{"colour": word}}))
-		if got := l.update(device.Frame{Lines: []string{"A001"}}).Areas[0].Text.Colour; got != want {
-			t.Errorf("%s: %v, want %v", word, got, want)
+		l := readLayout(registry.NewOptions(registry.Config{Options: map[string]string{"colour": word, "colours": "paused=yellow calling=red"}}))
+		for scene, want := range map[device.Scene]onbon.Colour{device.SceneWaiting: want, device.ScenePaused: onbon.Yellow, device.SceneCalling: onbon.Red} {
+			areas := l.update(device.Frame{Scene: scene, Lines: []string{"A001"}, More: []string{"A002"}}, plain).Areas
+			if got := areas[0].Text.Colour; got != want {
+				t.Errorf("%s, %s: %v, want %v", word, scene, got, want)
+			}
+		}
+	}
+}
+
+// A flash ends: after it the text stands, and no later refresh draws the eye again.
+func TestFlashEnds(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"move", "blink"} {
+		far := newPanel()
+		p := start(t, far, map[string]string{"flash": how, "flash_for": "1s"})
+		if err := p.Show(t.Context(), device.Frame{Lines: []string{"A001"}, Flash: true}); err != nil {
+			t.Fatal(err)
+		}
+		if how == "blink" {
+			drivertest.Until(t, "a dark moment", func() bool { return len(far.lines()) == 0 })
+		}
+		drivertest.Until(t, how+": the text to stand", func() bool {
+			a := far.areas()
+			return len(a) == 1 && a[0].Effect == onbon.Static && a[0].Text.S == "A001"
+		})
+	}
+}
+
+func TestBrightnessFollowsTheDay(t *testing.T) {
+	t.Parallel()
+	far := newPanel()
+	p := start(t, far, map[string]string{"brightness": "07:00=14 19:30=6"})
+	show(t, p, "A001")
+	var got onbon.Brightness
+	far.with(func(p *glass) { got = p.panel.Brightness() })
+	for half, want := range map[int]byte{0: 6, 13: 6, 14: 14, 38: 14, 39: 6, 47: 6} {
+		if got.Day[half] != want {
+			t.Errorf("half hour %d: %d, want %d", half, got.Day[half], want)
+		}
+	}
+	if got.Now != 6 && got.Now != 14 {
+		t.Errorf("now %d", got.Now)
+	}
+	if n := far.count(onbon.CmdBrightness); n > 2 { // two when the half hour ended meanwhile
+		t.Errorf("told %d times", n)
+	}
+}
+
+func TestBrightnessThatThePanelRefuses(t *testing.T) {
+	t.Parallel()
+	far := newPanel()
+	far.dim = onbon.ResultNoCommand
+	p := start(t, far, map[string]string{"brightness": "8"})
+	show(t, p, "A001")
+	if h := p.Health(); h.State != device.OK || !slices.Equal(far.lines(), []string{"A001"}) {
+		t.Errorf("health %+v, shows %q", h, far.lines())
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	for text, want := range map[string][2]byte{"": {0, 0}, "8": {8, 8}, "12:00=3": {3, 3}, "06:00=1 12:00=16": {16, 16}, "00:00=5 00:30=7": {5, 7}} {
+		s, err := parseSchedule(text)
+		if err != nil || s[0] != want[0] || s[47] != want[1] {
+			t.Errorf("%q: %v, %v", text, s, err)
+		}
+	}
+	for _, bad := range []string{"0", "17", "8 9", "07:10=3", "25:00=3", "07:00=", "07:00=3 07:00=4", "x"} {
+		if s, err := parseSchedule(bad); err == nil {
+			t.Errorf("%q: %v", bad, s)
 		}
 	}
 }
@@ -347,7 +419,8 @@ func TestFrameTooLongForTheProtocol(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for key, value := range map[string]string{"width": "100", "rows": "0", "colour": "pink", "screen": "65534", "refresh": "1ms", "speed": "25", "font": "x"} {
+	for key, value := range map[string]string{"width": "100", "rows": "0", "colour": "pink", "screen": "65534", "refresh": "1ms", "speed": "25", "font": "x",
+		"colours": "calling=pink", "brightness": "17", "flash": "often", "flash_for": "1h"} {
 		_, err := New(registry.Config{Name: "hall.led", Options: map[string]string{key: value}, Log: slog.New(slog.DiscardHandler)})
 		var de *device.Error
 		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {

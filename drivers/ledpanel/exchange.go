@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
 	"halledge/drivers/device"
+	"halledge/drivers/internal/panel"
 	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/firmware-protocols/onbon"
@@ -19,15 +21,29 @@ const (
 	quietFor = 100 * time.Millisecond // silence that ends what a missed reply left behind
 )
 
+// card speaks with one card. It implements panel.Card; its fields below within are of the open connection.
+type card struct {
+	session *session.Session
+	log     *slog.Logger
+	screen  uint16
+	bright  schedule
+	now     func() time.Time
+	within  time.Duration // a reply must come
+
+	replies onbon.Decoder
+	owed    bool // a reply is still to come
+	set     byte // brightness it was told; 0: none
+}
+
 // ask sends a request until the card has done it. A card that refuses makes the panel degraded and gives a *device.Error with
 // CodeBadReply; one that is silent gives os.ErrDeadlineExceeded, one that talks nonsense session.ErrNonsense too.
-func (p *Panel) ask(ctx context.Context, conn transport.Conn, r onbon.Request) error {
-	frame, err := onbon.AppendFrame(nil, onbon.Frame{Dst: p.screen, Src: onbon.Host, CardType: onbon.AnyCard, Data: r.Data()})
+func (c *card) ask(ctx context.Context, conn transport.Conn, r onbon.Request) error {
+	frame, err := onbon.AppendFrame(nil, onbon.Frame{Dst: c.screen, Src: onbon.Host, CardType: onbon.AnyCard, Data: r.Data()})
 	if err != nil {
 		return err
 	}
 	for try := 1; ; try++ {
-		reply, err := p.exchange(conn, frame)
+		reply, err := c.exchange(conn, frame)
 		switch {
 		case err != nil:
 			if !errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil || try == tries {
@@ -36,10 +52,10 @@ func (p *Panel) ask(ctx context.Context, conn transport.Conn, r onbon.Request) e
 		case reply.Result == onbon.ResultOK:
 			return nil
 		case try == tries || reply.Result != onbon.ResultBusy && reply.Result != onbon.ResultCRC:
-			p.session.Degraded(device.CodeBadReply, reply.Result.String())
+			c.session.Degraded(device.CodeBadReply, reply.Result.String())
 			return &device.Error{Op: fmt.Sprintf("command %04X", uint16(r.Command)), Code: device.CodeBadReply, Retry: true, Err: errors.New(reply.Result.String())}
 		default:
-			if err := sleep(ctx, busyWait); err != nil {
+			if err := panel.Sleep(ctx, busyWait); err != nil {
 				return err
 			}
 		}
@@ -47,20 +63,20 @@ func (p *Panel) ask(ctx context.Context, conn transport.Conn, r onbon.Request) e
 }
 
 // exchange sends a frame and gives the reply of our screen.
-func (p *Panel) exchange(conn transport.Conn, frame []byte) (onbon.Reply, error) {
-	if p.owed { // a late reply must not be taken for this one's
+func (c *card) exchange(conn transport.Conn, frame []byte) (onbon.Reply, error) {
+	if c.owed { // a late reply must not be taken for this one's
 		n, err := transport.Discard(conn, onbon.MaxData, quietFor)
-		p.session.Garbage(n)
+		c.session.Garbage(n)
 		if err != nil {
 			return onbon.Reply{}, err
 		}
 	}
-	before := p.replies.Garbage()
-	defer func() { p.session.Garbage(int(p.replies.Garbage() - before)) }()
-	p.replies.Reset()
-	heard := p.replies.Garbage()
-	p.owed = true
-	if err := conn.SetDeadline(time.Now().Add(p.within)); err != nil {
+	before := c.replies.Garbage()
+	defer func() { c.session.Garbage(int(c.replies.Garbage() - before)) }()
+	c.replies.Reset()
+	heard := c.replies.Garbage()
+	c.owed = true
+	if err := conn.SetDeadline(time.Now().Add(c.within)); err != nil {
 		return onbon.Reply{}, err
 	}
 	if _, err := conn.Write(frame); err != nil {
@@ -69,30 +85,18 @@ func (p *Panel) exchange(conn transport.Conn, frame []byte) (onbon.Reply, error)
 	buf := make([]byte, 512)
 	for {
 		n, err := conn.Read(buf)
-		p.replies.Push(buf[:n])
-		for f, ok := p.replies.Next(); ok; f, ok = p.replies.Next() {
-			if f.Dst != onbon.Host || f.Src != p.screen {
+		c.replies.Push(buf[:n])
+		for f, ok := c.replies.Next(); ok; f, ok = c.replies.Next() {
+			if f.Dst != onbon.Host || f.Src != c.screen {
 				continue // another panel of the same line, or our own frame come back
 			}
 			if reply, bad := onbon.ParseReply(f.Data); bad == nil {
-				p.owed = false
+				c.owed = false
 				return reply, nil
 			}
 		}
 		if err != nil {
-			return onbon.Reply{}, session.Unanswered(err, p.replies.Garbage() > heard)
+			return onbon.Reply{}, session.Unanswered(err, c.replies.Garbage() > heard)
 		}
-	}
-}
-
-// sleep waits for d, less when ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

@@ -1,9 +1,11 @@
 package ledpanel
 
 import (
-	"strings"
+	"slices"
+	"time"
 
 	"halledge/drivers/device"
+	"halledge/drivers/internal/panel"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/onbon"
 )
@@ -14,70 +16,116 @@ const cellWidth = 8
 // stay is how long a page stands, in half seconds, before the next; a row has one page.
 const stay = 10
 
+// blink is how long a flashing text is there, and then is not.
+const blink = 500 * time.Millisecond
+
+// look is how the rows of a frame's own lines appear.
+type look int
+
+const (
+	plain  look = iota
+	moving      // they come in from below
+	dark        // they are not there
+)
+
 // layout places lines of text on the panel.
 type layout struct {
 	width     int // pixels
 	rows      int
 	rowHeight int // pixels
 	speed     byte
-	colour    onbon.Colour
+	colour    string
+	colours   panel.PerScene
+	flash     string
+	flashFor  time.Duration
 }
 
 func readLayout(o *registry.Options) layout {
+	words := []string{"card", "red", "green", "yellow"}
 	l := layout{
 		width:     o.Int("width", 128, 8, 4096),
 		rows:      o.Int("rows", 1, 1, 8),
 		rowHeight: o.Int("row_height", 16, 16, 128),
 		speed:     byte(o.Int("speed", 4, 0, 24)),
+		colour:    o.OneOf("colour", "card", words...),
+		flash:     o.OneOf("flash", "move", "move", "blink", "none"),
+		flashFor:  o.Duration("flash_for", 4*time.Second, time.Second, time.Minute),
 	}
 	if l.width%8 != 0 {
 		o.Reject("width", "must be a multiple of 8")
 	}
-	switch o.OneOf("colour", "card", "card", "red", "green", "yellow") {
-	case "red":
-		l.colour = onbon.Red
-	case "green":
-		l.colour = onbon.Green
-	case "yellow":
-		l.colour = onbon.Yellow
+	var err error
+	if l.colours, err = panel.ParsePerScene(o.String("colours", ""), words); err != nil {
+		o.Reject("colours", err.Error())
 	}
 	return l
 }
 
-// lines puts a frame's lines on the rows: one each, and on the last row all that is left, so that nothing is lost.
-func (l layout) lines(f device.Frame) []string {
-	rows := make([]string, 0, l.rows)
-	for _, line := range f.Lines {
-		line = strings.Join(strings.Fields(line), " ")
-		switch {
-		case line == "":
-		case len(rows) < l.rows:
-			rows = append(rows, line)
-		default:
-			rows[l.rows-1] += "  " + line
-		}
+func colourOf(word string) onbon.Colour {
+	switch word {
+	case "red":
+		return onbon.Red
+	case "green":
+		return onbon.Green
+	case "yellow":
+		return onbon.Yellow
 	}
-	return rows
+	return onbon.DefaultColour
 }
 
-// update draws a frame. A line that is too long for its row runs through it; in a frame that shall draw the eye the others move in
-// from below.
-func (l layout) update(f device.Frame) onbon.Update {
+// picture draws a frame, and how it flashes. A running line draws the eye by itself, and would begin anew with each picture.
+func (l layout) picture(f device.Frame) (panel.Picture[onbon.Request], error) {
+	var out panel.Picture[onbon.Request]
+	looks := []look{plain}
+	switch runs := slices.ContainsFunc(l.fit(f), func(r panel.Row) bool { return r.Runs }); {
+	case runs:
+	case f.Flash && l.flash == "move":
+		looks, out.Each = []look{moving, plain}, l.flashFor
+	case f.Flash && l.flash == "blink":
+		out.Each = blink
+		for n := time.Duration(0); n < l.flashFor; n += 2 * blink {
+			looks = append(looks, dark, plain)
+		}
+	}
+	for i, as := range looks {
+		r, err := l.update(f, as).Request()
+		if err != nil {
+			return out, err
+		}
+		if i == len(looks)-1 {
+			out.Rest = r
+		} else {
+			out.Flash = append(out.Flash, r)
+		}
+	}
+	return out, nil
+}
+
+func (l layout) fit(f device.Frame) []panel.Row {
+	return panel.Rows{Count: l.rows, Cells: l.width / cellWidth, Runs: true}.Fit(f)
+}
+
+// update draws a frame. A line that is too long for its row runs through it.
+func (l layout) update(f device.Frame, as look) onbon.Update {
 	var u onbon.Update
-	lines := l.lines(f)
-	for row := range l.rows {
-		if row >= len(lines) {
-			u.Delete = append(u.Delete, byte(row))
+	rows := l.fit(f)
+	for i := range l.rows {
+		if i >= len(rows) || as == dark && !rows[i].More {
+			u.Delete = append(u.Delete, byte(i))
 			continue
 		}
+		row, colour := rows[i], l.colours.Of(f.Scene, l.colour)
+		if row.More {
+			colour = l.colour
+		}
 		a := onbon.Area{
-			ID: byte(row), Y: row * l.rowHeight, Width: l.width, Height: l.rowHeight,
-			Effect: onbon.Static, Stay: stay, Text: onbon.Text{S: lines[row], Colour: l.colour},
+			ID: byte(i), Y: i * l.rowHeight, Width: l.width, Height: l.rowHeight,
+			Effect: onbon.Static, Stay: stay, Text: onbon.Text{S: row.Text, Colour: colourOf(colour)},
 		}
 		switch {
-		case onbon.Cells(lines[row])*cellWidth > l.width:
+		case row.Runs:
 			a.Effect, a.Speed, a.Stay = onbon.Left, l.speed, 0
-		case f.Flash:
+		case as == moving && !row.More:
 			a.Effect, a.Mode = onbon.Up, onbon.StayLast
 		}
 		u.Areas = append(u.Areas, a)

@@ -12,6 +12,8 @@ const (
 	CmdPower  Command = 0xA300 // one parameter: PowerOn or PowerOff
 	CmdUpdate Command = 0xA306 // dynamic text areas, see Update
 	CmdClear  Command = 0xA310
+
+	CmdBrightness Command = 0xA302 // see Brightness
 )
 
 // Parameters of CmdPower.

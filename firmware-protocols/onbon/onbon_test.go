@@ -299,6 +299,68 @@ func TestPanel(t *testing.T) {
 	}
 }
 
+func TestBrightness(t *testing.T) {
+	b := Brightness{Now: 12}
+	for i := range b.Day {
+		b.Day[i] = byte(1 + i%MaxBrightness)
+	}
+	r, err := b.Request()
+	if err != nil || len(r.Params) != 50 || r.Params[0] != 1 || r.Params[1] != 12 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	p := NewPanel(1)
+	if answer, _ := p.Handle(decodeOne(t, hostFrame(t, r))); Result(answer.Data[2]) != ResultOK || p.Brightness() != b {
+		t.Errorf("the panel is set to %+v and says % X", p.Brightness(), answer.Data)
+	}
+	for name, bad := range map[string]Request{
+		"cut": {Command: CmdBrightness, Params: r.Params[:49]}, "other mode": {Command: CmdBrightness, Params: append([]byte{2}, r.Params[1:]...)},
+		"too bright": {Command: CmdBrightness, Params: append([]byte{1, 17}, r.Params[2:]...)}, "other command": {Command: CmdPing, Params: r.Params},
+	} {
+		if got, err := ParseBrightness(bad); err == nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if answer, _ := p.Handle(Frame{Dst: 1, Src: Host, Data: bad.Data()}); bad.Command == CmdBrightness && Result(answer.Data[2]) == ResultOK {
+			t.Errorf("%s: the panel takes it", name)
+		}
+	}
+	b.Day[47] = 0
+	if _, err := b.Request(); err == nil {
+		t.Error("no brightness at all was encoded")
+	}
+}
+
+func BenchmarkAppendFrame(b *testing.B) {
+	r, err := Update{Areas: []Area{line("A001号请到3号窗口")}}.Request()
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := Frame{Dst: 1, Src: Host, CardType: AnyCard, Data: r.Data()}
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		if buf, err = AppendFrame(buf[:0], f); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(int64(len(buf)))
+}
+
+func BenchmarkDecoder(b *testing.B) {
+	reply, err := AppendFrame(nil, Frame{Dst: Host, Src: 1, CardType: AnyCard, Data: Reply{Command: 0xA000}.Data()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var d Decoder
+	b.SetBytes(int64(len(reply)))
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Push(reply)
+		if _, ok := d.Next(); !ok {
+			b.Fatal("no frame")
+		}
+	}
+}
+
 func TestResultNames(t *testing.T) {
 	for r, want := range map[Result]string{ResultOK: "ok", ResultBusy: "busy", ResultNoFont: "no such font", 16: "wrong block number", 17: "error 17"} {
 		if r.String() != want {

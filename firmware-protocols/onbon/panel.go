@@ -15,6 +15,7 @@ type Panel struct {
 	screen uint16
 	dark   bool
 	areas  map[byte]Area
+	bright Brightness
 }
 
 // NewPanel makes a blank card with the given screen number.
@@ -22,6 +23,9 @@ func NewPanel(screen uint16) *Panel { return &Panel{screen: screen, areas: map[b
 
 // Lit reports whether the screen is switched on.
 func (p *Panel) Lit() bool { return !p.dark }
+
+// Brightness gives what it was told last.
+func (p *Panel) Brightness() Brightness { return p.bright }
 
 // Lines gives what the screen shows, area by area from top to bottom and left to right.
 func (p *Panel) Lines() []string {
@@ -79,6 +83,12 @@ func (p *Panel) obey(r Request) Result {
 			return ResultNoCommand
 		}
 		p.dark = r.Params[0] == PowerOff
+	case CmdBrightness:
+		b, err := ParseBrightness(r)
+		if err != nil {
+			return ResultMemory
+		}
+		p.bright = b
 	case CmdUpdate:
 		u, err := ParseUpdate(r)
 		if err != nil {
