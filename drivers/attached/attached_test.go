@@ -2,107 +2,40 @@ package attached_test
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
 
 	"halledge/drivers/attached"
+	"halledge/drivers/drivertest/sysfs"
 )
 
-// machine is a sysfs of our own making.
-type machine struct {
-	t    *testing.T
-	root string
-}
-
-func (m machine) write(path, text string) {
-	m.t.Helper()
-	path = filepath.Join(m.root, path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		m.t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text+"\n"), 0o644); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-func (m machine) link(path, to string) {
-	m.t.Helper()
-	path = filepath.Join(m.root, path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		m.t.Fatal(err)
-	}
-	rel, err := filepath.Rel(filepath.Dir(path), filepath.Join(m.root, to))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	if err := os.Symlink(rel, path); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-const bus = "sys/devices/pci0000:00/0000:00:14.0/usb1/"
-
-// plug puts a USB device into a socket and gives its folder.
-func (m machine) plug(port, ids, serial, product, devname string) string {
-	dir := bus + port
-	m.write(dir+"/idVendor", ids[:4])
-	m.write(dir+"/idProduct", ids[5:])
-	m.write(dir+"/bDeviceClass", "00")
-	m.write(dir+"/manufacturer", "Maker")
-	m.write(dir+"/product", product)
-	if serial != "" {
-		m.write(dir+"/serial", serial)
-	}
-	m.write(dir+"/uevent", "MAJOR=189\nDEVNAME="+devname)
-	m.link("sys/bus/usb/devices/"+port, dir)
-	return dir
-}
-
-// node makes an entry of a class at an interface of a device.
-func (m machine) node(dir, part, class, name, devname string) string {
-	m.write(dir+"/"+part+"/bInterfaceNumber", part[len(part)-1:])
-	m.link("sys/bus/usb/devices/"+part, dir+"/"+part)
-	entry := dir + "/" + part + "/" + class + "/" + name
-	m.write(entry+"/uevent", "DEVNAME="+devname)
-	m.link(entry+"/device", dir+"/"+part)
-	m.link("sys/class/"+class+"/"+name, entry)
-	return entry
-}
-
 // hall is a machine with a UART, two adapters of the same make, a printer, a scanner that types and a card reader without a driver.
-func hall(t *testing.T) machine {
-	m := machine{t, t.TempDir()}
+func hall(t *testing.T) sysfs.Machine {
+	m := sysfs.New(t)
 	for name, kind := range map[string]string{"ttyS0": "4", "ttyS1": "0"} {
 		dir := "sys/devices/platform/serial8250/tty/" + name
-		m.write(dir+"/uevent", "DEVNAME="+name)
-		m.write(dir+"/type", kind)
-		m.link(dir+"/device", "sys/devices/platform/serial8250")
-		m.link("sys/class/tty/"+name, dir)
+		m.Write(dir+"/uevent", "DEVNAME="+name)
+		m.Write(dir+"/type", kind)
+		m.Link(dir+"/device", "sys/devices/platform/serial8250")
+		m.Link("sys/class/tty/"+name, dir)
 	}
-	m.write("sys/devices/virtual/tty/tty1/uevent", "DEVNAME=tty1")
-	m.link("sys/class/tty/tty1", "sys/devices/virtual/tty/tty1")
+	m.Write("sys/devices/virtual/tty/tty1/uevent", "DEVNAME=tty1")
+	m.Link("sys/class/tty/tty1", "sys/devices/virtual/tty/tty1")
 
-	m.write(bus+"idVendor", "1d6b")
-	m.write(bus+"idProduct", "0002")
-	m.write(bus+"bDeviceClass", "09")
-	m.write(bus+"uevent", "DEVNAME=bus/usb/001/001")
-	m.link("sys/bus/usb/devices/usb1", bus[:len(bus)-1])
-
-	m.node(m.plug("1-1.2", "1a86:7523", "", "USB Serial", "bus/usb/001/004"), "1-1.2:1.0", "tty", "ttyUSB0", "ttyUSB0")
-	m.node(m.plug("1-1.3", "1a86:7523", "", "USB Serial", "bus/usb/001/005"), "1-1.3:1.0", "tty", "ttyUSB1", "ttyUSB1")
-	m.node(m.plug("1-2", "0483:5743", "ABC:1", "POS58\x1b[31m", "bus/usb/001/006"), "1-2:1.0", "usbmisc", "lp0", "usb/lp0")
-	scanner := m.plug("1-3", "1eab:0c10", "N1", "NLS-FM", "bus/usb/001/007")
-	typing := m.node(scanner, "1-3:1.1", "input", "event5", "input/event5")
-	m.write(filepath.Dir(filepath.Dir(typing))+"/capabilities/key", "e080ffdf01cfffff fffffffffffffffe")
-	m.node(scanner, "1-3:1.0", "input", "event4", "input/event4")
-	m.plug("1-4", "0400:c35a", "", "SDT", "bus/usb/001/008")
+	m.Node(m.Plug("1-1.2", "1a86:7523", "", "USB Serial", "bus/usb/001/004"), "1-1.2:1.0", "tty", "ttyUSB0", "ttyUSB0")
+	m.Node(m.Plug("1-1.3", "1a86:7523", "", "USB Serial", "bus/usb/001/005"), "1-1.3:1.0", "tty", "ttyUSB1", "ttyUSB1")
+	m.Node(m.Plug("1-2", "0483:5743", "ABC:1", "POS58\x1b[31m", "bus/usb/001/006"), "1-2:1.0", "usbmisc", "lp0", "usb/lp0")
+	scanner := m.Plug("1-3", "1eab:0c10", "N1", "NLS-FM", "bus/usb/001/007")
+	typing := m.Node(scanner, "1-3:1.1", "input", "event5", "input/event5")
+	m.Write(filepath.Dir(filepath.Dir(typing))+"/capabilities/key", "e080ffdf01cfffff fffffffffffffffe")
+	m.Node(scanner, "1-3:1.0", "input", "event4", "input/event4")
+	m.Plug("1-4", "0400:c35a", "", "SDT", "bus/usb/001/008")
 	return m
 }
 
 func TestScanFindsWhatIsThere(t *testing.T) {
-	nodes, err := attached.Scan(hall(t).root)
+	nodes, err := attached.Scan(hall(t).Root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +74,8 @@ func TestScanOfAMachineWithoutUSB(t *testing.T) {
 
 func TestHubs(t *testing.T) {
 	m := hall(t)
-	m.write(m.plug("1-1", "05e3:0608", "", "USB2.0 Hub", "bus/usb/001/002")+"/bDeviceClass", "09")
-	if hubs, err := attached.Hubs(m.root); err != nil || !reflect.DeepEqual(hubs, []string{"1-1"}) {
+	m.Hub("1-1")
+	if hubs, err := attached.Hubs(m.Root); err != nil || !reflect.DeepEqual(hubs, []string{"1-1"}) {
 		t.Errorf("%v, %v", hubs, err)
 	}
 	for port, want := range map[string][]string{"1-1": nil, "1-1.2": {"1-1"}, "2-1.4.2": {"2-1", "2-1.4"}, "": nil} {
@@ -153,7 +86,7 @@ func TestHubs(t *testing.T) {
 }
 
 func TestReferencesNameOneDevice(t *testing.T) {
-	nodes, err := attached.Scan(hall(t).root)
+	nodes, err := attached.Scan(hall(t).Root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +118,7 @@ func TestReferencesNameOneDevice(t *testing.T) {
 }
 
 func TestTheShortestReferenceLeadsBack(t *testing.T) {
-	nodes, err := attached.Scan(hall(t).root)
+	nodes, err := attached.Scan(hall(t).Root)
 	if err != nil {
 		t.Fatal(err)
 	}
