@@ -211,6 +211,7 @@ func FuzzReplies(f *testing.F) {
 				}
 				_, _ = r.SAMNumber()
 				_, _ = r.NewestAddress()
+				_, _ = r.Photo()
 				_, _ = r.Card()
 			}
 			if len(d.s.buf) > maxBuffered {
@@ -221,6 +222,30 @@ func FuzzReplies(f *testing.F) {
 		d.Push(frame(t, StatusOK))
 		if r, ok := d.Next(); !ok || r.Status != StatusOK {
 			t.Fatal("a good frame after a reset was not found")
+		}
+	})
+}
+
+// FuzzRequests is the reader's side: what comes out encodes to a frame that decodes to the same.
+func FuzzRequests(f *testing.F) {
+	for _, v := range vectors.For(f, "sdt") {
+		f.Add(v.Bytes, 5)
+	}
+	f.Fuzz(func(t *testing.T, stream []byte, cut int) {
+		cut = min(max(cut, 0), len(stream))
+		var d RequestDecoder
+		for _, piece := range [][]byte{stream[:cut], stream[cut:]} {
+			d.Push(piece)
+			for q, ok := d.Next(); ok; q, ok = d.Next() {
+				var d2 RequestDecoder
+				d2.Push(AppendRequest(nil, q.Command, q.Data...))
+				if q2, ok := d2.Next(); !ok || q2.Command != q.Command || string(q2.Data) != string(q.Data) {
+					t.Fatalf("%04X with %d bytes became %04X with %d", q.Command, len(q.Data), q2.Command, len(q2.Data))
+				}
+			}
+			if len(d.s.buf) > maxBuffered {
+				t.Fatalf("%d bytes kept", len(d.s.buf))
+			}
 		}
 	})
 }
