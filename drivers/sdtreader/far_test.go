@@ -31,6 +31,9 @@ type reader struct {
 	spoil   bool      // next will be spoilt
 	slips   bool      // the card is taken away in the midst of being read
 	text    []byte    // sent for what the card says, if not nil
+	forged  bool      // every number is another one
+	flag    byte      // stands for the type letter, if not 0
+	short   int       // bytes of a card's answer that arrive, if not 0
 	address []sdt.Private
 	photo   []byte                       // 1024 bytes, or nil for an empty one
 	say     map[sdt.Command][]sdt.Status // statuses given before the true answer
@@ -116,6 +119,9 @@ func (r *reader) answer(line io.ReadWriter, c sdt.Command) []byte {
 			r.spoilt--
 			frame[len(frame)/2] ^= 0x40
 		}
+		if r.short > 0 {
+			frame = frame[:r.short]
+		}
 		if !r.keep && r.spoilt == 0 {
 			r.card, r.none = nil, 0
 		}
@@ -163,6 +169,13 @@ func (r *reader) truth(c sdt.Command) (sdt.Status, []byte) {
 	data, err := sdt.CardData(*r.card, r.photo)
 	if err != nil {
 		r.t.Error(err)
+	}
+	const lengths, number, flag = 4, 122, 248 // where they stand
+	if r.forged {
+		data[lengths+number]++
+	}
+	if r.flag != 0 {
+		data[lengths+flag] = r.flag
 	}
 	return sdt.StatusOK, data
 }
