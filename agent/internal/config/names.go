@@ -36,6 +36,16 @@ func roles() map[string]device.Class {
 	}
 }
 
+// RoleOf is the role that a device of a class has first; empty for a class that is none.
+func RoleOf(class device.Class) string {
+	for _, role := range RoleNames() {
+		if roles()[role] == class && role != "spare" {
+			return role
+		}
+	}
+	return ""
+}
+
 // RoleNames lists the roles in alphabetical order.
 func RoleNames() []string { return slices.Sorted(maps.Keys(roles())) }
 

@@ -1,0 +1,131 @@
+// Package stanza gives the entry of one device in agent.yaml: as text for somebody to read, and put into the file with all else, the
+// comments too, left as it was.
+package stanza
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/kit/strictyaml"
+)
+
+// ErrTaken means that an entry cannot be added because another one stands in its way.
+var ErrTaken = errors.New("there is a device of this name or at this place already")
+
+// Of writes the entry of d, indented as in the sample.
+func Of(d config.Device) string { return "  " + strings.Join(entry(d), "\n  ") + "\n" }
+
+func entry(d config.Device) []string {
+	return []string{"- name: " + d.Name, "  model: " + d.Model, "  connect: {" + place(d.Connect) + "}"}
+}
+
+func place(c config.Connect) string {
+	var parts []string
+	for _, p := range []struct{ key, value string }{{"serial", c.Serial}, {"tcp", c.TCP}, {"file", c.File}, {"usb", c.USB}} {
+		if p.value != "" {
+			parts = append(parts, p.key+": "+strconv.Quote(p.value))
+		}
+	}
+	if c.Baud != 0 {
+		parts = append(parts, "baud: "+strconv.Itoa(c.Baud))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Added gives agent.yaml with d as the last of its devices. It fails with strictyaml.ErrForm, and with ErrTaken.
+func Added(text []byte, d config.Device) ([]byte, error) {
+	before, err := siteOf(text)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(before.Devices, func(o config.Device) bool { return o.Name == d.Name || o.Connect == d.Connect }) {
+		return nil, ErrTaken
+	}
+	next, err := strictyaml.AddItem(string(text), "devices", entry(d))
+	if err != nil {
+		return nil, err
+	}
+	// Whatever the file looks like: one that says anything else than before and d is not written.
+	before.Devices = append(before.Devices, d)
+	if after, err := siteOf([]byte(next)); err != nil || !reflect.DeepEqual(after, before) {
+		return nil, strictyaml.ErrForm
+	}
+	return []byte(next), nil
+}
+
+// siteOf reads what a file says, and nothing else.
+func siteOf(text []byte) (config.Site, error) {
+	var site config.Site
+	doc := strictyaml.Decode("agent.yaml", text, &site)
+	return site, doc.Problems.Err()
+}
+
+// Backup is what the old file is kept as, beside the new one.
+const Backup = ".bak"
+
+// Add puts d into the file at path, or gives the problems that the whole configuration would have with it, and leaves the file alone.
+// The new file has the owner and the rights of the old one, is there whole or not at all, and the old one stays as path + Backup.
+func Add(path string, d config.Device) (strictyaml.Problems, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("add a device: %w", err)
+	}
+	next, err := Added(text, d)
+	if err != nil {
+		return nil, fmt.Errorf("add a device: %w", err)
+	}
+	tried := path + ".new" // beside the old one: what is relative leads to the same files
+	if err := write(tried, next, path); err != nil {
+		return nil, fmt.Errorf("add a device: %w", err)
+	}
+	defer os.Remove(tried) // gone already when it took its place
+	if _, problems := config.Load(tried); problems.Err() != nil {
+		return problems, nil
+	}
+	if err := errors.Join(write(path+Backup, text, path), os.Rename(tried, path), sync(filepath.Dir(path))); err != nil {
+		return nil, fmt.Errorf("add a device: %w", err)
+	}
+	return nil, nil
+}
+
+// write makes a file with the owner and the rights of another one.
+func write(path string, text []byte, like string) (err error) {
+	info, err := os.Stat(like)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && (int(st.Uid) != os.Geteuid() || int(st.Gid) != os.Getegid()) {
+		if err := f.Chown(int(st.Uid), int(st.Gid)); err != nil {
+			return err
+		}
+	}
+	if err := f.Chmod(info.Mode().Perm()); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(f, string(text)); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func sync(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
