@@ -163,7 +163,8 @@ type TicketClassSet struct {
 	By     By       `json:"by"`
 }
 
-// TicketReopened undoes a slip of the finger: done becomes serving, abandoned waiting, passed called.
+// TicketReopened undoes a slip of the finger: done becomes serving, abandoned waiting, passed called. A ticket that was closed while the hall
+// only rested waits again.
 type TicketReopened struct {
 	Ticket TicketID    `json:"ticket"`
 	Window WindowID    `json:"window"`

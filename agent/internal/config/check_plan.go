@@ -27,6 +27,9 @@ func (c *checker) plan(p *Plan) {
 	c.between("$.rules.call_gap_s", p.Rules.CallGapS, 0, 60)
 	c.oneOf("$.rules.arrival", p.Rules.Arrival, "assumed", "pressed")
 	c.between("$.rules.end_after_min", p.Rules.EndAfterMin, 0, 24*60)
+	if _, ok := ParseTime(p.Rules.EndFrom); !ok {
+		c.at("$.rules.end_from", TimeOfDay, "value", p.Rules.EndFrom)
+	}
 	c.between("$.rules.pass_recall_s", p.Rules.PassRecallS, 0, 24*3600)
 	c.between("$.rules.wait_min_count", p.Rules.WaitMinCount, 1, 100)
 	c.order("$.rules.order", &p.Rules.Order)

@@ -35,9 +35,10 @@ const (
 	CameraCode     strictyaml.Code = "config_camera_code" // value, hall
 	Subnet         strictyaml.Code = "config_subnet"      // value
 	Characters     strictyaml.Code = "config_characters"
-	Hours          strictyaml.Code = "config_hours" // value
-	Date           strictyaml.Code = "config_date"  // value
-	Zone           strictyaml.Code = "config_zone"  // value
+	Hours          strictyaml.Code = "config_hours"       // value
+	TimeOfDay      strictyaml.Code = "config_time_of_day" // value
+	Date           strictyaml.Code = "config_date"        // value
+	Zone           strictyaml.Code = "config_zone"        // value
 	PIN            strictyaml.Code = "config_pin"
 	TokenShared    strictyaml.Code = "config_token_shared"
 	CodesURL       strictyaml.Code = "config_codes_url" // value

@@ -122,7 +122,7 @@ func TestDefaults(t *testing.T) {
 		s.Relay.LingerS != 10 || s.Journal != (config.Journal{MaxMiB: 2048, RetainDays: 7}) || s.Log.Level != "info" {
 		t.Errorf("%+v", s)
 	}
-	if !reflect.DeepEqual(c.Plan.Rules, config.Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, Reprints: 2, MaxOpen: 3, EndAfterMin: 30,
+	if !reflect.DeepEqual(c.Plan.Rules, config.Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, Reprints: 2, MaxOpen: 3, EndAfterMin: 30, EndFrom: "17:00",
 		Voice: config.Voice{Repeat: 2, Languages: []string{"zh-CN"}, Rate: 100, Volume: 80, MaxAgeS: 180}}) ||
 		c.Plan.Zone != "Asia/Shanghai" || c.Plan.Queues[0].Identity != "none" || c.Plan.Windows[0].Name != "1号窗口" {
 		t.Errorf("%+v", c.Plan)

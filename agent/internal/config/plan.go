@@ -89,6 +89,8 @@ type Rules struct {
 	// EndAfterMin is how long after the hall went home (hours over, windows closed, nothing happening) open tickets are closed; default
 	// 30, 0: at the end of the business day.
 	EndAfterMin int `yaml:"end_after_min"`
+	// EndFrom is the time of day, "17:00", before which a hall has not gone home however quiet it is, as at lunch; default 17:00.
+	EndFrom string `yaml:"end_from"`
 
 	Admission HallAdmission `yaml:"admission"` // of queues that do not say it themselves
 	Calendar  Calendar      `yaml:"calendar"`

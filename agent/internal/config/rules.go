@@ -142,13 +142,13 @@ func ParseSpan(text string) (s Span, ok bool) {
 		}
 	}
 	var good [2]bool
-	s.From, good[0] = clock(from)
-	s.To, good[1] = clock(to)
+	s.From, good[0] = ParseTime(from)
+	s.To, good[1] = ParseTime(to)
 	return s, good[0] && good[1] && s.From < s.To
 }
 
-// clock reads a time of day, 00:00 to 24:00.
-func clock(text string) (time.Duration, bool) {
+// ParseTime reads a time of day, 00:00 to 24:00, as what has passed since midnight.
+func ParseTime(text string) (time.Duration, bool) {
 	if text == "24:00" {
 		return 24 * time.Hour, true
 	}

@@ -23,6 +23,7 @@ func PlanOf(p *config.Plan) (*queue.Plan, error) {
 		HallPool: p.Rules.HallPool, EndAfter: time.Duration(p.Rules.EndAfterMin) * time.Minute,
 		Calendar: calendarOf(p.Rules.Calendar),
 	}
+	out.EndFrom, _ = config.ParseTime(p.Rules.EndFrom) // the configuration was checked
 	for _, q := range p.Queues {
 		out.Queues = append(out.Queues, queue.QueuePlan{
 			ID: hallsync.QueueID(q.ID), Name: q.Name, Service: time.Duration(q.ServiceS) * time.Second, Order: orderOf(p.OrderOf(q)),

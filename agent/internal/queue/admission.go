@@ -191,16 +191,10 @@ func (s *State) Live(person string) []Ticket {
 // nobody gets two tickets for one thing. booked is the time of an appointment; it is zero for who is late for one, and comes like
 // everybody else, but to a number that was kept for him.
 func (c *Take) admit(s *State, now, booked time.Time, wait *hallsync.WaitRange) error {
-	mine := s.live(c.Person)
-	for _, q := range append([]hallsync.QueueID{c.Queue}, c.Then...) {
-		same := slices.DeleteFunc(slices.Clone(mine), func(t *Ticket) bool { return t.Queue != q && !slices.Contains(t.Then, q) })
-		if limit := s.plan.queue(q).PerPerson; limit > 0 && len(same) >= limit {
-			return refuseTicket(AlreadyWaiting, same[0])
-		}
+	if err := s.personal(c.Person, c.Queue, c.Then); err != nil {
+		return err
 	}
 	switch {
-	case s.plan.MaxOpen > 0 && len(mine) >= s.plan.MaxOpen:
-		return refuseTicket(TooManyOpen, mine[0])
 	case s.blocked(c, now):
 		return refuse(PersonBlocked)
 	case c.Override != "":
@@ -215,6 +209,21 @@ func (c *Take) admit(s *State, now, booked time.Time, wait *hallsync.WaitRange) 
 		if err := refusedBy(s.Admits(q, now, nil)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// personal refuses one more open ticket of a person that would be too many, in one of its queues or in the hall.
+func (s *State) personal(person string, first hallsync.QueueID, then []hallsync.QueueID) error {
+	mine := s.live(person)
+	for _, q := range append([]hallsync.QueueID{first}, then...) {
+		same := slices.DeleteFunc(slices.Clone(mine), func(t *Ticket) bool { return t.Queue != q && !slices.Contains(t.Then, q) })
+		if p := s.plan.queue(q); p != nil && p.PerPerson > 0 && len(same) >= p.PerPerson {
+			return refuseTicket(AlreadyWaiting, same[0])
+		}
+	}
+	if s.plan.MaxOpen > 0 && len(mine) >= s.plan.MaxOpen {
+		return refuseTicket(TooManyOpen, mine[0])
 	}
 	return nil
 }

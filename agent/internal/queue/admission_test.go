@@ -426,3 +426,37 @@ func TestAHallWithoutHoursNeverGoesHome(t *testing.T) {
 		t.Errorf("%+v", facts)
 	}
 }
+
+// A second number was taken while the first was thrown away: only one of them can be open.
+func TestReopeningGivesNobodyASecondNumber(t *testing.T) {
+	for name, limit := range map[string]struct {
+		change func(p *queue.Plan)
+		want   queue.Code
+	}{
+		"in the queue": {func(p *queue.Plan) { p.Queues[0].PerPerson = 1 }, queue.AlreadyWaiting},
+		"in the hall":  {func(p *queue.Plan) { p.MaxOpen = 1 }, queue.TooManyOpen},
+	} {
+		for state, end := range map[hallsync.TicketState]func(b *bench){
+			hallsync.Abandoned: func(b *bench) { b.must(queue.Abandon{Window: "1", Ticket: "x", Reason: "误按"}) },
+			hallsync.Done:      func(b *bench) { b.next("1"); b.must(queue.Finish{Window: "1"}) },
+			hallsync.Closed:    func(b *bench) { b.s.Apply(hallsync.TicketClosed{Ticket: "x", From: hallsync.Waiting}, b.now) },
+		} {
+			p := plan()
+			limit.change(p)
+			b := newBenchOf(t, p)
+			b.must(queue.Open{Window: "1"})
+			b.must(queue.Take{Ticket: "x", Queue: "A", Channel: hallsync.AtKiosk, Person: "p"})
+			end(b)
+			b.must(queue.Take{Ticket: "y", Queue: "A", Channel: hallsync.AtKiosk, Person: "p"})
+			again := queue.Reopen{Window: "1", Ticket: "x", Reason: "误按"}
+			if r := b.refused(again, limit.want); r.Ticket != "y" {
+				t.Errorf("%s, %s: refused for %s", name, state, r.Ticket)
+			}
+			b.must(queue.Withdraw{Ticket: "y"})
+			b.must(again)
+			if live := b.s.Live("p"); len(live) != 1 || live[0].ID != "x" {
+				t.Errorf("%s, %s: open are %+v", name, state, live)
+			}
+		}
+	}
+}

@@ -85,6 +85,7 @@ func randomCommand(d drawer, n int, taken []hallsync.TicketID) queue.Command {
 		func() queue.Command { return queue.Rate{Ticket: t, Grade: hallsync.Satisfied} },
 		func() queue.Command { return queue.LeaveUnrated{Ticket: t, Why: hallsync.UnratedTimeout} },
 		func() queue.Command { return queue.TurnDay{} },
+		func() queue.Command { return queue.EndDay{} },
 		func() queue.Command { return queue.SetRoll{Queue: q, On: reason == "", Next: 7} },
 		func() queue.Command { return queue.SetDuty{Window: w, Queue: q, Until: start.Add(time.Hour)} },
 	}

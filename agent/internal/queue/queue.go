@@ -27,6 +27,7 @@ type Plan struct {
 	MaxOpen        int            // open tickets of one person in the hall; 0: no limit
 	HallPool       bool           // a held ticket may be resumed at any window that serves its queue
 	EndAfter       time.Duration  // open tickets are closed so long after the hall went home; 0: at the end of the day
+	EndFrom        time.Duration  // since midnight: before that a hall has not gone home
 	Calendar       admit.Calendar // days that are not like their day of the week, by date
 }
 

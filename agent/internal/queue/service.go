@@ -211,8 +211,9 @@ func (c Abandon) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 }
 
 // Reopen is 撤销: it undoes a slip of the finger the same day, at the same window, with a reason. A done ticket is served
-// again, an abandoned one waits again at its old place, a passed one is called again. Without a ticket it means the last one
-// that left the window.
+// again, an abandoned one waits again at its old place, a passed one is called again. One that was closed because the hall seemed to have
+// gone home waits again at the word of any window that serves its queue. Without a ticket it means the last one that left the window.
+// Nobody comes to have more open tickets by that than Take would give him.
 type Reopen struct {
 	Window hallsync.WindowID
 	Ticket hallsync.TicketID
@@ -220,7 +221,7 @@ type Reopen struct {
 	By     hallsync.By
 }
 
-func (c Reopen) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+func (c Reopen) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	w, err := s.known(c.Window, c.Ticket)
 	if err != nil {
 		return nil, err
@@ -231,15 +232,20 @@ func (c Reopen) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	if t := s.tickets[c.Ticket]; t != nil && w.Ticket != "" && (t.State == hallsync.Done || t.State == hallsync.Passed) {
 		return nil, refuseWindow(WindowBusy, w.ID)
 	}
-	w, t, err := s.find(c.Window, c.Ticket, hallsync.Done, hallsync.Abandoned, hallsync.Passed)
-	if err != nil {
+	w, t, err := s.find(c.Window, c.Ticket, hallsync.Done, hallsync.Abandoned, hallsync.Passed, hallsync.Closed)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if t.Window != w.ID {
+	case t.State == hallsync.Closed && !s.callable(s.plan.window(w.ID), t, now):
+		return nil, refuseTicket(WindowNotEntitled, t)
+	case t.State != hallsync.Closed && t.Window != w.ID:
 		return nil, refuseTicket(TicketOtherWindow, t)
-	}
-	if c.Reason == "" {
+	case c.Reason == "":
 		return nil, refuseTicket(ReasonRequired, t)
+	case t.State != hallsync.Passed:
+		if err := s.personal(t.Person, t.Queue, t.Then); err != nil {
+			return nil, err
+		}
 	}
 	to := hallsync.Waiting
 	switch t.State {

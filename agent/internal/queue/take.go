@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"halledge/agent/internal/queue/admit"
 	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -244,18 +245,24 @@ func (s *State) turnDay(now time.Time, lost bool) []hallsync.Payload {
 
 // EndDay is 日终清号 of a hall that has gone home: the numbers of today are over for that time, no window is open, and nothing has happened for
 // as long. Then nobody will call those who still wait, and their own pages must not say that somebody might. Who waits in a queue that
-// carries over waits on. A hall where a queue gives numbers at any time never goes home.
+// carries over waits on. A hall where a queue gives numbers at any time never goes home, and none does before Plan.EndFrom: numbers may be
+// over at noon, or given on a Saturday by staff alone, and the windows open again after lunch.
 type EndDay struct{}
 
 func (EndDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	if s.plan.EndAfter <= 0 || s.dead || s.DayOver(now) || now.Sub(s.latest) < s.plan.EndAfter {
 		return nil, nil
 	}
+	here, end := now.In(s.plan.Location), s.plan.EndFrom
 	for i := range s.plan.Queues {
-		end, ok := s.plan.Queues[i].Over(now.In(s.plan.Location), s.plan.Calendar)
-		if !ok || now.Sub(end) < s.plan.EndAfter {
+		last, ok := s.plan.Queues[i].Over(here, s.plan.Calendar)
+		if !ok {
 			return nil, nil
 		}
+		end = max(end, last)
+	}
+	if end == 0 || here.Sub(admit.Midnight(here).Add(end)) < s.plan.EndAfter {
+		return nil, nil
 	}
 	for _, w := range s.windows {
 		if w.State != hallsync.WindowClosed {

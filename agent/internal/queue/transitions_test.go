@@ -79,7 +79,7 @@ var table = map[hallsync.TicketState]map[string]hallsync.TicketState{
 	hallsync.Done:      {"rate": hallsync.Done, "unrated": hallsync.Done, "reopen": hallsync.Serving},
 	hallsync.Abandoned: {"reopen": hallsync.Waiting},
 	hallsync.Withdrawn: {},
-	hallsync.Closed:    {},
+	hallsync.Closed:    {"reopen": hallsync.Waiting},
 }
 
 func TestStateTable(t *testing.T) {

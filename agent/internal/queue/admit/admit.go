@@ -106,7 +106,7 @@ func (r *Rules) At(now time.Time, days Calendar, given Count, wait time.Duration
 
 // hours looks at the clock alone.
 func (r *Rules) hours(now time.Time, days Calendar) (s State) {
-	start := midnight(now)
+	start := Midnight(now)
 	weekday, listed := days[start.Format(time.DateOnly)]
 	if !listed {
 		weekday = int(start.Weekday())
@@ -131,29 +131,28 @@ func (r *Rules) hours(now time.Time, days Calendar) (s State) {
 	return s
 }
 
-// Over gives when the last hours of the day of a moment end, which is its beginning on a holiday; ok is false where numbers are given at
+// Over gives when the last hours of the day of a moment end, since midnight, 0 on a day without any; ok is false where numbers are given at
 // any time.
-func (r *Rules) Over(now time.Time, days Calendar) (end time.Time, ok bool) {
-	end = midnight(now)
-	weekday, listed := days[end.Format(time.DateOnly)]
+func (r *Rules) Over(now time.Time, days Calendar) (last time.Duration, ok bool) {
+	start := Midnight(now)
+	weekday, listed := days[start.Format(time.DateOnly)]
 	if !listed {
-		weekday = int(end.Weekday())
+		weekday = int(start.Weekday())
 	}
 	if weekday == Holiday {
-		return end, true
+		return 0, true
 	}
-	var last time.Duration
 	for _, h := range r.Hours {
 		if h.Days[weekday] {
 			last = max(last, h.To)
 		}
 	}
-	return end.Add(last), len(r.Hours) > 0
+	return last, len(r.Hours) > 0
 }
 
 // nextSlot gives when numbers are given in a later slot of the day, zero if in none.
 func (r *Rules) nextSlot(now time.Time, days Calendar) time.Time {
-	next := midnight(now).Add(time.Duration(r.slot(now)+1) * r.Slot)
+	next := Midnight(now).Add(time.Duration(r.slot(now)+1) * r.Slot)
 	switch then := r.hours(next, days); {
 	case next.Day() != now.Day():
 		return time.Time{}
@@ -167,11 +166,11 @@ func (r *Rules) slot(now time.Time) int {
 	if r.Slot <= 0 {
 		return 0
 	}
-	return int(now.Sub(midnight(now)) / r.Slot)
+	return int(now.Sub(Midnight(now)) / r.Slot)
 }
 
-// midnight is when the day of a moment began.
-func midnight(now time.Time) time.Time {
+// Midnight is when the day of a moment began.
+func Midnight(now time.Time) time.Time {
 	y, m, d := now.Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, now.Location())
 }

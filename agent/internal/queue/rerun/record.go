@@ -313,6 +313,7 @@ func (r *Recorder) moved(t *ticket, p hallsync.Payload, now int64) {
 		}
 	case hallsync.TicketReopened:
 		switch {
+		case f.From == hallsync.Closed && waits: // to this record it has waited all the time
 		case f.To != hallsync.Waiting:
 			r.arrive(t, f.Window, now)
 		case t.gone >= 0:
