@@ -144,10 +144,10 @@ func (s *setter) picture(b *escpos.Builder, logo *image.Gray, align escpos.Align
 	return b.Picture(s.dots, align)
 }
 
-// qrPicture draws the QR code here, for printers without commands for it.
+// qrPicture draws the QR code here, for printers without commands for it. It holds UTF-8 without a mark of that (ECI), as the codes of
+// printers do: some hand scanners do not know the mark.
 func qrPicture(b *escpos.Builder, line device.Line, align escpos.Align) error {
-	hints := map[gozxing.EncodeHintType]any{gozxing.EncodeHintType_CHARACTER_SET: "UTF-8"}
-	code, err := encoder.Encoder_encode(escpos.Printable(line.QR), decoder.ErrorCorrectionLevel_M, hints)
+	code, err := encoder.Encoder_encode(escpos.Printable(line.QR), decoder.ErrorCorrectionLevel_M, nil)
 	if err != nil {
 		return errors.Join(escpos.ErrQRTooLong, err)
 	}

@@ -41,6 +41,8 @@ type Layout struct {
 	Charset Charset
 	// Doubled says that GS ! leaves Chinese as small as it is: FS ! makes it twice as large, and nothing makes it larger.
 	Doubled bool
+	// LineUnit is how many units of ESC 3 make a dot: 2 on Epson's heads of 180 dpi, whose unit is 1/360 inch, 1 on clones; 0 means 1.
+	LineUnit int
 }
 
 // Style is how one line looks.
@@ -50,7 +52,11 @@ type Style struct {
 	Bold  bool
 }
 
-const maxFeed = 20 // lines of ESC d, so that a mistake cannot empty the roll
+const (
+	maxFeed  = 20 // lines of ESC d, so that a mistake cannot empty the roll
+	fontHigh = 24 // dots of a letter of font A and of a Chinese character
+	leading  = 10 // dots between lines: what a sixth of an inch leaves at 203 dpi
+)
 
 // Builder collects the bytes of one job. Each small method appends one command; Line, Rule and the QR methods append what a
 // slip is made of. There is no command for the cash drawer and no way to append bytes as they are.
@@ -103,6 +109,11 @@ func (b *Builder) Size(width, height int) {
 	b.add(gs, '!', byte(clamp(width, 1, 8)-1)<<4|byte(clamp(height, 1, 8)-1))
 }
 
+// Spacing is the way from one line to the next in dots (ESC 3). A line of higher letters takes more by itself. 255 units are the most.
+func (b *Builder) Spacing(dots int) {
+	b.add(esc, '3', byte(clamp(dots*max(1, b.layout.LineUnit), 0, 255)))
+}
+
 // Text appends what is printable of s, without a line end.
 func (b *Builder) Text(s string) { b.buf = append(b.buf, b.layout.Charset.encode(Printable(s))...) }
 
@@ -121,6 +132,9 @@ func (b *Builder) Line(s string, style Style) {
 	if doubled {
 		b.add(fs, '!', 0x0C)
 	}
+	if size > 1 { // else the next line would touch this one
+		b.Spacing(fontHigh*size + leading)
+	}
 	b.Bold(style.Bold)
 	for _, line := range b.layout.Charset.Wrap(Printable(s), b.layout.Columns/size) {
 		b.Text(line)
@@ -130,6 +144,9 @@ func (b *Builder) Line(s string, style Style) {
 	b.Size(1, 1)
 	if doubled {
 		b.add(fs, '!', 0)
+	}
+	if size > 1 {
+		b.add(esc, '2')
 	}
 	b.Align(Left)
 }

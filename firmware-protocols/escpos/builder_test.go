@@ -262,6 +262,19 @@ func TestDoubledChinese(t *testing.T) {
 	}
 }
 
+func TestLargeLinesHaveLeading(t *testing.T) {
+	for unit, want := range map[int]string{0: "\x1b3\x3a", 1: "\x1b3\x3a", 2: "\x1b3\x74"} {
+		l := paper58
+		l.LineUnit = unit
+		b := NewBuilder(l)
+		b.Line("号", Style{Size: 2})
+		b.Line("号", Style{})
+		if job := string(b.Bytes()); strings.Count(job, want) != 1 || strings.Count(job, "\x1b2") != 1 || strings.Count(job, "\x1b3") != 1 {
+			t.Errorf("with %d units a dot the job is % x", unit, job)
+		}
+	}
+}
+
 func TestCutsAndBuzzers(t *testing.T) {
 	for want, build := range map[string]func(*Builder){
 		"\x1dV\x00":                func(b *Builder) { b.Cut(FullCutHere) },
@@ -272,6 +285,8 @@ func TestCutsAndBuzzers(t *testing.T) {
 		"\x1b\x1d\x07\x01\x0a\x01": func(b *Builder) { b.BeepPort(10, 0) },
 		"\x1b\x42\x09\x01":         func(b *Builder) { b.Beep(99, -1) },
 		"\x1bt\x00":                func(b *Builder) { b.CodePage(0) },
+		"\x1b3\x3a":                func(b *Builder) { b.Spacing(58) },
+		"\x1b3\xff":                func(b *Builder) { b.Spacing(300) },
 	} {
 		b := NewBuilder(paper58)
 		build(b)
