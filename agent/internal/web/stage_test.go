@@ -19,6 +19,7 @@ import (
 
 	"halledge/agent/internal/codes"
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/devices"
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
@@ -61,8 +62,9 @@ type stage struct {
 	stop  func()
 }
 
-// hardware is the far end of the hall's devices: what they say is set by the test.
+// hardware is the far end of the hall's devices: what they say is set by the test. What it does not set is that of a hall without any.
 type hardware struct {
+	*devices.Set
 	mu      sync.Mutex
 	list    []hallsync.DeviceStatus
 	fail    map[string]error
@@ -162,7 +164,7 @@ func open(t *testing.T, change ...func(*config.Site, *config.Plan)) *stage {
 
 func (s *stage) addDevice(d config.Device, now time.Time) {
 	if s.devices == nil {
-		s.devices = &hardware{fail: map[string]error{}, changed: make(chan struct{}, 8)}
+		s.devices = &hardware{Set: devices.New(devices.Options{Log: slog.New(slog.DiscardHandler)}), fail: map[string]error{}, changed: make(chan struct{}, 8)}
 	}
 	s.devices.list = append(s.devices.list, hallsync.DeviceStatus{
 		Name: d.Name, Class: string(d.Class()), Model: "demo", State: "ok", Since: now,

@@ -74,6 +74,13 @@ func (t *Tape) Stop() {
 	}
 }
 
+// On reports whether it records.
+func (t *Tape) On() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return time.Now().Before(t.until)
+}
+
 // Record gives what came after the entry with the number given.
 func (t *Tape) Record(after uint64) Record {
 	t.mu.Lock()

@@ -17,6 +17,7 @@ import (
 
 	"halledge/agent/internal/codes"
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/devices"
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
@@ -27,13 +28,18 @@ import (
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
 	"halledge/agent/kit/strictyaml"
+	"halledge/drivers/registry"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // Devices is the hall's hardware as this interface needs it.
 type Devices interface {
 	Statuses() []hallsync.DeviceStatus
+	Details() map[string]devices.Detail
+	Found() []devices.Found
 	SelfTest(ctx context.Context, name string) error
+	StartRecord(name string, d time.Duration) error
+	Record(name string, after uint64) (registry.Record, error)
 	Watch() (changed <-chan struct{}, cancel func())
 }
 
@@ -154,6 +160,8 @@ func (a *API) Register(mux *http.ServeMux) {
 
 	mux.HandleFunc("GET /api/v1/devices", a.get(access.SeeDevices, a.getDevices))
 	mux.HandleFunc("POST /api/v1/devices/{name}/test", a.post(needs(access.TestDevices), a.testDevice))
+	mux.HandleFunc("GET /api/v1/devices/{name}/trace", a.get(access.SeeLog, a.getTrace))
+	mux.HandleFunc("POST /api/v1/devices/{name}/trace", a.post(needs(access.TestDevices), a.trace))
 }
 
 // The problems of this interface, beside those of the queue, the codes, the store and the door.
@@ -176,6 +184,7 @@ const (
 	nobodyCalled    problem.Code = "nobody_called"
 	voiceMissing    problem.Code = "voice_missing"
 	unknownDevice   problem.Code = "unknown_device"
+	traceMinutes    problem.Code = "trace_minutes" // limit
 	nothingCame     problem.Code = "device_nothing_came"
 	unknownTicket   problem.Code = "unknown_ticket"
 	unknownWindow   problem.Code = "unknown_window"

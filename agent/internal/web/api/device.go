@@ -2,16 +2,16 @@ package api
 
 import (
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
-	"halledge/agent/internal/config"
 	"halledge/agent/internal/devices"
-	"halledge/agent/internal/queue"
-	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/kit/problem"
 	"halledge/drivers/device"
@@ -20,34 +20,70 @@ import (
 
 // deviceView is one configured device.
 type deviceView struct {
-	Name   string    `json:"name"`
-	Class  string    `json:"class"`
-	Model  string    `json:"model"`
-	State  string    `json:"state"` // starting, ok, degraded, offline or unusable
-	Code   string    `json:"code"`  // why not ok, empty if it is
-	Since  time.Time `json:"since"`
-	Advice string    `json:"advice"`
+	Name     string       `json:"name"`
+	Class    string       `json:"class"`
+	Model    string       `json:"model"`
+	Title    string       `json:"title"` // of the model
+	State    string       `json:"state"` // starting, ok, degraded, offline or unusable
+	Code     string       `json:"code"`  // why not ok, empty if it is
+	Since    time.Time    `json:"since"`
+	Advice   string       `json:"advice"`
+	Detail   string       `json:"detail"` // what the driver says of it
+	Blind    bool         `json:"blind"`  // it cannot tell how it is
+	LastGood *time.Time   `json:"last_good"`
+	Counters countersView `json:"counters"`
+	Cause    *causeView   `json:"cause"` // what is behind its trouble, null for nothing else
+	Where    string       `json:"where"` // as configured
+	Node     string       `json:"node"`  // that it has now
+	Port     string       `json:"port"`  // the USB socket that it is or was in
+	Tracing  bool         `json:"tracing"`
+}
+
+// countersView counts since the start of the program.
+type countersView struct {
+	Opens    uint64 `json:"opens"`
+	Failures uint64 `json:"failures"`
+	Jobs     uint64 `json:"jobs"`
+	Garbage  uint64 `json:"garbage"`
+}
+
+// causeView is one thing to mend for several devices.
+type causeView struct {
+	Code    string   `json:"code"`
+	Title   string   `json:"title"`
+	Subject string   `json:"subject"`
+	Devices []string `json:"devices"`
 }
 
 func (a *API) devices() []deviceView {
 	out := []deviceView{}
+	details := a.opts.Devices.Details()
 	for _, d := range a.opts.Devices.Statuses() {
-		out = append(out, deviceView{
-			Name: d.Name, Class: d.Class, Model: d.Model, State: d.State, Code: d.Code,
-			Since: d.Since.In(a.zone).Truncate(time.Millisecond), Advice: d.Advice,
-		})
+		more := details[d.Name]
+		v := deviceView{
+			Name: d.Name, Class: d.Class, Model: d.Model, Title: more.Title, State: d.State, Code: d.Code,
+			Since: d.Since.In(a.zone).Truncate(time.Millisecond), Advice: d.Advice, Detail: more.Text, Blind: d.Blind,
+			Counters: countersView(more.Counters), Where: more.Where, Node: more.Node, Port: more.Port, Tracing: more.Records,
+		}
+		if !more.LastGood.IsZero() {
+			at := more.LastGood.In(a.zone).Truncate(time.Millisecond)
+			v.LastGood = &at
+		}
+		if r := more.Cause; r != nil {
+			text, _ := a.opts.Catalog.Text(string(r.Code), map[string]string{"subject": r.Subject, "detail": strings.Join(r.Devices, "、")})
+			v.Cause = &causeView{Code: string(r.Code), Title: text.Title, Subject: r.Subject, Devices: r.Devices}
+		}
+		out = append(out, v)
 	}
 	return out
 }
 
-// maxCalls is as many calls as the hall remembers.
-const maxCalls = 32
-
-// getDevices answers GET /api/v1/devices.
+// getDevices answers GET /api/v1/devices: what is configured, and what is plugged in and is not.
 func (a *API) getDevices(w http.ResponseWriter, r *http.Request, _ access.Who) {
 	a.send(w, r, http.StatusOK, struct {
-		Devices []deviceView `json:"devices"`
-	}{a.devices()})
+		Devices []deviceView    `json:"devices"`
+		Found   []devices.Spare `json:"found"`
+	}{a.devices(), devices.Spares(a.opts.Devices.Found(), a.opts.Site.Devices, a.opts.Plan)})
 }
 
 // testDevice answers POST /api/v1/devices/{name}/test: 200 {"device": D} when the device showed that it works.
@@ -56,13 +92,18 @@ func (a *API) testDevice(w http.ResponseWriter, p post) {
 		a.fail(w, p.Request, err)
 		return
 	}
+	a.atDevice(w, p, func(name string) error { return a.opts.Devices.SelfTest(p.Context(), name) })
+}
+
+// atDevice does something with the device that the path names, once, and tells how the device is then.
+func (a *API) atDevice(w http.ResponseWriter, p post, do func(name string) error) {
 	name := p.PathValue("name")
 	a.outside(w, p, func() (int, []byte) {
-		if !slices.ContainsFunc(a.opts.Devices.Statuses(), func(d hallsync.DeviceStatus) bool { return d.Name == name }) {
-			refused := a.opts.Catalog.Problem(http.StatusNotFound, unknownDevice, map[string]string{"device": name})
+		if !a.hasDevice(name) {
+			refused := a.noDevice(name)
 			return refused.Status, refused.Body()
 		}
-		if err := a.opts.Devices.SelfTest(p.Context(), name); err != nil {
+		if err := do(name); err != nil {
 			failed := a.deviceProblem(name, err)
 			return failed.Status, failed.Body()
 		}
@@ -73,6 +114,14 @@ func (a *API) testDevice(w http.ResponseWriter, p post) {
 		}
 		return http.StatusOK, raw
 	})
+}
+
+func (a *API) hasDevice(name string) bool {
+	return slices.ContainsFunc(a.opts.Devices.Statuses(), func(d hallsync.DeviceStatus) bool { return d.Name == name })
+}
+
+func (a *API) noDevice(name string) problem.Problem {
+	return a.opts.Catalog.Problem(http.StatusNotFound, unknownDevice, map[string]string{"device": echo(name)})
 }
 
 // deviceProblem says why a device's test failed. A device that cannot be tested is a fact; one that is not well may be well soon,
@@ -97,52 +146,64 @@ func (a *API) deviceProblem(name string, err error) problem.Problem {
 	return a.opts.Catalog.Problem(status, code, params)
 }
 
-// getVoice gives the call of a window as a WAV file, for pages of screens that have no speaker beside them: as often and as loud as the
-// hall's rules have it, or once if the query has once. Its language is zh-CN, the default, or zh-yue. Who is at the window already is
-// not called, nor who was called too long ago, nor anybody in silent hours, so that is 404.
-func (a *API) getVoice(w http.ResponseWriter, r *http.Request, _ access.Who) {
-	query, rules := r.URL.Query(), a.opts.Plan.Rules.Voice
-	language := cmp.Or(query.Get("language"), config.Languages()[0])
-	what, volume := a.spoken(hallsync.WindowID(r.PathValue("w")))
-	if volume == 0 {
-		a.problem(w, http.StatusNotFound, nobodyCalled, nil)
+// maxTrace is how long somebody may have the bytes of a device recorded at once, in minutes.
+const maxTrace = 60
+
+// trace answers POST /api/v1/devices/{name}/trace: the bytes of the device are recorded for so many minutes from now on; 0 ends that.
+// 200 {"device": D}.
+func (a *API) trace(w http.ResponseWriter, p post) {
+	var ask struct {
+		Minutes int `json:"minutes"`
+	}
+	if err := a.decode(p.body, &ask); err != nil {
+		a.fail(w, p.Request, err)
 		return
 	}
-	times := rules.Repeat
-	if query.Has("once") {
-		times = 1
-	}
-	err := voice.ErrNoSound
-	var wav []byte
-	if slices.Contains(config.Languages(), language) {
-		wav, err = a.opts.Sounds.Call(r.Context(), what, language, rules.Rate, times, volume)
-	}
-	if err != nil {
-		if !errors.Is(err, voice.ErrNoSound) {
-			a.opts.Log.Warn("no sound of a call", "language", language, "error", err)
-		}
-		a.problem(w, http.StatusServiceUnavailable, voiceMissing, nil)
+	if ask.Minutes < 0 || ask.Minutes > maxTrace {
+		a.problem(w, http.StatusBadRequest, traceMinutes, map[string]string{"limit": strconv.Itoa(maxTrace)})
 		return
 	}
-	w.Header().Set("Content-Type", "audio/wav")
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(wav) // a page that has gone away cannot be told anything
+	a.atDevice(w, p, func(name string) error {
+		return a.opts.Devices.StartRecord(name, time.Duration(ask.Minutes)*time.Minute)
+	})
 }
 
-// spoken gives what is to be said of a window's call and how loud; volume is 0 when nothing is to be said.
-func (a *API) spoken(window hallsync.WindowID) (what voice.Sentence, volume int) {
-	rules := a.opts.Plan.Rules.Voice
-	a.opts.Hall.Look(func(m queue.Moment) {
-		calls := m.State.Calls(maxCalls)
-		at := slices.IndexFunc(calls, func(c queue.Call) bool {
-			t, ok := m.State.Ticket(c.Ticket)
-			return c.Window == window && ok && t.State == hallsync.Called
-		})
-		if at < 0 || m.Now.Sub(calls[at].At) > time.Duration(rules.MaxAgeS)*time.Second {
-			return
-		}
-		what = voice.SentenceOf(m.State, calls[at].Number, window)
-		volume = voice.VolumeAt(rules, m.Now.In(m.State.Plan().Location))
-	})
-	return what, volume
+// entryView is one piece of a trace as it was read or written.
+type entryView struct {
+	Seq    uint64    `json:"seq"`
+	At     time.Time `json:"at"`
+	Way    string    `json:"way"` // in (from the device), out, or note
+	Length int       `json:"length"`
+	Hex    string    `json:"hex"`  // of the beginning; shorter than the length where it was long or may be personal data
+	Text   string    `json:"text"` // of a note
+}
+
+// getTrace answers GET /api/v1/devices/{name}/trace?after=N: what was recorded after an entry. What people show to readers and
+// scanners is in no record: of such bytes there is only how many they were.
+func (a *API) getTrace(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	after, err := strconv.ParseUint(cmp.Or(r.URL.Query().Get("after"), "0"), 10, 64)
+	if err != nil {
+		a.fail(w, r, a.bad(fieldType, "field", "after"))
+		return
+	}
+	name := r.PathValue("name")
+	record, err := a.opts.Devices.Record(name, after)
+	if err != nil {
+		problem.Write(w, a.noDevice(name))
+		return
+	}
+	entries := make([]entryView, len(record.Entries))
+	for i, e := range record.Entries {
+		entries[i] = entryView{e.Seq, e.At.In(a.zone).Truncate(time.Millisecond), string(e.Way), e.Length, hex.EncodeToString(e.Bytes), e.Text}
+	}
+	left := 0
+	if record.On {
+		left = int(time.Until(record.Until).Round(time.Second).Seconds())
+	}
+	a.send(w, r, http.StatusOK, struct {
+		On      bool        `json:"on"`
+		LeftS   int         `json:"left_s"`
+		Masked  bool        `json:"masked"`
+		Entries []entryView `json:"entries"`
+	}{record.On, left, record.Masked, entries})
 }

@@ -8,12 +8,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/queue"
 	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/inputs"
+	"halledge/firmware-protocols/hallsync"
 )
 
 // helpBody is the answer about a call for the guide.
@@ -120,4 +123,57 @@ func (a *API) say(w http.ResponseWriter, r *http.Request, _ access.Who) {
 	w.Header().Set("Content-Type", "audio/wav")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(wav) // a page that has gone away cannot be told anything
+}
+
+// maxCalls is as many calls as the hall remembers.
+const maxCalls = 32
+
+// getVoice gives the call of a window as a WAV file, for pages of screens that have no speaker beside them: as often and as loud as the
+// hall's rules have it, or once if the query has once. Its language is zh-CN, the default, or zh-yue. Who is at the window already is
+// not called, nor who was called too long ago, nor anybody in silent hours, so that is 404.
+func (a *API) getVoice(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	query, rules := r.URL.Query(), a.opts.Plan.Rules.Voice
+	language := cmp.Or(query.Get("language"), config.Languages()[0])
+	what, volume := a.spoken(hallsync.WindowID(r.PathValue("w")))
+	if volume == 0 {
+		a.problem(w, http.StatusNotFound, nobodyCalled, nil)
+		return
+	}
+	times := rules.Repeat
+	if query.Has("once") {
+		times = 1
+	}
+	err := voice.ErrNoSound
+	var wav []byte
+	if slices.Contains(config.Languages(), language) {
+		wav, err = a.opts.Sounds.Call(r.Context(), what, language, rules.Rate, times, volume)
+	}
+	if err != nil {
+		if !errors.Is(err, voice.ErrNoSound) {
+			a.opts.Log.Warn("no sound of a call", "language", language, "error", err)
+		}
+		a.problem(w, http.StatusServiceUnavailable, voiceMissing, nil)
+		return
+	}
+	w.Header().Set("Content-Type", "audio/wav")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(wav) // a page that has gone away cannot be told anything
+}
+
+// spoken gives what is to be said of a window's call and how loud; volume is 0 when nothing is to be said.
+func (a *API) spoken(window hallsync.WindowID) (what voice.Sentence, volume int) {
+	rules := a.opts.Plan.Rules.Voice
+	a.opts.Hall.Look(func(m queue.Moment) {
+		calls := m.State.Calls(maxCalls)
+		at := slices.IndexFunc(calls, func(c queue.Call) bool {
+			t, ok := m.State.Ticket(c.Ticket)
+			return c.Window == window && ok && t.State == hallsync.Called
+		})
+		if at < 0 || m.Now.Sub(calls[at].At) > time.Duration(rules.MaxAgeS)*time.Second {
+			return
+		}
+		what = voice.SentenceOf(m.State, calls[at].Number, window)
+		volume = voice.VolumeAt(rules, m.Now.In(m.State.Plan().Location))
+	})
+	return what, volume
 }
