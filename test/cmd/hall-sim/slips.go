@@ -9,27 +9,28 @@ import (
 	"sync"
 
 	"halledge/test/fakes/hardware"
+	"halledge/test/fakes/paper"
 )
 
 // slipBox is where the printer's slips fall: <number>-<n>.txt and .png, n counting the slips of one number.
 type slipBox struct {
-	dir     string
-	painter *hardware.Painter
-	log     *slog.Logger
+	dir  string
+	font *paper.Font
+	log  *slog.Logger
 
 	mu    sync.Mutex
 	count map[string]int
 }
 
 func newSlipBox(dir string, log *slog.Logger) (*slipBox, error) {
-	painter, err := hardware.NewPainter()
+	font, err := paper.LoadFont()
 	if err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	return &slipBox{dir: dir, painter: painter, log: log, count: map[string]int{}}, nil
+	return &slipBox{dir: dir, font: font, log: log, count: map[string]int{}}, nil
 }
 
 // drop writes one slip. The picture comes first: who waits for the text finds both.
@@ -42,9 +43,12 @@ func (b *slipBox) drop(s hardware.Slip) {
 	b.count[number]++
 	name := filepath.Join(b.dir, fmt.Sprintf("%s-%d", number, b.count[number]))
 	b.mu.Unlock()
+	sheet, err := paper.Printer{Dots: s.Layout.Dots, Charset: string(s.Layout.Charset), Font: b.font}.Print(s.Bytes)
+	if err != nil { // the picture shows what came before
+		b.log.Error("slip is not as the manuals want it", "slip", name, "error", err)
+	}
 	var picture bytes.Buffer
-	err := b.painter.PNG(&picture, s)
-	if err == nil {
+	if err = sheet.PNG(&picture); err == nil {
 		err = writeWhole(name+".png", picture.Bytes())
 	}
 	if err == nil {

@@ -13,6 +13,7 @@ type Slip struct {
 	Number string // the ticket number in the largest letters, or empty
 	Items  []escpos.Item
 	Layout escpos.Layout
+	Bytes  []byte // what made the items
 }
 
 // Text draws the slip as lines of text.
@@ -58,31 +59,36 @@ func (p *Printer) Serve(rw io.ReadWriter) {
 	p.w, p.asb = rw, false
 	p.mu.Unlock()
 	parser := escpos.NewParser(p.Layout.Charset)
-	var held, paper []escpos.Item
+	var held, slip []step
+	var bytes []byte // since the last step
 	readLoop(rw, func(b []byte) error {
-		for _, it := range parser.Feed(b) {
-			if q, ok := it.(escpos.StatusRequest); ok { // in real time, whatever it is doing
-				if _, err := p.do(q, rw); err != nil {
-					return err
+		for i := range b {
+			bytes = append(bytes, b[i])
+			for _, it := range parser.Feed(b[i : i+1]) {
+				if q, ok := it.(escpos.StatusRequest); ok { // in real time, whatever it is doing
+					if _, err := p.do(q, rw); err != nil {
+						return err
+					}
+					continue
 				}
-				continue
+				held = append(held, step{it, bytes})
+				bytes = nil
 			}
-			held = append(held, it)
 		}
 		for len(held) > 0 && !p.stopped() {
-			it := held[0]
+			s := held[0]
 			held = held[1:]
-			cut, err := p.do(it, rw)
+			cut, err := p.do(s.item, rw)
 			if err != nil {
 				return err
 			}
-			paper = append(paper, it)
-			if line, ok := it.(escpos.Line); ok && p.Line != nil {
+			slip = append(slip, s)
+			if line, ok := s.item.(escpos.Line); ok && p.Line != nil {
 				p.Line(line.Text())
 			}
 			if cut {
-				p.out(paper)
-				paper = nil
+				p.out(slip)
+				slip = nil
 			}
 		}
 		return nil
@@ -90,6 +96,12 @@ func (p *Printer) Serve(rw io.ReadWriter) {
 	p.mu.Lock()
 	p.w = nil
 	p.mu.Unlock()
+}
+
+// step is something the printer does, and the bytes that told it to.
+type step struct {
+	item  escpos.Item
+	bytes []byte
 }
 
 func (p *Printer) stopped() bool {
@@ -116,8 +128,13 @@ func (p *Printer) do(it escpos.Item, w io.Writer) (cut bool, err error) {
 	return cut, err
 }
 
-func (p *Printer) out(items []escpos.Item) {
-	s := Slip{Items: items, Layout: p.Layout, Number: number(items)}
+func (p *Printer) out(steps []step) {
+	s := Slip{Layout: p.Layout}
+	for _, st := range steps {
+		s.Items = append(s.Items, st.item)
+		s.Bytes = append(s.Bytes, st.bytes...)
+	}
+	s.Number = number(s.Items)
 	if p.Out != nil {
 		p.Out(s)
 	}

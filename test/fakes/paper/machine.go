@@ -136,7 +136,7 @@ func (m *machine) esc(c byte, a []byte) error {
 	case '2':
 		m.spacing = m.feed()
 	case '3':
-		m.spacing = int(a[0])
+		m.spacing = m.dots(a[0])
 	case 'a':
 		if len(m.line) > 0 {
 			return errors.New("alignment in the middle of a line")
@@ -153,7 +153,7 @@ func (m *machine) esc(c byte, a []byte) error {
 	case 'd':
 		return m.feedLines(int(a[0]))
 	case 'J':
-		return m.feedDots(int(a[0]))
+		return m.feedDots(m.dots(a[0]))
 	case 't': // ASCII is the same on every page
 	case 'B':
 		return m.beep(int(a[0]), int(a[1]))

@@ -28,6 +28,8 @@ type Printer struct {
 	Charset string // gbk, gb18030, utf-8 or ascii, as the factory or a switch has set it
 	// SmallChinese says that GS ! does not enlarge Chinese. Some clones obey FS ! only.
 	SmallChinese bool
+	// LineUnit is how many units of ESC 3 and ESC J make a dot: 2 where the unit is 1/360 inch at 180 dpi; 0 means 1.
+	LineUnit int
 	// NoQR and NoBarcode say that it has no command for it: it prints the data as text, or nothing. Here that is an error.
 	NoQR, NoBarcode bool
 	Font            *Font
@@ -43,6 +45,9 @@ func (p Printer) dpi() int {
 
 // feed is the line spacing after ESC @ and ESC 2, a sixth of an inch.
 func (p Printer) feed() int { return (p.dpi() + 3) / 6 }
+
+// dots turns units of the paper's way into dots.
+func (p Printer) dots(units byte) int { return int(units) / max(1, p.LineUnit) }
 
 // cutter is how far the blade stands behind the head: about 15 mm.
 func (p Printer) cutter() int { return p.dpi() * 150 / 254 }
@@ -65,10 +70,10 @@ type Cut struct {
 // Print prints a job on new paper. After an error the sheet holds what came before.
 func (p Printer) Print(job []byte) (*Sheet, error) {
 	if p.Dots < 1 || p.Dots > 2048 || p.Font == nil {
-		return nil, fmt.Errorf("no printer has %d dots, or no font", p.Dots)
+		return &Sheet{Image: &image.Gray{}}, fmt.Errorf("no printer has %d dots, or no font", p.Dots)
 	}
 	if len(job) > maxJob {
-		return nil, fmt.Errorf("a job of %d bytes", len(job))
+		return &Sheet{Image: &image.Gray{}}, fmt.Errorf("a job of %d bytes", len(job))
 	}
 	m := &machine{Printer: p, job: job}
 	m.reset()
@@ -88,12 +93,15 @@ func (p Printer) Print(job []byte) (*Sheet, error) {
 // Text is the transcript.
 func (s *Sheet) Text() string { return strings.Join(s.Lines, "\n") + "\n" }
 
-// PNG writes the sheet as a picture, with the white at the sides that the paper has.
+// PNG writes the sheet as a picture, up to its last cut, with the white at the sides that the paper has.
 func (s *Sheet) PNG(w io.Writer) error {
 	size := s.Image.Rect.Size()
+	if n := len(s.Cuts); n > 0 {
+		size.Y = s.Cuts[n-1].Row
+	}
 	whole := image.NewGray(image.Rect(0, 0, size.X+2*margin, size.Y+margin))
 	draw.Draw(whole, whole.Rect, image.White, image.Point{}, draw.Src)
-	draw.Draw(whole, s.Image.Rect.Add(image.Pt(margin, margin)), s.Image, image.Point{}, draw.Src)
+	draw.Draw(whole, image.Rectangle{Max: size}.Add(image.Pt(margin, margin)), s.Image, image.Point{}, draw.Src)
 	if err := png.Encode(w, whole); err != nil {
 		return fmt.Errorf("write picture of a slip: %w", err)
 	}
