@@ -25,7 +25,7 @@ const (
 )
 
 // Line is one printed line: text, a QR code, a barcode, a picture, a rule or vertical space. Exactly one of Text, QR, Code128,
-// Picture, Rule and Feed is used. Text and codes are printed as data: a driver never lets a control character of theirs reach the
+// Picture, Rule and Feed is used. A text wider than the paper goes on below, broken between words and characters. Text and codes are printed as data: a driver never lets a control character of theirs reach the
 // printer.
 type Line struct {
 	Text    string

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/width"
-
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -82,7 +80,7 @@ func (t *Template) Render(d Data) (device.PrintJob, error) {
 			job.Lines = append(job.Lines, l.logo(d)...)
 			continue
 		}
-		job.Lines = append(job.Lines, l.fill(contents, t.t.Columns)...)
+		job.Lines = append(job.Lines, l.fill(contents)...)
 	}
 	return job, nil
 }
@@ -95,9 +93,8 @@ func (l line) logo(d Data) []device.Line {
 	return []device.Line{{Picture: d.Logo, Align: device.Align(l.Align)}}
 }
 
-// fill gives the printed lines of one line of the template: none when something it names is empty, several when the text is
-// wider than the paper.
-func (l line) fill(contents map[string]string, columns int) []device.Line {
+// fill gives what one line of the template prints: nothing when something it names is empty.
+func (l line) fill(contents map[string]string) []device.Line {
 	out := device.Line{Align: device.Align(l.Align), Size: l.Size, Bold: l.Bold, Rule: l.Rule, Feed: l.Feed}
 	if l.Rule || l.Feed > 0 {
 		return []device.Line{out}
@@ -113,12 +110,8 @@ func (l line) fill(contents map[string]string, columns int) []device.Line {
 		out.Code128 = text
 		return []device.Line{out}
 	}
-	var lines []device.Line
-	for _, part := range wrap(text, columns/max(l.Size, 1)) {
-		out.Text = part
-		lines = append(lines, out)
-	}
-	return lines
+	out.Text = text
+	return []device.Line{out}
 }
 
 func insert(text string, contents map[string]string) (filled string, complete bool) {
@@ -129,28 +122,4 @@ func insert(text string, contents map[string]string) (filled string, complete bo
 		return value
 	})
 	return filled, complete
-}
-
-// wrap cuts text into pieces of at most columns half-width characters, so that no printer cuts a Chinese character in two
-// or loses the alignment of the rest.
-func wrap(text string, columns int) []string {
-	var lines []string
-	start, used := 0, 0
-	for i, r := range text {
-		w := columnsOf(r)
-		if used+w > columns && i > start {
-			lines = append(lines, text[start:i])
-			start, used = i, 0
-		}
-		used += w
-	}
-	return append(lines, text[start:])
-}
-
-func columnsOf(r rune) int {
-	switch width.LookupRune(r).Kind() {
-	case width.EastAsianWide, width.EastAsianFullwidth, width.EastAsianAmbiguous: // “–” is full width in GB18030 fonts
-		return 2
-	}
-	return 1
 }

@@ -103,20 +103,6 @@ func parse(t *testing.T, text string) *slips.Template {
 	return template
 }
 
-func TestLongTextsWrapBetweenCharacters(t *testing.T) {
-	template := parse(t, "columns: 16\nlines: [{text: '{queue}', size: 2, align: right}]\n")
-	d := full()
-	d.Queue = "社会保险abc服务"
-	job, err := template.Render(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "job 20260305000023-2 cut=false beep=false\n\"社会保险\" x2 right\n\"abc服务\" x2 right\n"
-	if got := draw(job); got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
 func TestLogosAndBarcodes(t *testing.T) {
 	template := parse(t, "lines: [{logo: true, align: center}, {code128: '{serial}', align: right}, {code128: '{dept}'}]\n")
 	d := plain()
@@ -226,10 +212,10 @@ func TestThePaperChoosesTheTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for columns, want := range map[int]bool{16: false, 32: false, 42: false, 48: true, 64: true} { // only the wide one cuts
+	for columns, want := range map[int]string{16: "窗口：", 32: "窗口：", 41: "窗口：", 42: "办理窗口：", 48: "办理窗口：", 64: "办理窗口："} {
 		job, err := set.For(columns).Render(full())
-		if err != nil || job.Cut != want {
-			t.Errorf("%d columns: cut %v, %v", columns, job.Cut, err)
+		if err != nil || !strings.Contains(draw(job), "\n\""+want) {
+			t.Errorf("%d columns: %v\n%s", columns, err, draw(job))
 		}
 	}
 	if _, err := slips.LoadSet(configs.FS(), "receipt"); err == nil {

@@ -29,7 +29,7 @@ type Template struct {
 }
 
 type template struct {
-	Columns int               `yaml:"columns"` // half-width characters in a line of normal size
+	Columns int               `yaml:"columns"` // that the paper must have, in half-width characters of normal size
 	Cut     bool              `yaml:"cut"`
 	Beep    bool              `yaml:"beep"`
 	Classes map[string]string `yaml:"classes"` // how a class is printed; a class that is missing is not printed
