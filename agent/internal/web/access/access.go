@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 
@@ -24,6 +25,7 @@ const (
 	NotAllowed       problem.Code = "not_allowed"        // 403: this one may not
 	PINWrong         problem.Code = "pin_wrong"          // 401
 	PINLocked        problem.Code = "pin_locked"         // 429: too many wrong PINs
+	SignInBusy       problem.Code = "sign_in_busy"       // 429: too many sign in at a time
 	WindowNotAllowed problem.Code = "window_not_allowed" // 403: not one of this person's windows
 	ManagerOnly      problem.Code = "manager_only"       // 403
 	HostNotAllowed   problem.Code = "host_not_allowed"   // 421
@@ -56,8 +58,11 @@ type Door struct {
 	origin   *http.CrossOriginProtection
 	nobody   phc.Hash // compared when the person is unknown, so that time tells nothing
 	sessions sessions
-	failures failures
-	hashing  chan struct{} // bounds the memory that PINs cost
+	tries    tries
+	senders  senders
+
+	hashing   chan struct{} // one PIN at a time: each takes a processor
+	strangers chan struct{} // who waits for that
 
 	mu     sync.Mutex
 	staff  map[hallsync.StaffID]person
@@ -80,10 +85,11 @@ func New(o Options) (*Door, error) {
 	}
 	d := &Door{
 		opts: o, nobody: phc.New(nil), limits: map[string]*rate.Limiter{},
-		hashing: make(chan struct{}, 2),
+		hashing: make(chan struct{}, 1), strangers: make(chan struct{}, maxStranger),
 	}
 	d.sessions.byID = map[string]*session{}
-	d.failures.byUser = map[string]*failure{}
+	d.tries.at, d.tries.of = map[spot]*tally{}, map[string]*tally{}
+	d.senders.by = map[netip.Prefix]*rate.Limiter{}
 	for i, t := range o.Web.Tokens {
 		if len(t.Secret.Reveal()) < minToken {
 			return nil, fmt.Errorf("access: token %d of role %s is shorter than %d characters", i+1, t.Role, minToken)
@@ -118,6 +124,11 @@ func (d *Door) Employ(staff []config.Staff) error {
 	defer d.mu.Unlock()
 	last := d.staff
 	d.staff = next
+	for id, now := range next {
+		if before, was := last[id]; was && before.PIN != now.PIN {
+			d.tries.forget(string(id))
+		}
+	}
 	d.sessions.review(func(who Who) bool {
 		now, works := next[who.Staff]
 		allowed, refused := staffAt(now.Staff, who.Page)

@@ -335,9 +335,9 @@ func TestLockOut(t *testing.T) {
 	if status, _ := signInAs(t, srv.Client(), srv.URL, "m01", "9876", "window-1"); status != 204 {
 		t.Fatalf("somebody else is locked out too: %d", status)
 	}
-	d.failures.mu.Lock()
-	d.failures.byUser["w01"].last = time.Now().Add(-lockTime)
-	d.failures.mu.Unlock()
+	d.tries.mu.Lock()
+	d.tries.at[spot{"w01", addr("127.0.0.1")}].since = time.Now().Add(-lockTime)
+	d.tries.mu.Unlock()
 	if status, _ := signInAs(t, srv.Client(), srv.URL, "w01", "1234", "window-1"); status != 204 {
 		t.Fatalf("still locked after the term: %d", status)
 	}

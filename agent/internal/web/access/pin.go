@@ -24,7 +24,7 @@ func HashPIN(pin string) (string, error) {
 	return phc.New([]byte(pin)).String(), nil
 }
 
-// HashPIN is the function of that name, for requests: a few are hashed at a time, as when people sign in.
+// HashPIN is the function of that name, for requests: one is hashed at a time, as when people sign in.
 func (d *Door) HashPIN(ctx context.Context, pin string) (string, error) {
 	select {
 	case d.hashing <- struct{}{}:

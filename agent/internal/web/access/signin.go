@@ -8,20 +8,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/phc"
 	"halledge/agent/kit/problem"
 	"halledge/firmware-protocols/hallsync"
-)
-
-// A person is locked out for lockTime after maxFailures wrong PINs in a row.
-const (
-	maxFailures = 5
-	lockTime    = 5 * time.Minute
-	maxUsers    = 1024 // names remembered, also of people who do not exist
 )
 
 // signIn is the body of POST /sign-in. Page is window-<id>, desk, board or ops.
@@ -47,28 +39,36 @@ func (d *Door) SignIn(w http.ResponseWriter, r *http.Request) {
 		d.problem(w, http.StatusBadRequest, BodyInvalid, map[string]string{"reason": "user, pin, page"})
 		return
 	}
-	if rest := d.failures.lockedFor(in.User); rest > 0 {
-		d.locked(w, rest)
+	from := senderOf(r)
+	if !d.senders.allow(from) {
+		d.busy(w)
 		return
 	}
 	somebody, known := d.employed(hallsync.StaffID(in.User))
+	one, locked := d.tries.begin(spot{in.User, from}, known)
+	if locked > 0 {
+		d.locked(w, locked)
+		return
+	}
 	if !known {
 		somebody.pin = d.nobody
 	}
-	ok, err := d.checkPIN(r.Context(), somebody.pin, in.PIN)
-	if err != nil { // the client has gone
+	ok, err := d.checkPIN(r.Context(), somebody.pin, in.PIN, !one.far)
+	if err != nil {
+		d.tries.undo(one)
+		d.busy(w) // or the client has gone
 		return
 	}
 	if !ok || !known {
-		d.wrongPIN(w, r, in)
+		d.wrongPIN(w, r, in.Page, one)
 		return
 	}
 	secret, who, code, same := d.admit(somebody, in.Page, in.Beside)
 	if !same { // his PIN was changed in this very moment
-		d.wrongPIN(w, r, in)
+		d.wrongPIN(w, r, in.Page, one)
 		return
 	}
-	d.failures.clear(in.User)
+	d.tries.right(one)
 	if code != "" {
 		d.problem(w, http.StatusForbidden, code, map[string]string{"window": string(who.Window)})
 		return
@@ -110,10 +110,17 @@ func (d *Door) locked(w http.ResponseWriter, rest time.Duration) {
 	d.problem(w, http.StatusTooManyRequests, PINLocked, map[string]string{"minutes": strconv.Itoa((s + 59) / 60)})
 }
 
-// wrongPIN counts a wrong PIN and answers it.
-func (d *Door) wrongPIN(w http.ResponseWriter, r *http.Request, in signIn) {
-	rest := d.failures.add(in.User)
-	d.opts.Log.Warn("sign-in refused", "page", in.Page, "from", r.RemoteAddr, "locked", rest > 0)
+// busy says that too many people sign in at a time.
+func (d *Door) busy(w http.ResponseWriter) {
+	const wait = "2" // seconds
+	w.Header().Set("Retry-After", wait)
+	d.problem(w, http.StatusTooManyRequests, SignInBusy, map[string]string{"seconds": wait})
+}
+
+// wrongPIN answers a wrong PIN.
+func (d *Door) wrongPIN(w http.ResponseWriter, r *http.Request, page string, one try) {
+	rest := d.tries.wrong(one)
+	d.opts.Log.Warn("sign-in refused", "page", page, "from", r.RemoteAddr, "locked", rest > 0)
 	if rest > 0 {
 		d.locked(w, rest)
 		return
@@ -121,8 +128,28 @@ func (d *Door) wrongPIN(w http.ResponseWriter, r *http.Request, in signIn) {
 	d.problem(w, http.StatusUnauthorized, PINWrong, nil)
 }
 
-// checkPIN compares a PIN, a few at a time.
-func (d *Door) checkPIN(ctx context.Context, hash phc.Hash, pin string) (bool, error) {
+// PINs are compared one at a time: the hall goes on beside it. Only few strangers wait for their turn, for hashTime at most, and whoever has
+// signed in from there before need not fear their crowd.
+const (
+	hashTime    = 3 * time.Second
+	maxStranger = 8
+)
+
+// errBusy says that too many wait for their PIN to be compared.
+var errBusy = errors.New("too many PINs to compare")
+
+// checkPIN compares a PIN when its turn comes.
+func (d *Door) checkPIN(ctx context.Context, hash phc.Hash, pin string, home bool) (bool, error) {
+	if !home {
+		select {
+		case d.strangers <- struct{}{}:
+			defer func() { <-d.strangers }()
+		default:
+			return false, errBusy
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, hashTime)
+	defer cancel()
 	select {
 	case d.hashing <- struct{}{}:
 		defer func() { <-d.hashing }()
@@ -174,63 +201,4 @@ func ValidID(id string) bool {
 		}
 	}
 	return true
-}
-
-// failures counts wrong PINs by user.
-type failures struct {
-	mu     sync.Mutex
-	byUser map[string]*failure
-}
-
-type failure struct {
-	count int
-	last  time.Time
-}
-
-func (f *failures) lockedFor(user string) time.Duration {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if x := f.byUser[user]; x != nil && x.count >= maxFailures {
-		return lockTime - time.Since(x.last)
-	}
-	return 0
-}
-
-// add counts a failure and gives the lock it led to, or 0.
-func (f *failures) add(user string) time.Duration {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	x := f.byUser[user]
-	if x == nil || time.Since(x.last) >= lockTime {
-		f.makeRoom()
-		x = &failure{}
-		f.byUser[user] = x
-	}
-	x.count++
-	x.last = time.Now()
-	if x.count >= maxFailures {
-		return lockTime
-	}
-	return 0
-}
-
-func (f *failures) clear(user string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.byUser, user)
-}
-
-// makeRoom forgets what is past its time, and everything if that is not enough.
-func (f *failures) makeRoom() {
-	if len(f.byUser) < maxUsers {
-		return
-	}
-	for u, x := range f.byUser {
-		if time.Since(x.last) >= lockTime {
-			delete(f.byUser, u)
-		}
-	}
-	if len(f.byUser) >= maxUsers {
-		clear(f.byUser)
-	}
 }
