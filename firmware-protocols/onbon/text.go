@@ -2,9 +2,8 @@ package onbon
 
 import (
 	"strings"
-	"unicode"
 
-	"golang.org/x/text/encoding/simplifiedchinese"
+	"halledge/firmware-protocols/internal/gb"
 )
 
 // Colour is the colour of a text on a two-colour screen.
@@ -34,23 +33,14 @@ func (t Text) encode() []byte {
 	if t.Colour != DefaultColour {
 		b = append(b, '\\', 'C', byte(t.Colour))
 	}
-	enc := simplifiedchinese.GBK.NewEncoder()
 	for _, r := range t.S {
-		switch {
-		case r == '\n':
+		switch r {
+		case '\n':
 			b = append(b, '\\', 'n')
-		case r < ' ' || r == 0x7F:
-			b = append(b, ' ')
-		case r == '\\':
+		case '\\':
 			b = append(b, 0xA3, 0xDC)
-		case r < 0x7F:
-			b = append(b, byte(r))
 		default:
-			two, err := enc.String(string(r))
-			if err != nil || len(two) != 2 || !inGB2312(two[0], two[1]) || unicode.Is(unicode.Co, r) {
-				two = "?"
-			}
-			b = append(b, two...)
+			b = gb.GB2312.AppendRune(b, r)
 		}
 	}
 	return b
@@ -63,26 +53,6 @@ func decodeText(b []byte) Text {
 		t.Colour = Colour(b[2])
 		b = b[3:]
 	}
-	if s, err := simplifiedchinese.GBK.NewDecoder().String(string(b)); err == nil { // what cannot be read becomes U+FFFD
-		t.S = strings.ReplaceAll(s, `\n`, "\n")
-	}
+	t.S = strings.ReplaceAll(gb.GB2312.Decode(b), `\n`, "\n") // what cannot be read becomes U+FFFD
 	return t
-}
-
-// inGB2312 reports whether two GBK bytes are one of the 7445 characters of GB 2312-80, the only ones the card's font has.
-func inGB2312(hi, lo byte) bool {
-	if lo < 0xA1 {
-		return false
-	}
-	switch hi {
-	case 0xA2:
-		return lo >= 0xB1 // GBK put small Roman numerals before them
-	case 0xA6:
-		return lo < 0xE0 // GBK put vertical punctuation behind them
-	case 0xA8:
-		return lo < 0xBB || lo >= 0xC5 // GBK put Latin letters between them
-	case 0xD7:
-		return lo <= 0xF9
-	}
-	return hi >= 0xA1 && hi <= 0xA9 || hi >= 0xB0 && hi <= 0xF7
 }
