@@ -69,7 +69,12 @@ func (l *load) killCloud(t *testing.T, seed uint64, rounds int) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer end()
-	ctx := t.Context()
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer func() {
+		if t.Failed() { // the agent may never be back, for which they wait
+			giveUp()
+		}
+	}()
 	pace := rate.NewLimiter(cloudLoad, 1)
 	for _, c := range l.clients(seed) {
 		c.next = paced(ctx, pace, c.next)

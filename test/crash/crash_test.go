@@ -2,6 +2,7 @@
 package crash_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -78,7 +79,12 @@ func (l *load) underFire(t *testing.T, seed uint64, rounds int) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer end()
-	ctx := t.Context()
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer func() {
+		if t.Failed() { // the agent may never be back, for which they wait
+			giveUp()
+		}
+	}()
 	for _, c := range l.clients(seed) {
 		wg.Go(func() { l.run(ctx, t, c, ending) })
 	}

@@ -213,6 +213,8 @@ func (h *demoHall) banner() string {
 }
 
 func (h *demoHall) writeDemoJSON() error {
+	h.writing.Lock()
+	defer h.writing.Unlock()
 	raw, err := json.MarshalIndent(h.describe(), "", "  ")
 	if err != nil {
 		return err

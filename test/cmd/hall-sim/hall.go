@@ -63,6 +63,8 @@ type demoHall struct {
 
 	cloud, agent *service
 
+	writing sync.Mutex // of demo.json: what is there last must be the newest
+
 	mu      sync.Mutex // guards the addresses, which change once: from wished to real
 	cloudAt cloudReady
 	agentAt agentReady
