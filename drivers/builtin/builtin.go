@@ -8,6 +8,7 @@ import (
 	"halledge/drivers/keypad"
 	"halledge/drivers/ledpanel"
 	"halledge/drivers/linescanner"
+	"halledge/drivers/ratingpad"
 	"halledge/drivers/registry"
 	"halledge/drivers/sdtreader"
 	"halledge/drivers/soundcard"
@@ -24,6 +25,10 @@ func All() *registry.Registry {
 		"linescanner": {New: linescanner.New},
 		"ledpanel":    {New: ledpanel.New},
 		"pad21":       {New: talkpad.New21, Bus: true, Party: true},
+		"rater":       {New: ratingpad.New, Bus: true},
+		"rater21":     {New: ratingpad.NewPad21, Bus: true, Party: true},
+		"raterbytes":  {New: ratingpad.NewBytes},
+		"raterkeys":   {New: ratingpad.NewKeyboard, Node: attached.Input},
 		"sdtreader":   {New: sdtreader.New, USB: true},
 		"sixbyte":     {New: talkpad.NewSixByte, Bus: true, Party: true},
 		"soundcard":   {New: soundcard.New},

@@ -61,7 +61,8 @@ type Refuser interface {
 	Refuse(ctx context.Context) error
 }
 
-// RatingPad asks a citizen for a rating and returns it, or an *Error with CodeTimeout when nobody answered.
+// RatingPad asks a citizen for a rating and returns it, or an *Error: CodeTimeout when nobody answered, CodeBusy while another question is
+// asked, and CodeOffline also when the device did not take the question, or lost it.
 type RatingPad interface {
 	Device
 	Ask(ctx context.Context, q RatingRequest) (Rating, error)

@@ -44,7 +44,7 @@ func (p *Pad) SelfTest(ctx context.Context) error {
 
 // due writes the newest display if it is not there, or was there for long.
 func (p *Pad) due(ctx context.Context, conn transport.Conn) error {
-	p.forgive()
+	p.noise.Forgive()
 	f, was, seq, right := p.newest(time.Now())
 	if right {
 		return nil

@@ -17,16 +17,14 @@ import (
 )
 
 const (
-	refresh   = time.Minute            // the display is written again this often: a pad that lost its power forgets it
-	tick      = 200 * time.Millisecond // how soon a display that is due is written
-	refusal   = 1500 * time.Millisecond
-	writing   = 2 * time.Second // a frame of some bytes must have left
-	forgotten = 5 * time.Second // noise so long ago is over
-	breath    = 5 * time.Millisecond
-	backlog   = 16
-	nextGap   = 300 * time.Millisecond // a finger that trembles must not call two people
-	atOnce    = 256
-	nonsense  = 64 // bytes without a single frame that no pad can have sent
+	refresh = time.Minute            // the display is written again this often: a pad that lost its power forgets it
+	tick    = 200 * time.Millisecond // how soon a display that is due is written
+	refusal = 1500 * time.Millisecond
+	writing = 2 * time.Second // a frame of some bytes must have left
+	breath  = 5 * time.Millisecond
+	backlog = 16
+	nextGap = 300 * time.Millisecond // a finger that trembles must not call two people
+	atOnce  = 256
 )
 
 // dialect is one protocol, seen from the host, for the pad of one address.
@@ -58,6 +56,7 @@ type word struct {
 type Pad struct {
 	cfg     registry.Config
 	session *session.Session
+	noise   *session.Noise
 	dialect dialect
 	again   time.Duration // a word that is said again sooner is the same press
 	keys    chan device.Key
@@ -69,8 +68,6 @@ type Pad struct {
 	seq     uint64          // counts displays; 0 while there is none
 	shown   uint64
 	written time.Time
-	noise   int       // bytes since the last frame
-	noisy   time.Time // when the last of them came
 	refused time.Time // when the display has to be put right after a refusal; zero: it is right
 
 	// Of the reading goroutine.
@@ -98,6 +95,7 @@ func build(cfg registry.Config, speak func(*registry.Options) dialect) (device.D
 		again:   o.Duration("same_within", 300*time.Millisecond, 50*time.Millisecond, 10*time.Second),
 		keys:    make(chan device.Key, backlog),
 	}
+	p.noise = p.session.Noise("what comes is no frame of such a pad: another protocol, another speed, or a bad line")
 	if err := o.Err(); err != nil {
 		return nil, err
 	}
@@ -126,9 +124,9 @@ func (p *Pad) serve(ctx context.Context, conn transport.Conn) error {
 	defer cancel(nil)
 	p.spoken.Store(false)
 	p.mu.Lock()
-	p.shown, p.was, p.last, p.noise = 0, device.PadFrame{}, "", 0
+	p.shown, p.was, p.last = 0, device.PadFrame{}, ""
 	p.mu.Unlock()
-	p.session.Good() // it says nothing before somebody presses
+	p.noise.Begin()
 	var hearing sync.WaitGroup
 	hearing.Go(func() { cancel(p.listen(ctx, conn)) })
 	err := p.session.Every(ctx, tick, "display", p.due)
@@ -160,37 +158,9 @@ func (p *Pad) listen(ctx context.Context, conn transport.Conn) error {
 
 func (p *Pad) hear(ctx context.Context, b []byte) {
 	h := p.dialect.hear(b, p.state())
-	p.judge(h)
+	p.noise.Heard(h.frames, h.garbage)
 	for _, w := range h.said {
 		p.take(ctx, w)
-	}
-}
-
-// judge says what the line is like: bytes that go on being no frame are another protocol, and one key that came through is proof of the
-// right one.
-func (p *Pad) judge(h heard) {
-	p.session.Garbage(h.garbage)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if h.garbage > 0 {
-		p.noisy = time.Now()
-	}
-	if p.noise += h.garbage; h.frames > 0 {
-		p.noise = 0
-		p.session.Good()
-	}
-	if p.noise >= nonsense {
-		p.session.Degraded(device.CodeBadReply, "what comes is no frame of such a pad: another protocol, another speed, or a bad line")
-	}
-}
-
-// forgive ends the verdict on a line that has become silent.
-func (p *Pad) forgive() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.noise > 0 && time.Since(p.noisy) >= forgotten {
-		p.noise = 0
-		p.session.Good()
 	}
 }
 

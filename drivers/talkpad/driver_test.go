@@ -127,7 +127,7 @@ func TestNonsenseHasAName(t *testing.T) {
 	for _, tg := range tongues() {
 		f, press, _ := tg.far()
 		p := one(t, tg, f)
-		f.says(func() []byte { return bytes.Repeat([]byte{0xF0, 0xC3}, nonsense) })
+		f.says(func() []byte { return bytes.Repeat([]byte{0xF0, 0xC3}, 64) })
 		drivertest.Reaches(t, p, device.Degraded, device.CodeBadReply)
 		f.says(func() []byte { return press(device.KeyRecall) })
 		drivertest.Reaches(t, p, device.OK, "")

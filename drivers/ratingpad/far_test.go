@@ -1,0 +1,199 @@
+package ratingpad
+
+import (
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/evdev"
+	"halledge/firmware-protocols/modbus"
+	"halledge/firmware-protocols/pad21"
+)
+
+// far is a rating device with registers at the other end of a line.
+type far struct {
+	mu    sync.Mutex
+	unit  byte
+	rater *modbus.Rater
+	off   bool
+	odd   uint16 // rating instead of the true one
+}
+
+func newFar(unit byte) *far { return &far{unit: unit, rater: modbus.NewRater(unit)} }
+
+func (f *far) with(change func(f *far)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+func (f *far) serve(rw io.ReadWriter) {
+	d := modbus.NewRequestDecoder(f.unit)
+	buf := make([]byte, 256)
+	for {
+		n, err := rw.Read(buf)
+		if err != nil {
+			return
+		}
+		d.Push(buf[:n])
+		for q, ok := d.Next(); ok; q, ok = d.Next() {
+			if out := f.answer(q); out != nil {
+				if _, err := rw.Write(out); err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (f *far) answer(q modbus.Request) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a, ok := f.rater.Handle(q)
+	if !ok || f.off {
+		return nil
+	}
+	if f.odd != 0 && len(a.Values) == modbus.RaterInputs {
+		a.Values[1] = f.odd
+	}
+	out, err := a.Append(nil)
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+func (f *far) press(stars int) bool {
+	f.with(func(f *far) { f.rater.End(uint16(stars)) })
+	return true
+}
+
+func (f *far) asking() (tag, seconds uint16, text string, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.rater.Asking()
+}
+
+func (f *far) asked(tag uint16) bool {
+	now, _, _, ok := f.asking()
+	return ok && now == tag
+}
+
+// talker is a device that says what is pressed, and keeps what it is told.
+type talker struct {
+	says map[int][]byte // by grade
+
+	mu    sync.Mutex
+	line  io.Writer
+	heard []byte
+}
+
+func (f *talker) serve(rw io.ReadWriter) {
+	f.plug(rw)
+	defer f.plug(nil)
+	buf := make([]byte, 256)
+	for {
+		n, err := rw.Read(buf)
+		f.mu.Lock()
+		f.heard = append(f.heard, buf[:n]...)
+		f.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (f *talker) plug(w io.Writer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.line = w
+}
+
+func (f *talker) press(stars int) bool { return f.say(f.says[stars]) }
+
+func (f *talker) say(b []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.line == nil {
+		return false
+	}
+	_, err := f.line.Write(b)
+	return err == nil
+}
+
+func (f *talker) told() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return string(f.heard)
+}
+
+// tongue is a kind of device that says what is pressed.
+type tongue struct {
+	name    string
+	new     func(registry.Config) (device.Device, error)
+	options map[string]string
+	says    map[int][]byte
+}
+
+func tongues(t *testing.T) []tongue {
+	t.Helper()
+	bytes := tongue{"bytes", NewBytes, map[string]string{"ask": "01", "end": "02"}, map[int][]byte{}}
+	keys := tongue{"keyboard", NewKeyboard, map[string]string{}, map[int][]byte{}}
+	pad := tongue{"pad21", NewPad21, map[string]string{"address": "3"}, map[int][]byte{}}
+	far := pad21.NewPad(3)
+	for n := worst; n <= best; n++ {
+		digit := byte('0' + n)
+		bytes.says[n] = []byte{0xA5, digit, 0x5A}
+		bytes.options[star(n)] = "A5 3" + string(digit) + " 5A"
+		keys.says[n] = stroke(evdev.Key1 + evdev.KeyCode(n-1))
+		keys.options[star(n)] = string(digit)
+		pad.says[n] = far.Rate(byte(n))
+		pad.options[star(n)] = string(digit)
+	}
+	return []tongue{bytes, keys, pad}
+}
+
+// stroke gives the events of a key pressed and released, as a USB keyboard sends them.
+func stroke(code evdev.KeyCode) (b []byte) {
+	for _, value := range []int32{evdev.Pressed, evdev.Released} {
+		b = evdev.Event{Sec: 1_700_000_000, Type: evdev.Keys, Code: uint16(code), Value: value}.Append(b)
+		b = evdev.Event{Sec: 1_700_000_000, Type: evdev.Sync, Code: evdev.SyncReport}.Append(b)
+	}
+	return b
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func options() map[string]string {
+	return map[string]string{"unit": "5", "poll": "20ms", "reply_within": "500ms"}
+}
+
+// one runs a rating device with registers on a line that is plugged in.
+func one(t *testing.T, f *far, options map[string]string) *Rater {
+	t.Helper()
+	cable := drivertest.Cable(t, f.serve)
+	d, err := New(registry.Config{Name: "window-1.rater", Connect: registry.Connect{Serial: cable.Path()}, Options: options, Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drivertest.Run(t, d)
+	return d.(*Rater)
+}
+
+// talking runs a device that says what is pressed.
+func talking(t *testing.T, tg tongue) (*Pressed, *talker) {
+	t.Helper()
+	f := &talker{says: tg.says}
+	cable := drivertest.Cable(t, f.serve)
+	d, err := tg.new(registry.Config{Name: "window-1.rater", Connect: registry.Connect{Serial: cable.Path()}, Options: tg.options, Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drivertest.Run(t, d)
+	drivertest.Reaches(t, d, device.OK, "")
+	return d.(*Pressed), f
+}
