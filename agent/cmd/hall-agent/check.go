@@ -44,7 +44,7 @@ func doctorCommand(path *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report := ops.Examine(cmd.Context(), *path, texts)
+			report := ops.Examine(cmd.Context(), *path, "/", texts)
 			if asJSON {
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")

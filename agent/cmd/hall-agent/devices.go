@@ -2,53 +2,192 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"text/tabwriter"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/text/width"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/devices"
 	"halledge/agent/internal/ops"
 	"halledge/agent/kit/command"
 )
 
 func devicesCommand(path *string) *cobra.Command {
 	var asJSON bool
+	var root string
 	cmd := &cobra.Command{
-		Use: "devices", Short: "列出设备和状态", Args: command.Args(cobra.NoArgs),
+		Use: "devices", Short: "列出配置的设备和状态，还有接上了但没有配置的", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load(cmd, *path)
 			if err != nil {
 				return err
 			}
-			list, err := ops.Devices(cmd.Context(), cfg)
+			plugged, err := ops.Look(root, cfg)
 			if err != nil {
 				return err
 			}
+			list, notRunning := ops.Devices(cmd.Context(), cfg)
+			if notRunning != nil {
+				list = configured(cfg) // whoever sets up a hall looks before its first start
+			}
+			out := cmd.OutOrStdout()
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc := json.NewEncoder(out)
 				enc.SetIndent("", "  ")
-				return enc.Encode(map[string]any{"devices": list})
+				err = enc.Encode(map[string]any{"devices": list, "found": plugged.Spares})
+			} else {
+				err = tell(out, list, plugged.Spares)
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "设备\t类别\t型号\t状态\t自\t怎么办")
-			for _, d := range list {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Name, d.Class, d.Model, d.State, d.Since.Format("01-02 15:04:05"), d.Advice)
-			}
-			return w.Flush()
+			return errors.Join(err, notRunning)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "机器可读的 JSON")
+	cmd.PersistentFlags().StringVar(&root, "root", "/", "在哪个目录下的 sys 里找设备")
+	cmd.AddCommand(addCommand(path, &root))
 	return cmd
+}
+
+// configured gives the devices of a hall whose agent does not run.
+func configured(cfg *config.Config) []ops.Device {
+	list := []ops.Device{}
+	for _, d := range cfg.Site.Devices {
+		one := ops.Device{}
+		one.Name, one.Class, one.Model, one.State = d.Name, string(d.Class()), d.Model, "stopped"
+		list = append(list, one)
+	}
+	return list
+}
+
+// tell writes both lists for a person's shell.
+func tell(w io.Writer, list []ops.Device, spares []devices.Spare) error {
+	rows := [][]string{{"设备", "类别", "型号", "状态", "自", "在哪里", "怎么办"}}
+	for _, d := range list {
+		since := ""
+		if !d.Since.IsZero() {
+			since = d.Since.Format("01-02 15:04:05")
+		}
+		rows = append(rows, []string{d.Name, said(classes(), d.Class), d.Model, said(states(), d.State), since, whereIs(d), d.Advice})
+	}
+	var b strings.Builder
+	if len(list) == 0 {
+		b.WriteString("没有配置设备。\n")
+	} else {
+		table(&b, rows)
+	}
+	if len(spares) == 0 {
+		b.WriteString("\n没有接上了却没配置的设备。\n")
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
+	b.WriteString("\n接上了但没有配置：\n")
+	rows = [][]string{{"接口", "编号", "插口", "是什么", "可能的型号"}}
+	for _, s := range spares {
+		rows = append(rows, []string{s.Path, s.Ref, s.Port, strings.TrimSpace(s.Maker + " " + s.Title), models(s)})
+	}
+	table(&b, rows)
+	b.WriteString("\n加进配置：hall-agent devices add 编号或接口 [--model 型号] [--name 名称] [--write]\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// whereIs gives the node that a device has, and the socket that it is in.
+func whereIs(d ops.Device) string {
+	at := d.Node
+	if at == "" {
+		at = d.Where
+	}
+	if d.Port != "" {
+		at += " @" + d.Port
+	}
+	return at
+}
+
+// mostModels is how many models a line names.
+const mostModels = 3
+
+func models(s devices.Spare) string {
+	if len(s.Proposals) == 0 {
+		return "看不出，请用 --model 写明"
+	}
+	var names []string
+	for _, p := range s.Proposals[:min(len(s.Proposals), mostModels)] {
+		names = append(names, p.Model)
+	}
+	all := strings.Join(names, " ")
+	if len(s.Proposals) > mostModels {
+		all += " …"
+	}
+	return all
+}
+
+func classes() map[string]string {
+	return map[string]string{
+		"printer": "打印机", "scanner": "扫码器", "idcard": "读卡器", "screen": "显示屏", "speaker": "语音", "callpad": "叫号器", "ratingpad": "评价器",
+	}
+}
+
+func states() map[string]string {
+	return map[string]string{
+		"starting": "启动中", "ok": "正常", "degraded": "需注意", "offline": "未连上", "unusable": "配置不能用", "stopped": "服务没运行",
+	}
+}
+
+// said gives what people read for a word, or the word itself.
+func said(words map[string]string, word string) string {
+	if text, ok := words[word]; ok {
+		return text
+	}
+	return word
+}
+
+// table writes rows in columns. A Chinese character is as wide as two others.
+func table(b *strings.Builder, rows [][]string) {
+	wide := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			wide[i] = max(wide[i], columns(cell))
+		}
+	}
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			line.WriteString(cell + strings.Repeat(" ", wide[i]-columns(cell)+2))
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+}
+
+// columns is how wide a text is in a shell.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		switch width.LookupRune(r).Kind() {
+		case width.EastAsianWide, width.EastAsianFullwidth:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
 }
 
 func testCommand(path *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "test DEVICE", Short: "让一个设备自检：打一张测试条、显示一行测试字", Args: command.Args(cobra.ExactArgs(1)),
+		Use: "test DEVICE", Short: "让一个设备自检：打一张测试条、显示一行测试字；扫码器和叫号器请在 20 秒内扫一下、按一下", Args: command.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := load(cmd, *path)
 			if err != nil {
 				return err
+			}
+			switch (config.Device{Name: args[0]}).Class() {
+			case "scanner":
+				fmt.Fprintln(cmd.ErrOrStderr(), "请在 20 秒内对着扫码器扫一个码……")
+			case "callpad":
+				fmt.Fprintln(cmd.ErrOrStderr(), "请在 20 秒内按一下叫号器……")
 			}
 			if err := ops.TestDevice(cmd.Context(), cfg, args[0]); err != nil {
 				return err

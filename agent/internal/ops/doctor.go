@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/devices"
 	"halledge/agent/internal/store"
 	"halledge/agent/kit/health"
 	"halledge/agent/kit/problem"
@@ -52,6 +54,7 @@ const (
 	sayAgent        problem.Code = "doctor_agent"   // address
 	sayAgentDown    problem.Code = "agent_down"     // reason
 	sayDevice       problem.Code = "doctor_device"  // device, model
+	saySpare        problem.Code = "doctor_spare"   // place, model, node
 	sayUplink       problem.Code = "doctor_uplink"  // address
 	sayCameras      problem.Code = "doctor_cameras" // count
 	sayWell         problem.Code = "doctor_well"
@@ -65,8 +68,8 @@ type doctor struct {
 }
 
 // Examine checks a box: the files, the disk, the clock, and through the running agent its devices, cameras and uplink. path is
-// agent.yaml.
-func Examine(ctx context.Context, path string, texts *problem.Catalog) Report {
+// agent.yaml, root that of attached.Scan.
+func Examine(ctx context.Context, path, root string, texts *problem.Catalog) Report {
 	d := doctor{texts: texts, report: Report{OK: true}}
 	cfg, problems := config.Load(path)
 	if problems.Err() != nil {
@@ -77,6 +80,7 @@ func Examine(ctx context.Context, path string, texts *problem.Catalog) Report {
 	d.clock(time.Now())
 	d.data(cfg.Site.Data)
 	d.askAgent(ctx, cfg)
+	d.plugged(root, cfg)
 	summary := sayIll
 	if d.report.OK {
 		summary = sayWell
@@ -142,10 +146,10 @@ func (d *doctor) data(dir string) {
 // askAgent adds what only the running agent knows.
 func (d *doctor) askAgent(ctx context.Context, cfg *config.Config) {
 	door, err := findDoor(cfg.Site.Data)
-	var devices struct{ Devices []hallsync.DeviceStatus }
+	var all []Device
 	var hall struct{ Health []hallsync.Condition }
 	if err == nil {
-		err = door.ask(ctx, http.MethodGet, "/api/v1/devices", &devices)
+		all, err = door.devices(ctx)
 	}
 	if err == nil {
 		err = door.ask(ctx, http.MethodGet, "/api/v1/hall", &hall)
@@ -155,28 +159,62 @@ func (d *doctor) askAgent(ctx context.Context, cfg *config.Config) {
 		return
 	}
 	d.add(d.line(Good, sayAgent, map[string]string{"address": "http://" + door.HTTP}))
-	for _, s := range devices.Devices {
-		c := d.line(Good, sayDevice, map[string]string{"device": s.Name, "model": s.Model})
-		switch s.State {
-		case "ok":
-		case "degraded", "starting":
-			c.Verdict = Warn
-		default:
-			c.Verdict = Bad
+	d.causes(all)
+	for _, s := range all {
+		if s.Cause == nil {
+			d.device(s)
 		}
-		if s.Code != "" {
-			c.Code, c.Advice = problem.Code("device_"+s.Code), s.Advice
-		}
-		d.add(c)
 	}
 	d.conditions(cfg, hall.Health)
+}
+
+// causes adds what is behind the troubles of devices, once each: those devices are named and have no line of their own.
+func (d *doctor) causes(all []Device) {
+	told := map[string]bool{}
+	for _, s := range all {
+		if s.Cause == nil || told[string(s.Cause.Code)+s.Cause.Subject] {
+			continue
+		}
+		told[string(s.Cause.Code)+s.Cause.Subject] = true
+		args := map[string]string{"subject": s.Cause.Subject, "detail": strings.Join(s.Cause.Devices, "、")}
+		d.add(d.line(Bad, s.Cause.Code, args))
+	}
+}
+
+// device adds one device that has nothing behind its trouble but itself.
+func (d *doctor) device(s Device) {
+	c := d.line(Good, sayDevice, map[string]string{"device": s.Name, "model": s.Model})
+	switch s.State {
+	case "ok":
+	case "degraded", "starting":
+		c.Verdict = Warn
+	default:
+		c.Verdict = Bad
+	}
+	if s.Code != "" {
+		c.Code, c.Advice = problem.Code("device_"+s.Code), s.Advice
+	}
+	d.add(c)
+}
+
+// plugged tells of what is connected and not configured.
+func (d *doctor) plugged(root string, cfg *config.Config) {
+	p, err := Look(root, cfg)
+	if err != nil {
+		return // a box without a sysfs has nothing plugged in
+	}
+	for _, s := range p.Spares {
+		if len(s.Proposals) > 0 && s.Proposals[0].Sure {
+			d.add(d.line(Warn, saySpare, map[string]string{"place": placeOf(s), "model": s.Proposals[0].Title, "node": s.Path}))
+		}
+	}
 }
 
 // conditions adds the agent's findings that no device check has told already, and a good line for what has none.
 func (d *doctor) conditions(cfg *config.Config, found []hallsync.Condition) {
 	told := map[string]bool{}
 	for _, c := range found {
-		if strings.HasPrefix(c.Code, "device_") {
+		if strings.HasPrefix(c.Code, "device_") || slices.Contains(devices.RootCodes(), health.Code(c.Code)) {
 			continue
 		}
 		verdict := Warn

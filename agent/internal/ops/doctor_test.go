@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"halledge/agent/internal/ops"
 	"halledge/agent/kit/problem"
 	"halledge/configs"
+	"halledge/drivers/drivertest/sysfs"
 )
 
 // site writes a configuration whose data directory is dir/data.
@@ -81,7 +83,7 @@ func verdicts(r ops.Report) map[string]ops.Verdict {
 func TestDoctorFindsNothingWrongWithAGoodBox(t *testing.T) {
 	path, data := site(t)
 	agent(t, data, `{"name":"kiosk-1.printer","model":"x","state":"ok"}`, "")
-	r := ops.Examine(context.Background(), path, texts(t))
+	r := ops.Examine(context.Background(), path, t.TempDir(), texts(t))
 	for name, v := range verdicts(r) {
 		if v == ops.Bad {
 			t.Errorf("%s is bad", name)
@@ -101,7 +103,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 	agent(t, data, `{"name":"kiosk-1.printer","state":"offline","code":"paper_out","advice":"请装纸。"}`,
 		`{"code":"device_paper_out","severity":"error","title":"没纸"},{"code":"storage_full","severity":"error","title":"磁盘满了","advice":"请清理磁盘。"},`+
 			`{"code":"log_backlog","severity":"warning","title":"待传数据较多"}`)
-	r := ops.Examine(context.Background(), path, texts(t))
+	r := ops.Examine(context.Background(), path, t.TempDir(), texts(t))
 	got := verdicts(r)
 	if r.OK || got["设备 kiosk-1.printer"] != ops.Bad || got["磁盘满了"] != ops.Bad || got["待传数据较多"] != ops.Warn {
 		t.Errorf("%+v", r)
@@ -115,27 +117,55 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestDoctorTellsTheCauseFirstAndNoSymptoms(t *testing.T) {
+	path, data := site(t)
+	const cause = `"cause":{"code":"usb_hub_gone","title":"USB 集线器不见了","subject":"1-1","devices":["kiosk-1.printer","kiosk-1.scanner"]}`
+	agent(t, data, `{"name":"hall.led","model":"x","state":"ok","cause":null},{"name":"kiosk-1.printer","state":"offline","code":"offline",`+cause+
+		`},{"name":"kiosk-1.scanner","state":"offline","code":"offline",`+cause+`}`,
+		`{"code":"usb_hub_gone","subject":"1-1","severity":"error","title":"USB 集线器不见了"}`)
+	machine := sysfs.New(t)
+	machine.Node(machine.Plug("1-2", "04b8:0202", "", "TM-T88V", "bus/usb/001/006"), "1-2:1.0", "usbmisc", "lp0", "usb/lp0")
+	machine.Node(machine.Plug("1-3", "1a86:7523", "", "USB Serial", "bus/usb/001/007"), "1-3:1.0", "tty", "ttyUSB0", "ttyUSB0")
+	r := ops.Examine(context.Background(), path, machine.Root, texts(t))
+	var got []string
+	for _, c := range r.Checks {
+		if strings.HasPrefix(string(c.Code), "device_") || strings.HasPrefix(c.Name, "设备 kiosk") {
+			t.Errorf("a symptom is told: %+v", c)
+		}
+		if c.Code != "" && c.Code != "disk_slow" { // the machine's own
+			got = append(got, string(c.Code)+" "+string(c.Verdict))
+		}
+	}
+	if want := []string{"usb_hub_gone fail", "doctor_spare warn"}; !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+	var out bytes.Buffer
+	if err := r.Text(&out); err != nil || !strings.Contains(out.String(), "kiosk-1.printer、kiosk-1.scanner") || !strings.Contains(out.String(), "hall-agent devices add 04b8:0202 --write") {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
 func TestDoctorWithoutAgentOrConfiguration(t *testing.T) {
 	path, data := site(t)
-	if r := ops.Examine(context.Background(), path, texts(t)); r.OK || verdicts(r)["代理服务"] != ops.Bad || verdicts(r)["配置文件"] != ops.Good {
+	if r := ops.Examine(context.Background(), path, t.TempDir(), texts(t)); r.OK || verdicts(r)["代理服务"] != ops.Bad || verdicts(r)["配置文件"] != ops.Good {
 		t.Errorf("no agent: %+v", r)
 	}
 	if err := os.WriteFile(filepath.Join(data, ops.DoorFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := ops.Examine(context.Background(), path, texts(t)); r.OK || verdicts(r)["代理服务"] != ops.Bad {
+	if r := ops.Examine(context.Background(), path, t.TempDir(), texts(t)); r.OK || verdicts(r)["代理服务"] != ops.Bad {
 		t.Errorf("a torn door: %+v", r)
 	}
 	if err := os.WriteFile(path, []byte("schema: 1\nhall: {"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := ops.Examine(context.Background(), path, texts(t)); r.OK || verdicts(r)["配置文件"] != ops.Bad {
+	if r := ops.Examine(context.Background(), path, t.TempDir(), texts(t)); r.OK || verdicts(r)["配置文件"] != ops.Bad {
 		t.Errorf("a torn configuration: %+v", r)
 	}
 	if err := os.RemoveAll(data); err != nil {
 		t.Fatal(err)
 	}
-	if r := ops.Examine(context.Background(), filepath.Join(t.TempDir(), "none.yaml"), texts(t)); r.OK {
+	if r := ops.Examine(context.Background(), filepath.Join(t.TempDir(), "none.yaml"), t.TempDir(), texts(t)); r.OK {
 		t.Errorf("nothing at all: %+v", r)
 	}
 }

@@ -69,14 +69,37 @@ func Sentence(err error, texts *problem.Catalog) string {
 	return err.Error()
 }
 
+// Device is a configured device as the running agent tells of it.
+type Device struct {
+	hallsync.DeviceStatus
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Where  string `json:"where"`
+	Node   string `json:"node"`
+	Port   string `json:"port"`
+	Cause  *Cause `json:"cause"` // what is behind its trouble
+}
+
+// Cause is one thing to mend for several devices.
+type Cause struct {
+	Code    problem.Code `json:"code"`
+	Title   string       `json:"title"`
+	Subject string       `json:"subject"`
+	Devices []string     `json:"devices"`
+}
+
 // Devices asks the running agent how its devices are.
-func Devices(ctx context.Context, cfg *config.Config) ([]hallsync.DeviceStatus, error) {
+func Devices(ctx context.Context, cfg *config.Config) ([]Device, error) {
 	d, err := findDoor(cfg.Site.Data)
 	if err != nil {
 		return nil, err
 	}
-	var answer struct{ Devices []hallsync.DeviceStatus }
-	err = d.ask(ctx, http.MethodGet, "/api/v1/devices", &answer)
+	return d.devices(ctx)
+}
+
+func (d Door) devices(ctx context.Context) ([]Device, error) {
+	var answer struct{ Devices []Device }
+	err := d.ask(ctx, http.MethodGet, "/api/v1/devices", &answer)
 	return answer.Devices, err
 }
 
@@ -119,8 +142,8 @@ func findDoor(data string) (Door, error) {
 	return d, nil
 }
 
-// askLimit bounds each question to the running agent.
-const askLimit = 20 * time.Second
+// askLimit bounds each question to the running agent: a test of a device that people work with waits for them.
+const askLimit = 40 * time.Second
 
 // ask puts a question to the running agent. into may be nil.
 func (d Door) ask(ctx context.Context, method, path string, into any) error {
