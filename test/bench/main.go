@@ -36,6 +36,7 @@ type effort struct {
 	bursts  int
 	presses int
 	slips   int
+	trips   int           // over a pseudo-terminal, for its limit
 	use     time.Duration // light use before memory is read
 	streams string        // of the relay
 	window  time.Duration
@@ -43,9 +44,9 @@ type effort struct {
 
 func (o options) effort() effort {
 	if o.short {
-		return effort{disk: 50 * time.Millisecond, load: 300 * time.Millisecond, bursts: 1, presses: 5, slips: 3, use: 2 * time.Second, streams: "8", window: time.Second}
+		return effort{disk: 50 * time.Millisecond, load: 300 * time.Millisecond, bursts: 1, presses: 5, slips: 3, trips: 20, use: 2 * time.Second, streams: "8", window: time.Second}
 	}
-	return effort{disk: 3 * time.Second, load: 6 * time.Second, bursts: 5, presses: 150, slips: 60, use: time.Minute, streams: "8,200", window: 10 * time.Second}
+	return effort{disk: 3 * time.Second, load: 6 * time.Second, bursts: 5, presses: 150, slips: 60, trips: 500, use: time.Minute, streams: "8,200", window: 10 * time.Second}
 }
 
 func main() {

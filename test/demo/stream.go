@@ -7,10 +7,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Event is one server-sent event.
-type Event struct{ Name, ID, Data string }
+type Event struct {
+	Name, ID, Data string
+	At             time.Time // when it was here
+}
 
 // Stream reads the agent's event stream as a role until the test ends. The channel is closed when the server ends it.
 func (d *Demo) Stream(t testing.TB, role string) <-chan Event {
@@ -67,6 +71,7 @@ func pass(ctx context.Context, lines *bufio.Scanner, events chan<- Event) {
 		case "data":
 			e.Data = value
 		case "":
+			e.At = time.Now()
 			select {
 			case events <- e:
 			case <-ctx.Done():

@@ -52,10 +52,11 @@ func actCommands() []*cobra.Command {
 }
 
 func tapCommand() *cobra.Command {
-	person, flaw := 1, ""
+	person, flaw, timed := 1, "", false
 	cmd := act("tap-card", "A citizen puts an identity card on the kiosk's reader", func([]string) (string, any) {
-		return "/tap-card", tapRequest{Person: person, Flaw: flaw}
+		return "/tap-card", tapRequest{Person: person, Flaw: flaw, Timed: timed}
 	})
+	cmd.Flags().BoolVar(&timed, "timed", false, "say when the card was laid there and when the reader found it")
 	oneOf(cmd, &flaw, string(hardware.Damaged), "all that the reader says of the card arrives damaged")
 	oneOf(cmd, &flaw, string(hardware.Removed), "the card is taken away before it was read")
 	oneOf(cmd, &flaw, string(hardware.Wrong), "the card is no identity card")

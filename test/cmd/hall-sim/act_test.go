@@ -27,7 +27,7 @@ func TestWordsAreChecked(t *testing.T) {
 
 func TestGoodWordsReachTheDemo(t *testing.T) {
 	for _, line := range []string{"press", "press next", "press --timed finish", "unplug hall.led", "paper kiosk-1.printer", "tap-card --person 2", "scan X",
-		"scan --garbage", "tap-card --damaged", "noise hall.led", "noise hall.led off"} {
+		"scan --garbage", "tap-card --damaged", "tap-card --timed", "noise hall.led", "noise hall.led off"} {
 		cmd := root()
 		cmd.SetArgs(append(strings.Fields(line), "--demo", t.TempDir()))
 		err := cmd.Execute()

@@ -27,6 +27,7 @@ type (
 	tapRequest struct {
 		Person int
 		Flaw   string
+		Timed  bool
 	}
 	scanRequest  struct{ Payload, Flaw string }
 	noiseRequest struct {
@@ -105,8 +106,13 @@ func tap(ctx context.Context, s *station, r tapRequest) (string, error) {
 	if r.Flaw != "" {
 		said = "card taken away unread"
 	}
+	laid := time.Now()
 	select {
 	case <-s.reader.Tap(people[r.Person-1], hardware.Flaw(r.Flaw)):
+		if r.Timed {
+			raw, err := json.Marshal(tapTimes{Laid: laid.UnixNano(), Found: s.reader.Found().UnixNano()})
+			return string(raw), err
+		}
 		return said, nil
 	case <-ctx.Done():
 		return "", ctx.Err()

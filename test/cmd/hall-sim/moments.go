@@ -24,6 +24,12 @@ type pressTimes struct {
 	Shown   int64 `json:"shown"`
 }
 
+// tapTimes are Unix times in nanoseconds: the card was laid on the reader, the reader told the agent that one is there.
+type tapTimes struct {
+	Laid  int64 `json:"laid"`
+	Found int64 `json:"found"`
+}
+
 // begin starts a measurement.
 func (m *moments) begin() <-chan struct{} {
 	m.mu.Lock()

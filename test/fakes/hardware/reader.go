@@ -3,6 +3,7 @@ package hardware
 import (
 	"io"
 	"sync"
+	"time"
 
 	"halledge/firmware-protocols/sdt"
 )
@@ -13,6 +14,7 @@ type CardReader struct {
 	card  *sdt.Card
 	flaw  Flaw
 	tries int           // answers that arrived damaged
+	found time.Time     // when the host was first told that the card is there
 	gone  chan struct{} // closed when the card is lifted
 }
 
@@ -34,9 +36,19 @@ const patience = 3
 func (r *CardReader) Tap(c sdt.Card, f Flaw) (gone <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.card, r.flaw, r.tries, r.gone = &c, f, 0, make(chan struct{})
+	r.card, r.flaw, r.tries, r.gone, r.found = &c, f, 0, make(chan struct{}), time.Time{}
 	return r.gone
 }
+
+// Found gives when the host was first told of the card tapped last; zero: it was not yet.
+func (r *CardReader) Found() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.found
+}
+
+// module is the number of the reader's security module.
+func module() sdt.SAMNumber { return sdt.SAMNumber{A: 5, B: 3, C: 20240101, D: 1234567, E: 987654321} }
 
 // lift takes the card away.
 func (r *CardReader) lift() {
@@ -77,7 +89,7 @@ func (r *CardReader) answer(c sdt.Command) (status sdt.Status, data []byte, dama
 	case c == sdt.CmdReset || c == sdt.CmdStatus:
 		return sdt.StatusOK, nil, false
 	case c == sdt.CmdSAMNumber:
-		return sdt.StatusOK, make([]byte, 16), false
+		return sdt.StatusOK, module().Data(), false
 	case c != sdt.CmdFind && c != sdt.CmdSelect && c != sdt.CmdReadCard && c != sdt.CmdNewestAddress:
 		return sdt.StatusBadCommand, nil, false
 	case c == sdt.CmdNewestAddress:
@@ -85,6 +97,9 @@ func (r *CardReader) answer(c sdt.Command) (status sdt.Status, data []byte, dama
 	case r.card == nil:
 		return sdt.StatusNoCard, nil, false
 	case c == sdt.CmdFind:
+		if r.found.IsZero() {
+			r.found = time.Now()
+		}
 		return sdt.StatusFound, make([]byte, 4), false
 	case c == sdt.CmdSelect && r.flaw == Wrong:
 		r.lift()
