@@ -10,12 +10,15 @@ type By struct {
 }
 
 // DayOpened starts a business day (2006-01-02 in the hall's time zone): all number sequences begin at 1. After is set on the
-// first day of a log that follows a lost one: that day's numbers begin behind it, and its running number behind a hundred times
-// of it, so that none is given again that may be on somebody's slip.
+// first day of a log that follows a lost one, and on a day that comes a second time because a clock was put right: that day's numbers begin
+// behind it, and its running number behind a hundred times of it, so that none is given again that may be on somebody's slip.
 type DayOpened struct {
 	BusinessDay string     `json:"business_day"`
 	After       int        `json:"after,omitempty"`
-	Carried     []TicketID `json:"carried,omitempty"` // tickets of the day before that still wait
+	Carried     []TicketID `json:"carried,omitempty"` // tickets of the day before that still wait, or may come back
+	// Instead names a later day that was opened by a clock that was ahead. This one takes its place, and nothing else changes: Carried are
+	// its open tickets, which stay where they are.
+	Instead string `json:"instead,omitempty"`
 }
 
 // DayClosed ends a business day. The open tickets were closed by TicketClosed facts before it.

@@ -39,10 +39,11 @@ func ClockOf(wall func() time.Time) Clock {
 
 // Bounds of what is taken for an ordinary clock.
 const (
-	step      = 2 * time.Second     // less is what a clock is slewed by
-	deadStep  = 10 * time.Minute    // a box that starts further back than this has lost the time
-	deadLeap  = 31 * 24 * time.Hour // and one that starts so much later, which no hall is closed for
-	firstSane = 2025                // a clock before this year was never set
+	step      = 2 * time.Second  // less is what a clock is slewed by
+	deadStep  = 10 * time.Minute // a box that starts further back than this has lost the time
+	deadLeap  = 36 * time.Hour   // and one that starts so much later without a network has a clock that may be ahead: staff say what day it is
+	firstSane = 2025             // a clock before this year was never set
+	lastSane  = 2050             // and one behind this year has lost count
 )
 
 // errClockMoved says that the clock must be looked after before anything else may happen.
@@ -64,10 +65,10 @@ func (h *Hall) moved() queue.Command {
 	dead := h.ahead.ClockDead()
 	if last.wall.IsZero() { // the first look after the start
 		latest := h.ahead.Latest()
-		if hallTime.Before(latest) || !latest.IsZero() && hallTime.Sub(latest) > deadLeap {
+		if hallTime.Before(latest) || !latest.IsZero() && hallTime.Sub(latest) > deadLeap && !h.clock.Synced() {
 			by = hallTime.Sub(latest)
 		}
-		dead = dead || by < -deadStep || by > 0 || hallTime.Year() < firstSane
+		dead = dead || by < -deadStep || by > 0 || hallTime.Year() < firstSane || hallTime.Year() > lastSane
 	} else {
 		by = now.wall.Sub(last.wall) - (now.steady - last.steady)
 	}

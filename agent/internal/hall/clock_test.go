@@ -336,3 +336,109 @@ func TestASmallLossOfTimeAtTheStartIsNoted(t *testing.T) {
 		t.Errorf("the hall is at %s", got)
 	}
 }
+
+// A clock that is days ahead at the start, with nobody there who knows the time, opens no day: staff say what day it is. Who waits, waits on.
+func TestAStartDaysAheadWaitsForSomebodyWhoKnowsTheTime(t *testing.T) {
+	dir, w := t.TempDir(), &watch{wall: morning}
+	h, off := boot(t, dir, w)
+	if err := grab(h, "a"); err != nil {
+		t.Fatal(err)
+	}
+	tomorrow := morning.Add(24 * time.Hour)
+	if _, err := h.Do(context.Background(), queue.SetBooking{BookingSet: hallsync.BookingSet{
+		Booking: "b", Queue: "A", Start: tomorrow, End: tomorrow.Add(time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	off()
+	w = &watch{wall: morning.Add(time.Hour + 20*24*time.Hour)}
+	h, _ = boot(t, dir, w)
+	var r *queue.Refusal
+	if err := grab(h, "b"); !errors.As(err, &r) || r.Code != queue.ClockUnknown {
+		t.Fatalf("got %v", err)
+	}
+	w.wall, w.synced = morning.Add(time.Hour+5*time.Minute), true
+	if err := grab(h, "c"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-02 10:05 2" {
+		t.Errorf("the hall is at %s", got)
+	}
+	h.Look(func(m queue.Moment) {
+		if _, known := m.State.Booking("b"); !known {
+			t.Error("the appointment of tomorrow is gone")
+		}
+	})
+}
+
+// With a network that vouches for the clock a hall may have been closed for as long as it likes.
+func TestAHolidayWithANetwork(t *testing.T) {
+	dir, w := t.TempDir(), &watch{wall: morning, synced: true}
+	h, off := boot(t, dir, w)
+	if err := grab(h, "a"); err != nil {
+		t.Fatal(err)
+	}
+	off()
+	w.wall = w.wall.AddDate(0, 0, 9)
+	h, _ = boot(t, dir, w)
+	if err := grab(h, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-11 09:00 1" {
+		t.Errorf("the hall is at %s", got)
+	}
+}
+
+// A day ahead is little enough to be believed, and too much to stay so: once the network is there the true day is opened.
+func TestADayOpenedByAClockAheadIsTakenBack(t *testing.T) {
+	dir, w := t.TempDir(), &watch{wall: morning}
+	h, off := boot(t, dir, w)
+	if err := grab(h, "a"); err != nil {
+		t.Fatal(err)
+	}
+	off()
+	w = &watch{wall: morning.Add(30 * time.Hour)}
+	h, _ = boot(t, dir, w)
+	if err := grab(h, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-03 15:00 1" {
+		t.Fatalf("the hall is at %s", got)
+	}
+	w.wall, w.synced = morning.Add(time.Hour), true
+	if err := grab(h, "c"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-02 10:00 2" {
+		t.Errorf("the hall is at %s", got)
+	}
+	h.Look(func(m queue.Moment) {
+		if c, _ := m.State.Ticket("c"); c.Number != "A002" || m.State.Instead() != "2026-03-03" {
+			t.Errorf("%s is given, instead of %q", c.Number, m.State.Instead())
+		}
+	})
+	w.pass(24 * time.Hour)
+	if err := grab(h, "d"); err != nil {
+		t.Fatal(err)
+	}
+	h.Look(func(m queue.Moment) {
+		if d, _ := m.State.Ticket("d"); d.Number != "A002" || m.State.Day() != "2026-03-03" || m.State.Instead() != "" {
+			t.Errorf("the next day is %s and gives %s, instead of %q", m.State.Day(), d.Number, m.State.Instead())
+		}
+	})
+}
+
+func TestAFirstStartInAFarYearOpensNoDay(t *testing.T) {
+	w := &watch{wall: time.Date(2099, 1, 1, 9, 0, 0, 0, time.UTC)}
+	h, _ := boot(t, t.TempDir(), w)
+	var r *queue.Refusal
+	if err := grab(h, "a"); !errors.As(err, &r) || r.Code != queue.ClockUnknown {
+		t.Fatalf("got %v", err)
+	}
+	w.wall, w.synced = morning, true
+	if err := grab(h, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(h); got != "2026-03-02 09:00 1" {
+		t.Errorf("the hall is at %s", got)
+	}
+}

@@ -88,7 +88,7 @@ func (h *Hall) turn(ctx context.Context) error {
 		return nil
 	}
 	return h.store.Update(ctx, func(tx *store.Tx) error {
-		res, err := h.decide(tx, queue.TurnDay{Lost: h.store.FollowsLost()}, h.time())
+		res, err := h.decide(tx, queue.TurnDay{Lost: h.store.Lost()}, h.time())
 		if err != nil || len(res.Facts) == 0 {
 			return err
 		}

@@ -132,7 +132,7 @@ func (w *Watcher) look(now time.Time) {
 
 // box looks at the machine itself.
 func (w *Watcher) box(now time.Time) {
-	w.tracker.Set(health.ClockUnset, "", now.Year() < firstSane, "")
+	w.clock(now)
 	w.tracker.Set(health.ConfigLastGood, "", w.src.LastGood, "")
 	w.tracker.Set(health.StorageReset, "", w.src.Reset != "", w.src.Reset)
 	if w.src.Trouble != nil {
@@ -152,6 +152,16 @@ func (w *Watcher) box(now time.Time) {
 	if free, err := freeBytes(w.src.Data); err == nil {
 		w.tracker.Set(health.DiskFull, "", free < lowSpace, "")
 	}
+}
+
+// clock tells that nobody knows the time, or that the hall found out late what day it is.
+func (w *Watcher) clock(now time.Time) {
+	unset, instead := now.Year() < firstSane, ""
+	if w.src.Hall != nil {
+		w.src.Hall(func(s *queue.State, _ hallsync.Seq) { unset, instead = unset || s.ClockDead(), s.Instead() })
+	}
+	w.tracker.Set(health.ClockUnset, "", unset, "")
+	w.tracker.Set(health.DayWrong, "", instead != "", instead)
 }
 
 // storage tells a full disk from one that refuses.

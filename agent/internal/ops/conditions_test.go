@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -216,6 +217,43 @@ func TestAnUnsetClockIsTold(t *testing.T) {
 		if !slices.Equal(got, []string{"clock_unset", "config_last_good", "storage_reset"}) {
 			t.Errorf("got %q", got)
 		}
+		cancel()
+		<-done
+	})
+}
+
+// A hall whose clock nobody knows gives no numbers; one that had opened a day too early goes on, and says so for that day.
+func TestWhatTheHallKnowsOfTheTimeIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(30 * 365 * 24 * time.Hour) // of the time in here, which begins in 2000
+		b := &box{hall: newHall(t)}
+		w := ops.NewWatcher(ops.Sources{Data: t.TempDir(), Hall: b.sources("").Hall}, texts(t))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.Run(ctx) }()
+		want := func(code string) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			var got []string
+			for _, c := range w.Conditions() {
+				got = append(got, c.Code)
+			}
+			if strings.Join(got, " ") != code {
+				t.Errorf("got %q, want %q", got, code)
+			}
+		}
+		want("")
+		b.with(func() { apply(t, b.hall, queue.StepClock{Dead: true}) })
+		want("clock_unset")
+		b.with(func() {
+			apply(t, b.hall, queue.SetClock{To: time.Now().AddDate(0, 0, 9), Source: queue.ClockByNetwork})
+			b.hall.Apply(hallsync.DayOpened{BusinessDay: "2031-01-01"}, time.Now().AddDate(0, 0, 9))
+			b.hall.Apply(hallsync.DayOpened{BusinessDay: "2030-01-01", Instead: "2031-01-01"}, time.Now())
+		})
+		want("day_wrong")
+		b.with(func() { b.hall.Apply(hallsync.DayOpened{BusinessDay: "2030-01-02"}, time.Now()) })
+		want("")
 		cancel()
 		<-done
 	})

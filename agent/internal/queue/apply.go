@@ -131,7 +131,30 @@ func (s *State) setWindow(id hallsync.WindowID, st hallsync.WindowState, staff h
 	w.State, w.Staff, w.Reason, w.Since = st, staff, reason, at
 }
 
+// maxUsed bounds the days of which it is known which numbers were used.
+const maxUsed = 62
+
+// leaveDay notes which numbers of a day were used: a day that was left may be opened once more when a clock is put right.
+func (s *State) leaveDay() {
+	if s.day == "" {
+		return
+	}
+	s.used[s.day] = max(s.after, (s.flow+99)/100)
+	for _, n := range s.ordinals {
+		s.used[s.day] = max(s.used[s.day], n)
+	}
+	for len(s.used) > maxUsed {
+		delete(s.used, slices.Min(slices.Collect(maps.Keys(s.used))))
+	}
+}
+
 func (s *State) openDay(f hallsync.DayOpened) {
+	s.leaveDay()
+	s.early, s.instead = false, f.Instead
+	if f.Instead != "" {
+		s.day, s.after, s.flow = f.BusinessDay, max(s.after, f.After), max(s.flow, 100*f.After)
+		return
+	}
 	s.day, s.after, s.flow = f.BusinessDay, f.After, 100*f.After
 	var carried []*Ticket
 	for _, id := range f.Carried {
@@ -159,8 +182,13 @@ func (s *State) openDay(f hallsync.DayOpened) {
 			s.persons[t.Person] = append(s.persons[t.Person], t)
 		}
 		s.setSlip(t, t.Print)
-		s.enter(t)
+		if t.State == hallsync.Passed {
+			s.passed = append(s.passed, t)
+		} else {
+			s.enter(t)
+		}
 	}
+	s.sortPassed()
 	for _, w := range s.windows {
 		w.Ticket, w.Last, w.Held, w.Duties = "", "", nil, nil
 	}

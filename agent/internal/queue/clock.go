@@ -83,6 +83,16 @@ func (s *State) applyClock(p hallsync.Payload) {
 		if s.dead || f.ByMS > leap.Milliseconds() {
 			s.leapt = s.latest
 		}
-		s.dead = false
+		s.dead, s.early = false, s.openedEarly()
 	}
+}
+
+// midnight is how much later than the hall's time a business day may begin that is in force: the clock was put back a little, and the day
+// comes.
+const midnight = 2 * time.Hour
+
+// openedEarly reports whether the business day in force lies in the future.
+func (s *State) openedEarly() bool {
+	begin, err := time.ParseInLocation(time.DateOnly, s.day, s.plan.Location)
+	return err == nil && begin.Sub(s.latest) > midnight
 }

@@ -124,7 +124,10 @@ type State struct {
 	offset   int64  // milliseconds from the box's wall clock to the hall's time
 	dead     bool   // nobody knows the time
 	latest   time.Time
-	leapt    time.Time // the hall's time when it was put forward last
+	leapt    time.Time      // the hall's time when it was put forward last
+	early    bool           // the business day was opened by a clock that was ahead
+	instead  string         // the day that was opened so, on the day that took its place
+	used     map[string]int // behind which the unused numbers of a day begin that was left
 	ordinals map[hallsync.QueueID]int
 	tickets  map[hallsync.TicketID]*Ticket
 	windows  map[hallsync.WindowID]*Window
@@ -162,6 +165,7 @@ func New(plan *Plan) *State {
 		services: map[hallsync.QueueID][]int64{},
 		past:     map[hallsync.QueueID]map[int][]int64{},
 		accuracy: map[hallsync.QueueID]*accuracy{},
+		used:     map[string]int{},
 		roll:     map[hallsync.QueueID]int{},
 		given:    map[hallsync.QueueID]admit.Count{},
 		persons:  map[string][]*Ticket{},
@@ -190,6 +194,9 @@ type Command interface {
 
 // Day is the business day in force, 2006-01-02, or empty before the first.
 func (s *State) Day() string { return s.day }
+
+// Instead is a later day that was opened by a clock that was ahead, if the business day in force took its place; empty otherwise.
+func (s *State) Instead() string { return s.instead }
 
 // Ticket gives a copy of one of the day's tickets.
 func (s *State) Ticket(id hallsync.TicketID) (Ticket, bool) {

@@ -25,6 +25,9 @@ type snapshot struct {
 	Dead     bool                                 `json:"dead,omitempty"`
 	Latest   time.Time                            `json:"latest"`
 	Leapt    time.Time                            `json:"leapt,omitzero"`
+	Early    bool                                 `json:"early,omitempty"`
+	Instead  string                               `json:"instead,omitempty"`
+	Used     map[string]int                       `json:"used,omitempty"`
 	Counts   map[hallsync.QueueID]line.Count      `json:"counts,omitempty"`
 	Ordinals map[hallsync.QueueID]int             `json:"ordinals"`
 	Tickets  []*Ticket                            `json:"tickets"`
@@ -47,6 +50,7 @@ type snapshot struct {
 func (s *State) MarshalJSON() ([]byte, error) {
 	snap := snapshot{
 		Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Clock: s.clock, Skew: s.skew, Offset: s.offset, Dead: s.dead, Latest: s.latest, Leapt: s.leapt, Counts: s.lines.Counts(), Ordinals: s.ordinals,
+		Early: s.early, Instead: s.instead, Used: s.used,
 		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Roll: s.roll, Bookings: s.Bookings(), Blocks: s.blocks, Devices: s.devices, Edited: s.edited,
 	}
 	for _, t := range s.tickets {
@@ -71,6 +75,8 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 		snap.Day, snap.After, snap.Flow, snap.Turns, snap.Clock, snap.Skew, snap.Calls
 	s.edited = snap.Edited
 	s.offset, s.dead, s.latest, s.leapt = snap.Offset, snap.Dead, snap.Latest, snap.Leapt
+	s.early, s.instead = snap.Early, snap.Instead
+	maps.Copy(s.used, snap.Used)
 	s.lines.Restore(snap.Counts)
 	maps.Copy(s.ordinals, snap.Ordinals)
 	maps.Copy(s.services, snap.Services)
@@ -106,8 +112,12 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 		}
 		s.setSlip(t, t.Print)
 	}
-	slices.SortStableFunc(s.passed, func(a, b *Ticket) int { return a.PassedAt.Compare(b.PassedAt) })
+	s.sortPassed()
 	return s, nil
+}
+
+func (s *State) sortPassed() {
+	slices.SortStableFunc(s.passed, func(a, b *Ticket) int { return a.PassedAt.Compare(b.PassedAt) })
 }
 
 // complete gives a ticket what the snapshots of earlier programs do not have.

@@ -201,9 +201,9 @@ func (c Note) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	return facts(c.Fact), nil
 }
 
-// TurnDay closes the business day that is over and opens the new one; it does nothing while the day lasts. Lost says that this
-// log follows one that was lost, whose numbers may still be on slips.
-type TurnDay struct{ Lost bool }
+// TurnDay closes the business day that is over and opens the new one; it does nothing while the day lasts. Lost says how many logs were lost
+// before this one, whose numbers may still be on slips.
+type TurnDay struct{ Lost int }
 
 func (c TurnDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	return s.turnDay(now, c.Lost), nil
@@ -217,18 +217,33 @@ func (s *State) businessDay(now time.Time) string {
 	return now.In(s.plan.Location).Format(time.DateOnly)
 }
 
-// DayOver reports whether the business day in force has ended, so that TurnDay has something to do.
-func (s *State) DayOver(now time.Time) bool { return s.businessDay(now) > s.day }
+// DayOver reports whether the business day in force has ended, or was opened too early, so that TurnDay has something to do. While nobody
+// knows the time no day ends.
+func (s *State) DayOver(now time.Time) bool {
+	today := s.businessDay(now)
+	return !s.dead && (today > s.day || s.early && today < s.day)
+}
 
 // turnDay gives the facts of a change of day: open tickets are closed, windows too. A clock that jumps back never reopens an
-// earlier day, so no number is given twice.
-func (s *State) turnDay(now time.Time, lost bool) []hallsync.Payload {
+// earlier day. When somebody who knows the time puts it back, the true day takes the place of the one that was opened too early, with
+// everybody who is there. A day that comes a second time has its numbers behind those that were used, so none is given twice.
+func (s *State) turnDay(now time.Time, lost int) []hallsync.Payload {
 	if !s.DayOver(now) {
 		return nil
 	}
 	opened := hallsync.DayOpened{BusinessDay: s.businessDay(now)}
-	if lost && s.day == "" {
-		opened.After = afterLost
+	opened.After = s.used[opened.BusinessDay]
+	if s.day == "" {
+		opened.After = max(opened.After, lost*afterLost)
+	}
+	if opened.BusinessDay < s.day {
+		opened.Instead = s.day
+		for _, t := range s.Tickets() {
+			if t.State.Open() {
+				opened.Carried = append(opened.Carried, t.ID)
+			}
+		}
+		return facts(opened)
 	}
 	var out []hallsync.Payload
 	if s.day != "" {
@@ -273,14 +288,24 @@ func (EndDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	return over, nil
 }
 
-// closing gives the facts that close every open ticket, except those that are carried over.
+// ReasonDayOver is why a ticket of a queue that carries over is back in line: its window closes with the day.
+const ReasonDayOver = "day_over"
+
+// closing gives the facts that close every open ticket, except those that are carried over. Of these who was called or served goes to the
+// front, and who was passed may come back the next day.
 func (s *State) closing() (over []hallsync.Payload, carried []hallsync.TicketID) {
 	for _, t := range s.Tickets() {
 		p := s.plan.queue(t.Queue)
 		switch {
-		case t.State == hallsync.Waiting && p != nil && p.Carry:
+		case !t.State.Open():
+		case p != nil && p.Carry:
 			carried = append(carried, t.ID)
-		case t.State.Open():
+			if t.State != hallsync.Waiting && t.State != hallsync.Passed {
+				over = append(over, hallsync.TicketTransferred{
+					Ticket: t.ID, From: t.Window, Queue: t.Queue, Position: hallsync.AtFront, Reason: ReasonDayOver, By: hallsync.By{Kind: "system"},
+				})
+			}
+		default:
 			over = append(over, hallsync.TicketClosed{Ticket: t.ID, From: t.State})
 		}
 	}

@@ -136,6 +136,7 @@ func TestWhoWaitsIsCarriedOverNight(t *testing.T) {
 	b.must(queue.Open{Window: "1"})
 	b.wantNext("1", "A001", line.MaxWait)
 	b.wantNext("1", "A002", line.Turn)
+	b.must(queue.Finish{Window: "1"})
 	b.at(moment(9, 0).AddDate(0, 0, 2)).must(queue.TurnDay{})
 	b.take("third", "A", "")
 	if got := b.ticket("third").Number; got != "A001" {

@@ -115,7 +115,7 @@ func (s *State) numbered(number string) bool {
 }
 
 // callRoll gives the facts that call the next number of a roll to a window, none if its queues have none. The ticket's name is made of
-// the day and the number, because nobody drew one.
+// its running number, because nobody drew one.
 func (s *State) callRoll(id hallsync.WindowID, now time.Time, by hallsync.By) []hallsync.Payload {
 	for _, q := range s.Serves(id, now) {
 		n := s.roll[q]
@@ -126,7 +126,7 @@ func (s *State) callRoll(id hallsync.WindowID, now time.Time, by hallsync.By) []
 			n++
 		}
 		number := RollNumber(q, n)
-		ticket := hallsync.TicketID(s.day + "-" + number)
+		ticket := hallsync.TicketID(flowNo(s.day, s.flow+1) + "-" + number)
 		return facts(
 			hallsync.TicketTaken{
 				Ticket: ticket, Number: number, Ordinal: n, FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day, Queue: q,

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -20,7 +22,7 @@ import (
 func (s *Store) open() error {
 	db, err := s.openFile()
 	if isCorrupt(err) {
-		s.reset = s.path + ".corrupt-" + s.opts.Now().UTC().Format("20060102T150405.000000000")
+		s.reset = s.path + asideMark + s.opts.Now().UTC().Format(asideTime)
 		s.opts.Log.Error("database unreadable, put aside", "file", s.path, "aside", s.reset, "error", err)
 		if err := os.Rename(s.path, s.reset); err != nil {
 			return &Error{Op: "put corrupt file aside", Code: Failed, Err: err}
@@ -156,7 +158,7 @@ func (s *Store) prepare(tx *bbolt.Tx) error {
 			return err
 		}
 		if s.reset != "" {
-			if err := meta.Put(keyLost, []byte(s.reset)); err != nil {
+			if err := errors.Join(meta.Put(keyLost, []byte(s.reset)), meta.Put(keyLostOnes, bytes8(uint64(s.aside())))); err != nil {
 				return err
 			}
 		}
@@ -180,8 +182,35 @@ func (s *Store) count(tx *bbolt.Tx) error {
 		return &olderError{have}
 	}
 	s.epoch, s.next = string(meta.Get(keyEpoch)), hallsync.Seq(number(meta.Get(keyNext)))
-	s.lost = meta.Get(keyLost) != nil
+	s.lost = int(number(meta.Get(keyLostOnes)))
+	if meta.Get(keyLost) != nil {
+		s.lost = max(1, s.lost) // earlier programs did not count them
+	}
 	return nil
+}
+
+const (
+	asideMark = ".corrupt-"
+	asideTime = "20060102T150405.000000000"
+	asideDay  = 36 * time.Hour // files put aside within it may be of the same business day, whatever the hall's zone is
+)
+
+// aside counts the files that were put aside within a day of the one that was put aside just now, itself too.
+func (s *Store) aside() int {
+	last, err := time.Parse(asideTime, s.reset[len(s.path+asideMark):])
+	if err != nil {
+		return 1
+	}
+	n := 0
+	entries, _ := os.ReadDir(filepath.Dir(s.path)) // it was renamed there a moment ago; without a list it is the only one
+	for _, e := range entries {
+		if text, ok := strings.CutPrefix(e.Name(), filepath.Base(s.path)+asideMark); ok {
+			if at, err := time.Parse(asideTime, text); err == nil && last.Sub(at).Abs() < asideDay {
+				n++
+			}
+		}
+	}
+	return max(1, n)
 }
 
 // olderError says that a file has the layout of an older program.

@@ -43,6 +43,7 @@ var (
 	keyNext     = []byte("next_seq")
 	keySnapshot = []byte("snapshot")
 	keyLost     = []byte("follows_lost")
+	keyLostOnes = []byte("lost_that_day")
 )
 
 // Code is the stable reason why the store cannot serve.
@@ -93,7 +94,7 @@ type Store struct {
 	epoch string
 	next  hallsync.Seq
 	reset string // where a corrupt file was put aside at Open
-	lost  bool   // this file follows one that was put aside
+	lost  int    // damaged files that this one follows
 
 	trouble error // why the last commit failed
 
@@ -203,8 +204,8 @@ func (s *Store) Next() hallsync.Seq {
 // PutAside is the path of the corrupt file Open found, or empty.
 func (s *Store) PutAside() string { return s.reset }
 
-// FollowsLost reports whether this file was begun because the one before it was damaged.
-func (s *Store) FollowsLost() bool { return s.lost }
+// Lost counts the damaged files of the same day that this one follows; 0 if it was not begun because another was damaged.
+func (s *Store) Lost() int { return s.lost }
 
 // Size is the length of the file in bytes.
 func (s *Store) Size() int64 {

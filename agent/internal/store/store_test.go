@@ -411,3 +411,29 @@ func TestClosedStoreAnswers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Two files lost on one day leave numbers of both on slips; those lost earlier do not count.
+func TestFilesLostOnOneDayAreCounted(t *testing.T) {
+	dir, now := t.TempDir(), time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
+	for _, lost := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 1}, {time.Hour, 2}, {time.Hour, 3}, {10 * 24 * time.Hour, 1}, {time.Hour, 2}} {
+		now = now.Add(lost.after)
+		if err := os.WriteFile(filepath.Join(dir, store.FileName), []byte("noise"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // it is remembered
+			o := options()
+			o.Now = func() time.Time { return now }
+			s, stop := running(t, dir, o)
+			if s.Lost() != lost.want {
+				t.Errorf("%s: %d files are lost, want %d", now, s.Lost(), lost.want)
+			}
+			stop()
+		}
+	}
+	if s, _ := running(t, t.TempDir(), options()); s.Lost() != 0 {
+		t.Errorf("a new hall has lost %d files", s.Lost())
+	}
+}

@@ -16,6 +16,7 @@ const (
 	StorageFailed    Code = "storage_failed"
 	ClockUnset       Code = "clock_unset"
 	ClockOffset      Code = "clock_offset"
+	DayWrong         Code = "day_wrong" // a later business day was open by mistake
 	ConfigLastGood   Code = "config_last_good"
 	KioskSilent      Code = "kiosk_silent" // its page is not there
 	SlipFailed       Code = "slip_failed"
@@ -63,6 +64,7 @@ func Table() []Condition {
 		{Code: DiskSlow, Severity: Warning, Delay: long, Causes: []Code{DiskFull}},
 		{Code: ClockUnset, Severity: Error},
 		{Code: ClockOffset, Severity: Warning, Delay: long, Causes: []Code{ClockUnset}},
+		{Code: DayWrong, Severity: Warning},
 		{Code: ConfigLastGood, Severity: Error},
 		{Code: KioskSilent, Severity: Warning, Delay: 2 * time.Minute},
 		{Code: SlipFailed, Severity: Warning, Causes: []Code{

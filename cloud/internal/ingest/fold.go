@@ -45,6 +45,9 @@ func foldPayload(tx *store.Tx, e store.Event, p hallsync.Payload) (Touched, erro
 		if err := tx.PutDay(e.Hall, store.Day{BusinessDay: f.BusinessDay, Open: true}); err != nil {
 			return 0, err
 		}
+		if f.Instead != "" { // nothing else changes
+			return Tickets, nil
+		}
 		return Tickets | Windows, tx.FreeAllWindows(e.Hall)
 	case hallsync.DayClosed:
 		return Tickets, tx.PutDay(e.Hall, store.Day{BusinessDay: f.BusinessDay})

@@ -220,7 +220,7 @@ func TestTheDayIsFoundInALogOfDays(t *testing.T) {
 	if err != nil || !slices.Equal(days, []string{"2026-11-23", "2026-11-24"}) {
 		t.Fatal(days, err)
 	}
-	wantCalls(t, "first day", first.Recorded(), "2026-11-23-AR007@1 roll 0")
+	wantCalls(t, "first day", first.Recorded(), "20261123000001-AR007@1 roll 0")
 	if left := first.Recorded().Left; len(left) != 1 || left[0].Ticket != "night" {
 		t.Errorf("left %+v", left)
 	}
