@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/bin/node/node_modules/node/bin:$(PATH)
 PROGRAMS = ./agent/cmd/hall-agent ./cloud/cmd/hall-cloud ./test/cmd/hall-sim
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build test check unit journeys vm bench lint fuzz arch packages sim console console-test ui ui-check caller clean
+.PHONY: help run build test check unit journeys vm pictures bench lint fuzz arch packages sim console console-test ui ui-check caller clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,7 +53,8 @@ LONGEST = ./agent/internal/queue ./test/bench ./drivers/sdtreader
 
 unit: # the Go tests of the packages but those of arch, with the race detector, in random order
 	@echo "== go test"
-	$(GO) test -race -shuffle=on -p $(AT_ONCE_PACKAGES) -timeout 15m $$($(GO) list $(LONGEST) ./... | grep -v -E '/test/(arch|e2e|browser|crash)(/|$$)')
+	$(GO) test -race -shuffle=on -p $(AT_ONCE_PACKAGES) -timeout 15m $$($(GO) list $(LONGEST) ./... | grep -v -E '/test/(arch|e2e|browser|crash|pictures)(/|$$)')
+	$(GO) test -shuffle=on ./test/pictures # the race detector makes drawing photographs five times slower
 
 journeys: # the Go tests that run the real programs, built with the race detector
 	@echo "== journeys"
@@ -71,6 +72,10 @@ vm: ## run the drivers against the kernel's own, in a virtual machine without KV
 	$(GO) vet -tags vm ./test/vm/...
 	CGO_ENABLED=0 $(GO) test -tags vm -c -o var/vm/guest.test ./test/vm
 	$(GO) run ./test/vm/boot
+
+pictures: ## read all hard photographs of codes and print what was read in what time (four minutes)
+	@packaging/scripts/prepare.sh test
+	PICTURES=all $(GO) test -count=1 -v ./test/pictures
 
 bench: ## measure the programs beside the machine's own limits (six minutes; leave the machine alone meanwhile)
 	@packaging/scripts/prepare.sh run

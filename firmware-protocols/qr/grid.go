@@ -60,12 +60,11 @@ func (p *picture) grids(t triple) []*grid {
 
 // dims gives the sizes a code may have that looks about as big as near: 21, 25, … 177 modules.
 func dims(near float64) []int {
-	version := int(math.Round((near - 17) / 4))
-	reach := 1 + int(near)/40
+	reach := 4 + near/10
 	var all []int
-	for v := version - reach; v <= version+reach; v++ {
-		if v >= 1 && v <= 40 {
-			all = append(all, 17+4*v)
+	for dim := 21; dim <= 177; dim += 4 {
+		if math.Abs(float64(dim)-near) < reach {
+			all = append(all, dim)
 		}
 	}
 	return all

@@ -84,8 +84,7 @@ func tries(full *picture, scale float64) []func(*reading) {
 		func(r *reading) { r.bend() },
 		func(r *reading) {
 			if max(full.w, full.h) <= longSide/2 {
-				big := full.twice()
-				r.qr(big, wide(big), scale*2)
+				r.qr(full.twice(), far, scale*2)
 			}
 		},
 		func(r *reading) { r.qr(full, 0, scale) },

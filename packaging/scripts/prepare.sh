@@ -65,6 +65,7 @@ case "${1:-}" in
     need gcc gcc # the race detector
     need chromium chromium
     need ffmpeg ffmpeg
+    need /usr/bin/convert imagemagick # bends photographs of codes
     need Xvfb xvfb # hot-keys are pressed on a screen that nobody sees
     need xdotool xdotool
     need systemd-analyze systemd
