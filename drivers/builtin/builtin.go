@@ -7,6 +7,7 @@ import (
 	"halledge/drivers/escpos"
 	"halledge/drivers/keypad"
 	"halledge/drivers/ledpanel"
+	"halledge/drivers/ledstrip"
 	"halledge/drivers/linescanner"
 	"halledge/drivers/ratingpad"
 	"halledge/drivers/registry"
@@ -24,7 +25,9 @@ func All() *registry.Registry {
 		"keypad":      {New: keypad.New, Node: attached.Input},
 		"linescanner": {New: linescanner.New},
 		"ledpanel":    {New: ledpanel.New},
+		"ledmodbus":   {New: ledstrip.NewModbus, Bus: true},
 		"pad21":       {New: talkpad.New21, Bus: true, Party: true},
+		"ledstrip":    {New: ledstrip.New, Bus: true},
 		"rater":       {New: ratingpad.New, Bus: true},
 		"rater21":     {New: ratingpad.NewPad21, Bus: true, Party: true},
 		"raterbytes":  {New: ratingpad.NewBytes},

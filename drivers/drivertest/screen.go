@@ -9,11 +9,13 @@ import (
 	"halledge/drivers/device"
 )
 
-// ScreenHarness is a screen driver under test. Shown gives the lines on the screen now; Blank empties it, as a power cut does.
+// ScreenHarness is a screen driver under test. Shown gives the lines on the screen now; Blank empties it, as a power cut does. Mute says
+// that the screen never answers.
 type ScreenHarness struct {
 	Harness
 	Shown func() []string
 	Blank func()
+	Mute  bool
 }
 
 // Screen tests a driver of class screen.
@@ -27,7 +29,33 @@ func Screen(t *testing.T, fresh Fresh[ScreenHarness]) {
 		}
 	}
 	life(t, fit)
-	babbles(t, fit)
+	if fresh(t).Mute {
+		t.Run("does not pass for a screen that answers", func(t *testing.T) {
+			h := fresh(t)
+			r := start(t, h.Harness)
+			r.plug()
+			r.reaches(device.OK)
+			r.shows(h, "请A001号", "到1号窗口")
+			if health := r.device.Health(); !health.Blind {
+				t.Errorf("health %+v of a screen nobody hears from", health)
+			}
+		})
+	} else {
+		babbles(t, fit)
+	}
+	t.Run("goes from scene to scene", func(t *testing.T) {
+		h := fresh(t)
+		r := start(t, h.Harness)
+		r.plug()
+		r.reaches(device.OK)
+		for i, scene := range append(device.Scenes(), "") {
+			f := device.Frame{Scene: scene, Lines: []string{fmt.Sprintf("A%03d", i), "到1号窗口"}, Flash: i%2 == 0, Serial: fmt.Sprint(i)}
+			if err := r.device.(device.Screen).Show(t.Context(), f); err != nil {
+				t.Fatalf("%s: %v\n%s", scene, err, r.log.String())
+			}
+			r.until(fmt.Sprintf("%q on the screen", f.Lines), func() bool { return slices.Equal(h.Shown(), f.Lines) })
+		}
+	})
 	t.Run("refuses a frame while absent", func(t *testing.T) {
 		r := start(t, fresh(t).Harness)
 		r.reaches(device.Offline)

@@ -56,6 +56,7 @@ type Panel[P any] struct {
 	step    int    // of Flash, that is drawn next
 	flash   bool   // the picture on the panel is one of Flash
 	sent    time.Time
+	trial   time.Time // until then a self-test's picture stands
 }
 
 // New makes a panel on a session of its own.
@@ -82,15 +83,25 @@ func (p *Panel[P]) Show(ctx context.Context, picture Picture[P]) error {
 	return err
 }
 
-// Try shows a picture for a moment, and then what stood there.
+// Try shows a picture for a moment, and then what stood there. Others may use the line meanwhile.
 func (p *Panel[P]) Try(ctx context.Context, picture P) error {
-	return p.session.Do(ctx, "self-test", func(ctx context.Context, conn transport.Conn) error {
+	err := p.session.Do(ctx, "self-test", func(ctx context.Context, conn transport.Conn) error {
 		p.shown = 0
 		if err := p.card.Draw(ctx, conn, picture); err != nil {
 			return err
 		}
-		if err := Sleep(ctx, testFor); err != nil {
-			return err
+		p.trial = time.Now().Add(testFor)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := Sleep(ctx, testFor); err != nil {
+		return err
+	}
+	return p.session.Do(ctx, "self-test", func(ctx context.Context, conn transport.Conn) error {
+		if p.shown != 0 {
+			return nil // a new picture, or the next look, was faster
 		}
 		return p.draw(ctx, conn)
 	})
@@ -137,6 +148,7 @@ func (p *Panel[P]) start(ctx context.Context, conn transport.Conn) error {
 func (p *Panel[P]) check(ctx context.Context, conn transport.Conn) error {
 	var err error
 	switch _, seq := p.newest(); {
+	case time.Now().Before(p.trial):
 	case p.shown != seq, p.flash, time.Since(p.sent) >= p.cfg.Refresh:
 		err = p.draw(ctx, conn)
 	default:
