@@ -94,7 +94,7 @@ func tell(w io.Writer, list []ops.Device, spares []devices.Spare) error {
 	return err
 }
 
-// whereIs gives the node that a device has, and the socket that it is in.
+// whereIs gives the node that a device has, the socket that it is in, and which one of its kind it said it is.
 func whereIs(d ops.Device) string {
 	at := d.Node
 	if at == "" {
@@ -102,6 +102,9 @@ func whereIs(d ops.Device) string {
 	}
 	if d.Port != "" {
 		at += " @" + d.Port
+	}
+	if d.Identity != "" {
+		at += " #" + d.Identity
 	}
 	return at
 }

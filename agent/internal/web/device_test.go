@@ -163,8 +163,14 @@ func TestWhatIsPluggedInIsProposed(t *testing.T) {
 		return true
 	})
 	list := p.get(opsToken, "/api/v1/devices").want(t, 200, "")
-	d := list.at("devices").([]any)[0].(map[string]any)
-	wantKeys(t, "device", d, "name", "class", "model", "title", "state", "code", "since", "advice", "detail", "blind", "last_good",
+	all := list.at("devices").([]any)
+	for _, d := range all {
+		if reader := d.(map[string]any); reader["class"] == "idcard" && reader["identity"] != "05.03-0020240101-0001234567-0987654321" {
+			t.Errorf("the reader is %q", reader["identity"])
+		}
+	}
+	d := all[0].(map[string]any)
+	wantKeys(t, "device", d, "name", "class", "model", "title", "state", "code", "since", "advice", "detail", "blind", "identity", "last_good",
 		"counters", "cause", "where", "node", "port", "tracing")
 	if d["title"] == "" || d["where"] == "" || d["cause"] != nil || d["counters"].(map[string]any)["opens"] != 1.0 {
 		t.Errorf("%s", list.Raw)

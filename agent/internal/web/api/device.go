@@ -28,8 +28,9 @@ type deviceView struct {
 	Code     string       `json:"code"`  // why not ok, empty if it is
 	Since    time.Time    `json:"since"`
 	Advice   string       `json:"advice"`
-	Detail   string       `json:"detail"` // what the driver says of it
-	Blind    bool         `json:"blind"`  // it cannot tell how it is
+	Detail   string       `json:"detail"`   // what the driver says of it
+	Blind    bool         `json:"blind"`    // it cannot tell how it is
+	Identity string       `json:"identity"` // which one of its kind it said it is
 	LastGood *time.Time   `json:"last_good"`
 	Counters countersView `json:"counters"`
 	Cause    *causeView   `json:"cause"` // what is behind its trouble, null for nothing else
@@ -62,7 +63,7 @@ func (a *API) devices() []deviceView {
 		more := details[d.Name]
 		v := deviceView{
 			Name: d.Name, Class: d.Class, Model: d.Model, Title: more.Title, State: d.State, Code: d.Code,
-			Since: d.Since.In(a.zone).Truncate(time.Millisecond), Advice: d.Advice, Detail: more.Text, Blind: d.Blind,
+			Since: d.Since.In(a.zone).Truncate(time.Millisecond), Advice: d.Advice, Detail: more.Text, Blind: d.Blind, Identity: d.Identity,
 			Counters: countersView(more.Counters), Where: more.Where, Node: more.Node, Port: more.Port, Tracing: more.Records,
 		}
 		if !more.LastGood.IsZero() {
