@@ -126,7 +126,7 @@ func (s *State) applyWindow(p hallsync.Payload, at time.Time) {
 }
 
 func (s *State) setWindow(id hallsync.WindowID, st hallsync.WindowState, staff hallsync.StaffID, reason string, at time.Time) {
-	s.lines.Man(id, st != hallsync.WindowClosed)
+	s.lines.Man(id, st == hallsync.WindowOpen)
 	w := s.at(id)
 	w.State, w.Staff, w.Reason, w.Since = st, staff, reason, at
 }
@@ -264,6 +264,7 @@ func (s *State) applyFinished(f hallsync.TicketFinished, at time.Time) {
 func (s *State) applyTransferred(t *Ticket, f hallsync.TicketTransferred, at time.Time) {
 	s.leave(t, at)
 	t.Queue, t.Target, t.Front = f.Queue, f.Window, f.Position == hallsync.AtFront
+	t.Since = s.age(at)
 	t.Due, t.Expect = 0, hallsync.Expectation{} // what was expected was of another place in line
 	t.leaveNote(f.Note)
 	if f.Position == hallsync.AtEnd {

@@ -99,9 +99,11 @@ func (s *State) finish(t *Ticket, now time.Time, by hallsync.By) []hallsync.Payl
 // callable reports whether a window may call a ticket by call-next: it serves the queue, or the ticket was sent to it. People
 // in a queue that the plan no longer has are everybody's.
 func (s *State) callable(p *WindowPlan, t *Ticket, now time.Time) bool {
-	if to := s.lines.Target(&t.Entry); to != "" {
-		return to == p.ID
-	}
+	return t.Target == p.ID || s.lines.Target(&t.Entry, s.age(now)) == "" && s.serving(p, t, now)
+}
+
+// serving reports whether a window serves the queue of a ticket.
+func (s *State) serving(p *WindowPlan, t *Ticket, now time.Time) bool {
 	return slices.Contains(s.serves(p, s.age(now)), t.Queue) || s.plan.queue(t.Queue) == nil
 }
 
@@ -122,7 +124,7 @@ func called(t *Ticket, w hallsync.WindowID, how string, why hallsync.Why, reason
 }
 
 // CallTicket calls a named ticket: one that waits, or a passed one (过号重呼) by the window that passed it within the plan's
-// time, or by any window with a reason. A waiting one that is not the next needs a reason as well.
+// time, or by any window with a reason; with one also who was sent to another window. A waiting one that is not the next needs a reason as well.
 type CallTicket struct {
 	Window hallsync.WindowID
 	Ticket hallsync.TicketID
@@ -156,7 +158,7 @@ func (c CallTicket) decide(s *State, now time.Time) ([]hallsync.Payload, error) 
 			return nil, refuseTicket(ReasonRequired, t)
 		}
 	}
-	if !s.callable(s.plan.window(w.ID), t, now) {
+	if p := s.plan.window(w.ID); !s.callable(p, t, now) && (c.Reason == "" || !s.serving(p, t, now)) {
 		return nil, refuseTicket(WindowNotEntitled, t)
 	}
 	why := hallsync.Why{Rule: RuleDesignated, WaitedS: t.waited(s.age(now))}

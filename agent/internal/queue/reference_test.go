@@ -42,7 +42,7 @@ type person struct {
 	base   int64
 	turn   int64
 	due    int64 // 0: did not come back
-	since  int64 // and since when it is back
+	since  int64 // since when it is back, or was sent to its target
 	front  bool
 	waits  bool
 }
@@ -61,8 +61,9 @@ type day struct {
 	people []*person
 	calls  map[hallsync.QueueID]int64
 	runs   map[hallsync.QueueID]int
-	manned map[hallsync.WindowID]bool
-	lent   int64 // until when window 3 serves queue A
+	open   map[hallsync.WindowID]bool
+	manned map[hallsync.WindowID]bool // open, and nobody rests
+	lent   int64                      // until when window 3 serves queue A
 }
 
 func newDay(t *sequence, r *rand.Rand) *day {
@@ -82,6 +83,7 @@ func newDay(t *sequence, r *rand.Rand) *day {
 	d := &day{
 		t: t, r: r, plan: p, s: queue.New(p), now: start,
 		calls: map[hallsync.QueueID]int64{}, runs: map[hallsync.QueueID]int{}, manned: map[hallsync.WindowID]bool{},
+		open: map[hallsync.WindowID]bool{},
 	}
 	d.do(queue.TurnDay{})
 	for _, w := range []hallsync.WindowID{"1", "2", "3"} {
@@ -117,9 +119,13 @@ func (d *day) do(c queue.Command) (called *hallsync.TicketCalled) {
 func (d *day) hear(f hallsync.Payload) {
 	switch f := f.(type) {
 	case hallsync.WindowWasOpened:
+		d.open[f.Window], d.manned[f.Window] = true, true
+	case hallsync.WindowWasUnpaused:
 		d.manned[f.Window] = true
-	case hallsync.WindowWasClosed:
+	case hallsync.WindowWasPaused:
 		d.manned[f.Window] = false
+	case hallsync.WindowWasClosed:
+		d.open[f.Window], d.manned[f.Window] = false, false
 	case hallsync.TicketTaken:
 		d.turns++
 		p := &person{id: f.Ticket, number: f.Number, queue: f.Queue, class: f.Class, base: d.age(), turn: d.turns, waits: true}
@@ -147,6 +153,7 @@ func (d *day) hear(f hallsync.Payload) {
 		p.since = d.age()
 	case hallsync.TicketTransferred:
 		p.waits, p.queue, p.target, p.front, p.due = true, f.Queue, f.Window, f.Position == hallsync.AtFront, 0
+		p.since = d.age()
 		if f.Position == hallsync.AtEnd {
 			d.turns++
 			p.turn, p.base = d.turns, d.age()
@@ -229,7 +236,11 @@ func (d *day) transfer(w hallsync.WindowID, id hallsync.TicketID) {
 
 // meddle does something at a window, or to the time.
 func (d *day) meddle(w hallsync.WindowID) {
-	switch d.r.IntN(8) {
+	switch d.r.IntN(9) {
+	case 7:
+		if d.do(queue.Pause{Window: w}); d.r.IntN(3) == 0 {
+			d.do(queue.Unpause{Window: w})
+		}
 	case 0, 1:
 		if d.do(queue.Pass{Window: w}); d.r.IntN(2) == 0 {
 			for _, missed := range d.s.Missed(1) {
@@ -262,7 +273,7 @@ func (d *day) meddle(w hallsync.WindowID) {
 
 // call lets a window call the next, and compares.
 func (d *day) call(w hallsync.WindowID) {
-	if d.t.failed || !d.manned[w] {
+	if d.t.failed || !d.open[w] {
 		return
 	}
 	number, rule, next := d.best(w)
@@ -301,7 +312,8 @@ func (d *day) best(id hallsync.WindowID) (number, rule, next string) {
 	var can []standing
 	for _, p := range d.people {
 		serves := slices.Contains(w.Queues, p.queue) || id == "3" && p.queue == "A" && d.age() < d.lent
-		if p.waits && (p.target == id || !d.manned[p.target] && serves) {
+		kept := d.manned[p.target] && d.age() < p.since+guardOf(&d.order(p.queue).Order).Milliseconds()
+		if p.waits && (p.target == id || !kept && serves) {
 			can = append(can, d.stand(&w, p))
 		}
 	}
@@ -369,7 +381,7 @@ func (d *day) stand(w *queue.WindowPlan, p *person) standing {
 	return s
 }
 
-// guardOf is how long who came back waits in vain for the calls that go first: no longer than anybody does.
+// guardOf is how long who came back waits in vain for the calls that go first, or who was sent to a window for that: no longer than anybody does.
 func guardOf(o *line.Order) time.Duration {
 	if o.MaxWait > 0 {
 		return o.MaxWait

@@ -260,3 +260,14 @@ func (c Reopen) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	}
 	return out, nil
 }
+
+// RateWithin is how long after its end a service is asked about at the window.
+const RateWithin = 10 * time.Minute
+
+// ToRate gives the ticket whose citizen may be asked for a rating at a window: the one that was finished there last and not rated yet. A
+// window that has called somebody else asks nobody any more.
+func (s *State) ToRate(id hallsync.WindowID, now time.Time) (t Ticket, ok bool) {
+	w, _ := s.Window(id)
+	t, ok = s.Ticket(w.Last)
+	return t, ok && w.Ticket == "" && t.State == hallsync.Done && t.Rated == "" && now.Sub(t.FinishedAt) < RateWithin
+}

@@ -92,7 +92,7 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 	for _, w := range snap.Windows {
 		if w != nil {
 			s.windows[w.ID] = w
-			s.lines.Man(w.ID, w.State != hallsync.WindowClosed)
+			s.lines.Man(w.ID, w.State == hallsync.WindowOpen)
 		}
 	}
 	for _, t := range snap.Tickets {

@@ -161,3 +161,44 @@ func (v *returns) call() {
 		}
 	}
 }
+
+// sent is a hall in which somebody was sent to window 2, and then something happens there.
+func sent(t *testing.T, then func(b *bench)) *bench {
+	t.Helper()
+	b := newBench(t)
+	b.must(queue.Open{Window: "1"})
+	b.must(queue.Open{Window: "2"})
+	b.take("x", "A", "")
+	b.next("1")
+	b.must(queue.Transfer{Window: "1", ToWindow: "2"})
+	then(b)
+	return b
+}
+
+func TestNobodyWaitsForAWindowWhereNobodyWorks(t *testing.T) {
+	for name, then := range map[string]func(b *bench){
+		"it pauses":           func(b *bench) { b.must(queue.Pause{Window: "2", Reason: "午休"}) },
+		"it closes":           func(b *bench) { b.must(queue.Close{Window: "2"}) },
+		"its clerk went away": func(b *bench) { b.after(30 * time.Minute) },
+	} {
+		b := sent(t, then)
+		if c := b.next("1"); c == nil || c.Ticket != "x" {
+			t.Errorf("%s: window 1 calls %+v", name, c)
+		}
+	}
+	b := sent(t, func(b *bench) { b.after(29 * time.Minute) })
+	if c := b.next("1"); c != nil {
+		t.Errorf("window 1 calls %s, who was sent to window 2", c.Number)
+	}
+	b = sent(t, func(b *bench) { b.must(queue.Pause{Window: "2"}) })
+	if c := b.next("2"); c == nil || c.Ticket != "x" || c.How != queue.HowTransferIn {
+		t.Errorf("window 2 calls %+v when it goes on", c)
+	}
+}
+
+func TestAReasonCallsWhoWasSentToAnotherWindow(t *testing.T) {
+	b := sent(t, func(b *bench) { b.must(queue.Open{Window: "3"}) })
+	b.refused(queue.CallTicket{Window: "1", Ticket: "x"}, queue.WindowNotEntitled)
+	b.refused(queue.CallTicket{Window: "3", Ticket: "x", Reason: "等太久"}, queue.WindowNotEntitled) // it does not serve the queue
+	b.must(queue.CallTicket{Window: "1", Ticket: "x", Reason: "等太久"})
+}

@@ -156,7 +156,7 @@ func (h *Hall) Choose(w *Window, age int64) (c Choice) {
 			l.heads(offer)
 		}
 		for _, e := range l.sent {
-			if to := h.Target(e); to == w.ID || to == "" && serves {
+			if e.Target == w.ID || serves && h.Target(e, age) == "" {
 				offer(e)
 			}
 		}
@@ -195,12 +195,12 @@ func (h *Hall) Ahead(e *Entry, age int64) (n int) {
 	if l == nil {
 		return 0
 	}
-	at := h.Target(e)
+	at := h.Target(e, age)
 	w := &Window{ID: at} // the queue weighs alike at every window
 	mine := h.rank(e, w, age)
 	for _, lane := range l.all() {
 		for _, o := range lane {
-			if to := h.Target(o); o != e && (to == "" || to == at) && h.rank(o, w, age).compare(mine) < 0 {
+			if to := h.Target(o, age); o != e && (to == "" || to == at) && h.rank(o, w, age).compare(mine) < 0 {
 				n++
 			}
 		}

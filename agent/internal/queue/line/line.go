@@ -52,8 +52,8 @@ type Entry struct {
 	Turn   uint64            `json:"turn"`             // when it entered the line, as a count
 	Front  bool              `json:"front,omitempty"`  // transferred to the front
 	Due    uint64            `json:"due,omitempty"`    // came back after it was passed: due when its queue has had so many calls
-	Target hallsync.WindowID `json:"target,omitempty"` // the only window that may call it, while somebody works there
-	Since  int64             `json:"since,omitempty"`  // when it came back
+	Target hallsync.WindowID `json:"target,omitempty"` // the only window that may call it, while somebody works there and for no longer than anybody waits
+	Since  int64             `json:"since,omitempty"`  // when it came back, or was sent there
 }
 
 // Hall is the lines of a hall, and what is counted about calls. It is not safe for concurrent use.
@@ -79,12 +79,13 @@ func New(orders map[hallsync.QueueID]*Order) *Hall {
 // Reorder makes the hall weigh by other orders from now on.
 func (h *Hall) Reorder(orders map[hallsync.QueueID]*Order) { h.orders = orders }
 
-// Man says whether somebody works at a window. Who was sent to a window where nobody works may be called by any window of the queue.
+// Man says whether somebody works at a window. Who was sent to a window where nobody works, or was sent there too long ago, may be called by
+// any window of the queue as well.
 func (h *Hall) Man(w hallsync.WindowID, on bool) { h.manned[w] = on }
 
 // Target is the only window that may call an entry, empty for any.
-func (h *Hall) Target(e *Entry) hallsync.WindowID {
-	if h.manned[e.Target] {
+func (h *Hall) Target(e *Entry, age int64) hallsync.WindowID {
+	if h.manned[e.Target] && age-e.Since < h.order(e.Queue).patience() {
 		return e.Target
 	}
 	return ""
