@@ -1,10 +1,29 @@
 package linescanner
 
-import "halledge/firmware-protocols/scan"
+import (
+	"halledge/drivers/internal/transport"
+	"halledge/firmware-protocols/evdev"
+	"halledge/firmware-protocols/scan"
+)
+
+// grab takes a scanner that plays a keyboard for us alone: nobody wants codes typed into what has the focus.
+func (s *Scanner) grab(conn transport.Conn) error {
+	if s.options.typed == "" {
+		return nil
+	}
+	taken, err := transport.Grab(conn)
+	if err == nil && !taken {
+		s.cfg.Log.Info("scanner_not_taken", "reason", "no input device of this machine")
+	}
+	return err
+}
 
 func (s *Scanner) newDecoder() decoder {
-	if s.options.ssi {
+	switch {
+	case s.options.ssi:
 		return &packets{}
+	case s.options.typed != "":
+		return typed{evdev.NewTyped(s.options.typed), scan.NewFramer(s.options.framing)}
 	}
 	return lines{scan.NewFramer(s.options.framing)}
 }
@@ -36,3 +55,15 @@ func (p *packets) feed(b []byte) ([]scan.Code, []byte) {
 	codes, _, answer := p.Feed(b)
 	return codes, answer
 }
+
+// typed decodes what is typed.
+type typed struct {
+	keys *evdev.Typed
+	line *scan.Framer
+}
+
+func (t typed) feed(p []byte) ([]scan.Code, []byte) { return t.line.Feed(t.keys.Feed(p)), nil }
+func (t typed) flush() ([]scan.Code, []byte)        { return lines{t.line}.flush() }
+func (t typed) pending() bool                       { return t.line.Pending() || t.keys.Begun() }
+func (t typed) garbage() int                        { return t.line.Garbage() + t.keys.Garbage() }
+func (t typed) tooLong() int                        { return t.line.TooLong() }

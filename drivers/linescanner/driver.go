@@ -1,4 +1,5 @@
-// Package linescanner drives bar- and QR-code scanners on a serial line: real RS-232, USB virtual COM ports and serial servers.
+// Package linescanner drives bar- and QR-code scanners that send each code as a line: on a serial line (real RS-232, USB virtual COM
+// ports, serial servers), or typed as a USB keyboard would.
 package linescanner
 
 import (
@@ -13,6 +14,7 @@ import (
 	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/drivers/registry"
+	"halledge/firmware-protocols/evdev"
 	"halledge/firmware-protocols/scan"
 )
 
@@ -34,7 +36,8 @@ type Scanner struct {
 
 // options are what the configuration says.
 type options struct {
-	ssi     bool // packets of Zebra's SSI instead of lines
+	typed   evdev.Alt // it plays a keyboard and types so what has no key; empty: it does not
+	ssi     bool      // packets of Zebra's SSI instead of lines
 	framing scan.Options
 	charset scan.Charset
 	gap     time.Duration // silence that ends a code
@@ -44,30 +47,47 @@ type options struct {
 
 // New makes a scanner; see sample.yaml for its options. Where the engine has a trigger, it implements device.SelfTester too.
 func New(cfg registry.Config) (device.Device, error) {
-	opts, err := readOptions(cfg)
-	if err != nil {
+	o := registry.NewOptions(cfg)
+	opts := readOptions(o, scan.EndAuto)
+	opts.ssi = o.OneOf("protocol", "line", "line", "ssi") == "ssi"
+	opts.engine = engines(o.OneOf("trigger", "none", "none", "honeywell", "newland", "newland_unified", "newland_register", "ssi"))
+	if err := o.Err(); err != nil {
 		return nil, err
 	}
-	line := session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log})
-	s := &Scanner{
-		cfg:     cfg,
-		session: line,
-		options: opts,
-		scans:   make(chan device.Scan, backlog),
-		unread:  line.NewUnread(device.CodeNoise),
-	}
+	s := scannerOf(cfg, opts)
 	if opts.engine.on == nil {
 		return s, nil
 	}
 	return &triggered{s}, nil
 }
 
-func readOptions(cfg registry.Config) (options, error) {
+// NewKeyboard makes a scanner that types its codes as a USB keyboard; see keyboard.yaml for its options.
+func NewKeyboard(cfg registry.Config) (device.Device, error) {
 	o := registry.NewOptions(cfg)
-	opts := options{
-		ssi: o.OneOf("protocol", "line", "line", "ssi") == "ssi",
+	opts := readOptions(o, scan.EndCR)
+	opts.typed = evdev.Alt(o.OneOf("alt", string(evdev.AltGBK), string(evdev.AltGBK), string(evdev.AltUnicode), string(evdev.AltBytes)))
+	if err := o.Err(); err != nil {
+		return nil, err
+	}
+	return scannerOf(cfg, opts), nil
+}
+
+func scannerOf(cfg registry.Config, opts options) *Scanner {
+	line := session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log})
+	return &Scanner{
+		cfg:     cfg,
+		session: line,
+		options: opts,
+		scans:   make(chan device.Scan, backlog),
+		unread:  line.NewUnread(device.CodeNoise),
+	}
+}
+
+// readOptions reads what all scanners have.
+func readOptions(o *registry.Options, end scan.End) options {
+	return options{
 		framing: scan.Options{
-			End: scan.End(o.OneOf("end", string(scan.EndAuto), string(scan.EndAuto), string(scan.EndCR), string(scan.EndLF),
+			End: scan.End(o.OneOf("end", string(end), string(scan.EndAuto), string(scan.EndCR), string(scan.EndLF),
 				string(scan.EndCRLF), string(scan.EndETX), string(scan.EndGap))),
 			Prefix: string(o.Hex("prefix", 16)),
 			Suffix: string(o.Hex("suffix", 16)),
@@ -77,9 +97,7 @@ func readOptions(cfg registry.Config) (options, error) {
 			string(scan.CharsetGB18030))),
 		gap:    o.Duration("gap", 50*time.Millisecond, 10*time.Millisecond, time.Second),
 		repeat: o.Duration("repeat", 2*time.Second, 0, 10*time.Second),
-		engine: engines(o.OneOf("trigger", "none", "none", "honeywell", "newland", "newland_unified", "newland_register", "ssi")),
 	}
-	return opts, o.Err()
 }
 
 // Run implements device.Device.
@@ -109,6 +127,9 @@ type decoder interface {
 
 // serve reads the scanner until the connection is lost.
 func (s *Scanner) serve(_ context.Context, conn transport.Conn) error {
+	if err := s.grab(conn); err != nil {
+		return err
+	}
 	s.unread.Read() // a scanner says nothing before somebody scans
 	d := s.newDecoder()
 	buf := make([]byte, 1024)

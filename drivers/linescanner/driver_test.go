@@ -512,28 +512,30 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
-// TestSample builds the scanners that sample.yaml describes.
+// TestSample builds the scanners that the samples describe.
 func TestSample(t *testing.T) {
-	text, err := os.ReadFile("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sample struct {
-		Devices []struct {
-			Name, Model string
-			Connect     map[string]string
-			Options     map[string]string
+	for file, make := range map[string]func(registry.Config) (device.Device, error){"sample.yaml": New, "keyboard.yaml": NewKeyboard} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if err := yaml.UnmarshalWithOptions(text, &sample, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range sample.Devices {
-		if _, err := New(registry.Config{Name: d.Name, Options: d.Options}); err != nil {
-			t.Error(err)
+		var sample struct {
+			Devices []struct {
+				Name, Model string
+				Connect     map[string]string
+				Options     map[string]string
+			}
 		}
-	}
-	if len(sample.Devices) == 0 {
-		t.Error("the sample has no device")
+		if err := yaml.UnmarshalWithOptions(text, &sample, yaml.Strict()); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range sample.Devices {
+			if _, err := make(registry.Config{Name: d.Name, Options: d.Options}); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(sample.Devices) == 0 {
+			t.Errorf("%s has no device", file)
+		}
 	}
 }

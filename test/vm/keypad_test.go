@@ -83,12 +83,12 @@ const (
 	usageKPEnter = 0x58
 )
 
-// strike types a key on a USB keyboard.
-func strike(t *testing.T, g *gadget, usage byte) {
-	t.Helper()
+// says sends a USB keyboard's reports, each when the one before was taken.
+func (g *gadget) says(reports ...[8]byte) {
+	g.t.Helper()
 	_, minor, _ := strings.Cut(g.get("dev"), ":")
-	for _, report := range [][8]byte{{2: usage}, {}} {
-		drivertest.Until(t, "the keyboard to be asked for keys", func() bool {
+	for _, report := range reports {
+		drivertest.Until(g.t, "the keyboard to be asked for keys", func() bool {
 			f, err := os.OpenFile("/dev/hidg"+minor, os.O_WRONLY|unix.O_NONBLOCK, 0)
 			if err != nil {
 				return false // it is not set up yet
@@ -98,6 +98,12 @@ func strike(t *testing.T, g *gadget, usage byte) {
 			return err == nil
 		})
 	}
+}
+
+// strike types a key on a USB keyboard.
+func (g *gadget) strike(usage byte) {
+	g.t.Helper()
+	g.says([8]byte{2: usage}, [8]byte{})
 }
 
 func TestAUSBKeypadIsPulledAndFoundAgain(t *testing.T) {
@@ -118,7 +124,7 @@ func TestAUSBKeypadIsPulledAndFoundAgain(t *testing.T) {
 			belongs(t, n.Path, "input")
 			drivertest.Reaches(t, pad, device.OK, "")
 			other := listener(t, n.Path)
-			strike(t, g, usageKPPlus)
+			g.strike(usageKPPlus)
 			if k := drivertest.Next(t, pad, pad.Keys()); k.Code != device.KeyRecall {
 				t.Errorf("got %s", k.Code)
 			}
@@ -129,7 +135,7 @@ func TestAUSBKeypadIsPulledAndFoundAgain(t *testing.T) {
 			before := away(t, pad, name == "by its numbers")
 			g.plug()
 			drivertest.Until(t, "the keypad to be back", func() bool { return pad.Health().State == device.OK })
-			strike(t, g, usageKPMinus)
+			g.strike(usageKPMinus)
 			if k := drivertest.Next(t, pad, pad.Keys()); k.Code != device.KeyPass {
 				t.Errorf("got %s", k.Code)
 			}

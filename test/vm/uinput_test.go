@@ -86,11 +86,15 @@ func (k *keyboard) ioctl(request uint, arg unsafe.Pointer) {
 func (k *keyboard) press(keys ...evdev.KeyCode) {
 	k.t.Helper()
 	for _, key := range keys {
-		for _, value := range []int32{1, 0} {
-			if _, err := k.f.Write(append(event(1, uint16(key), value), event(0, 0, 0)...)); err != nil {
-				k.t.Fatal(err)
-			}
-		}
+		k.move(key, evdev.Pressed)
+		k.move(key, evdev.Released)
+	}
+}
+
+func (k *keyboard) move(key evdev.KeyCode, value int32) {
+	k.t.Helper()
+	if _, err := k.f.Write(append(event(1, uint16(key), value), event(0, 0, 0)...)); err != nil {
+		k.t.Fatal(err)
 	}
 }
 

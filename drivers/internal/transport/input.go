@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,7 +13,15 @@ import (
 // Requests of linux/input.h.
 const (
 	evdevVersion = 0x80044501 // EVIOCGVERSION
+	evdevHeld    = 0x80604518 // EVIOCGKEY of 96 bytes: a bit for each key that is down
 	evdevGrab    = 0x40044590 // EVIOCGRAB; its argument is the number itself: 1 takes the device, 0 gives it back
+)
+
+// Others would never hear that a key was released which is held while the device is taken from them, and repeat it for ever. So fingers
+// are waited for, but not for a key that is stuck.
+const (
+	fingerLook = 20 * time.Millisecond
+	fingerMost = time.Second
 )
 
 // Grab takes the input device behind c from everybody else, so that its keys type into no other program; Close gives it back. It
@@ -29,6 +39,9 @@ func Grab(c Conn) (bool, error) {
 		st            unix.Stat_t
 		version, grab error
 	)
+	for end := time.Now().Add(fingerMost); f.held() && time.Now().Before(end); {
+		time.Sleep(fingerLook)
+	}
 	err := f.rawConn.Control(func(fd uintptr) {
 		if _, version = unix.IoctlGetInt(int(fd), evdevVersion); version == nil {
 			grab = unix.IoctlSetInt(int(fd), evdevGrab, 1)
@@ -49,6 +62,16 @@ func Grab(c Conn) (bool, error) {
 		return false, nil
 	}
 	return false, badConfig("grab "+f.path, fmt.Errorf("no input device, write /dev/input/by-id/…-event-kbd: %w", version))
+}
+
+// held reports whether a key of an input device is down.
+func (c *fileConn) held() bool {
+	var keys [96]byte
+	errno := unix.ENOTTY
+	_ = c.rawConn.Control(func(fd uintptr) {
+		_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, evdevHeld, uintptr(unsafe.Pointer(&keys)))
+	})
+	return errno == 0 && keys != [96]byte{}
 }
 
 // grabError tells a device that somebody else has from one that is gone.
