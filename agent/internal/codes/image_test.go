@@ -22,7 +22,7 @@ import (
 
 const address = "http://127.0.0.1:8080/t/HE1.01JDA7XW9K3E5V5T7Q2Q0YB4ZC.0123456789abcdefghijkl"
 
-func qr(t *testing.T, side int) image.Image {
+func code(t *testing.T, side int) image.Image {
 	t.Helper()
 	m, err := QR(address, side)
 	if err != nil {
@@ -97,19 +97,19 @@ func asPNG(t *testing.T, m image.Image) []byte {
 
 func TestReadImage(t *testing.T) {
 	var photo bytes.Buffer
-	if err := jpeg.Encode(&photo, turned(qr(t, 600), 12), &jpeg.Options{Quality: 40}); err != nil {
+	if err := jpeg.Encode(&photo, turned(code(t, 600), 12), &jpeg.Options{Quality: 40}); err != nil {
 		t.Fatal(err)
 	}
 	for name, data := range map[string][]byte{
-		"plain":          asPNG(t, qr(t, 300)),
-		"tiny":           asPNG(t, qr(t, 57)),
-		"big":            asPNG(t, qr(t, 1800)),
-		"on its side":    asPNG(t, turned(qr(t, 400), 90)),
-		"upside down":    asPNG(t, turned(qr(t, 400), 180)),
-		"askew":          asPNG(t, turned(qr(t, 400), 33)),
-		"dark":           asPNG(t, dim(qr(t, 600))),
-		"inverted":       asPNG(t, inverted(qr(t, 600))),
-		"without margin": asPNG(t, withoutMargin(qr(t, 600))),
+		"plain":          asPNG(t, code(t, 300)),
+		"tiny":           asPNG(t, code(t, 57)),
+		"big":            asPNG(t, code(t, 1800)),
+		"on its side":    asPNG(t, turned(code(t, 400), 90)),
+		"upside down":    asPNG(t, turned(code(t, 400), 180)),
+		"askew":          asPNG(t, turned(code(t, 400), 33)),
+		"dark":           asPNG(t, dim(code(t, 600))),
+		"inverted":       asPNG(t, inverted(code(t, 600))),
+		"without margin": asPNG(t, withoutMargin(code(t, 600))),
 		"photo":          photo.Bytes(),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,13 +134,13 @@ func TestReadBarcode(t *testing.T) {
 }
 
 func TestReadImageRefuses(t *testing.T) {
-	bomb := asPNG(t, qr(t, 60))
+	bomb := asPNG(t, code(t, 60))
 	binary.BigEndian.PutUint32(bomb[16:], 60000) // the width, in the header chunk
 	binary.BigEndian.PutUint32(bomb[20:], 60000)
 	binary.BigEndian.PutUint32(bomb[29:], crc32.ChecksumIEEE(bomb[12:29]))
 	blank := image.NewGray(image.Rect(0, 0, 300, 300))
 	for name, data := range map[string][]byte{
-		"nothing": nil, "text": []byte("hello"), "cut off": asPNG(t, qr(t, 300))[:200], "too many pixels": bomb, "blank": asPNG(t, blank),
+		"nothing": nil, "text": []byte("hello"), "cut off": asPNG(t, code(t, 300))[:200], "too many pixels": bomb, "blank": asPNG(t, blank),
 	} {
 		var e *Error
 		if _, _, err := ReadImage(t.Context(), data); !errors.As(err, &e) || e.Code != Unreadable {
