@@ -71,7 +71,7 @@ func (c *checker) web(w *Web) {
 	for i := range w.Tokens {
 		path := fmt.Sprintf("$.web.tokens[%d]", i)
 		t := &w.Tokens[i]
-		c.oneOf(path+".role", t.Role, "kiosk", "screen", "staff", "ops")
+		c.oneOf(path+".role", t.Role, "kiosk", "screen", "rate", "staff", "ops")
 		if t.Secret.Ref == "" {
 			c.at(path+".secret", strictyaml.Missing, "key", "secret")
 			continue
@@ -245,9 +245,11 @@ func (c *checker) siteFits(s *Site, p *Plan) {
 		}
 	}
 	for i, t := range s.Web.Tokens {
-		if t.Role == "kiosk" || t.Role == "screen" {
-			c.place(fmt.Sprintf("$.web.tokens[%d].id", i), t.Role, t.ID, p)
+		kind := t.Role
+		if kind == "rate" { // a tablet stands at a window
+			kind = "window"
 		}
+		c.place(fmt.Sprintf("$.web.tokens[%d].id", i), kind, t.ID, p)
 	}
 }
 

@@ -41,7 +41,8 @@ type Web struct {
 	Tokens []Token  `yaml:"tokens"`
 }
 
-// Token lets a kiosk, a screen or another program in. Role is kiosk, screen, staff or ops; ID is the kiosk or screen.
+// Token lets a kiosk, a screen or another program in. Role is kiosk, screen, rate, staff or ops; ID is the kiosk or screen, or of rate the
+// window.
 type Token struct {
 	Role   string `yaml:"role"`
 	ID     string `yaml:"id"`
