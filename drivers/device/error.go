@@ -24,6 +24,7 @@ const (
 	CodeUnsupported Code = "unsupported"  // this model cannot do it
 	CodeNoise       Code = "noise"        // a scanner goes on sending what is no code
 	CodeCardsUnread Code = "cards_unread" // a card reader goes on finding cards that it cannot read
+	CodeFaulty      Code = "faulty"       // it says itself that it does not work
 	CodeAddress     Code = "address"      // it does not answer, but others do on its line: those in Found
 )
 

@@ -161,8 +161,14 @@ func (r *Reader) checkModule(_ context.Context, conn transport.Conn) error {
 	return nil
 }
 
+// outOfService is for a module that answers something else than that it is well: it tells of its own fault, or it is no such module.
 func outOfService(s sdt.Status) error {
-	return &device.Error{Op: "ask the security module", Code: device.CodeBadReply, Retry: true, Err: errors.New(s.String())}
+	code := device.CodeBadReply
+	switch s.Action() {
+	case sdt.ResetOnce, sdt.OutOfService:
+		code = device.CodeFaulty
+	}
+	return &device.Error{Op: "ask the security module", Code: code, Retry: true, Err: errors.New(s.String())}
 }
 
 // ask sends a command and gives its answer; a command that arrived damaged is sent once more. The answer is valid until the next ask.

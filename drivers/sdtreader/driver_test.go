@@ -250,7 +250,7 @@ func TestModuleThatIsNotWell(t *testing.T) {
 		far := newReader(t)
 		far.always[sdt.CmdStatus] = sdt.StatusUnauthorised
 		r := start(t, far, 115200, nil)
-		drivertest.Reaches(t, r.device, device.Offline, device.CodeBadReply)
+		drivertest.Reaches(t, r.device, device.Offline, device.CodeFaulty)
 		if detail := r.device.Health().Detail; !strings.Contains(detail, "not authorised") {
 			t.Errorf("the detail is %q", detail)
 		}
@@ -261,10 +261,16 @@ func TestModuleThatIsNotWell(t *testing.T) {
 		r := start(t, newReader(t), 115200, nil)
 		drivertest.Reaches(t, r.device, device.OK, "")
 		r.far.with(func(r *reader) { r.always[sdt.CmdFind] = sdt.StatusSelfTest })
-		drivertest.Reaches(t, r.device, device.Offline, device.CodeBadReply)
+		drivertest.Reaches(t, r.device, device.Offline, device.CodeFaulty)
 		r.far.with(func(r *reader) { clear(r.always) })
 		r.far.tap(zhang())
 		r.card()
+	})
+	t.Run("is none of these modules", func(t *testing.T) {
+		far := newReader(t)
+		far.always[sdt.CmdStatus] = sdt.StatusBadCommand
+		r := start(t, far, 115200, nil)
+		drivertest.Reaches(t, r.device, device.Offline, device.CodeBadReply)
 	})
 	t.Run("has no number", func(t *testing.T) {
 		far := newReader(t)

@@ -46,6 +46,7 @@ const (
 	DeviceUnsupported Code = "device_unsupported"
 	DeviceNoise       Code = "device_noise"
 	DeviceCardsUnread Code = "device_cards_unread"
+	DeviceFaulty      Code = "device_faulty"
 )
 
 // Table is the catalogue of all conditions of a hall.
@@ -96,11 +97,12 @@ func Table() []Condition {
 		{Code: DeviceUnsupported, Severity: Warning},
 		{Code: DeviceNoise, Severity: Warning},
 		{Code: DeviceCardsUnread, Severity: Warning},
+		{Code: DeviceFaulty, Severity: Error, Delay: short},
 	}
 }
 
 // DeviceCodes are the conditions a device can be in, one at a time.
 func DeviceCodes() []Code {
 	return []Code{DeviceOffline, DeviceTimeout, DevicePaperOut, DevicePaperLow, DeviceCoverOpen, DeviceCutter, DeviceBusy,
-		DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported, DeviceNoise, DeviceCardsUnread}
+		DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported, DeviceNoise, DeviceCardsUnread, DeviceFaulty}
 }
