@@ -72,6 +72,9 @@ func (x *exchange) drain(n int) error {
 	if baud := x.p.cfg.Connect.Baud; baud > 0 {
 		limit += time.Duration(n) * 10 * time.Second / time.Duration(baud) // 8N1 takes ten bits a byte
 	}
+	if flow := x.p.cfg.Connect.Flow; flow != "" && flow != "none" {
+		limit += printTime // the printer holds the line while its buffer is full
+	}
 	ctx, cancel := context.WithTimeout(x.ctx, limit)
 	defer cancel()
 	err := x.conn.Drain(ctx)

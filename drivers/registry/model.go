@@ -47,6 +47,7 @@ func (m Model) Comes(n attached.Node) int {
 type Line struct {
 	Baud   int    `yaml:"baud"`
 	Parity string `yaml:"parity"`
+	Flow   string `yaml:"flow"`
 }
 
 // At gives c with the model's defaults where c is silent.
@@ -59,6 +60,9 @@ func (m Model) At(c Connect) Connect {
 	}
 	if c.Parity == "" {
 		c.Parity = m.Connect.Parity
+	}
+	if c.Flow == "" {
+		c.Flow = m.Connect.Flow
 	}
 	return c
 }

@@ -14,7 +14,7 @@ import (
 	"halledge/drivers/internal/transport"
 )
 
-// Connect says where a device is: Serial (with Baud and Parity), TCP, File or USB.
+// Connect says where a device is: Serial (with Baud, Parity and Flow), TCP, File or USB.
 type Connect = transport.Spec
 
 // Config is all a driver gets to know about one device.

@@ -49,7 +49,7 @@ func reg() *registry.Registry {
 func model(driver string) registry.Model {
 	return registry.Model{
 		Name: "acme-1", Class: device.ClassScanner, Driver: driver,
-		Connect: registry.Line{Baud: 115200, Parity: "even"},
+		Connect: registry.Line{Baud: 115200, Parity: "even", Flow: "xonxoff"},
 		Options: map[string]string{"gap_ms": "20", "end": "lf"},
 	}
 }
@@ -58,8 +58,8 @@ func TestBuildMergesModelAndSite(t *testing.T) {
 	for name, c := range map[string]struct {
 		connect, want registry.Connect
 	}{
-		"model's line": {registry.Connect{Serial: "/dev/ttyX"}, registry.Connect{Serial: "/dev/ttyX", Baud: 115200, Parity: "even"}},
-		"site's line":  {registry.Connect{Serial: "/dev/ttyX", Baud: 9600, Parity: "none"}, registry.Connect{Serial: "/dev/ttyX", Baud: 9600, Parity: "none"}},
+		"model's line": {registry.Connect{Serial: "/dev/ttyX"}, registry.Connect{Serial: "/dev/ttyX", Baud: 115200, Parity: "even", Flow: "xonxoff"}},
+		"site's line":  {registry.Connect{Serial: "/dev/ttyX", Baud: 9600, Parity: "none", Flow: "none"}, registry.Connect{Serial: "/dev/ttyX", Baud: 9600, Parity: "none", Flow: "none"}},
 		"no line":      {registry.Connect{TCP: "10.0.0.9:4001"}, registry.Connect{TCP: "10.0.0.9:4001"}},
 		"bare USB":     {registry.Connect{USB: "0400:c35a"}, registry.Connect{USB: "0400:c35a"}},
 	} {

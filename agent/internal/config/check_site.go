@@ -174,6 +174,9 @@ func (c *checker) device(path string, d *Device) {
 	default:
 		c.at(path+".connect.baud", Baud, "value", fmt.Sprint(where.Baud))
 	}
+	if flows := []string{"none", "rtscts", "xonxoff"}; where.Flow != "" && !slices.Contains(flows, where.Flow) {
+		c.at(path+".connect.flow", strictyaml.NotAllowed, "value", where.Flow, "allowed", strings.Join(flows, ", "))
+	}
 }
 
 var cameraSerial = regexp.MustCompile(`^-CM\d{3}$`)

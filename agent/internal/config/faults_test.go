@@ -78,6 +78,7 @@ var faults = []struct {
 	{"agent.yaml", "file: /dev/usb/lp0", "serial: usb:1a86", config.USBReference, "$.devices[0].connect.serial", "usb:1a86"},
 	{"agent.yaml", "file: /dev/usb/lp0", "usb: usb:0400:c35a", config.USBNumbers, "$.devices[0].connect.usb", "usb:0400:c35a"},
 	{"agent.yaml", "file: /dev/usb/lp0", "{serial: /dev/ttyS0, baud: 9601}", config.Baud, "$.devices[0].connect.baud", "9601"},
+	{"agent.yaml", "file: /dev/usb/lp0", "{serial: /dev/ttyS0, flow: dtr}", strictyaml.NotAllowed, "$.devices[0].connect.flow", "dtr"},
 	{"agent.yaml", "file: /dev/usb/lp0", "tcp: 10.0.0.7", config.Address, "$.devices[0].connect.tcp", "10.0.0.7"},
 	{"agent.yaml", "440900000000001-CM001", "440900000000002-CM001", config.CameraCode, "$.cameras[0].code", "CM001"},
 	{"agent.yaml", "scene: 1 ", "scene: 9 ", strictyaml.OutOfRange, "$.cameras[0].scene", "9"},

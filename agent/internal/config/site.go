@@ -93,6 +93,7 @@ type Device struct {
 type Connect struct {
 	Serial string `yaml:"serial"` // path of a tty, or a reference
 	Baud   int    `yaml:"baud"`   // 0: the model's own
+	Flow   string `yaml:"flow"`   // none, rtscts or xonxoff; empty: the model's own
 	TCP    string `yaml:"tcp"`    // host:port
 	File   string `yaml:"file"`   // device file such as /dev/usb/lp0, or a reference
 	USB    string `yaml:"usb"`    // VVVV:PPPP[:SERIAL][@PORT] of a device that no driver of the system makes a file of

@@ -108,8 +108,10 @@ func (s *Set) slot(o Options, d config.Device, lines map[string]line) *slot {
 	}
 	model, ok := o.Models[registry.Key{Class: sl.class, Name: d.Model}]
 	site := registry.Site{
-		Name:    d.Name,
-		Connect: registry.Connect{Serial: d.Connect.Serial, Baud: d.Connect.Baud, TCP: d.Connect.TCP, File: d.Connect.File, USB: d.Connect.USB},
+		Name: d.Name,
+		Connect: registry.Connect{
+			Serial: d.Connect.Serial, Baud: d.Connect.Baud, Flow: d.Connect.Flow, TCP: d.Connect.TCP, File: d.Connect.File, USB: d.Connect.USB,
+		},
 		Options: d.Options,
 		Tape:    sl.tape,
 	}

@@ -21,6 +21,12 @@ const (
 	drainPoll   = 5 * time.Millisecond
 )
 
+// The flow controls: how a device says that its buffer is full.
+const (
+	flowLine  = "rtscts"
+	flowBytes = "xonxoff"
+)
+
 // serialConn is one tty opened twice. tarm/serial opens, configures and reads it, but gives (0, EOF) both for a time-out and for
 // an unplugged adapter, and its blocking Write and Close may wait for ever. So a second, non-blocking descriptor of the same tty
 // stands beside it: it waits for bytes with a real deadline, sees the hang-up, writes, and is what Close closes first.
@@ -57,7 +63,7 @@ func openSerial(s Spec) (Conn, error) {
 	if c.raw, err = c.watch.SyscallConn(); err != nil {
 		return nil, openError(s.Serial, errors.Join(err, c.watch.Close(), port.Close()))
 	}
-	if err := c.exclude(); err != nil {
+	if err := errors.Join(c.flow(s.Flow), c.exclude()); err != nil {
 		return nil, openError(s.Serial, errors.Join(err, c.Close()))
 	}
 	return c, nil
@@ -86,6 +92,27 @@ func claim(fd int) error {
 		return err
 	}
 	return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+}
+
+// flow lets the kernel stop sending while the device says so, which the library does not know.
+func (c *serialConn) flow(kind string) error {
+	if kind != flowLine && kind != flowBytes {
+		return nil
+	}
+	return c.control(func(fd int) error {
+		mode, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		if err != nil {
+			return err
+		}
+		if kind == flowLine {
+			mode.Cflag |= unix.CRTSCTS
+		} else {
+			const xon, xoff = 0x11, 0x13
+			mode.Iflag |= unix.IXON
+			mode.Cc[unix.VSTART], mode.Cc[unix.VSTOP] = xon, xoff
+		}
+		return unix.IoctlSetTermios(fd, unix.TCSETS, mode)
+	})
 }
 
 // exclude keeps strangers out. A pseudo-terminal is left open to them: there the mark would outlive a killed program, because the

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
 	"halledge/drivers/internal/transport"
@@ -118,6 +120,80 @@ func TestSerialCloseReleasesReader(t *testing.T) {
 	}
 }
 
+func TestSerialStopsWhileTheDeviceSaysSo(t *testing.T) {
+	const xon, xoff = 0x11, 0x13
+	step, heard := make(chan struct{}), make(chan byte, 1)
+	line := drivertest.Cable(t, func(rw io.ReadWriter) {
+		var b [1]byte
+		<-step
+		if _, err := rw.Write([]byte{xoff, 'A'}); err != nil {
+			return
+		}
+		<-step
+		if _, err := rw.Write([]byte{xon, 'B'}); err != nil {
+			return
+		}
+		if _, err := rw.Read(b[:]); err == nil {
+			heard <- b[0]
+		}
+		silent(rw)
+	})
+	defer close(step)
+	conn := open(t, transport.Spec{Serial: line.Path(), Flow: "xonxoff"})
+	buf := make([]byte, 2)
+	hears := func(want byte) {
+		t.Helper()
+		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := conn.Read(buf); err != nil || n != 1 || buf[0] != want {
+			t.Fatalf("read % x, %v; want %q alone", buf[:n], err, want)
+		}
+	}
+	step <- struct{}{}
+	hears('A')
+	if err := conn.SetWriteDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Write([]byte{'x'}); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("wrote %d bytes into a full buffer, %v", n, err)
+	}
+	step <- struct{}{}
+	hears('B')
+	if err := conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write([]byte{'y'}); err != nil {
+		t.Error(err)
+	}
+	select {
+	case got := <-heard:
+		if got != 'y' {
+			t.Errorf("the device heard %q", got)
+		}
+	case <-time.After(patience):
+		t.Error("nothing arrived after the device had room again")
+	}
+}
+
+func TestSerialAsksForTheReadyLine(t *testing.T) {
+	line := drivertest.Cable(t, silent)
+	for flow, want := range map[string]bool{"": false, "none": false, "rtscts": true, "xonxoff": false} {
+		conn := open(t, transport.Spec{Serial: line.Path(), Flow: flow})
+		other, err := os.OpenFile(line.Path(), os.O_RDWR|unix.O_NOCTTY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mode, err := unix.IoctlGetTermios(int(other.Fd()), unix.TCGETS)
+		if err != nil || (mode.Cflag&unix.CRTSCTS != 0) != want {
+			t.Errorf("flow %q: %+v, %v", flow, mode, err)
+		}
+		if err := errors.Join(other.Close(), conn.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestSerialWriteHasDeadlineWhenNobodyTakesBytes(t *testing.T) {
 	stalled := make(chan struct{})
 	line := drivertest.Cable(t, func(rw io.ReadWriter) {
@@ -197,6 +273,7 @@ func TestSerialOpenErrorsHaveCodes(t *testing.T) {
 		"odd speed":     {transport.Spec{Serial: line.Path(), Baud: 12345}, device.CodeBadConfig},
 		"minus speed":   {transport.Spec{Serial: line.Path(), Baud: -1}, device.CodeBadConfig},
 		"unknown check": {transport.Spec{Serial: line.Path(), Parity: "mark"}, device.CodeBadConfig},
+		"unknown flow":  {transport.Spec{Serial: line.Path(), Flow: "dtr"}, device.CodeBadConfig},
 		"nothing":       {transport.Spec{}, device.CodeBadConfig},
 		"two links":     {transport.Spec{Serial: line.Path(), TCP: "127.0.0.1:9100"}, device.CodeBadConfig},
 	} {

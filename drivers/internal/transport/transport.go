@@ -50,6 +50,7 @@ type Spec struct {
 	Serial string        // path of a tty, or a reference usb:VVVV:PPPP[:SERIAL][@PORT] to a USB device that has one
 	Baud   int           // serial only; 0 means 9600
 	Parity string        // serial only: none, even or odd; empty means none
+	Flow   string        // serial only: none, rtscts (by the ready line) or xonxoff (by bytes that never reach the driver); empty means none
 	TCP    string        // host:port
 	File   string        // path of a character device, or a reference to a USB device that has one
 	USB    string        // VVVV:PPPP[:SERIAL][@PORT] of a USB device without a driver
@@ -101,6 +102,11 @@ func (s Spec) Check() error {
 	case "", "none", "even", "odd":
 	default:
 		return badConfig("connect", fmt.Errorf("parity %q: must be none, even or odd", s.Parity))
+	}
+	switch s.Flow {
+	case "", "none", flowLine, flowBytes:
+	default:
+		return badConfig("connect", fmt.Errorf("flow %q: must be none, rtscts or xonxoff", s.Flow))
 	}
 	if path := s.Path(); IsRef(path) {
 		if _, err := attached.ParseRef(strings.TrimPrefix(path, refPrefix)); err != nil {
