@@ -98,7 +98,7 @@ func New(o Options) (*Door, error) {
 			return nil, fmt.Errorf("access: token %d of role %s looks like a ticket's", i+1, t.Role)
 		}
 		switch r := Role(t.Role); r {
-		case Kiosk, Screen, Staff, Ops:
+		case Kiosk, Screen, Rater, Staff, Ops:
 			d.tokens = append(d.tokens, newToken(r, t.ID, t.Secret.Reveal()))
 		default:
 			return nil, fmt.Errorf("access: token %d has the unknown role %q", i+1, t.Role)

@@ -24,6 +24,7 @@ const (
 	screenToken = "screen-token-0123456789"
 	staffToken  = "staff-token-0123456789"
 	opsToken    = "ops-token-0123456789"
+	rateToken   = "rate-token-0123456789"
 )
 
 // slips stands for the signer of ticket tokens: it knows one.
@@ -35,9 +36,9 @@ func (slips) Verify(token string) (hallsync.TicketID, bool) { return "T1", token
 func options(t *testing.T) Options {
 	t.Helper()
 	var web config.Web
-	for role, secret := range map[string]string{"kiosk": kioskToken, "screen": screenToken, "staff": staffToken, "ops": opsToken} {
+	for role, secret := range map[string]string{"kiosk": kioskToken, "screen": screenToken, "staff": staffToken, "ops": opsToken, "rate": rateToken} {
 		id := ""
-		if role == "kiosk" || role == "screen" {
+		if role == "kiosk" || role == "screen" || role == "rate" {
 			id = "1"
 		}
 		web.Tokens = append(web.Tokens, config.Token{Role: role, ID: id, Secret: config.NewSecret(secret)})
@@ -136,6 +137,7 @@ func TestBearer(t *testing.T) {
 		"screen":          {"bearer " + screenToken, "screen screen-1  "},
 		"staff":           {"Bearer " + staffToken, "staff desk  "},
 		"ops":             {"Bearer " + opsToken, "ops ops  "},
+		"tablet":          {"Bearer " + rateToken, "rate rate-1  1"},
 		"ticket":          {"Bearer HE1.T1.mac", "citizen   "},
 		"wrong":           {"Bearer " + staffToken + "x", ""},
 		"forged ticket":   {"Bearer HE1.T1.cam", ""},
@@ -157,13 +159,15 @@ func TestRights(t *testing.T) {
 		yes  []Right
 		no   []Right
 	}{
-		{Kiosk, []Right{SeeHall, Take, Mend, Scan, Rate}, []Right{Work, SeeStaff, TestDevices, SeeLog}},
-		{Screen, []Right{SeeHall}, []Right{Take, Mend, Work, Scan, Rate, SeeTickets, SeeStaff}},
+		{Kiosk, []Right{SeeHall, Take, Mend, Scan, Rate}, []Right{Work, SeeStaff, TestDevices, SeeLog, FindTickets, Override}},
+		{Screen, []Right{SeeHall}, []Right{Take, Mend, Work, Scan, Rate, SeeTicket, SeeStaff}},
+		{Rater, []Right{SeeHall, Hear, Rate}, []Right{SeeTicket, FindTickets, ShowSlip, Take, Mend, Withdraw, Scan, Work}},
 		{Staff, []Right{SeeHall, Take, Work, Rate, TestDevices, SeeLog}, nil},
-		{Clerk, []Right{SeeHall, Take, Work, Scan, SeeDevices}, []Right{Rate, TestDevices, SeeLog}},
-		{Manager, []Right{Work, TestDevices, SeeLog}, []Right{Rate}},
+		{Clerk, []Right{SeeHall, Take, Work, Scan, SeeDevices}, []Right{Rate, ShowSlip, FindTickets, Withdraw, Override, TestDevices, SeeLog, Direct}},
+		{Guide, []Right{SeeHall, Take, Work, Scan, FindTickets, Withdraw, Override}, []Right{Rate, ShowSlip, TestDevices, SeeLog, Direct}},
+		{Manager, []Right{Work, TestDevices, SeeLog, Direct}, []Right{Rate, ShowSlip}},
 		{Ops, []Right{SeeHall, TestDevices, SeeLog}, []Right{Take, Work, Mend, Rate}},
-		{Citizen, nil, []Right{SeeHall, SeeTickets, Take, Mend, Work, Scan, Rate}},
+		{Citizen, nil, []Right{SeeHall, SeeTicket, FindTickets, ShowSlip, Take, Mend, Withdraw, Work, Scan, Hear, Rate}},
 		{"", nil, []Right{SeeHall}},
 	} {
 		for _, r := range tc.yes {
@@ -179,6 +183,9 @@ func TestRights(t *testing.T) {
 	}
 	if !(Who{Role: Staff}).MayWorkAt("7") || (Who{Role: Clerk, Window: "1"}).MayWorkAt("7") || !(Who{Role: Clerk, Window: "1"}).MayWorkAt("1") {
 		t.Error("people work at their own window, the staff token at all")
+	}
+	if !(Who{Role: Rater, Window: "1"}).MayRateAt("1") || (Who{Role: Rater, Window: "1"}).MayRateAt("2") || !(Who{Role: Staff}).MayRateAt("2") {
+		t.Error("a tablet rates at its own window")
 	}
 	if (Who{Role: Kiosk}).MayWorkAt("") || (Who{Role: Screen}).MayWorkAt("1") {
 		t.Error("a device works at a window")
@@ -240,6 +247,10 @@ func TestTokensOpenTheirOwnPages(t *testing.T) {
 		{"kiosk-1", screenToken, NotAllowed},
 		{"window-1", opsToken, NotAllowed},
 		{"rate-3", kioskToken, ""},
+		{"rate-1", rateToken, ""},
+		{"rate-2", rateToken, NotAllowed},
+		{"kiosk-1", rateToken, NotAllowed},
+		{"rate-1", screenToken, NotAllowed},
 		{"window-1", staffToken, ""},
 		{"ops", opsToken, ""},
 	} {

@@ -162,8 +162,11 @@ func (d *Door) checkPIN(ctx context.Context, hash phc.Hash, pin string, home boo
 // staffAt gives a person at a page, or the code of why not there.
 func staffAt(s config.Staff, page string) (Who, problem.Code) {
 	who := Who{Role: Clerk, Name: s.Name, Staff: hallsync.StaffID(s.ID), Page: page, Credential: "staff/" + s.ID + "/" + page}
-	if s.Role == string(Manager) {
+	switch {
+	case s.Role == string(Manager):
 		who.Role = Manager
+	case page == "desk":
+		who.Role = Guide
 	}
 	window, atWindow := strings.CutPrefix(page, windowPage)
 	if atWindow {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"halledge/agent/kit/problem"
+	"halledge/firmware-protocols/hallsync"
 )
 
 // The kinds of cookie values: a device cookie is derived from its token and so lives through restarts, a session does not.
@@ -41,7 +42,15 @@ func newToken(r Role, id, secret string) token {
 }
 
 func (t *token) who() Who {
-	return Who{Role: t.role, ID: t.id, Credential: "token/" + string(t.role) + "/" + t.id + "/" + hex.EncodeToString(t.digest[:8])}
+	who := Who{Role: t.role, ID: t.id, Credential: t.credential()}
+	if t.role == Rater {
+		who.Window = hallsync.WindowID(t.id)
+	}
+	return who
+}
+
+func (t *token) credential() string {
+	return "token/" + string(t.role) + "/" + t.id + "/" + hex.EncodeToString(t.digest[:8])
 }
 
 // cookie is the value that proves, at one page, that the token was shown there once.
@@ -77,10 +86,9 @@ func (d *Door) match(text string) *token {
 func (d *Door) device(page, value string) (Who, error) {
 	for i := range d.tokens {
 		t := &d.tokens[i]
-		id, ok := opens(t.role, t.id, page)
+		who, ok := opens(t.role, t.id, page)
 		if ok && subtle.ConstantTimeCompare([]byte(t.cookie(page)), []byte(value)) == 1 {
-			who := t.who()
-			who.ID, who.Page = id, page
+			who.Credential = t.credential()
 			return who, nil
 		}
 	}

@@ -119,18 +119,23 @@ func New(o Options) *API {
 // Close ends the streams and the polls that wait; other requests go on.
 func (a *API) Close() { a.close.Do(func() { close(a.closing) }) }
 
+// Mux is where routes are put.
+type Mux interface {
+	HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request))
+}
+
 // Register puts the routes on a mux.
-func (a *API) Register(mux *http.ServeMux) {
+func (a *API) Register(mux Mux) {
 	mux.HandleFunc("GET /api/v1/hall", a.get(access.SeeHall, a.getHall))
 	mux.HandleFunc("GET /api/v1/stream", a.get(access.SeeHall, a.stream))
 	mux.HandleFunc("GET /api/v1/board", a.get(access.SeeStaff, a.getBoard))
 	mux.HandleFunc("GET /api/v1/log", a.get(access.SeeLog, a.getLog))
 
-	mux.HandleFunc("GET /api/v1/tickets", a.get(access.SeeTickets, a.findTickets))
+	mux.HandleFunc("GET /api/v1/tickets", a.get(access.FindTickets, a.findTickets))
 	mux.HandleFunc("GET /api/v1/tickets/{id}", a.getTicket)
-	mux.HandleFunc("GET /api/v1/tickets/{id}/qr", a.get(access.SeeTickets, a.getTicketQR))
+	mux.HandleFunc("GET /api/v1/tickets/{id}/qr", a.get(access.ShowSlip, a.getTicketQR))
 	mux.HandleFunc("POST /api/v1/tickets", a.post(needs(access.Take), a.take))
-	mux.HandleFunc("POST /api/v1/tickets/{id}/withdraw", a.post(ownOr(access.Mend), a.withdraw))
+	mux.HandleFunc("POST /api/v1/tickets/{id}/withdraw", a.post(ownOr(access.Withdraw), a.withdraw))
 	mux.HandleFunc("POST /api/v1/tickets/{id}/requeue", a.post(needs(access.Mend), a.requeue))
 	mux.HandleFunc("POST /api/v1/tickets/{id}/reprint", a.post(needs(access.Mend), a.reprint))
 	mux.HandleFunc("POST /api/v1/tickets/{id}/class", a.post(needs(access.Override), a.setClass))
@@ -143,9 +148,9 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/plan", a.get(access.Direct, a.getPlan))
 	mux.HandleFunc("POST /api/v1/plan", a.post(needs(access.Direct), a.editPlan))
 	mux.HandleFunc("POST /api/v1/clock", a.post(needs(access.Direct), a.clock))
-	mux.HandleFunc("GET /api/v1/bookings", a.get(access.Work, a.getBookings))
-	mux.HandleFunc("POST /api/v1/bookings", a.post(needs(access.Work), a.book))
-	mux.HandleFunc("POST /api/v1/bookings/{id}/cancel", a.post(needs(access.Work), a.cancelBooking))
+	mux.HandleFunc("GET /api/v1/bookings", a.get(access.Book, a.getBookings))
+	mux.HandleFunc("POST /api/v1/bookings", a.post(needs(access.Book), a.book))
+	mux.HandleFunc("POST /api/v1/bookings/{id}/cancel", a.post(needs(access.Book), a.cancelBooking))
 	mux.HandleFunc("GET /api/v1/blocks", a.get(access.Direct, a.getBlocks))
 	mux.HandleFunc("POST /api/v1/blocks", a.post(needs(access.Direct), a.block))
 	mux.HandleFunc("GET /api/v1/windows/{w}/rating", a.get(access.Rate, a.getRating))
@@ -277,6 +282,9 @@ func (a *API) reader(who access.Who, q url.Values) view.Reader {
 	r.Paper = isKiosk(who) && (who.Page != "" || q.Has("paper"))
 	if r.Staff {
 		r.Console = hallsync.WindowID(q.Get("window"))
+	}
+	if who.Role == access.Rater && who.Window != "" {
+		r.Windows = []hallsync.WindowID{who.Window}
 	}
 	if who.Role == access.Screen {
 		i := slices.IndexFunc(a.opts.Plan.Screens, func(s config.Screen) bool { return s.ID == who.ID })

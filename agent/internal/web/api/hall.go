@@ -40,7 +40,7 @@ func (a *API) show(who access.Who, r view.Reader) view.Hall {
 
 // isKiosk says whether somebody looks from a kiosk.
 func isKiosk(who access.Who) bool {
-	return who.Role == access.Kiosk || strings.HasPrefix(who.Page, "kiosk-")
+	return who.Role == access.Kiosk
 }
 
 // kioskAt gives the kiosk of a place.
@@ -176,7 +176,7 @@ type polled struct {
 func (a *API) getHall(w http.ResponseWriter, r *http.Request, who access.Who) {
 	q := r.URL.Query()
 	p := poller{api: a, who: who, reader: a.reader(who, q)}
-	if q.Has("input") && who.May(access.Scan) {
+	if q.Has("input") && who.May(access.Hear) {
 		n, err := strconv.ParseUint(q.Get("input"), 10, 64)
 		if err != nil {
 			n = a.opts.Inputs.Now()

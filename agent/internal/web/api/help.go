@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -75,7 +74,7 @@ func (a *API) placeName(place string) string {
 // helpCalls gives the calls somebody should see: staff all of them, a kiosk its own.
 func (a *API) helpCalls(who access.Who) []inputs.HelpCall {
 	switch {
-	case who.Role == access.Kiosk, strings.HasPrefix(who.Page, "kiosk-"):
+	case isKiosk(who):
 		return a.opts.Inputs.HelpCalls(a.place(who))
 	case who.May(access.Work):
 		return a.opts.Inputs.HelpCalls("")

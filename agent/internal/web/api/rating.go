@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"halledge/agent/internal/hall"
@@ -63,14 +62,10 @@ func (a *API) mayRateTicket(who access.Who, id hallsync.TicketID) bool {
 	if who.Role == access.Citizen {
 		return who.Ticket == id
 	}
-	at, tablet := strings.CutPrefix(who.Page, "rate-")
-	if !tablet {
-		return true
-	}
 	mine := true
 	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) {
 		if t, ok := s.Ticket(id); ok {
-			mine = t.Window == hallsync.WindowID(at)
+			mine = who.MayRateAt(t.Window)
 		}
 	})
 	return mine
@@ -119,7 +114,11 @@ type ratingBody struct {
 
 // getRating answers GET /api/v1/windows/{w}/rating. A window that has called somebody else asks nobody any more, and nobody is asked
 // twice, unless the window asked for it: again=1 also gives a ticket that was left unrated.
-func (a *API) getRating(w http.ResponseWriter, r *http.Request, _ access.Who) {
+func (a *API) getRating(w http.ResponseWriter, r *http.Request, who access.Who) {
+	if !who.MayRateAt(hallsync.WindowID(r.PathValue("w"))) {
+		a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
+		return
+	}
 	var body ratingBody
 	known, again := false, r.URL.Query().Get("again") != ""
 	a.opts.Hall.Look(func(m queue.Moment) {

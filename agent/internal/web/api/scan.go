@@ -120,8 +120,9 @@ func (a *API) recognise(ctx context.Context, place string, payload device.Secret
 		if body.Ticket == nil {
 			return scanBody{}, a.opts.Catalog.Problem(http.StatusNotFound, unknownTicket, nil)
 		}
+		a.opts.Inputs.Show(place, res.Ticket)
 	case res.Kind == codes.KindAppointment:
-		return a.booked(body, res.Booking)
+		return a.booked(body, place, res.Booking)
 	case res.Kind == codes.KindIDNumber:
 		body.Actions = append(body.Actions, "show_card")
 	default:
@@ -137,7 +138,7 @@ func personOf(res codes.Result) inputs.Person {
 }
 
 // booked gives what can be done about an appointment whose code or number was shown.
-func (a *API) booked(body scanBody, id hallsync.BookingID) (scanBody, error) {
+func (a *API) booked(body scanBody, place string, id hallsync.BookingID) (scanBody, error) {
 	a.opts.Hall.Look(func(m queue.Moment) {
 		for _, b := range m.State.Bookings() {
 			if b.Booking != id {
@@ -150,6 +151,7 @@ func (a *API) booked(body scanBody, id hallsync.BookingID) (scanBody, error) {
 			if t, ok := m.State.Ticket(b.Ticket); ok {
 				v := view.TicketOf(m, t)
 				body.Ticket, body.Actions = &v, actionsFor(t)
+				a.opts.Inputs.Show(place, t.ID)
 			}
 		}
 	})
@@ -164,6 +166,7 @@ func (a *API) dealings(body *scanBody, place, person string) {
 	window, atWindow := strings.CutPrefix(place, "window-")
 	a.opts.Hall.Look(func(m queue.Moment) {
 		body.Waiting, body.Bookings = dealingsOf(m, person)
+		a.opts.Inputs.Show(place, body.Waiting...)
 		if !atWindow {
 			return
 		}
@@ -297,6 +300,7 @@ func (a *API) CardShown(place string, card device.IDCard) {
 	a.opts.Hall.Look(func(m queue.Moment) {
 		e.Waiting, e.Bookings = dealingsOf(m, p.Key)
 	})
+	a.opts.Inputs.Show(place, e.Waiting...)
 	a.opts.Inputs.Publish(place, e)
 }
 

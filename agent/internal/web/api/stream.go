@@ -94,7 +94,7 @@ func (f *follower) next() ([]sse.Event, error) {
 		return nil, err
 	}
 	events = f.besides(&now, events)
-	if f.who.May(access.Scan) {
+	if f.who.May(access.Hear) {
 		for e, ok := f.api.opts.Inputs.Next(f.place, f.shown); ok; e, ok = f.api.opts.Inputs.Next(f.place, f.shown) {
 			raw, err := json.Marshal(e)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -49,7 +50,22 @@ func (a *API) takeOf(p post) (in takeBody, err error) {
 	if (in.Override != "" || in.Reason != "") && !p.who.May(access.Override) {
 		return in, a.opts.Catalog.Problem(http.StatusForbidden, access.NotAllowed, nil)
 	}
+	in.Channel = channelOf(p.who, in.Channel)
 	return in, cmp.Or(a.text("override", in.Override, maxReason), a.text("reason", in.Reason, maxReason))
+}
+
+// channelOf gives the channel of a take. Only a program of the hall says which: machines and people give numbers where they are, so that
+// nobody gets round what a queue asks of those who come to a kiosk.
+func channelOf(who access.Who, says hallsync.Channel) hallsync.Channel {
+	switch {
+	case who.Role == access.Staff || !says.Valid():
+		return says
+	case who.Role == access.Kiosk:
+		return hallsync.AtKiosk
+	case who.Window != "":
+		return hallsync.AtWindow
+	}
+	return hallsync.AtDesk
 }
 
 // take answers POST /api/v1/tickets: 201 {"ticket": T}.
@@ -155,7 +171,7 @@ func (a *API) getTicket(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		a.notSignedIn(w)
 		return
-	case !who.May(access.SeeTickets) && (who.Role != access.Citizen || who.Ticket != id):
+	case !who.May(access.SeeTicket) && (who.Role != access.Citizen || who.Ticket != id):
 		a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
 		return
 	}
@@ -188,13 +204,34 @@ func (a *API) getTicket(w http.ResponseWriter, r *http.Request) {
 // qrSide is the side of the code on a kiosk's screen, in pixels.
 const qrSide = 360
 
+// slipTime is how long after it was taken a kiosk shows the code of a ticket.
+const slipTime = 10 * time.Minute
+
+// mayShowSlip reports whether somebody may see the code of a slip: a kiosk that of a ticket which was taken there just now, or whose citizen
+// has shown his slip, card or code there. The code lets its holder act as the citizen.
+func (a *API) mayShowSlip(who access.Who, t queue.Ticket, now time.Time) bool {
+	if who.Role != access.Kiosk {
+		return true
+	}
+	place := a.place(who)
+	return t.Place == place && now.Sub(t.TakenAt) < slipTime || a.opts.Inputs.Showed(place, t.ID)
+}
+
 // getTicketQR answers GET /api/v1/tickets/{id}/qr with the code of the slip as a picture, for a kiosk whose printer failed.
-func (a *API) getTicketQR(w http.ResponseWriter, r *http.Request, _ access.Who) {
+func (a *API) getTicketQR(w http.ResponseWriter, r *http.Request, who access.Who) {
 	id := hallsync.TicketID(r.PathValue("id"))
-	known := false
-	a.opts.Hall.Read(func(s *queue.State, _ hallsync.Seq) { _, known = s.Ticket(id) })
-	if !known {
+	known, may := false, false
+	a.opts.Hall.Look(func(m queue.Moment) {
+		var t queue.Ticket
+		t, known = m.State.Ticket(id)
+		may = known && a.mayShowSlip(who, t, m.Now)
+	})
+	switch {
+	case !known:
 		a.problem(w, http.StatusNotFound, unknownTicket, nil)
+		return
+	case !may:
+		a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
 		return
 	}
 	m, err := codes.QR(a.opts.Signer.TicketURL(id), qrSide)

@@ -61,7 +61,7 @@ func (a *API) windowVerb(w http.ResponseWriter, p post) {
 		return
 	}
 	id := hallsync.WindowID(p.PathValue("w"))
-	c := commandOf(p.PathValue("verb"), id, in, p.who.By())
+	c := commandOf(p.PathValue("verb"), id, in, p.who)
 	if c == nil {
 		a.problem(w, http.StatusNotFound, notFound, nil)
 		return
@@ -83,7 +83,8 @@ func (a *API) windowVerb(w http.ResponseWriter, p post) {
 }
 
 // commandOf gives the command of a verb, nil for an unknown one.
-func commandOf(verb string, w hallsync.WindowID, in verbBody, by hallsync.By) queue.Command {
+func commandOf(verb string, w hallsync.WindowID, in verbBody, who access.Who) queue.Command {
+	by, directs := who.By(), who.Role == access.Manager
 	switch verb {
 	case "open":
 		return queue.Open{Window: w, By: by}
@@ -108,14 +109,14 @@ func commandOf(verb string, w hallsync.WindowID, in verbBody, by hallsync.By) qu
 	case "transfer":
 		return queue.Transfer{
 			Window: w, Ticket: in.Ticket, ToQueue: in.To.Queue, ToWindow: in.To.Window, Position: in.To.Position, Reason: in.Reason, Note: in.Note,
-			By: by,
+			Directs: directs, By: by,
 		}
 	case "hold":
 		return queue.Hold{Window: w, Ticket: in.Ticket, Reason: in.Reason, For: time.Duration(in.ForMin) * time.Minute, By: by}
 	case "resume":
 		return queue.Resume{Window: w, Ticket: in.Ticket, By: by}
 	case "abandon":
-		return queue.Abandon{Window: w, Ticket: in.Ticket, Reason: in.Reason, By: by}
+		return queue.Abandon{Window: w, Ticket: in.Ticket, Reason: in.Reason, Directs: directs, By: by}
 	case "reopen":
 		return queue.Reopen{Window: w, Ticket: in.Ticket, Reason: in.Reason, By: by}
 	}
