@@ -60,7 +60,7 @@ func (b *bench) called(ctx context.Context, c *caller) error {
 		role, path, body string
 		want             int
 	}{
-		{"kiosk", "/api/v1/tickets", online, http.StatusCreated},
+		{"staff", "/api/v1/tickets", online, http.StatusCreated},
 		{"staff", "/api/v1/windows/1/open", "{}", http.StatusOK},
 		{"staff", "/api/v1/windows/1/call-next", "{}", http.StatusOK},
 	} {
@@ -232,7 +232,7 @@ func (b *bench) burst(ctx context.Context) (all time.Duration, took spread, err 
 	for range crowd {
 		wg.Go(func() {
 			<-start
-			t, answer, failed := c.post(ctx, "kiosk", "/api/v1/tickets", online, http.StatusCreated)
+			t, answer, failed := c.post(ctx, "staff", "/api/v1/tickets", online, http.StatusCreated)
 			var a struct{ Ticket demo.Ticket }
 			if failed == nil {
 				failed = json.Unmarshal(answer, &a)

@@ -34,7 +34,7 @@ func (b *bench) presses(ctx context.Context) error {
 		return err
 	}
 	for range b.effort.presses {
-		if _, _, err := c.post(ctx, "kiosk", "/api/v1/tickets", online, http.StatusCreated); err != nil {
+		if _, _, err := c.post(ctx, "staff", "/api/v1/tickets", online, http.StatusCreated); err != nil {
 			return err
 		}
 	}
