@@ -30,6 +30,8 @@ type Scanner struct {
 	unread  *session.Unread
 	hears   atomic.Pointer[chan []byte] // set while a self-test waits for the engine's answer
 
+	refused string // setting, and why; of Run's goroutine, as what follows
+
 	last   device.Secret // the last code, to know a re-read
 	lastAt time.Time
 }
@@ -43,6 +45,8 @@ type options struct {
 	gap     time.Duration // silence that ends a code
 	repeat  time.Duration // the same code within this is a re-read
 	engine  engine
+
+	settings []setting
 }
 
 // New makes a scanner; see sample.yaml for its options. Where the engine has a trigger, it implements device.SelfTester too.
@@ -50,12 +54,18 @@ func New(cfg registry.Config) (device.Device, error) {
 	o := registry.NewOptions(cfg)
 	opts := readOptions(o, scan.EndAuto)
 	opts.ssi = o.OneOf("protocol", "line", "line", "ssi") == "ssi"
-	opts.engine = engines(o.OneOf("trigger", "none", "none", "honeywell", "newland", "newland_unified", "newland_register", "ssi"))
+	dialect := o.OneOf("trigger", "none", "none", "honeywell", "newland", "newland_unified", "newland_register", "ssi", "bytes")
+	opts.engine, opts.settings = engines(dialect), settings(o, dialect)
+	if on, off := o.Hex("trigger_on", maxTrigger), o.Hex("trigger_off", maxTrigger); dialect == "bytes" {
+		if opts.engine = (engine{on: on, off: off}); len(on) == 0 {
+			o.Reject("trigger_on", "the trigger bytes needs the bytes that light the scanner up")
+		}
+	}
 	if err := o.Err(); err != nil {
 		return nil, err
 	}
 	s := scannerOf(cfg, opts)
-	if opts.engine.on == nil {
+	if len(opts.engine.on) == 0 {
 		return s, nil
 	}
 	return &triggered{s}, nil
@@ -130,7 +140,10 @@ func (s *Scanner) serve(_ context.Context, conn transport.Conn) error {
 	if err := s.grab(conn); err != nil {
 		return err
 	}
-	s.unread.Read() // a scanner says nothing before somebody scans
+	if err := s.setUp(conn); err != nil {
+		return err
+	}
+	s.well() // a scanner says nothing before somebody scans
 	d := s.newDecoder()
 	buf := make([]byte, 1024)
 	var b burst
@@ -205,7 +218,7 @@ func (s *Scanner) settle(b *burst) {
 	case b.noisy():
 		s.unread.Noise()
 	case len(b.codes) > 0:
-		s.unread.Read()
+		s.well()
 	}
 }
 

@@ -106,7 +106,15 @@ type rig struct {
 	line farend.Line
 }
 
+// run waits until the scanner is well.
 func run(t *testing.T, far *played, options map[string]string) rig {
+	t.Helper()
+	r := connect(t, far, options)
+	drivertest.Reaches(t, r, device.OK, "")
+	return r
+}
+
+func connect(t *testing.T, far *played, options map[string]string) rig {
 	t.Helper()
 	line := drivertest.Cable(t, far.serve)
 	d, err := New(registry.Config{
@@ -116,7 +124,6 @@ func run(t *testing.T, far *played, options map[string]string) rig {
 		t.Fatal(err)
 	}
 	drivertest.Run(t, d)
-	drivertest.Reaches(t, d, device.OK, "")
 	return rig{Scanner: d.(device.Scanner), far: far, line: line}
 }
 

@@ -71,6 +71,7 @@ const (
 	lightTime  = time.Second // long enough to be seen
 	answerTime = time.Second
 	maxAnswer  = 256 // bytes
+	maxTrigger = 32  // bytes of a command of the site's own
 )
 
 // triggered is a Scanner whose engine can be told to light up. It implements device.SelfTester.
@@ -85,7 +86,7 @@ func (t *triggered) light(ctx context.Context, conn transport.Conn) error {
 	if err := t.command(ctx, conn); err != nil {
 		return err
 	}
-	if t.options.engine.off == nil {
+	if len(t.options.engine.off) == 0 {
 		return nil
 	}
 	light := time.NewTimer(lightTime)
