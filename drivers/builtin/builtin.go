@@ -5,6 +5,7 @@ import (
 	"halledge/drivers/attached"
 	"halledge/drivers/callpad"
 	"halledge/drivers/escpos"
+	"halledge/drivers/huidu"
 	"halledge/drivers/keypad"
 	"halledge/drivers/ledpanel"
 	"halledge/drivers/ledstrip"
@@ -22,6 +23,7 @@ func All() *registry.Registry {
 	return registry.New(map[string]registry.Driver{
 		"callpad":     {New: callpad.New, Bus: true},
 		"escpos":      {New: escpos.New},
+		"huidu":       {New: huidu.New},
 		"keypad":      {New: keypad.New, Node: attached.Input},
 		"keyscanner":  {New: linescanner.NewKeyboard, Node: attached.Input},
 		"linescanner": {New: linescanner.New},
