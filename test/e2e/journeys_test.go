@@ -145,13 +145,17 @@ func TestCardAndCodeLeadToATicket(t *testing.T) {
 	citizen(t, d, shown(t, events, "idcard"), "A", "A001")
 	d.Sim(t, "scan", "YSS-SIM-0001")
 	citizen(t, d, shown(t, events, "yss_code"), "B", "B001")
+	for n, person := range []string{"7", "8", "9"} { // a residence permit, and both cards of foreigners
+		d.Sim(t, "tap-card", "--person", person)
+		citizen(t, d, shown(t, events, "idcard"), "A", fmt.Sprintf("A%03d", 2+n))
+	}
 
 	facts := inCloud(t, d)
 	seen := map[string]int{}
 	for _, f := range facts {
 		seen[f.Kind]++
 	}
-	if seen["ticket.taken"] != 2 {
+	if seen["ticket.taken"] != 5 {
 		t.Errorf("the cloud has %v", seen)
 	}
 	nothingPersonal(t, d)
@@ -168,7 +172,8 @@ func nothingPersonal(t *testing.T, d *demo.Demo) {
 		if err != nil {
 			return err
 		}
-		for _, secret := range []string{"991101199003070016", "测试甲", "测试路1号", "19900307"} {
+		for _, secret := range []string{"991101199003070016", "测试甲", "测试路1号", "19900307",
+			"810000199003070007", "测试庚", "测试路2号", "H00000000", "UTO990190030710", "999000199003070003", "TEST, SPECIMEN"} {
 			if bytes.Contains(raw, []byte(secret)) {
 				t.Errorf("%s contains %s", path, secret)
 			}

@@ -12,7 +12,7 @@ import (
 func TestWordsAreChecked(t *testing.T) {
 	for line, names := range map[string]string{
 		"press bogus": "next", "unplug nope": "kiosk-1.printer", "unplug": "hall.led", "plug x": "window-1.pad", "look kiosk-1.printer": "hall.led",
-		"stop hall": "agent", "start": "cloud", "paper kiosk-1.printer wet": "low", "paper hall.led": "kiosk-1.printer", "tap-card --person 9": "6",
+		"stop hall": "agent", "start": "cloud", "paper kiosk-1.printer wet": "low", "paper hall.led": "kiosk-1.printer", "tap-card --person 10": "9",
 		"noise hall.led maybe": "off", "noise": "hall.led", "scan a b": "", "tap-card x": "", "dance": "", "press next recall": "",
 	} {
 		cmd := root()

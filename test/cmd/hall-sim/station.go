@@ -203,7 +203,9 @@ func (s *station) press(key string) error {
 	return nil
 }
 
-// people are invented: region 991101 is not assigned to any place. The third and the fourth are old enough for the elders' line.
+// people are invented: region 991101 is not assigned to any place, sequence 000 to nobody, nationality UTO to no country. The third
+// and the fourth are old enough for the elders' line; the last three have the other cards: a residence permit of Hong Kong, and those
+// of foreigners of 2017 and 2023.
 var people = [...]sdt.Card{
 	person("测试甲", sdt.Male, "991101199003070016"),
 	person("测试乙", sdt.Female, "991101198811120021"),
@@ -211,6 +213,24 @@ var people = [...]sdt.Card{
 	person("测试丁", sdt.Female, "991101194806150025"),
 	person("测试戊", sdt.Male, "991101200105040032"),
 	person("测试己", sdt.Female, "991101196509210043"),
+	other(sdt.HMT, "测试庚", "", "810000199003070007"),
+	other(sdt.Foreigner2017, "测试辛", "TEST, SPECIMEN ONE", "UTO990190030710"),
+	other(sdt.Foreigner2023, "测试壬", "TEST, SPECIMEN TWO", "999000199003070003"),
+}
+
+// other is somebody with another card than a resident's.
+func other(kind sdt.Kind, name, english, number string) sdt.Card {
+	c := sdt.Card{
+		Kind: kind, Name: sdt.NewPrivate(name), EnglishName: sdt.NewPrivate(english), Sex: sdt.Female, Birth: sdt.NewPrivate("19900307"),
+		Number: sdt.NewPrivate(number), ValidFrom: "20240101", ValidTo: "20290101",
+	}
+	if kind == sdt.HMT {
+		c.Address, c.Issuer = sdt.NewPrivate("测试省测试市测试路2号"), "测试市公安局"
+		c.PassNumber, c.Issues = sdt.NewPrivate("H00000000"), "01"
+	} else {
+		c.Nationality = "UTO"
+	}
+	return c
 }
 
 func person(name string, sex sdt.Sex, number string) sdt.Card {
