@@ -20,7 +20,7 @@ const (
 	printTime   = 15 * time.Second       // the longest slip, with a pause for a hot head
 	recoverTime = 3 * time.Second        // a cutter that goes home
 	askAgain    = 300 * time.Millisecond // between two looks at a printing printer
-	quietTime   = 5 * time.Millisecond   // after it, what an earlier exchange left behind has been read
+	quietTime   = 2 * time.Millisecond   // two bytes at 9600 baud: after it, what an earlier exchange left behind has been read
 	chunk       = 1024                   // bytes written under one stallTime
 	maxLeftover = 32 << 10               // bytes thrown away before a question
 	maxSilent   = 3                      // polls without an answer, then the connection is made anew

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"os"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/image/font"
@@ -22,7 +23,7 @@ const maxFont = 64 << 20
 // made for other countries. It reads from its file what it needs, so that a hall's small machine does not hold the whole font.
 type glyphs struct{ font *sfnt.Font }
 
-// loadFont opens a TrueType or OpenType font, or the first one of a collection. The file stays open as long as the program runs.
+// loadFont opens a TrueType or OpenType font, or of a collection the one for mainland China. The file stays open as long as the program runs.
 func loadFont(path string) (*glyphs, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -41,12 +42,32 @@ func loadFont(path string) (*glyphs, error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("option font: %s: %w", path, err)
 	}
-	first, err := all.Font(0)
+	one, err := simplified(all)
 	if err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("option font: %s: %w", path, err)
 	}
-	return &glyphs{font: first}, nil
+	return &glyphs{font: one}, nil
+}
+
+// simplified is the member of a collection whose name ends with SC, as those of Noto and Source Han do for simplified Chinese, rather one
+// with letters of half a square; or the first.
+func simplified(all *opentype.Collection) (best *sfnt.Font, err error) {
+	rank := -1
+	for i := range all.NumFonts() {
+		one, err := all.Font(i)
+		if err != nil {
+			return nil, err
+		}
+		fits := 0
+		if name, err := one.Name(nil, sfnt.NameIDFamily); err == nil && strings.HasSuffix(name, " SC") {
+			fits = 1 + strings.Count(name, "Mono")
+		}
+		if fits > rank {
+			best, rank = one, fits
+		}
+	}
+	return best, nil
 }
 
 // line prints a line of text as a picture, on the grid of the printer's own letters: a column for ASCII, two for anything else.
