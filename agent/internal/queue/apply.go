@@ -37,10 +37,7 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 			t.Misses, t.Returned = 0, false // he came
 		})
 	case hallsync.RollSet:
-		delete(s.roll, f.Queue)
-		if f.On {
-			s.roll[f.Queue] = f.Next
-		}
+		s.applyRoll(f, at)
 	case hallsync.TicketPassed:
 		s.onTicket(f.Ticket, func(t *Ticket) {
 			s.leave(t, at)
@@ -170,7 +167,7 @@ func (s *State) openDay(f hallsync.DayOpened) {
 	maps.DeleteFunc(s.blocks, func(_ string, b Block) bool { return !s.latest.Before(b.Until) })
 	clear(s.slips)
 	clear(s.failed)
-	clear(s.roll)
+	clear(s.rolls)
 	s.calls, s.passed = nil, nil
 	for _, t := range carried { // its number stays, so the day's begin behind it
 		if t.Channel != hallsync.AtRoll { // a roll has numbers of its own
@@ -198,7 +195,7 @@ func (s *State) applyTaken(f hallsync.TicketTaken, at time.Time) {
 	s.turns++
 	s.flow++
 	if f.Channel == hallsync.AtRoll {
-		s.roll[f.Queue] = f.Ordinal + 1
+		s.rolls[f.Queue] = roll{Next: f.Ordinal + 1, Since: s.age(at), Turn: s.turns}
 	} else {
 		s.ordinals[f.Queue] = f.Ordinal
 	}

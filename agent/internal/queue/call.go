@@ -49,9 +49,12 @@ func (c CallNext) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 		}
 		out = append(out, done...)
 	}
-	choice := s.lines.Choose(s.reach(s.plan.window(w.ID), s.age(now)), s.age(now))
-	if choice.First() == nil {
-		return append(out, s.callRoll(w.ID, now, c.By)...), nil
+	choice := s.lines.Choose(s.reach(s.plan.window(w.ID), s.age(now)), s.age(now), s.ofRolls(w.ID, now)...)
+	switch {
+	case choice.First() == nil:
+		return out, nil
+	case choice.First().ID == "":
+		return append(out, s.callRoll(&choice, w.ID, now, c.By)...), nil
 	}
 	first := s.tickets[choice.First().ID]
 	how := HowNext
@@ -111,10 +114,19 @@ func (s *State) serving(p *WindowPlan, t *Ticket, now time.Time) bool {
 func (s *State) explain(c *line.Choice, now time.Time) hallsync.Why {
 	rule, score := c.Why()
 	why := hallsync.Why{Rule: string(rule), Score: score, WaitedS: s.tickets[c.First().ID].waited(s.age(now))}
-	if second := c.Second(); second != nil {
-		why.Next = s.tickets[second.ID].Number
-	}
+	why.Next = s.number(c.Second())
 	return why
+}
+
+// number is what somebody who may be called has in hand, empty for nobody.
+func (s *State) number(e *line.Entry) string {
+	switch {
+	case e == nil:
+		return ""
+	case e.ID == "":
+		return RollNumber(e.Queue, s.nextOfRoll(e.Queue))
+	}
+	return s.tickets[e.ID].Number
 }
 
 func called(t *Ticket, w hallsync.WindowID, how string, why hallsync.Why, reason string, by hallsync.By) hallsync.Payload {

@@ -176,7 +176,7 @@ func TestASmallCorrectionTakesNoDayBack(t *testing.T) {
 
 // TestNoNumberIsGivenTwiceWhateverTheClockDoes sets the clock to and fro over days, and lets people come.
 func TestNoNumberIsGivenTwiceWhateverTheClockDoes(t *testing.T) {
-	each(t, sequences/5, func(r *rand.Rand, name int) {
+	each(t, sequences/10, func(r *rand.Rand, name int) {
 		rt, p := &sequence{T: t, name: name}, plan()
 		p.Queues[0].Carry = r.IntN(2) == 0
 		b := &bench{t: t, s: queue.New(p), now: start}

@@ -141,7 +141,7 @@ type State struct {
 	past     map[hallsync.QueueID]map[int][]int64 // the same by hour of the week, of any day
 	accuracy map[hallsync.QueueID]*accuracy       // how far estimates were off
 
-	roll     map[hallsync.QueueID]int // the next number of a paper roll, by queue
+	rolls    map[hallsync.QueueID]roll // paper rolls that are called, by queue
 	given    map[hallsync.QueueID]admit.Count
 	persons  map[string][]*Ticket // today's, of everybody who was recognised
 	bookings map[hallsync.BookingID]*Booking
@@ -166,7 +166,7 @@ func New(plan *Plan) *State {
 		past:     map[hallsync.QueueID]map[int][]int64{},
 		accuracy: map[hallsync.QueueID]*accuracy{},
 		used:     map[string]int{},
-		roll:     map[hallsync.QueueID]int{},
+		rolls:    map[hallsync.QueueID]roll{},
 		given:    map[hallsync.QueueID]admit.Count{},
 		persons:  map[string][]*Ticket{},
 		bookings: map[hallsync.BookingID]*Booking{},

@@ -25,7 +25,7 @@ func TestOrderIsThatOfTheReference(t *testing.T) {
 		d.saw = func(rule string) { rules.Store(rule, true) }
 		d.run(14)
 	})
-	for _, rule := range []line.Rule{line.Front, line.Returned, line.MaxWait, line.Weight, line.PriorityLimit, line.Turn, line.Idle} {
+	for _, rule := range []line.Rule{line.Front, line.Returned, line.MaxWait, line.Weight, line.PriorityLimit, line.Turn, line.Idle, queue.RuleRoll} {
 		if _, saw := rules.Load(string(rule)); !saw {
 			t.Errorf("nobody was called by %s", rule)
 		}
@@ -62,8 +62,10 @@ type day struct {
 	calls  map[hallsync.QueueID]int64
 	runs   map[hallsync.QueueID]int
 	open   map[hallsync.WindowID]bool
-	manned map[hallsync.WindowID]bool // open, and nobody rests
-	lent   int64                      // until when window 3 serves queue A
+	manned map[hallsync.WindowID]bool   // open, and nobody rests
+	lent   int64                        // until when window 3 serves queue A
+	rolls  map[hallsync.QueueID]*person // whoever has the next number of a paper roll
+	next   map[hallsync.QueueID]int
 }
 
 func newDay(t *sequence, r *rand.Rand) *day {
@@ -83,7 +85,7 @@ func newDay(t *sequence, r *rand.Rand) *day {
 	d := &day{
 		t: t, r: r, plan: p, s: queue.New(p), now: start,
 		calls: map[hallsync.QueueID]int64{}, runs: map[hallsync.QueueID]int{}, manned: map[hallsync.WindowID]bool{},
-		open: map[hallsync.WindowID]bool{},
+		open: map[hallsync.WindowID]bool{}, rolls: map[hallsync.QueueID]*person{}, next: map[hallsync.QueueID]int{},
 	}
 	d.do(queue.TurnDay{})
 	for _, w := range []hallsync.WindowID{"1", "2", "3"} {
@@ -126,8 +128,15 @@ func (d *day) hear(f hallsync.Payload) {
 		d.manned[f.Window] = false
 	case hallsync.WindowWasClosed:
 		d.open[f.Window], d.manned[f.Window] = false, false
+	case hallsync.RollSet:
+		d.hearRoll(f)
+		return
 	case hallsync.TicketTaken:
 		d.turns++
+		if f.Channel == hallsync.AtRoll {
+			d.next[f.Queue] = f.Ordinal + 1
+			d.rolls[f.Queue] = &person{queue: f.Queue, class: hallsync.Normal, base: d.age(), turn: d.turns}
+		}
 		p := &person{id: f.Ticket, number: f.Number, queue: f.Queue, class: f.Class, base: d.age(), turn: d.turns, waits: true}
 		if b, ok := d.s.Booking(f.Booking); ok && !d.now.After(b.Start.Add(15*time.Minute)) {
 			p.base += b.Start.Sub(d.now).Milliseconds()
@@ -165,6 +174,17 @@ func (d *day) hear(f hallsync.Payload) {
 	case hallsync.TicketReopened:
 		p.waits = f.To == hallsync.Waiting
 	}
+}
+
+func (d *day) hearRoll(f hallsync.RollSet) {
+	switch {
+	case !f.On:
+		delete(d.rolls, f.Queue)
+	case d.rolls[f.Queue] == nil:
+		d.turns++
+		d.rolls[f.Queue] = &person{queue: f.Queue, class: hallsync.Normal, base: d.age(), turn: d.turns}
+	}
+	d.next[f.Queue] = f.Next
 }
 
 func (d *day) run(steps int) {
@@ -236,7 +256,9 @@ func (d *day) transfer(w hallsync.WindowID, id hallsync.TicketID) {
 
 // meddle does something at a window, or to the time.
 func (d *day) meddle(w hallsync.WindowID) {
-	switch d.r.IntN(9) {
+	switch d.r.IntN(10) {
+	case 8:
+		d.do(queue.SetRoll{Queue: []hallsync.QueueID{"A", "B"}[d.r.IntN(2)], On: d.r.IntN(4) > 0, Next: d.r.IntN(3)})
 	case 7:
 		if d.do(queue.Pause{Window: w}); d.r.IntN(3) == 0 {
 			d.do(queue.Unpause{Window: w})
@@ -310,8 +332,17 @@ func (d *day) best(id hallsync.WindowID) (number, rule, next string) {
 	i := slices.IndexFunc(d.plan.Windows, func(w queue.WindowPlan) bool { return w.ID == id })
 	w := d.plan.Windows[i]
 	var can []standing
+	servesOf := func(q hallsync.QueueID) bool {
+		return slices.Contains(w.Queues, q) || id == "3" && q == "A" && d.age() < d.lent
+	}
+	for q, p := range d.rolls {
+		if servesOf(q) {
+			p.number = d.freeOfRoll(q)
+			can = append(can, d.stand(&w, p))
+		}
+	}
 	for _, p := range d.people {
-		serves := slices.Contains(w.Queues, p.queue) || id == "3" && p.queue == "A" && d.age() < d.lent
+		serves := servesOf(p.queue)
 		kept := d.manned[p.target] && d.age() < p.since+guardOf(&d.order(p.queue).Order).Milliseconds()
 		if p.waits && (p.target == id || !kept && serves) {
 			can = append(can, d.stand(&w, p))
@@ -327,6 +358,8 @@ func (d *day) best(id hallsync.WindowID) (number, rule, next string) {
 	}
 	any := func(is func(o standing) bool) bool { return slices.ContainsFunc(can, is) }
 	switch {
+	case first.id == "":
+		rule = "roll"
 	case first.key[0] == refFront:
 		rule = "front"
 	case first.key[0] == refReturned:
@@ -343,6 +376,16 @@ func (d *day) best(id hallsync.WindowID) (number, rule, next string) {
 		rule = "turn"
 	}
 	return first.number, rule, next
+}
+
+// freeOfRoll is the next number of a roll that nobody was called by.
+func (d *day) freeOfRoll(q hallsync.QueueID) string {
+	for n := d.next[q]; ; n++ {
+		number := queue.RollNumber(q, n)
+		if !slices.ContainsFunc(d.people, func(p *person) bool { return p.number == number }) {
+			return number
+		}
+	}
 }
 
 func (d *day) stand(w *queue.WindowPlan, p *person) standing {

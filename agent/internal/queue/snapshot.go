@@ -38,7 +38,8 @@ type snapshot struct {
 	Accuracy map[hallsync.QueueID]*accuracy       `json:"accuracy,omitempty"`
 
 	Given    map[hallsync.QueueID]admit.Count `json:"given,omitempty"`
-	Roll     map[hallsync.QueueID]int         `json:"roll,omitempty"`
+	Rolls    map[hallsync.QueueID]roll        `json:"rolls,omitempty"`
+	Roll     map[hallsync.QueueID]int         `json:"roll,omitempty"` // of earlier programs, who knew the next number alone
 	Bookings []Booking                        `json:"bookings,omitempty"`
 	Blocks   map[string]Block                 `json:"blocks,omitempty"`
 
@@ -51,7 +52,7 @@ func (s *State) MarshalJSON() ([]byte, error) {
 	snap := snapshot{
 		Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Clock: s.clock, Skew: s.skew, Offset: s.offset, Dead: s.dead, Latest: s.latest, Leapt: s.leapt, Counts: s.lines.Counts(), Ordinals: s.ordinals,
 		Early: s.early, Instead: s.instead, Used: s.used,
-		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Roll: s.roll, Bookings: s.Bookings(), Blocks: s.blocks, Devices: s.devices, Edited: s.edited,
+		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Rolls: s.rolls, Bookings: s.Bookings(), Blocks: s.blocks, Devices: s.devices, Edited: s.edited,
 	}
 	for _, t := range s.tickets {
 		snap.Tickets = append(snap.Tickets, t)
@@ -83,7 +84,11 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 	maps.Copy(s.past, snap.Past)
 	maps.Copy(s.accuracy, snap.Accuracy)
 	maps.Copy(s.given, snap.Given)
-	maps.Copy(s.roll, snap.Roll)
+	maps.Copy(s.rolls, snap.Rolls)
+	for _, q := range slices.Sorted(maps.Keys(snap.Roll)) {
+		s.turns++
+		s.rolls[q] = roll{Next: snap.Roll[q], Since: s.clock, Turn: s.turns}
+	}
 	maps.Copy(s.blocks, snap.Blocks)
 	for _, b := range snap.Bookings {
 		s.bookings[b.Booking] = &b

@@ -62,7 +62,7 @@ func TestTheLongestWaitIsOfEverybody(t *testing.T) {
 // anybody should since he stood in line last, only those go first who stood in line before that; before those who did not miss their call,
 // also others who come back and whose turn it is, each once.
 func TestNobodyWhoComesBackStarves(t *testing.T) {
-	each(t, sequences/20, func(r *rand.Rand, name int) { newReturns(&sequence{T: t, name: name}, r).run(60) })
+	each(t, sequences/40, func(r *rand.Rand, name int) { newReturns(&sequence{T: t, name: name}, r).run(60) })
 }
 
 // returns is a hall with one window of two queues, of which one may be taken rarely.
@@ -201,4 +201,50 @@ func TestAReasonCallsWhoWasSentToAnotherWindow(t *testing.T) {
 	b.refused(queue.CallTicket{Window: "1", Ticket: "x"}, queue.WindowNotEntitled)
 	b.refused(queue.CallTicket{Window: "3", Ticket: "x", Reason: "等太久"}, queue.WindowNotEntitled) // it does not serve the queue
 	b.must(queue.CallTicket{Window: "1", Ticket: "x", Reason: "等太久"})
+}
+
+func TestTwoRollsTakeTurns(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "2"})
+	b.must(queue.SetRoll{Queue: "A", On: true})
+	b.must(queue.SetRoll{Queue: "B", On: true})
+	for _, want := range []string{"AR001", "BR001", "AR002", "BR002", "AR003", "BR003"} {
+		b.wantNext("2", want, queue.RuleRoll)
+	}
+}
+
+// There is always somebody with a ticket: who has a number of the roll is called within the guard all the same.
+func TestARollIsCalledBesideTickets(t *testing.T) {
+	b := newBench(t)
+	b.must(queue.Open{Window: "2"})
+	for i := range 5 {
+		b.take(fmt.Sprint("first", i), "B", "")
+	}
+	b.must(queue.SetRoll{Queue: "A", On: true})
+	last, next := b.now, 1
+	for i := range 90 {
+		b.take(fmt.Sprint("b", i), "B", "")
+		b.after(2 * time.Minute)
+		c := b.next("2")
+		if c.Number == queue.RollNumber("A", next) {
+			last, next = b.now, next+1
+		}
+		if waits := b.now.Sub(last); waits > 33*time.Minute {
+			t.Fatalf("the roll waits for %s", waits)
+		}
+	}
+	if next < 5 || next > 30 {
+		t.Errorf("of 90 calls %d are of the roll", next-1)
+	}
+}
+
+func TestARollOfAnEarlierProgramGoesOn(t *testing.T) {
+	s, err := queue.Restore(plan(), []byte(`{"day":"2026-03-02","roll":{"A":17,"B":3}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, s: s, now: start}
+	b.must(queue.Open{Window: "2"})
+	b.wantNext("2", "AR017", queue.RuleRoll)
+	b.wantNext("2", "BR003", queue.RuleRoll)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"halledge/agent/internal/queue/line"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -79,8 +80,9 @@ func (c Unpause) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	return facts(hallsync.WindowWasUnpaused{Window: c.Window, By: c.By}), nil
 }
 
-// SetRoll lets windows call the numbers of a paper roll when nobody else waits, from a number on, or ends that. It is for the hour in
-// which no tickets can be printed.
+// SetRoll lets windows call the numbers of a paper roll, from a number on, or ends that. It is for the hour in which no tickets can be
+// printed. Whoever has the next number is taken to wait since the one before was called, and is weighed against those who wait with a
+// ticket, so that neither waits for ever.
 type SetRoll struct {
 	Queue hallsync.QueueID
 	On    bool
@@ -92,14 +94,35 @@ func (c SetRoll) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	switch {
 	case s.plan.queue(c.Queue) == nil:
 		return nil, refuse(UnknownQueue)
-	case !c.On && s.roll[c.Queue] == 0:
+	case !c.On && s.Roll(c.Queue) == 0:
 		return nil, nil
 	}
 	return facts(hallsync.RollSet{Queue: c.Queue, On: c.On, Next: max(1, c.Next), By: c.By}), nil
 }
 
 // Roll gives the next number of a queue's paper roll, 0 if it has none.
-func (s *State) Roll(q hallsync.QueueID) int { return s.roll[q] }
+func (s *State) Roll(q hallsync.QueueID) int { return s.rolls[q].Next }
+
+// roll is a paper roll whose numbers are called.
+type roll struct {
+	Next  int    `json:"next"`
+	Since int64  `json:"since"` // when the number before was called, by the hall's clock
+	Turn  uint64 `json:"turn"`
+}
+
+func (s *State) applyRoll(f hallsync.RollSet, at time.Time) {
+	r, on := s.rolls[f.Queue]
+	switch {
+	case !f.On:
+		delete(s.rolls, f.Queue)
+		return
+	case !on:
+		s.turns++
+		r.Since, r.Turn = s.age(at), s.turns
+	}
+	r.Next = f.Next
+	s.rolls[f.Queue] = r
+}
 
 // RollNumber is how a number of a paper roll is shown and spoken.
 func RollNumber(q hallsync.QueueID, n int) string { return fmt.Sprintf("%sR%03d", q, n) }
@@ -114,29 +137,42 @@ func (s *State) numbered(number string) bool {
 	return false
 }
 
-// callRoll gives the facts that call the next number of a roll to a window, none if its queues have none. The ticket's name is made of
-// its running number, because nobody drew one.
-func (s *State) callRoll(id hallsync.WindowID, now time.Time, by hallsync.By) []hallsync.Payload {
-	for _, q := range s.Serves(id, now) {
-		n := s.roll[q]
-		if n == 0 || s.dead {
-			continue
-		}
-		for s.numbered(RollNumber(q, n)) { // the roll was set back, or somebody of yesterday still waits: nobody is called twice
-			n++
-		}
-		number := RollNumber(q, n)
-		ticket := hallsync.TicketID(flowNo(s.day, s.flow+1) + "-" + number)
-		return facts(
-			hallsync.TicketTaken{
-				Ticket: ticket, Number: number, Ordinal: n, FlowNo: flowNo(s.day, s.flow+1), BusinessDay: s.day, Queue: q,
-				Class: hallsync.Normal, Channel: hallsync.AtRoll, Proof: hallsync.ProofNone, Windows: s.serve(q, now), By: by,
-			},
-			hallsync.TicketCalled{
-				Ticket: ticket, Number: number, Queue: q, Window: id, How: HowNext, Why: hallsync.Why{Rule: RuleRoll}, By: by,
-			})
+// nextOfRoll is the next number of a roll that nobody has.
+func (s *State) nextOfRoll(q hallsync.QueueID) int {
+	n := s.rolls[q].Next
+	for s.numbered(RollNumber(q, n)) { // the roll was set back, or somebody of yesterday still waits: nobody is called twice
+		n++
 	}
-	return nil
+	return n
+}
+
+// ofRolls gives the next of each roll that a window serves, as somebody who waits since the one before was called: nobody knows when he
+// came. The entry has no ID.
+func (s *State) ofRolls(id hallsync.WindowID, now time.Time) (out []*line.Entry) {
+	for _, q := range s.Serves(id, now) {
+		if r, on := s.rolls[q]; on && !s.dead {
+			out = append(out, &line.Entry{Queue: q, Class: hallsync.Normal, Came: r.Since, Base: r.Since, Turn: r.Turn})
+		}
+	}
+	return out
+}
+
+// callRoll gives the facts that call the next number of the roll that was chosen. The ticket's name is made of its running number,
+// because nobody drew one.
+func (s *State) callRoll(c *line.Choice, id hallsync.WindowID, now time.Time, by hallsync.By) []hallsync.Payload {
+	q := c.First().Queue
+	n := s.nextOfRoll(q)
+	number, flow := RollNumber(q, n), flowNo(s.day, s.flow+1)
+	ticket := hallsync.TicketID(flow + "-" + number)
+	return facts(
+		hallsync.TicketTaken{
+			Ticket: ticket, Number: number, Ordinal: n, FlowNo: flow, BusinessDay: s.day, Queue: q,
+			Class: hallsync.Normal, Channel: hallsync.AtRoll, Proof: hallsync.ProofNone, Windows: s.serve(q, now), By: by,
+		},
+		hallsync.TicketCalled{
+			Ticket: ticket, Number: number, Queue: q, Window: id, How: HowNext,
+			Why: hallsync.Why{Rule: RuleRoll, Next: s.number(c.Second())}, By: by,
+		})
 }
 
 // SetDuty lets a window serve one more queue until a time (潮汐窗口), or ends that when the time has come. It expires by itself.

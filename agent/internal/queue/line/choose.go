@@ -147,9 +147,13 @@ func (c *Choice) offer(n candidate) {
 	}
 }
 
-// Choose gives whom a window should call at a moment of the hall's clock.
-func (h *Hall) Choose(w *Window, age int64) (c Choice) {
+// Choose gives whom a window should call at a moment of the hall's clock. Others are people who stand in no line, and may be called by it
+// as well.
+func (h *Hall) Choose(w *Window, age int64, others ...*Entry) (c Choice) {
 	offer := func(e *Entry) { c.offer(candidate{e, h.rank(e, w, age)}) }
+	for _, e := range others {
+		offer(e)
+	}
 	for q, l := range h.lines {
 		serves := w.Serves(q) || h.orders[q] == nil
 		if serves {
