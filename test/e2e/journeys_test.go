@@ -197,6 +197,14 @@ func TestCallReachesPanelPadAndCloud(t *testing.T) {
 		}
 		return nil
 	})
+	for strip, want := range map[string]string{"window-1.led": "A001", "window-2.led": "暂未开放"} {
+		demo.Until(t, demo.Patience, "the window's strip", func() error {
+			if shown := d.Sim(t, "look", strip); !strings.Contains(shown, want) {
+				return fmt.Errorf("%s shows %q", strip, shown)
+			}
+			return nil
+		})
+	}
 	demo.Until(t, demo.Patience, "the ticket on the pad", func() error {
 		if pad := d.Sim(t, "look", "window-1.pad"); !strings.Contains(pad, "A001") {
 			return fmt.Errorf("pad shows %q", pad)

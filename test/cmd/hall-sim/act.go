@@ -30,9 +30,9 @@ func actCommands() []*cobra.Command {
 			}
 			return "/paper", paperRequest{Device: args[0], State: state}
 		}), words(1, []string{"kiosk-1.printer"}, []string{"out", "low", "ok"})),
-		withArgs(act("look DEVICE", "What the LED panel or the pad shows, or the speaker said, for example hall.led", func(args []string) (string, any) {
+		withArgs(act("look DEVICE", "What an LED panel or the pad shows, or the speaker said, for example hall.led", func(args []string) (string, any) {
 			return "/look", plugRequest{Device: args[0]}
-		}), words(1, []string{"hall.led", "window-1.pad", "hall.speaker"})),
+		}), words(1, []string{"hall.led", "window-1.led", "window-2.led", "window-1.pad", "hall.speaker"})),
 		withArgs(act("noise DEVICE [on|off]", "All that a device says arrives as noise", func(args []string) (string, any) {
 			return "/noise", noiseRequest{Device: args[0], On: len(args) < 2 || args[1] == "on"}
 		}), words(1, deviceNames(), []string{"on", "off"})),

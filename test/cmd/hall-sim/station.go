@@ -31,6 +31,9 @@ type station struct {
 	speaker *voicebox.Box
 	moments moments
 
+	strip         *hardware.Strip
+	registerStrip *hardware.RegisterStrip
+
 	mu    sync.Mutex
 	lines map[string]*farend.PTY
 	in    map[string]bool
@@ -45,6 +48,8 @@ var devices = [...]struct{ name, class, model string }{
 	{"hall.led", "screen", "onbon-k"},
 	{"window-1.pad", "callpad", "halledge-pad"},
 	{"hall.speaker", "speaker", "syn6288"},
+	{"window-1.led", "screen", "strip-at"},
+	{"window-2.led", "screen", "strip-modbus"},
 }
 
 func deviceNames() []string {
@@ -64,11 +69,17 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 		pad: hardware.NewPad(1), speaker: hardware.NewSpeaker(),
 		lines: map[string]*farend.PTY{}, in: map[string]bool{}, noise: map[string]*atomic.Bool{},
 	}
+	var err error
+	if s.strip, err = hardware.NewStrip(1); err != nil {
+		return nil, err
+	}
+	s.registerStrip = hardware.NewRegisterStrip(1)
 	s.panel = hardware.NewPanel(1, s.moments.changed)
 	pad := func(rw io.ReadWriter) { s.pad.Serve(listening{rw, s.moments.asked}) }
 	serve := map[string]farend.Serve{
 		"kiosk-1.printer": s.printer.Serve, "kiosk-1.idcard": s.reader.Serve, "kiosk-1.scanner": s.scanner.Serve,
 		"hall.led": s.panel.Serve, "window-1.pad": pad, "hall.speaker": s.speaker.Serve,
+		"window-1.led": s.strip.Serve, "window-2.led": s.registerStrip.Serve,
 	}
 	for _, d := range devices {
 		noise := new(atomic.Bool)
@@ -261,6 +272,10 @@ func (s *station) look(device string) (string, error) {
 	switch device {
 	case "hall.led":
 		return strings.Join(s.panel.Lines(), "\n"), nil
+	case "window-1.led":
+		return s.strip.Text(), nil
+	case "window-2.led":
+		return s.registerStrip.Text(), nil
 	case "window-1.pad":
 		d := s.pad.Display()
 		return fmt.Sprintf("%s waiting=%d state=%d", d.Number, d.Waiting, d.State), nil
