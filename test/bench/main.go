@@ -36,6 +36,8 @@ type effort struct {
 	bursts  int
 	presses int
 	slips   int
+	replugs int
+	quiet   time.Duration // nobody uses anything
 	trips   int           // over a pseudo-terminal, for its limit
 	use     time.Duration // light use before memory is read
 	streams string        // of the relay
@@ -44,9 +46,9 @@ type effort struct {
 
 func (o options) effort() effort {
 	if o.short {
-		return effort{disk: 50 * time.Millisecond, load: 300 * time.Millisecond, bursts: 1, presses: 5, slips: 3, trips: 20, use: 2 * time.Second, streams: "8", window: time.Second}
+		return effort{disk: 50 * time.Millisecond, load: 300 * time.Millisecond, bursts: 1, presses: 5, slips: 3, replugs: 1, quiet: 2 * time.Second, trips: 20, use: 2 * time.Second, streams: "8", window: time.Second}
 	}
-	return effort{disk: 3 * time.Second, load: 6 * time.Second, bursts: 5, presses: 150, slips: 60, trips: 500, use: time.Minute, streams: "8,200", window: 10 * time.Second}
+	return effort{disk: 3 * time.Second, load: 6 * time.Second, bursts: 5, presses: 150, slips: 60, replugs: 5, quiet: 30 * time.Second, trips: 500, use: time.Minute, streams: "8,200", window: 10 * time.Second}
 }
 
 func main() {
@@ -137,6 +139,7 @@ func runHall(ctx context.Context, o options, dir string, r *report) (err error) 
 		measure func(context.Context) error
 	}{
 		{"memory of a full hall", b.fullMemory}, {"presses", b.presses}, {"cards", b.cards},
+		{"replugs", b.replugs}, {"idle devices", b.idle},
 		{"commands", func(ctx context.Context) error { return b.alone(ctx, b.commands) }},
 		{"takes", func(ctx context.Context) error { return b.alone(ctx, b.takes) }},
 		{"large hall", func(ctx context.Context) error { return b.alone(ctx, b.large) }},

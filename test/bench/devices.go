@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"halledge/test/demo"
+)
+
+// deviceState is one of GET /api/v1/devices.
+type deviceState struct{ Name, State, Code string }
+
+func (b *bench) deviceStates(base string) ([]deviceState, error) {
+	a, err := b.demo.Do(base, b.demo.Agent.Tokens["ops"], http.MethodGet, "/api/v1/devices", nil, nil)
+	if err == nil && a.Status != http.StatusOK {
+		err = fmt.Errorf("GET /api/v1/devices: %d %s", a.Status, a.Body)
+	}
+	var all struct{ Devices []deviceState }
+	if err == nil {
+		err = json.Unmarshal(a.Body, &all)
+	}
+	return all.Devices, err
+}
+
+// waitDevices waits until so says of the devices.
+func (b *bench) waitDevices(ctx context.Context, base, what string, so func([]deviceState) bool) error {
+	const look = 5 * time.Millisecond
+	for began := time.Now(); ; {
+		all, err := b.deviceStates(base)
+		if err != nil {
+			return err
+		}
+		if so(all) {
+			return nil
+		}
+		if time.Since(began) > demo.Patience {
+			return fmt.Errorf("waited for %s: %+v", what, all)
+		}
+		if err := pause(ctx, look); err != nil {
+			return err
+		}
+	}
+}
+
+func well(all []deviceState) bool {
+	for _, d := range all {
+		if d.State != "ok" {
+			return false
+		}
+	}
+	return len(all) > 0
+}
+
+// replugs pulls each device out and puts it back: how long it takes until it works again.
+func (b *bench) replugs(ctx context.Context) error {
+	base := b.demo.Agent.URL
+	if err := b.waitDevices(ctx, base, "all to be well", well); err != nil {
+		return err
+	}
+	all, err := b.deviceStates(base)
+	if err != nil {
+		return err
+	}
+	var took spread
+	for range b.effort.replugs {
+		for _, d := range all {
+			is := func(state string) func([]deviceState) bool {
+				return func(all []deviceState) bool {
+					for _, now := range all {
+						if now.Name == d.Name {
+							return now.State == state
+						}
+					}
+					return false
+				}
+			}
+			if _, err := b.sim("unplug", d.Name); err != nil {
+				return err
+			}
+			if err := b.waitDevices(ctx, base, d.Name+" to be missed", is("offline")); err != nil {
+				return err
+			}
+			if _, err := b.sim("plug", d.Name); err != nil {
+				return err
+			}
+			plugged := time.Now()
+			if err := b.waitDevices(ctx, base, d.Name+" to be back", is("ok")); err != nil {
+				return err
+			}
+			took = append(took, time.Since(plugged))
+		}
+	}
+	const target = 2 * time.Second
+	b.report.add(row{what: fmt.Sprintf("plugged in again → works (%d devices, %d times)", len(all), len(took)), figure: took.String(), limit: "–", ratio: "–",
+		target: met("p99 < 2 s", took.at(99) < target)})
+	return nil
+}
+
+// idle measures what devices cost that nobody uses, in an agent in the place of the demo's that has nothing else, beside one without.
+func (b *bench) idle(ctx context.Context) (err error) {
+	if _, err := b.sim("stop", "agent"); err != nil {
+		return err
+	}
+	defer func() {
+		_, again := b.sim("start", "agent")
+		err = errors.Join(err, again, b.reload(ctx))
+	}()
+	site, _, err := b.demoConfig()
+	if err != nil {
+		return err
+	}
+	devices, _ := site["devices"].([]any)
+	for _, key := range []string{"cameras", "relay", "cloud", "codes"} {
+		delete(site, key)
+	}
+	if web, ok := site["web"].(map[string]any); ok {
+		web["listen"] = "127.0.0.1:0"
+	}
+	with, err := b.share(ctx, site, "idle")
+	if err != nil {
+		return err
+	}
+	delete(site, "devices")
+	without, err := b.share(ctx, site, "bare")
+	if err != nil {
+		return err
+	}
+	const eight, most = 8, 1.0
+	of8 := (with - without) * eight / float64(max(len(devices), 1))
+	b.report.add(row{
+		what: fmt.Sprintf("%d devices that nobody uses, over %s", len(devices), b.effort.quiet), figure: fmt.Sprintf("%.2f %% of a core", with),
+		limit: fmt.Sprintf("without devices %.2f %%", without), ratio: fmt.Sprintf("8 devices: %.2f %%", of8),
+		target: met("8 devices < 1 % of a core", of8 < most),
+	})
+	return nil
+}
+
+// share gives the part of a core, in percent, that an agent takes whom nobody asks for anything.
+func (b *bench) share(ctx context.Context, site map[string]any, name string) (share float64, err error) {
+	dir := filepath.Dir(b.demo.Agent.Config)
+	site["data"] = filepath.Join(dir, name)
+	path := filepath.Join(dir, name+".yaml")
+	if err := writeYAML(path, site); err != nil {
+		return 0, err
+	}
+	err = b.another(ctx, path, func(base string, pid int) error {
+		if site["devices"] != nil {
+			if err := b.waitDevices(ctx, base, "all to be well", well); err != nil {
+				return err
+			}
+		}
+		if err := pause(ctx, b.effort.disk); err != nil { // what begins is over
+			return err
+		}
+		before, err := cpuOf(pid)
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := pause(ctx, b.effort.quiet); err != nil {
+			return err
+		}
+		after, err := cpuOf(pid)
+		share = 100 * (after - before).Seconds() / time.Since(began).Seconds()
+		return err
+	})
+	return share, err
+}
+
+// reload waits until the demo's agent is up again and finds it.
+func (b *bench) reload(ctx context.Context) error {
+	for began := time.Now(); ; {
+		err := b.demo.Reload()
+		if err == nil {
+			err = b.demo.Ready(b.demo.Agent.URL)
+		}
+		if err == nil || time.Since(began) > demo.Patience {
+			return err
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
