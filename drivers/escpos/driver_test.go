@@ -136,6 +136,19 @@ func TestFaultsStopAJobBeforeItBegins(t *testing.T) {
 	}
 }
 
+func TestOneStrayByteIsNoFault(t *testing.T) {
+	p := &printer{}
+	r := run(t, p, options("status", "barrier", "poll", "1m"))
+	drivertest.Reaches(t, r, device.OK, "")
+	offline := escpos.Status{Offline: true}
+	p.mu.Lock()
+	p.stray = []byte{offline.Reply(escpos.QueryPrinter)}
+	p.mu.Unlock()
+	if err := r.Print(t.Context(), slip("A001")); err != nil || count(p.texts(), "A001") != 1 {
+		t.Errorf("%v, on paper %q", err, p.texts())
+	}
+}
+
 func TestPaperLow(t *testing.T) {
 	p := &printer{status: escpos.Status{NearEnd: true}}
 	r := run(t, p, options("status", "barrier"))

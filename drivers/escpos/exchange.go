@@ -125,8 +125,20 @@ func (x *exchange) forget() error {
 }
 
 // ask asks for everything the printer can tell and puts it into x.status. known is false if it can tell nothing, which is an
-// error only where the model promises answers.
+// error only where the model promises answers. A fault is believed when it was told twice: a stray byte, or an answer that came too late
+// for the question before, looks like one.
 func (x *exchange) ask() (known bool, err error) {
+	known, err = x.askOnce()
+	if err != nil || faultOf(x.status) == nil {
+		return known, err
+	}
+	if err := x.forget(); err != nil {
+		return false, err
+	}
+	return x.askOnce()
+}
+
+func (x *exchange) askOnce() (known bool, err error) {
 	x.status = escpos.Status{}
 	if x.p.model.status == statusNone {
 		return x.askPort()

@@ -24,6 +24,7 @@ type printer struct {
 	slip   []escpos.Item // not cut yet
 	slips  []string
 	drawer bool
+	stray  []byte // comes before the next answer, as one that was asked for long ago
 	noise  uint64
 
 	cleared   bool // the jam: it may go on when it is told to
@@ -75,7 +76,9 @@ func (p *printer) answer(q escpos.StatusRequest) []byte {
 	if p.dumb {
 		return nil
 	}
-	return []byte{p.status.Reply(q.Query)}
+	said := append(p.stray, p.status.Reply(q.Query))
+	p.stray = nil
+	return said
 }
 
 // recover lets a printer go on whose jam was cleared.
