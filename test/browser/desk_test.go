@@ -184,12 +184,12 @@ func (s *site) guideReads(t *testing.T) {
 	p.Sees(slip.Number, "小票已打印")
 	var found struct{ Items []demo.Ticket }
 	s.Get(t, "staff", "/api/v1/tickets?number="+got).Into(t, &found)
-	chrome.Eval[bool](p, fmt.Sprintf(`fetch('/api/v1/tickets/%s/qr?as=desk').then((r) => r.blob()).then((b) => {
+	chrome.Eval[bool](p, fmt.Sprintf(`fetch('/api/v1/tickets/%s/qr', { headers: { Authorization: 'Bearer %s' } }).then((r) => r.blob()).then((b) => {
 		const take = new DataTransfer(), field = document.getElementById('picture');
 		take.items.add(new File([b], 'slip.png', { type: 'image/png' }));
 		field.files = take.files;
 		return field.dispatchEvent(new Event('change'));
-	})`, found.Items[0].ID))
+	})`, found.Items[0].ID, s.Agent.Tokens["staff"]))
 	p.Sees(got, "没有小票")
 	s.shot(t, p, "desk-picture")
 }
