@@ -54,7 +54,7 @@ func Find(nodes []attached.Node, site []config.Device, models registry.Models, r
 		if i := slices.IndexFunc(places, func(here func(attached.Node) bool) bool { return slices.ContainsFunc(one, here) }); i >= 0 {
 			f.Device = site[i].Name
 		}
-		if f.Kind == attached.Input && !f.Keys && f.Device == "" {
+		if f.Device == "" && points(one) {
 			continue
 		}
 		list = append(list, f)
@@ -85,6 +85,20 @@ func byDevice(nodes []attached.Node) [][]attached.Node {
 		slices.SortStableFunc(one, func(a, b attached.Node) int { return cmp.Compare(rank(a), rank(b)) })
 	}
 	return all
+}
+
+// points reports whether a device is a mouse, a touch screen or the like: an input without letters, and nothing else.
+func points(one []attached.Node) bool {
+	inputs := 0
+	for _, n := range one {
+		switch {
+		case n.Kind == attached.Input && !n.Keys:
+			inputs++
+		case n.Kind != attached.USB && n.Kind != attached.HID:
+			return false
+		}
+	}
+	return inputs > 0
 }
 
 // at gives what tells whether d is configured to stand at a node.
