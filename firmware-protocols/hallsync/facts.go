@@ -104,6 +104,7 @@ type TicketPassed struct {
 	Ticket TicketID `json:"ticket"`
 	Number string   `json:"number"`
 	Window WindowID `json:"window"`
+	Early  bool     `json:"early,omitempty"` // so soon after the call that it does not count
 	By     By       `json:"by"`
 }
 

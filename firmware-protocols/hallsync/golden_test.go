@@ -81,9 +81,10 @@ func grown() map[string]hallsync.Payload {
 		"ticket.taken.class_reason": hallsync.TicketTaken{Ticket: ticket, Number: "A023", Ordinal: 23, FlowNo: "20260302000057", BusinessDay: "2026-03-02",
 			Queue: "A", Class: hallsync.Priority, ClassReason: "现役军人", Channel: hallsync.AtDesk, Place: "desk", Proof: hallsync.ProofNone, Ahead: 1,
 			Windows: []hallsync.WindowID{"1"}, By: clerk},
-		"day.opened.instead": hallsync.DayOpened{BusinessDay: "2026-03-02", After: 23, Carried: []hallsync.TicketID{ticket}, Instead: "2026-03-22"},
-		"slip.asked.spare":  hallsync.SlipAsked{Ticket: ticket, Printer: "kiosk-1", Copy: 1, Spare: true, By: hallsync.By{Kind: "system"}},
-		"slip.changed.part": hallsync.SlipChanged{Ticket: ticket, State: hallsync.SlipFailed, Device: "kiosk-1.printer", Code: "paper_out", Out: hallsync.OutPart},
+		"ticket.passed.early": hallsync.TicketPassed{Ticket: ticket, Number: "A023", Window: "1", Early: true, By: clerk},
+		"day.opened.instead":  hallsync.DayOpened{BusinessDay: "2026-03-02", After: 23, Carried: []hallsync.TicketID{ticket}, Instead: "2026-03-22"},
+		"slip.asked.spare":    hallsync.SlipAsked{Ticket: ticket, Printer: "kiosk-1", Copy: 1, Spare: true, By: hallsync.By{Kind: "system"}},
+		"slip.changed.part":   hallsync.SlipChanged{Ticket: ticket, State: hallsync.SlipFailed, Device: "kiosk-1.printer", Code: "paper_out", Out: hallsync.OutPart},
 	}
 }
 

@@ -22,6 +22,7 @@ type Order struct {
 	RecallGapS  *int           `yaml:"recall_gap_s"` // between two calls of one ticket; half as long again for elders
 	RecallLimit *int           `yaml:"recall_limit"` // calls of one ticket at a window; 0: no limit
 	MissLimit   *int           `yaml:"miss_limit"`   // a ticket that came back and was passed so often is given up; 0: never
+	PassAfterS  *int           `yaml:"pass_after_s"` // who is passed sooner after the call has not missed it; half as long again for elders
 }
 
 func defaultOrder() Order {
@@ -29,7 +30,7 @@ func defaultOrder() Order {
 	return Order{
 		Weights: map[string]int{"normal": 100, "appointment": 100, "elder": 150, "priority": 200}, BoostsS: map[string]int{},
 		MaxWaitMin: number(30), PriorityRun: number(2), EarlyMin: number(5), ReturnAfter: number(3),
-		RecallGapS: number(20), RecallLimit: number(3), MissLimit: number(2),
+		RecallGapS: number(20), RecallLimit: number(3), MissLimit: number(2), PassAfterS: number(20),
 	}
 }
 
@@ -45,7 +46,7 @@ func (o Order) over(hall Order) Order {
 	for _, part := range []struct{ mine, to **int }{
 		{&o.MaxWaitMin, &out.MaxWaitMin}, {&o.PriorityRun, &out.PriorityRun}, {&o.EarlyMin, &out.EarlyMin},
 		{&o.ReturnAfter, &out.ReturnAfter}, {&o.RecallGapS, &out.RecallGapS}, {&o.RecallLimit, &out.RecallLimit},
-		{&o.MissLimit, &out.MissLimit},
+		{&o.MissLimit, &out.MissLimit}, {&o.PassAfterS, &out.PassAfterS},
 	} {
 		if *part.mine != nil {
 			*part.to = *part.mine
@@ -77,7 +78,7 @@ func (c *checker) order(path string, o *Order) {
 	}{
 		{"max_wait_min", o.MaxWaitMin, 24 * 60}, {"priority_run", o.PriorityRun, 100}, {"early_min", o.EarlyMin, 24 * 60},
 		{"return_after", o.ReturnAfter, 100}, {"recall_gap_s", o.RecallGapS, 600}, {"recall_limit", o.RecallLimit, 100},
-		{"miss_limit", o.MissLimit, 100},
+		{"miss_limit", o.MissLimit, 100}, {"pass_after_s", o.PassAfterS, 600},
 	} {
 		if of.value != nil {
 			c.between(path+"."+of.key, *of.value, 0, of.high)

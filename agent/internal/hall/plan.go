@@ -61,7 +61,7 @@ func orderOf(o config.Order) line.Order {
 func callingOf(o config.Order) queue.Calling {
 	return queue.Calling{
 		ReturnAfter: *o.ReturnAfter, RecallGap: time.Duration(*o.RecallGapS) * time.Second, RecallLimit: *o.RecallLimit,
-		MissLimit: *o.MissLimit,
+		MissLimit: *o.MissLimit, PassAfter: time.Duration(*o.PassAfterS) * time.Second,
 	}
 }
 

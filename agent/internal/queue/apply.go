@@ -42,7 +42,9 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.onTicket(f.Ticket, func(t *Ticket) {
 			s.leave(t, at)
 			t.State, t.PassedAt, t.PassedMS = hallsync.Passed, at, s.age(at)
-			t.Misses++
+			if !f.Early {
+				t.Misses++
+			}
 			s.passed = append(s.passed, t)
 		})
 	case hallsync.TicketRequeued:
@@ -242,7 +244,7 @@ func (s *State) applyCalled(f hallsync.TicketCalled, at time.Time) {
 		s.leave(t, at)
 		t.State, t.CalledAt, t.Calls, t.Front, t.Due, t.Target = hallsync.Called, at, 1, false, 0, ""
 		s.noteWait(t, f.How, s.age(at))
-		t.CalledMS = s.age(at)
+		t.CalledMS, t.FirstMS = s.age(at), s.age(at)
 		s.lines.Tally(&t.Entry)
 		t.StartedAt, t.Why = time.Time{}, f.Why
 		s.occupy(f.Window, t, at)
@@ -277,7 +279,7 @@ func (s *State) applyReopened(t *Ticket, f hallsync.TicketReopened, at time.Time
 	case hallsync.Waiting:
 		s.enter(t)
 	case hallsync.Called:
-		t.State, t.CalledAt, t.CalledMS = hallsync.Called, at, s.age(at)
+		t.State, t.CalledAt, t.CalledMS, t.FirstMS = hallsync.Called, at, s.age(at), s.age(at)
 		s.occupy(f.Window, t, at)
 		s.showCall(t, at)
 	case hallsync.Serving:

@@ -48,6 +48,8 @@ func (c CallNext) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 			return nil, err
 		}
 		out = append(out, done...)
+	} else if t := s.tickets[w.Last]; t != nil && t.Window == w.ID && t.missed() && s.justCalled(t, now) {
+		return nil, refuseTicket(TicketJustCalled, t) // or five people are called and passed in a second
 	}
 	choice := s.lines.Choose(s.reach(s.plan.window(w.ID), s.age(now)), s.age(now), s.ofRolls(w.ID, now)...)
 	switch {
@@ -71,11 +73,27 @@ func (s *State) finishForNext(t *Ticket, now time.Time, by hallsync.By) ([]halls
 		if s.plan.ArrivalPressed {
 			return nil, refuseTicket(TicketState, t)
 		}
-		if s.age(now)-t.CalledMS < s.plan.CallGap.Milliseconds() {
+		if s.justCalled(t, now) {
 			return nil, refuseTicket(TicketJustCalled, t)
 		}
 	}
 	return s.finish(t, now, by), nil
+}
+
+// justCalled reports whether a ticket was called so short a time ago that the next one is not called yet.
+func (s *State) justCalled(t *Ticket, now time.Time) bool {
+	return s.age(now)-t.CalledMS < s.plan.CallGap.Milliseconds()
+}
+
+// missed reports whether a ticket left its window because nobody came.
+func (t *Ticket) missed() bool {
+	switch t.State {
+	case hallsync.Passed, hallsync.Abandoned, hallsync.Withdrawn:
+		return true
+	case hallsync.Waiting:
+		return t.Returned
+	}
+	return false
 }
 
 // ReasonNextStep is why a ticket goes on to the next thing its citizen came for.
@@ -208,13 +226,18 @@ func (c Recall) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	return facts(hallsync.TicketRecalled{Ticket: t.ID, Number: t.Number, Window: w.ID, Times: t.Calls + 1, By: c.By}), nil
 }
 
+// walks gives how long it takes a citizen to come who usually needs so long: elders walk slowly.
+func (t *Ticket) walks(usual time.Duration) time.Duration {
+	if t.Class == hallsync.Elder {
+		return usual + usual/2
+	}
+	return usual
+}
+
 // recallable says in how long a called ticket may be called again, and how often still, -1 for without limit.
 func (s *State) recallable(t *Ticket, now time.Time) (in time.Duration, left int) {
 	o := s.calling(t.Queue)
-	gap := o.RecallGap
-	if t.Class == hallsync.Elder {
-		gap += gap / 2
-	}
+	gap := t.walks(o.RecallGap)
 	left = -1
 	if o.RecallLimit > 0 {
 		left = max(0, o.RecallLimit-t.Calls)

@@ -143,7 +143,7 @@ func TestOrderOfRefusals(t *testing.T) {
 			b.refused(c("2", "nobody"), queue.UnknownTicket)
 			b.refused(c("2", "t"), queue.WindowClosed)
 			if w, _ := b.s.Window("1"); w.Ticket == "" {
-				b.must(queue.CallNext{Window: "1"})
+				b.after(5 * time.Second).must(queue.CallNext{Window: "1"})
 			}
 			b.refused(c("1", "t"), queue.WindowBusy)
 		})

@@ -102,6 +102,7 @@ type Calling struct {
 	RecallGap   time.Duration // between two calls of one ticket; half as long again for elders, who walk slowly
 	RecallLimit int           // calls of one ticket at a window; 0: no limit
 	MissLimit   int           // a ticket that came back and is passed for so many-th time is given up; 0: never
+	PassAfter   time.Duration // who is passed sooner after his call has not missed it; half as long again for elders
 }
 
 // calling gives how people of a queue are called; the zero value holds for a queue that the plan no longer has.

@@ -40,20 +40,23 @@ func (c Finish) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 // ReasonMissed is why a ticket was given up that came back and was missed again.
 const ReasonMissed = "missed_again"
 
-// Pass is 过号 of the called ticket: nobody came. A ticket that had come back after an earlier pass is given up for the day.
+// Pass is 过号 of the called ticket: nobody came. A ticket that had come back after an earlier pass is given up for the day, unless it was
+// passed before anybody could have come: that is no miss.
 type Pass struct {
 	Window hallsync.WindowID
 	Ticket hallsync.TicketID
 	By     hallsync.By
 }
 
-func (c Pass) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+func (c Pass) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	w, t, err := s.find(c.Window, c.Ticket, hallsync.Called)
 	if err != nil {
 		return nil, err
 	}
-	out := facts(hallsync.TicketPassed{Ticket: t.ID, Number: t.Number, Window: w.ID, By: c.By})
-	if limit := s.calling(t.Queue).MissLimit; limit > 0 && t.Returned && t.Misses+1 >= limit {
+	how := s.calling(t.Queue)
+	early := s.age(now)-t.FirstMS < t.walks(how.PassAfter).Milliseconds()
+	out := facts(hallsync.TicketPassed{Ticket: t.ID, Number: t.Number, Window: w.ID, Early: early, By: c.By})
+	if how.MissLimit > 0 && t.Returned && !early && t.Misses+1 >= how.MissLimit {
 		out = append(out, hallsync.TicketAbandoned{Ticket: t.ID, Window: w.ID, From: hallsync.Passed, Reason: ReasonMissed, By: c.By})
 	}
 	return out, nil

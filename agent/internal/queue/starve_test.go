@@ -248,3 +248,60 @@ func TestARollOfAnEarlierProgramGoesOn(t *testing.T) {
 	b.wantNext("2", "AR017", queue.RuleRoll)
 	b.wantNext("2", "BR003", queue.RuleRoll)
 }
+
+// A pass sooner than anybody could have come is allowed, but nobody is given up for it.
+func TestAPassAtOnceIsNoMiss(t *testing.T) {
+	for class, gap := range map[hallsync.Class]time.Duration{hallsync.Normal: 20 * time.Second, hallsync.Elder: 30 * time.Second} {
+		p := plan()
+		p.Queues[0].MissLimit, p.Queues[0].PassAfter, p.Queues[0].ReturnAfter = 2, 20*time.Second, 0
+		b := newBenchOf(t, p)
+		b.must(queue.Open{Window: "1"})
+		b.take("t", "A", class)
+		pass := func(after time.Duration, recall bool) hallsync.TicketState {
+			t.Helper()
+			if c := b.next("1"); c == nil || c.Ticket != "t" {
+				t.Fatalf("called %+v", c)
+			}
+			if b.after(after); recall {
+				b.must(queue.Recall{Window: "1"})
+			}
+			b.must(queue.Pass{Window: "1"})
+			return b.ticket("t").State
+		}
+		for i := range 4 {
+			if got := pass(gap-time.Second, false); got != hallsync.Passed {
+				t.Fatalf("%s: after %d quick passes the ticket is %s", class, i+1, got)
+			}
+			b.must(queue.Requeue{Ticket: "t"})
+		}
+		pass(gap, true) // from its first call on he had the time
+		b.must(queue.Requeue{Ticket: "t"})
+		pass(gap-time.Second, false)
+		b.must(queue.Requeue{Ticket: "t"})
+		if got := pass(gap, false); got != hallsync.Abandoned {
+			t.Errorf("%s: after the second miss the ticket is %s", class, got)
+		}
+	}
+}
+
+func TestPeopleAreNotCalledAndPassedInOneBreath(t *testing.T) {
+	for name, away := range map[string][]queue.Command{
+		"passed":        {queue.Pass{Window: "1"}},
+		"and came back": {queue.Pass{Window: "1"}, queue.Requeue{Ticket: "a"}},
+		"and went":      {queue.Pass{Window: "1"}, queue.Withdraw{Ticket: "a"}},
+		"given up":      {queue.Abandon{Window: "1"}},
+	} {
+		b := newBench(t)
+		b.must(queue.Open{Window: "1"})
+		b.take("a", "A", "")
+		b.take("b", "A", "")
+		b.must(queue.CallNext{Window: "1"})
+		for _, c := range away {
+			b.must(c)
+		}
+		b.after(4*time.Second).refused(queue.CallNext{Window: "1"}, queue.TicketJustCalled)
+		if got := calledNumber(b.after(time.Second).must(queue.CallNext{Window: "1"})); got != "A002" {
+			t.Errorf("%s: then %q is called", name, got)
+		}
+	}
+}

@@ -40,11 +40,12 @@ type Ticket struct {
 
 	// Moments of the hall's clock.
 	CalledMS  int64 `json:"called_ms,omitempty"` // last, recalls too
+	FirstMS   int64 `json:"first_ms,omitempty"`  // the call that it has been at the window since
 	StartedMS int64 `json:"started_ms,omitempty"`
 	PassedMS  int64 `json:"passed_ms,omitempty"`
 	HeldMS    int64 `json:"held_ms,omitempty"` // until when it is held; 0: without end
 
-	Misses   int  `json:"misses,omitempty"`   // how often it was passed
+	Misses   int  `json:"misses,omitempty"`   // how often it was passed when it had had time to come
 	Returned bool `json:"returned,omitempty"` // came back after that
 
 	Print    hallsync.PrintState `json:"print"`

@@ -268,7 +268,7 @@ func TestPassedTicketIsCalledAgainOnlyByItsWindowOrWithReason(t *testing.T) {
 
 func TestPassedTicketIsNeverCalledByCallNext(t *testing.T) {
 	b := into(t, hallsync.Passed)
-	if got := calledNumber(b.must(queue.CallNext{Window: "1"})); got != "" {
+	if got := calledNumber(b.after(time.Minute).must(queue.CallNext{Window: "1"})); got != "" {
 		t.Errorf("called %s", got)
 	}
 }
