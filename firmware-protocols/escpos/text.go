@@ -5,7 +5,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/width"
 )
@@ -54,55 +53,83 @@ func Printable(s string) string {
 	return out.String()
 }
 
+// missing is Missing in GB 18030.
+const missing = "\xA1\xF5"
+
 // encode turns printable text into the printer's bytes. No byte below 0x20 comes out: GB 18030 has none in its second,
 // third and fourth bytes, UTF-8 none at all.
 func (c Charset) encode(s string) []byte {
-	if c == UTF8 {
+	switch c {
+	case UTF8:
 		return []byte(s)
+	case ASCII:
+		return ascii(s)
 	}
-	enc := simplifiedchinese.GB18030.NewEncoder()
-	out := make([]byte, 0, 2*len(s))
+	out, err := simplifiedchinese.GB18030.NewEncoder().Bytes([]byte(s))
+	if err != nil { // it has all of Unicode
+		return ascii(s)
+	}
+	if c == GB18030 {
+		return out
+	}
+	return shortened(out)
+}
+
+// ascii puts ? for whatever else there is.
+func ascii(s string) []byte {
+	out := make([]byte, 0, len(s))
 	for _, r := range s {
-		out = c.appendRune(out, enc, r)
+		if r >= utf8.RuneSelf {
+			r = '?'
+		}
+		out = append(out, byte(r))
 	}
 	return out
 }
 
-func (c Charset) appendRune(out []byte, enc *encoding.Encoder, r rune) []byte {
+// shortened puts Missing for each character of four bytes, in place.
+func shortened(gb []byte) []byte {
+	out := gb[:0]
+	for i := 0; i < len(gb); {
+		n := gbLength(gb[i:])
+		if n == 4 {
+			out = append(out, missing...)
+		} else {
+			out = append(out, gb[i:i+n]...)
+		}
+		i += n
+	}
+	return out
+}
+
+// gbLength is how many bytes the first character of a text in GB 18030 has. The second byte of four is a digit, that of two is none.
+func gbLength(gb []byte) int {
 	switch {
-	case r < utf8.RuneSelf:
-		return append(out, byte(r))
-	case c == ASCII:
-		return append(out, '?')
+	case gb[0] < utf8.RuneSelf || len(gb) < 2:
+		return 1
+	case len(gb) >= 4 && gb[1] >= '0' && gb[1] <= '9':
+		return 4
 	}
-	var utf [utf8.UTFMax]byte
-	var gb [4]byte
-	n, _, err := enc.Transform(gb[:], utf[:utf8.EncodeRune(utf[:], r)], true)
-	if err != nil || n == 4 && c != GB18030 {
-		return append(out, 0xA1, 0xF5) // Missing
-	}
-	return append(out, gb[:n]...)
+	return 2
 }
 
 // Lacks reports whether a printer with this charset has no glyph for something in a text.
 func (c Charset) Lacks(s string) bool {
-	if isASCII(s) || c == UTF8 || c == GB18030 {
+	switch {
+	case isASCII(s) || c == UTF8 || c == GB18030:
 		return false
-	}
-	if c == ASCII {
+	case c == ASCII:
 		return true
 	}
-	enc := simplifiedchinese.GB18030.NewEncoder()
-	var room [4]byte
-	for _, r := range s {
-		if r == Missing || r < utf8.RuneSelf {
-			continue
-		}
-		if b := c.appendRune(room[:0], enc, r); string(b) == "\xA1\xF5" {
+	gb, err := simplifiedchinese.GB18030.NewEncoder().Bytes([]byte(s))
+	for len(gb) > 0 && err == nil {
+		n := gbLength(gb)
+		if n == 4 {
 			return true
 		}
+		gb = gb[n:]
 	}
-	return false
+	return err != nil
 }
 
 func isASCII(s string) bool {
@@ -154,27 +181,27 @@ func (c Charset) Columns(s string) int {
 func (c Charset) Wrap(s string, columns int) []string {
 	columns = max(columns, 2)
 	var lines []string
-	line, used := "", 0
+	start, at, used := 0, 0, 0 // the line so far is s[start:at], used columns wide
 	for _, piece := range pieces(s) {
 		n := c.Columns(piece)
 		if used+n > columns && used > 0 {
-			lines = append(lines, strings.TrimRight(line, " "))
-			line, used = "", 0
-			if piece = strings.TrimLeft(piece, " "); piece == "" {
-				continue
-			}
+			lines = append(lines, strings.TrimRight(s[start:at], " "))
+			rest := strings.TrimLeft(piece, " ")
+			at += len(piece) - len(rest)
+			start, used, piece = at, 0, rest
 			n = c.Columns(piece)
 		}
 		for n > columns { // a word longer than a line
 			head := c.head(piece, columns)
 			lines = append(lines, head)
 			piece = piece[len(head):]
-			n = c.Columns(piece)
+			at += len(head)
+			start, n = at, c.Columns(piece)
 		}
-		line, used = line+piece, used+n
+		at, used = at+len(piece), used+n
 	}
 	if used > 0 || len(lines) == 0 {
-		lines = append(lines, strings.TrimRight(line, " "))
+		lines = append(lines, strings.TrimRight(s[start:at], " "))
 	}
 	return lines
 }
@@ -196,17 +223,18 @@ const closing = "，。、；：！？）》〉」』】〕”’…％,.;:!?)]}
 
 // pieces splits a text where a line may break: between Chinese characters, before and after spaces.
 func pieces(s string) []string {
-	var out []string
-	last := rune(-1)
-	for _, r := range s {
-		joins := last >= 0 && (strings.ContainsRune(closing, r) && last != ' ' ||
-			r != ' ' && last != ' ' && r < utf8.RuneSelf && last < utf8.RuneSelf)
-		if joins {
-			out[len(out)-1] += string(r)
-		} else {
-			out = append(out, string(r))
+	out := make([]string, 0, len(s)/2)
+	start, last := 0, ' '
+	for i, r := range s {
+		joins := strings.ContainsRune(closing, r) && last != ' ' || r != ' ' && last != ' ' && r < utf8.RuneSelf && last < utf8.RuneSelf
+		if i > 0 && !joins {
+			out = append(out, s[start:i])
+			start = i
 		}
 		last = r
+	}
+	if start < len(s) {
+		out = append(out, s[start:])
 	}
 	return out
 }

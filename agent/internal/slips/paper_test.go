@@ -167,6 +167,13 @@ func TestEveryModelPrintsTheTicket(t *testing.T) {
 			if got, want := codes(t, sheet), []string{data.Serial, data.Link}; !slices.Equal(got, want) {
 				t.Errorf("zbar reads %q, want %q", got, want)
 			}
+			if err := d.(device.SelfTester).SelfTest(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			sheet, err = far.Print(w.bytes())
+			if got := codes(t, sheet); err != nil || !slices.Contains(got, "kiosk-1.printer") || !slices.Contains(got, "12345678") {
+				t.Errorf("the test slip: %v, zbar reads %q", err, got)
+			}
 		})
 	}
 }
