@@ -6,34 +6,6 @@ import (
 	"halledge/test/browser/chrome"
 )
 
-// operations are the pages of the fitter and of the hall's director.
-func (s *site) operations(t *testing.T) {
-	p := s.device(t, screenWidth, screenHeight, "/ops", "ops")
-	p.Sees("运行维护", s.Agent.Hall, "kiosk-1.printer", "身份证阅读器", "本机浏览器检查", "实时推送")
-	s.shot(t, p, "ops")
-	p.Click("button", "测试 kiosk-1.printer")
-	p.Sees("测试通过")
-	s.Sim(t, "unplug", "kiosk-1.scanner")
-	t.Cleanup(func() { s.Sim(t, "plug", "kiosk-1.scanner") })
-	p.Sees("件事", "kiosk-1.scanner", "未连上")
-	seesTime(t, p, "15:04 起")
-	s.shot(t, p, "ops-scanner-missing")
-	p.Resize(clerkWidth, clerkHeight)
-	s.shot(t, p, "ops-1366")
-	ringed(t, p)
-	board := s.device(t, screenWidth, screenHeight, "/board", "ops")
-	board.Sees("总览", "今日取号", "1号窗口", "测试一", "综合受理", "kiosk-1.scanner")
-	s.shot(t, board, "board")
-	s.Sim(t, "plug", "kiosk-1.scanner")
-	p.Misses("未连上")
-	lost := s.open(t, clerkWidth, clerkHeight, "/nowhere")
-	lost.Allow("404 (Not Found)")
-	s.shot(t, lost, "missing")
-	lost.Click("link", "回到首页")
-	lost.Sees("大厅页面")
-	s.shot(t, lost, "portal")
-}
-
 // restart stops the hall's program under open pages: they say so, and go on by themselves when it is back.
 func (s *site) restart(t *testing.T) {
 	kiosk := s.device(t, kioskWidth, kioskHeight, "/kiosk/1", "kiosk")
