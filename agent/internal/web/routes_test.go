@@ -220,6 +220,19 @@ func TestATabletIsNoKiosk(t *testing.T) {
 	}
 }
 
+// What a window has noted about its tickets is for whoever works there.
+func TestAConsoleIsOfItsWindow(t *testing.T) {
+	s := open(t)
+	clerk := s.browser()
+	clerk.signIn("w01", "window-1").want(t, 204, "")
+	for window, sees := range map[string]bool{"1": true, "2": false} {
+		r := clerk.do("GET", "/api/v1/hall?as=window-1&window="+window, "").want(t, 200, "")
+		if has := r.at("console") != nil; has != sees {
+			t.Errorf("the console of window %s: %v", window, has)
+		}
+	}
+}
+
 // The code of a slip lets its holder act as the citizen, so a kiosk shows it to whom it belongs.
 func TestAKioskShowsTheCodesOfThoseWhoStandThere(t *testing.T) {
 	s := open(t)

@@ -280,8 +280,8 @@ func write(w http.ResponseWriter, status int, raw []byte) {
 func (a *API) reader(who access.Who, q url.Values) view.Reader {
 	r := view.Reader{Staff: who.May(access.SeeStaff), Gives: q.Has("gives")}
 	r.Paper = isKiosk(who) && (who.Page != "" || q.Has("paper"))
-	if r.Staff {
-		r.Console = hallsync.WindowID(q.Get("window"))
+	if at := hallsync.WindowID(q.Get("window")); who.MayWorkAt(at) { // what others have noted is for them
+		r.Console = at
 	}
 	if who.Role == access.Rater && who.Window != "" {
 		r.Windows = []hallsync.WindowID{who.Window}
