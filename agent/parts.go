@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"halledge/agent/internal/config"
-	"halledge/agent/internal/pads"
 	"halledge/agent/internal/present"
 	"halledge/agent/internal/printing"
 	"halledge/agent/internal/queue"
@@ -46,7 +45,8 @@ func (a *Agent) parts() []supervise.Part {
 		supervise.Part{Name: "printing", Run: printers.Run, StopWithin: 40 * time.Second},
 		supervise.Part{Name: "panels", Run: present.New(a.hall, a.panels(), a.log.With("part", "panels")).Run},
 		supervise.Part{Name: "voice", Run: a.voice.Run},
-		supervise.Part{Name: "pads", Run: pads.New(a.hall, a.pads(), a.log.With("part", "pads")).Run},
+		supervise.Part{Name: "pads", Run: a.pads().Run},
+		supervise.Part{Name: "raters", Run: a.raters().Run},
 		supervise.Part{Name: "inputs", Run: a.inputs},
 		supervise.Part{Name: partWeb, Run: a.web.Run},
 		supervise.Part{Name: "plan", Run: a.followPlan},
@@ -147,13 +147,6 @@ func (a *Agent) viewOf(p config.Place) present.View {
 		}
 	}
 	return v
-}
-
-func (a *Agent) pads() (out []pads.Pad) {
-	for _, d := range a.devices.Pads() {
-		out = append(out, pads.Pad{Name: d.Name, Device: d.Device, Window: windowOf(d.Place), Renewed: d.Renewed})
-	}
-	return out
 }
 
 // settled is how long a device's state must last before it becomes a fact: a cable that is moved is no news.

@@ -162,6 +162,7 @@ func (p *Pad) look(ctx context.Context, conn transport.Conn) error {
 
 // take hands a new key out and acknowledges it.
 func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key modbus.PadKey) error {
+	var err error
 	n, restarted := p.presses.count(count)
 	if restarted {
 		p.cfg.Log.Warn("pad_restarted", "count", count)
@@ -180,6 +181,11 @@ func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key m
 	if k.Lost > 0 {
 		p.cfg.Log.Warn("pad_keys_lost", "lost", k.Lost)
 	}
+	if k.Code == device.KeyLogin {
+		if k.Operator, err = p.operator(ctx, conn); err != nil {
+			return err
+		}
+	}
 	if p.presses.bounces(k) {
 		p.cfg.Log.Info("pad_key_repeated", "key", string(k.Code))
 		return nil
@@ -193,6 +199,16 @@ func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key m
 	}
 	p.session.Job()
 	return p.unit.Set(ctx, conn, modbus.PadAckAt, count)
+}
+
+// operator is the number that was entered at the pad before login.
+func (p *Pad) operator(ctx context.Context, conn transport.Conn) (int, error) {
+	r, err := p.unit.Inputs(ctx, conn, modbus.PadInputs)
+	if err != nil {
+		return 0, err
+	}
+	in, err := modbus.ParsePadInput(r)
+	return int(in.Operator), err
 }
 
 // newest gives the newest display and its number, which is 0 when there is none.

@@ -140,11 +140,12 @@ const (
 
 // Key is one press. Count is the pad's own event counter; Lost counts presses the pad reports but nobody saw.
 type Key struct {
-	Code  KeyCode
-	Digit int
-	Count uint16
-	Lost  int
-	At    time.Time
+	Code     KeyCode
+	Digit    int
+	Operator int // number entered at the pad, with login; 0: none
+	Count    uint16
+	Lost     int
+	At       time.Time
 }
 
 // PadFrame is what a pad shows to staff.

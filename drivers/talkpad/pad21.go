@@ -21,7 +21,7 @@ func new21(o *registry.Options) dialect {
 
 func (d *dialect21) gap() time.Duration { return 0 }
 
-func (d *dialect21) hear(b []byte, _ string) (h heard) {
+func (d *dialect21) hear(b []byte, state string) (h heard) {
 	before := d.rx.Garbage()
 	d.rx.Push(b)
 	for f, ok := d.rx.Next(); ok; f, ok = d.rx.Next() {
@@ -32,7 +32,7 @@ func (d *dialect21) hear(b []byte, _ string) (h heard) {
 		w := word{mark: fmt.Sprintf("%02x % x", byte(f.Function), f.Data)}
 		w.ack, _ = f.Ack().Append(nil)  // what could be parsed can be written
 		if f.Function != pad21.Rating { // the rating device that hangs on the pad is a device of its own
-			w.keys = keys21(f.Data)
+			w.keys = keys21(f.Data, state)
 		}
 		h.said = append(h.said, w)
 	}
@@ -40,8 +40,9 @@ func (d *dialect21) hear(b []byte, _ string) (h heard) {
 	return h
 }
 
-// keys21 gives the keys of a frame: digits, and the key that sent them. Keys without a meaning end the digits.
-func keys21(data []byte) (keys []device.Key) {
+// keys21 gives the keys of a frame: digits, and the key that sent them. Keys without a meaning end the digits. 等候 ends the pause that it
+// began.
+func keys21(data []byte, state string) (keys []device.Key) {
 	for _, b := range data {
 		if b <= 9 {
 			keys = append(keys, device.Key{Code: device.KeyDigit, Digit: int(b)})
@@ -51,8 +52,11 @@ func keys21(data []byte) (keys []device.Key) {
 			pad21.KeyRate: device.KeyRate, pad21.KeyCall: device.KeyNext, pad21.KeyRecall: device.KeyRecall, pad21.KeyCancel: device.KeyCancel,
 			pad21.KeyConfirm: device.KeyConfirm, pad21.KeyPause: device.KeyPause, pad21.KeyTransfer: device.KeyTransfer,
 		}[pad21.Key(b)]
-		if !known {
+		switch {
+		case !known:
 			code = device.KeyCancel
+		case code == device.KeyPause && state == "paused":
+			code = device.KeyResume
 		}
 		keys = append(keys, device.Key{Code: code})
 	}

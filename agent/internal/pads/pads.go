@@ -29,16 +29,29 @@ type Pad struct {
 	Renewed <-chan struct{}
 }
 
+// Options of New.
+type Options struct {
+	Hall Hall
+	Pads []Pad
+	// Staff gives whose number it is that was entered at a window's pad; ok is false if nobody has it who may work there.
+	Staff func(w hallsync.WindowID, number string) (id hallsync.StaffID, ok bool)
+	// Rate has the citizen who was served last at a window asked for a rating once more; false if there is nobody or nothing to ask.
+	Rate func(w hallsync.WindowID) bool
+	Log  *slog.Logger
+}
+
 // Desk runs the pads of a hall.
 type Desk struct {
-	hall Hall
-	pads []Pad
-	log  *slog.Logger
+	hall  Hall
+	pads  []Pad
+	staff func(hallsync.WindowID, string) (hallsync.StaffID, bool)
+	rate  func(hallsync.WindowID) bool
+	log   *slog.Logger
 }
 
 // New prepares the pads.
-func New(hall Hall, pads []Pad, log *slog.Logger) *Desk {
-	return &Desk{hall: hall, pads: pads, log: log}
+func New(o Options) *Desk {
+	return &Desk{hall: o.Hall, pads: o.Pads, staff: o.Staff, rate: o.Rate, log: o.Log}
 }
 
 // Run serves until ctx ends.
@@ -54,6 +67,7 @@ func (d *Desk) Run(ctx context.Context) error {
 }
 
 func (d *Desk) listen(ctx context.Context, p Pad) {
+	var digits typed
 	for {
 		select {
 		case <-ctx.Done():
@@ -62,66 +76,68 @@ func (d *Desk) listen(ctx context.Context, p Pad) {
 			if !ok {
 				return
 			}
-			d.press(ctx, p, k)
+			if k.Lost > 0 {
+				d.log.Warn("pad keys lost", "pad", p.Name, "lost", k.Lost)
+			}
+			now := time.Now()
+			switch k.Code {
+			case device.KeyDigit:
+				digits.add(k, now)
+			case device.KeyCancel:
+				digits.take(now)
+			default:
+				d.press(ctx, p, k, digits.take(now))
+			}
 		}
 	}
 }
 
-// press turns a key into a command. A pad has no screen for a sentence: a refusal is logged and the pad goes on showing the
-// truth.
-func (d *Desk) press(ctx context.Context, p Pad, k device.Key) {
-	if k.Lost > 0 {
-		d.log.Warn("pad keys lost", "pad", p.Name, "lost", k.Lost)
+// press does what a key stands for. A pad has no screen for a sentence: a key that did nothing is told of by whatever the pad has for it,
+// and the pad goes on showing the truth.
+func (d *Desk) press(ctx context.Context, p Pad, k device.Key, digits string) {
+	var (
+		c    queue.Command
+		idle bool
+	)
+	d.hall.Read(func(s *queue.State, _ hallsync.Seq) {
+		c = d.order(s, p, k, digits)
+		w, _ := s.Window(p.Window)
+		idle = w.Ticket == ""
+	})
+	did, err := false, error(nil)
+	switch {
+	case c == nil:
+	case k.Code == device.KeyRate && idle:
+		did = d.rate(p.Window)
+	default:
+		did, err = d.do(ctx, p, c)
 	}
-	by := d.by(p)
-	c := command(p, k.Code, by)
-	if c == nil {
-		d.log.Info("pad key has no command", "pad", p.Name, "key", k.Code)
+	if did || ctx.Err() != nil {
 		return
 	}
-	_, err := d.hall.Do(ctx, c)
+	d.log.Info("pad key did nothing", "pad", p.Name, "key", k.Code, "error", err)
+	pad, can := p.Device.(device.Refuser)
+	if !can {
+		return
+	}
+	var de *device.Error
+	if err := pad.Refuse(ctx); err != nil && ctx.Err() == nil && !(errors.As(err, &de) && de.Code == device.CodeUnsupported) {
+		d.log.Info("refusal not shown", "pad", p.Name, "error", err)
+	}
+}
+
+// do runs a command and reports whether it changed anything. Who presses 叫号 at a closed window means to begin work.
+func (d *Desk) do(ctx context.Context, p Pad, c queue.Command) (did bool, err error) {
+	facts, err := d.hall.Do(ctx, c)
 	var refusal *queue.Refusal
-	if errors.As(err, &refusal) && refusal.Code == queue.WindowClosed && k.Code == device.KeyNext {
-		// Who presses 叫号 at a closed window means to begin work.
-		if _, err = d.hall.Do(ctx, queue.Open{Window: p.Window, By: by}); err == nil {
-			_, err = d.hall.Do(ctx, c)
+	if next, isNext := c.(queue.CallNext); isNext && errors.As(err, &refusal) && refusal.Code == queue.WindowClosed {
+		if _, err := d.hall.Do(ctx, queue.Open{Window: p.Window, By: next.By}); err != nil {
+			return false, err
 		}
+		_, err = d.hall.Do(ctx, c)
+		return err == nil, err
 	}
-	if err != nil && ctx.Err() == nil {
-		d.log.Info("pad key refused", "pad", p.Name, "key", k.Code, "error", err)
-	}
-}
-
-// by says who pressed: whoever has opened the window works there, and is who a citizen rates.
-func (d *Desk) by(p Pad) hallsync.By {
-	by := hallsync.By{Kind: "pad", ID: p.Name}
-	d.hall.Read(func(s *queue.State, _ hallsync.Seq) {
-		w, _ := s.Window(p.Window)
-		by.Staff = w.Staff
-	})
-	return by
-}
-
-func command(p Pad, key device.KeyCode, by hallsync.By) queue.Command {
-	switch key {
-	case device.KeyNext:
-		return queue.CallNext{Window: p.Window, By: by}
-	case device.KeyRecall:
-		return queue.Recall{Window: p.Window, By: by}
-	case device.KeyPass:
-		return queue.Pass{Window: p.Window, By: by}
-	case device.KeyPause:
-		return queue.Pause{Window: p.Window, By: by}
-	case device.KeyResume:
-		return queue.Unpause{Window: p.Window, By: by}
-	case device.KeyLogin:
-		return queue.Open{Window: p.Window, By: by}
-	case device.KeyLogout:
-		return queue.Close{Window: p.Window, By: by}
-	case device.KeyFinish:
-		return queue.Finish{Window: p.Window, By: by}
-	}
-	return nil
+	return err == nil && len(facts) > 0, err
 }
 
 // retryAfter is the pause before a frame that the pad did not take is shown again.
@@ -160,13 +176,8 @@ func Frame(s *queue.State, window hallsync.WindowID) device.PadFrame {
 		return device.PadFrame{State: "closed"}
 	}
 	f := device.PadFrame{State: "idle"}
-	for _, p := range s.Plan().Windows {
-		if p.ID != window {
-			continue
-		}
-		for _, q := range p.Queues {
-			f.Waiting += s.Waiting(q)
-		}
+	for _, q := range queuesOf(s, window) {
+		f.Waiting += s.Waiting(q)
 	}
 	t, has := s.Ticket(w.Ticket)
 	switch {

@@ -23,6 +23,7 @@ type pad struct {
 
 	mu    sync.Mutex
 	fails int // displays still to refuse
+	nos   int // keys that did nothing
 	shown device.PadFrame
 	news  chan struct{}
 }
@@ -46,6 +47,20 @@ func (p *pad) Display(_ context.Context, f device.PadFrame) error {
 	return nil
 }
 
+// Refuse implements device.Refuser.
+func (p *pad) Refuse(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.nos++
+	return nil
+}
+
+func (p *pad) refused() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.nos
+}
+
 func (p *pad) until(t *testing.T, want device.PadFrame) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -67,11 +82,21 @@ func (p *pad) until(t *testing.T, want device.PadFrame) {
 func open(t *testing.T, all ...pads.Pad) *hall.Hall {
 	t.Helper()
 	plan := &queue.Plan{
-		Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}},
-		Windows: []queue.WindowPlan{{ID: "1", Queues: []hallsync.QueueID{"A"}}},
+		Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}, {ID: "B"}}, PassRecall: time.Hour,
+		Windows: []queue.WindowPlan{{ID: "1", Queues: []hallsync.QueueID{"A"}}, {ID: "2", Queues: []hallsync.QueueID{"A", "B"}}},
 	}
 	h := halltest.Open(t, plan)
-	halltest.Run(t, pads.New(h, all, slog.New(slog.DiscardHandler)).Run)
+	wished := false // of a rating; a second wish finds nobody to ask
+	halltest.Run(t, pads.New(pads.Options{
+		Hall: h, Pads: all, Log: slog.New(slog.DiscardHandler),
+		Staff: func(w hallsync.WindowID, number string) (hallsync.StaffID, bool) {
+			return "w018", w == "1" && number == "18"
+		},
+		Rate: func(hallsync.WindowID) bool {
+			wished = !wished
+			return wished
+		},
+	}).Run)
 	return h
 }
 

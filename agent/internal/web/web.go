@@ -175,6 +175,9 @@ func (s *Server) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// Inputs is what is shown and wished at the places of the hall.
+func (s *Server) Inputs() *inputs.Desk { return s.inputs }
+
 // Scanned tells the page at a place what one of the hall's scanners read there.
 func (s *Server) Scanned(ctx context.Context, place string, payload device.Secret) {
 	s.front.Load().api.Scanned(ctx, place, payload)

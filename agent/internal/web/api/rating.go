@@ -3,12 +3,10 @@ package api
 import (
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"halledge/agent/internal/hall"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/web/access"
-	"halledge/agent/internal/web/inputs"
 	"halledge/agent/internal/web/view"
 	"halledge/agent/kit/problem"
 	"halledge/firmware-protocols/hallsync"
@@ -99,9 +97,6 @@ func (a *API) unrated(w http.ResponseWriter, p post) {
 	})
 }
 
-// rateWithin is how long after its end a service is asked about at the window.
-const rateWithin = 10 * time.Minute
-
 // ratingBody is the answer of getRating. Ticket is what the window's citizen may rate now, null when there is nothing to ask; Matter is
 // the name of its queue. Staff is the number, never the name, of who served it, or else of who works at the window; null if nobody
 // does. State is that of the window.
@@ -129,7 +124,7 @@ func (a *API) getRating(w http.ResponseWriter, r *http.Request, who access.Who) 
 		}
 		body.State = win.State
 		staff := win.Staff
-		if t, ok := s.Ticket(win.Last); ok && win.Ticket == "" && toRate(t, m.Now) && (again || t.Unrated == "") {
+		if t, ok := s.ToRate(win.ID, m.Now); ok && (again || t.Unrated == "") {
 			v := view.TicketOf(m, t)
 			body.Ticket, staff = &v, t.Staff
 			for _, q := range s.Plan().Queues {
@@ -149,15 +144,8 @@ func (a *API) getRating(w http.ResponseWriter, r *http.Request, who access.Who) 
 	a.send(w, r, http.StatusOK, body)
 }
 
-func toRate(t queue.Ticket, now time.Time) bool {
-	return t.State == hallsync.Done && t.Rated == "" && now.Sub(t.FinishedAt) < rateWithin
-}
-
-// askToRate is the kind of event that has the tablet of a window ask about a ticket once more.
-const askToRate = "rating"
-
-// askRating answers POST /api/v1/windows/{w}/ask-rating, 评价: the tablet asks the citizen who was served last, also if the question was
-// left unanswered: 200 {"ticket": T}. It changes nothing in the hall, and says no when there is nothing to ask or no tablet to do it.
+// askRating answers POST /api/v1/windows/{w}/ask-rating, 评价: the tablet or rating device asks the citizen who was served last, also if the
+// question was left unanswered: 200 {"ticket": T}. It changes nothing in the hall, and says no when there is nothing to ask or neither.
 func (a *API) askRating(w http.ResponseWriter, p post) {
 	if err := a.decode(p.body, &struct{}{}); err != nil {
 		a.fail(w, p.Request, err)
@@ -170,7 +158,7 @@ func (a *API) askRating(w http.ResponseWriter, p post) {
 		a.opts.Hall.Look(func(m queue.Moment) {
 			var win queue.Window
 			win, known = m.State.Window(hallsync.WindowID(id))
-			if t, ok := m.State.Ticket(win.Last); ok && win.Ticket == "" && toRate(t, m.Now) {
+			if t, ok := m.State.ToRate(win.ID, m.Now); ok {
 				v := view.TicketOf(m, t)
 				asked = &v
 			}
@@ -184,10 +172,9 @@ func (a *API) askRating(w http.ResponseWriter, p post) {
 			return refuse(http.StatusNotFound, unknownWindow)
 		case asked == nil:
 			return refuse(http.StatusConflict, nothingToRate)
-		case !a.opts.Inputs.Watched("rate-" + id):
+		case !a.opts.Inputs.AskToRate(hallsync.WindowID(id), asked.ID):
 			return refuse(http.StatusConflict, raterAway)
 		}
-		a.opts.Inputs.Publish("rate-"+id, inputs.Event{Kind: askToRate, Ticket: asked.ID, Actions: []string{}})
 		raw, _ := json.Marshal(ticketBody{Ticket: asked}) // texts, numbers and times always have a JSON form
 		return http.StatusOK, raw
 	})
