@@ -316,7 +316,8 @@ type BookingCancelled struct {
 	By      By        `json:"by,omitzero"` // who did so at the hall
 }
 
-// BookingMissed says that nobody came for an appointment. Excused: the hall itself did not work all that time.
+// BookingMissed says that nobody came for an appointment. Excused: the hall itself did not work all that time, or the citizen took an ordinary
+// number.
 type BookingMissed struct {
 	Booking BookingID `json:"booking"`
 	Excused bool      `json:"excused,omitempty"`

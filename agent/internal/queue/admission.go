@@ -57,17 +57,26 @@ func (c CancelBooking) decide(s *State, _ time.Time) ([]hallsync.Payload, error)
 }
 
 // MissBookings notes who had an appointment and did not come. Since is when this hall began to work: who could not have come in is not
-// counted as missing, nor is anybody whose time the hall's clock jumped over.
+// counted as missing, nor is anybody whose time the hall's clock jumped over, or who came and took an ordinary number.
 type MissBookings struct{ Since time.Time }
 
 func (c MissBookings) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	var out []hallsync.Payload
 	for _, b := range s.Bookings() {
 		if _, until := s.CheckIn(b); b.State == hallsync.Booked && now.After(until) {
-			out = append(out, hallsync.BookingMissed{Booking: b.Booking, Excused: c.Since.After(b.Start) || s.leapt.After(b.Start)})
+			excused := c.Since.After(b.Start) || s.leapt.After(b.Start) || s.cameAnyway(b)
+			out = append(out, hallsync.BookingMissed{Booking: b.Booking, Excused: excused})
 		}
 	}
 	return out, nil
+}
+
+// cameAnyway reports whether the citizen of an appointment took an ordinary number for the same thing in the same half of the day.
+func (s *State) cameAnyway(b Booking) bool {
+	half := func(at time.Time) string { return at.In(s.plan.Location).Format(time.DateOnly + " PM") }
+	return b.Person != "" && slices.ContainsFunc(s.persons[b.Person], func(t *Ticket) bool {
+		return (t.Home == b.Queue || t.Queue == b.Queue || slices.Contains(t.Then, b.Queue)) && half(t.TakenAt) == half(b.Start)
+	})
 }
 
 // CheckIn gives from when and until when the citizen of an appointment can come as one who is booked.

@@ -460,3 +460,52 @@ func TestReopeningGivesNobodyASecondNumber(t *testing.T) {
 		}
 	}
 }
+
+func TestPriorityNeedsAReason(t *testing.T) {
+	b := newBench(t)
+	b.refused(queue.Take{Ticket: "x", Queue: "A", Class: hallsync.Priority, Channel: hallsync.AtDesk}, queue.ReasonRequired)
+	b.must(queue.Take{Ticket: "x", Queue: "A", Class: hallsync.Elder, Channel: hallsync.AtKiosk}) // his card says so
+	b.must(queue.Take{Ticket: "y", Queue: "A", Class: hallsync.Priority, Because: "现役军人", Channel: hallsync.AtDesk})
+}
+
+// One number for the same thing twice would count once against its quota.
+func TestOneNumberIsForEachThingOnce(t *testing.T) {
+	p := plan()
+	p.Queues[1].Quota = 1
+	b := newBenchOf(t, p)
+	for _, then := range [][]hallsync.QueueID{{"A"}, {"B", "B"}, {"B", "A"}} {
+		c := queue.Take{Ticket: "x", Queue: "A", Then: then, Channel: hallsync.AtKiosk}
+		if r := b.refused(c, queue.StepRepeated); r.Queue != then[len(then)-1] {
+			t.Errorf("%v is refused for %s", then, r.Queue)
+		}
+	}
+	b.must(queue.Take{Ticket: "x", Queue: "A", Then: []hallsync.QueueID{"B"}, Channel: hallsync.AtKiosk})
+	b.refused(queue.Take{Ticket: "y", Queue: "A", Then: []hallsync.QueueID{"B"}, Channel: hallsync.AtKiosk}, queue.QuotaUsed)
+}
+
+// Who has an appointment and takes an ordinary number for it, because the kiosk did not know him or it was too early, has not stayed away.
+func TestWhoCameWithAnOrdinaryNumberHasNotMissedHisAppointment(t *testing.T) {
+	for name, c := range map[string]struct {
+		at      time.Time
+		queue   hallsync.QueueID
+		person  string
+		excused bool
+	}{
+		"in the morning":     {moment(9, 50), "A", "p", true},
+		"for something else": {moment(9, 50), "B", "p", false},
+		"somebody else":      {moment(9, 50), "A", "q", false},
+		"in the afternoon":   {moment(14, 0), "A", "p", false},
+	} {
+		b := newBench(t)
+		b.must(queue.SetBooking{BookingSet: hallsync.BookingSet{
+			Booking: "AP", Queue: "A", Person: "p", Start: moment(10, 0), End: moment(10, 30)}})
+		b.must(queue.Open{Window: "2"})
+		b.at(c.at).must(queue.Take{Ticket: "x", Queue: c.queue, Person: c.person, Channel: hallsync.AtDesk})
+		b.next("2")
+		b.must(queue.Finish{Window: "2"})
+		got := b.at(moment(17, 0)).must(queue.MissBookings{})
+		if want := (hallsync.BookingMissed{Booking: "AP", Excused: c.excused}); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+}

@@ -93,7 +93,7 @@ func (b *bench) after(d time.Duration) *bench { b.now = b.now.Add(d); return b }
 
 func (b *bench) take(id string, q hallsync.QueueID, class hallsync.Class) hallsync.TicketID {
 	b.t.Helper()
-	b.must(queue.Take{Ticket: hallsync.TicketID(id), Queue: q, Class: class, Channel: hallsync.AtKiosk})
+	b.must(queue.Take{Ticket: hallsync.TicketID(id), Queue: q, Class: class, Because: "x", Channel: hallsync.AtKiosk})
 	return hallsync.TicketID(id)
 }
 

@@ -167,7 +167,7 @@ func TestSettingTheClockChangesNoOrder(t *testing.T) {
 				b.after(time.Duration(r.IntN(300)) * time.Second)
 				b.must(queue.Take{
 					Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: []hallsync.QueueID{"A", "B"}[r.IntN(2)],
-					Class: []hallsync.Class{hallsync.Normal, hallsync.Elder, hallsync.Priority}[r.IntN(3)], Channel: hallsync.AtKiosk,
+					Class: []hallsync.Class{hallsync.Normal, hallsync.Elder, hallsync.Priority}[r.IntN(3)], Because: "x", Channel: hallsync.AtKiosk,
 				})
 				if step := time.Duration(r.IntN(7200)-7200) * time.Second; r.IntN(4) == 0 && with == 1 {
 					b.must(queue.SetClock{To: b.now.Add(step), Source: queue.ClockByCloud})

@@ -42,7 +42,7 @@ func randomCommand(d drawer, n int, taken []hallsync.TicketID) queue.Command {
 	commands := []func() queue.Command{
 		func() queue.Command {
 			return queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: q, Channel: hallsync.AtKiosk, Printer: reason,
-				Class: oneOf(d, "class", "", hallsync.Elder, hallsync.Priority, "king")}
+				Class: oneOf(d, "class", "", hallsync.Elder, hallsync.Priority, "king"), Because: reason, Then: oneOf(d, "then", nil, []hallsync.QueueID{"B"}, []hallsync.QueueID{"B", "B"})}
 		},
 		func() queue.Command {
 			return queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: "A", Channel: hallsync.AtDesk}

@@ -215,7 +215,7 @@ func (d *day) take() {
 	d.taken++
 	c := queue.Take{
 		Ticket: hallsync.TicketID(fmt.Sprint("t", d.taken)), Queue: []hallsync.QueueID{"A", "B"}[d.r.IntN(2)], Channel: hallsync.AtKiosk,
-		Class: []hallsync.Class{hallsync.Normal, hallsync.Normal, hallsync.Elder, hallsync.Priority}[d.r.IntN(4)],
+		Class: []hallsync.Class{hallsync.Normal, hallsync.Normal, hallsync.Elder, hallsync.Priority}[d.r.IntN(4)], Because: "x",
 	}
 	if d.r.IntN(3) == 0 {
 		from := d.now.Add(time.Duration(d.r.IntN(100)-45) * time.Minute) // the slot may be nearly over, or far away

@@ -21,6 +21,7 @@ const (
 	GradeInvalid      Code = "grade_invalid"
 	TargetRequired    Code = "target_required"
 	ReasonRequired    Code = "reason_required"
+	StepRepeated      Code = "step_repeated" // one number for the same thing twice
 	WindowClosed      Code = "window_closed"
 	WindowBusy        Code = "window_busy"
 	WindowChanged     Code = "window_changed" // another ticket is there than the one it was meant for

@@ -227,7 +227,7 @@ func (v *visitors) serve() {
 			at = v.came[next]
 		}
 		for ; next < len(v.came) && !v.came[next].After(at); next++ {
-			v.do(queue.Take{Ticket: hallsync.TicketID(fmt.Sprint(next)), Queue: "A", Class: v.class[next], Channel: hallsync.AtKiosk}, v.came[next])
+			v.do(queue.Take{Ticket: hallsync.TicketID(fmt.Sprint(next)), Queue: "A", Class: v.class[next], Because: "x", Channel: hallsync.AtKiosk}, v.came[next])
 		}
 		var who int
 		id := v.do(queue.CallNext{Window: w}, at)

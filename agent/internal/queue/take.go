@@ -22,9 +22,9 @@ type Take struct {
 	Person   string            // keyed digest of the identity number; empty: nobody was recognised
 	Identity hallsync.Identity // pending: nobody could be asked about the code; empty: as the proof says
 	Booking  hallsync.BookingID
-	Because  string             // why it has its class, by staff
+	Because  string             // why it has its class, by staff; a priority ticket needs one
 	Override string             // why hours and quotas do not hold, by staff; empty: they do
-	Then     []hallsync.QueueID // queues to go on to with the same number
+	Then     []hallsync.QueueID // queues to go on to with the same number, each once
 	By       hallsync.By
 }
 
@@ -51,8 +51,16 @@ func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	if !c.Channel.Valid() {
 		return nil, refuse(ChannelInvalid)
 	}
+	if c.Class == hallsync.Priority && c.Because == "" { // nobody has it of himself; see SetClass
+		return nil, refuse(ReasonRequired)
+	}
 	if len(c.Then) > maxSteps || slices.ContainsFunc(c.Then, func(q hallsync.QueueID) bool { return s.plan.queue(q) == nil }) {
 		return nil, refuse(UnknownQueue)
+	}
+	for i, q := range c.Then {
+		if q == c.Queue || slices.Contains(c.Then[:i], q) { // quotas and one person's tickets are counted by queue
+			return nil, &Refusal{Code: StepRepeated, Queue: q}
+		}
 	}
 	if c.Proof == "" {
 		c.Proof = hallsync.ProofNone

@@ -199,5 +199,6 @@ func TestAKioskGivesNoClassOfItsOwn(t *testing.T) {
 	if r := s.post(kioskToken, "/api/v1/tickets", ask("elder", identity)).want(t, 201, ""); r.text("ticket", "class") != "elder" {
 		t.Errorf("%s", r.Raw)
 	}
-	s.post(staffToken, "/api/v1/tickets", map[string]string{"queue": "A", "channel": "desk", "class": "priority"}).want(t, 201, "")
+	s.post(staffToken, "/api/v1/tickets", map[string]string{"queue": "A", "channel": "desk", "class": "priority"}).want(t, 422, "reason_required")
+	s.post(staffToken, "/api/v1/tickets", map[string]string{"queue": "A", "channel": "desk", "class": "priority", "reason": "烈士家属"}).want(t, 201, "")
 }

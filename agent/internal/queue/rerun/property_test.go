@@ -167,7 +167,7 @@ func drawDay(t testing.TB, rt *rapid.T, breath bool) *ideal {
 			id, q, class := hallsync.TicketID(fmt.Sprint("t", n)), p.Queues[d.draw("queue", len(p.Queues)-1)].ID,
 				rapid.SampledFrom([]hallsync.Class{"", "", hallsync.Elder, hallsync.Priority}).Draw(rt, "class")
 			later(300, func() {
-				d.do(queue.Take{Ticket: id, Queue: q, Class: class, Channel: hallsync.AtKiosk})
+				d.do(queue.Take{Ticket: id, Queue: q, Class: class, Because: "x", Channel: hallsync.AtKiosk})
 				d.waits = append(d.waits, id)
 			})
 		}

@@ -71,7 +71,7 @@ func (h *hall) do(commands ...queue.Command) []hallsync.Payload {
 
 func (h *hall) take(id string, class hallsync.Class) {
 	h.t.Helper()
-	h.do(queue.Take{Ticket: hallsync.TicketID(id), Queue: "A", Class: class, Channel: hallsync.AtKiosk})
+	h.do(queue.Take{Ticket: hallsync.TicketID(id), Queue: "A", Class: class, Because: "x", Channel: hallsync.AtKiosk})
 }
 
 // Read implements rerun.Log.

@@ -287,7 +287,7 @@ func statusOf(c queue.Code) int {
 	switch c {
 	case queue.UnknownQueue, queue.UnknownWindow, queue.UnknownTicket, queue.BookingUnknown:
 		return http.StatusNotFound
-	case queue.ClassInvalid, queue.ChannelInvalid, queue.BookingInvalid, queue.PersonRequired, queue.GradeInvalid, queue.TargetRequired, queue.ReasonRequired:
+	case queue.ClassInvalid, queue.ChannelInvalid, queue.BookingInvalid, queue.PersonRequired, queue.GradeInvalid, queue.TargetRequired, queue.ReasonRequired, queue.StepRepeated:
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusConflict
