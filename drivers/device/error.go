@@ -24,8 +24,11 @@ const (
 	CodeUnsupported Code = "unsupported"  // this model cannot do it
 	CodeNoise       Code = "noise"        // a scanner goes on sending what is no code
 	CodeCardsUnread Code = "cards_unread" // a card reader goes on finding cards that it cannot read
+	CodeUnclear     Code = "unclear"      // a camera goes on seeing codes that it cannot read
+	CodeNoPicture   Code = "no_picture"   // a camera is there and sends no picture, or one of nothing
 	CodeFaulty      Code = "faulty"       // it says itself that it does not work
 	CodeAddress     Code = "address"      // it does not answer, but others do on its line: those in Found
+	CodePageGone    Code = "page_gone"    // the browser page that is the screen was there and is no more
 )
 
 // Found is which addresses answer on a line, as a part of an Error with CodeAddress.

@@ -35,6 +35,7 @@ const (
 
 	DeviceOffline     Code = "device_offline"
 	DeviceTimeout     Code = "device_timeout"
+	DeviceAddress     Code = "device_address" // others answer on its line
 	DevicePaperOut    Code = "device_paper_out"
 	DevicePaperLow    Code = "device_paper_low"
 	DeviceCoverOpen   Code = "device_cover_open"
@@ -46,7 +47,11 @@ const (
 	DeviceUnsupported Code = "device_unsupported"
 	DeviceNoise       Code = "device_noise"
 	DeviceCardsUnread Code = "device_cards_unread"
+	DeviceUnclear     Code = "device_unclear"
+	DeviceNoPicture   Code = "device_no_picture"
 	DeviceFaulty      Code = "device_faulty"
+
+	DevicePageGone Code = "device_page_gone"
 )
 
 // Table is the catalogue of all conditions of a hall.
@@ -70,12 +75,12 @@ func Table() []Condition {
 		{Code: KioskSilent, Severity: Warning, Delay: 2 * time.Minute},
 		{Code: SlipFailed, Severity: Warning, Causes: []Code{
 			DeviceOffline, DeviceTimeout, DevicePaperOut, DeviceCoverOpen, DeviceCutter, DeviceBusy, DevicePermission,
-			DeviceBadReply, DeviceBadConfig, DeviceUnsupported}},
+			DeviceBadReply, DeviceBadConfig, DeviceUnsupported, DeviceFaulty}},
 		{Code: SlipUnsure, Severity: Warning},
 		{Code: CodeRulesBad, Severity: Warning},
 		{Code: ResolverDown, Severity: Warning, Causes: []Code{UplinkDown, UplinkRefused}},
 		{Code: VoiceMute, Severity: Warning, Causes: []Code{
-			DeviceOffline, DeviceTimeout, DeviceBusy, DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported}},
+			DeviceOffline, DeviceTimeout, DeviceBusy, DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported, DeviceFaulty}},
 		{Code: RelayDown, Severity: Warning, Delay: 10 * time.Second},
 		{Code: CameraAuthFailed, Severity: Error},
 		{Code: CameraOffline, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{CameraAuthFailed}},
@@ -86,6 +91,7 @@ func Table() []Condition {
 		{Code: BusDown, Severity: Error, Causes: []Code{HubGone, GroupMissing}},
 		{Code: DeviceOffline, Severity: Error, Delay: short, Causes: []Code{HubGone, GroupMissing, BusDown}},
 		{Code: DeviceTimeout, Severity: Error, Delay: short, Causes: []Code{HubGone, BusDown}},
+		{Code: DeviceAddress, Severity: Error, Delay: short},
 		{Code: DevicePaperOut, Severity: Error},
 		{Code: DevicePaperLow, Severity: Warning, Delay: short},
 		{Code: DeviceCoverOpen, Severity: Error, Delay: short},
@@ -97,12 +103,16 @@ func Table() []Condition {
 		{Code: DeviceUnsupported, Severity: Warning},
 		{Code: DeviceNoise, Severity: Warning},
 		{Code: DeviceCardsUnread, Severity: Warning},
+		{Code: DeviceUnclear, Severity: Warning},
+		{Code: DeviceNoPicture, Severity: Error, Delay: short, Causes: []Code{HubGone}},
 		{Code: DeviceFaulty, Severity: Error, Delay: short},
+		{Code: DevicePageGone, Severity: Warning, Delay: 2 * time.Minute},
 	}
 }
 
 // DeviceCodes are the conditions a device can be in, one at a time.
 func DeviceCodes() []Code {
-	return []Code{DeviceOffline, DeviceTimeout, DevicePaperOut, DevicePaperLow, DeviceCoverOpen, DeviceCutter, DeviceBusy,
-		DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported, DeviceNoise, DeviceCardsUnread, DeviceFaulty}
+	return []Code{DeviceOffline, DeviceTimeout, DeviceAddress, DevicePaperOut, DevicePaperLow, DeviceCoverOpen, DeviceCutter, DeviceBusy,
+		DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported, DeviceNoise, DeviceCardsUnread, DeviceUnclear, DeviceNoPicture,
+		DeviceFaulty, DevicePageGone}
 }
