@@ -1,6 +1,6 @@
 # HallEdge: the edge agent of a government service hall and its cloud.
 # Each target does its own set-up (packaging/scripts/prepare.sh). Settings: DEMO_BASE_PORT, DEMO_KEEP (make run),
-# FUZZTIME (make fuzz), VERSION (make packages).
+# FUZZTIME (make fuzz), SOAK (make soak), VERSION (make packages).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,6 +9,7 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 FUZZTIME ?= 5s
+SOAK ?= 1h
 GO ?= go
 TOOL = $(GO) tool -modfile=test/tools/go.mod
 CONSOLE = cloud/internal/web/console
@@ -20,7 +21,7 @@ export PATH := $(CURDIR)/bin/node/node_modules/node/bin:$(PATH)
 PROGRAMS = ./agent/cmd/hall-agent ./cloud/cmd/hall-cloud ./test/cmd/hall-sim
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build test check unit journeys vm pictures bench lint fuzz arch packages sim console console-test ui ui-check caller clean
+.PHONY: help run build test check unit journeys vm pictures soak bench lint fuzz arch packages sim console console-test ui ui-check caller clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +77,10 @@ vm: ## run the drivers against the kernel's own, in a virtual machine without KV
 pictures: ## read all hard photographs of codes and print what was read in what time (four minutes)
 	@packaging/scripts/prepare.sh test
 	PICTURES=all $(GO) test -count=1 -v ./test/pictures
+
+soak: ## let a hall live through SOAK (1h) of devices that come, go and talk nonsense
+	@packaging/scripts/prepare.sh test
+	COMING_FOR=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run TestDevicesComeAndGo ./test/e2e
 
 bench: ## measure the programs beside the machine's own limits (six minutes; leave the machine alone meanwhile)
 	@packaging/scripts/prepare.sh run
