@@ -4,6 +4,7 @@ package builtin
 import (
 	"halledge/drivers/attached"
 	"halledge/drivers/callpad"
+	"halledge/drivers/camscanner"
 	"halledge/drivers/escpos"
 	"halledge/drivers/huidu"
 	"halledge/drivers/keypad"
@@ -22,6 +23,7 @@ import (
 func All() *registry.Registry {
 	return registry.New(map[string]registry.Driver{
 		"callpad":     {New: callpad.New, Bus: true},
+		"camscanner":  {New: camscanner.New, Node: attached.Video},
 		"escpos":      {New: escpos.New},
 		"huidu":       {New: huidu.New},
 		"keypad":      {New: keypad.New, Node: attached.Input},

@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 type ScannerHarness struct {
 	Harness
 	Scan, Spoil func(payload string) bool
+	Failing     device.Code // of one that goes on failing; empty: noise
 }
 
 // Scanner tests a driver of class scanner.
@@ -34,7 +36,7 @@ func Scanner(t *testing.T, fresh Fresh[ScannerHarness]) {
 		r.scans(h, strings.Repeat("0123456789", 200))
 	})
 	unreads(t, unreadSuite{
-		faults: []device.Fault{device.ScanUnreadable, device.ScanTooLong}, failing: device.CodeNoise,
+		faults: []device.Fault{device.ScanUnreadable, device.ScanTooLong}, failing: cmp.Or(fresh(t).Failing, device.CodeNoise),
 		fresh: func(t *testing.T) (Harness, func(*rig), func(*rig)) {
 			h := fresh(t)
 			n := 0

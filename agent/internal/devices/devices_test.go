@@ -335,7 +335,7 @@ func TestEveryCodeHasItsAdvice(t *testing.T) {
 	for _, code := range []device.Code{
 		device.CodeOffline, device.CodeTimeout, device.CodePaperOut, device.CodePaperLow, device.CodeCoverOpen, device.CodeCutter,
 		device.CodeBusy, device.CodePermission, device.CodeBadReply, device.CodeBadConfig, device.CodeUnsupported,
-		device.CodeNoise, device.CodeCardsUnread, device.CodeFaulty,
+		device.CodeNoise, device.CodeCardsUnread, device.CodeUnclear, device.CodeNoPicture, device.CodeFaulty,
 	} {
 		if text, ok := texts.Text("device_"+string(code), nil); !ok || text.Advice == "" {
 			t.Errorf("device_%s has no advice", code)

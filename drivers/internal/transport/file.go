@@ -158,3 +158,15 @@ func (c *fileConn) PortStatus() (PortStatus, error) {
 }
 
 func (c *fileConn) Close() error { return c.f.Close() }
+
+// Raw gives the device file behind c, for requests that only one kind of device knows; false where there is none.
+func Raw(c Conn) (syscall.RawConn, bool) {
+	if w, ok := c.(Wrapper); ok {
+		c = w.Under()
+	}
+	f, ok := c.(*fileConn)
+	if !ok {
+		return nil, false
+	}
+	return f.rawConn, true
+}
