@@ -108,25 +108,23 @@ func (m *machine) command(family byte) error {
 	case gs:
 		return m.gs(c, a)
 	}
-	return m.realTime(c, a)
+	return realTime(c, a)
 }
 
-// parameters is how many bytes stand at a fixed place behind a command; -1 is a command that printers in a hall need not know.
+// parameters is how many bytes stand at a fixed place behind a command. What it does not know is refused by whoever should obey it.
 func parameters(family, c byte) int {
-	known := map[string]int{
-		"\x1b@": 0, "\x1b2": 0,
-		"\x1b3": 1, "\x1ba": 1, "\x1bE": 1, "\x1bd": 1, "\x1bJ": 1, "\x1bt": 1, "\x1b!": 1,
-		"\x1bB": 2, "\x1b\x07": 3, "\x1b\x1d": 1,
-		"\x1c&": 0, "\x1c.": 0, "\x1c!": 1, "\x1cp": 2,
-		"\x1d!": 1, "\x1dV": 1, "\x1da": 1, "\x1dr": 1, "\x1dh": 1, "\x1dw": 1, "\x1dH": 1,
-		"\x1dv": 6, "\x1dk": 2, "\x1d(": 3,
-		"\x10\x04": 1, "\x10\x05": 1,
+	switch string([]byte{family, c}) {
+	case "\x1b3", "\x1ba", "\x1bE", "\x1bd", "\x1bJ", "\x1bt", "\x1b!", "\x1b\x1d", "\x1c!",
+		"\x1d!", "\x1dV", "\x1da", "\x1dr", "\x1dh", "\x1dw", "\x1dH", "\x10\x04", "\x10\x05":
+		return 1
+	case "\x1bB", "\x1cp", "\x1dk":
+		return 2
+	case "\x1b\x07", "\x1d(":
+		return 3
+	case "\x1dv":
+		return 6
 	}
-	n, ok := known[string([]byte{family, c})]
-	if !ok {
-		return 0 // what follows says that it is unknown
-	}
-	return n
+	return 0
 }
 
 func (m *machine) esc(c byte, a []byte) error {
@@ -227,8 +225,8 @@ func (m *machine) gs(c byte, a []byte) error {
 }
 
 // realTime passes over questions, which may stand anywhere.
-func (m *machine) realTime(c byte, a []byte) error {
-	if c == 0x04 && a[0] >= 1 && a[0] <= 4 || c == 0x05 && (a[0] == 1 || a[0] == 2) {
+func realTime(c byte, a []byte) error {
+	if len(a) == 1 && (c == 0x04 && a[0] >= 1 && a[0] <= 4 || c == 0x05 && (a[0] == 1 || a[0] == 2)) {
 		return nil
 	}
 	return errUnknown
