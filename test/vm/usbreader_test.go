@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +31,7 @@ type reader struct {
 	dir   string
 	pairs int
 	card  hardware.CardReader
+	deaf  deaf
 
 	setup *os.File   // endpoint 0
 	ends  []*os.File // one in, one out of each pair
@@ -102,8 +104,10 @@ func (r *reader) insert() {
 	r.t.Helper()
 	r.plug()
 	r.configured()
+	r.enabled()
 	for i := range 2 * r.pairs {
-		f, err := os.OpenFile(fmt.Sprintf("%s/ep%d", r.dir, i+1), os.O_RDWR, 0)
+		// Without O_NONBLOCK whoever reads an endpoint just after the cable was pulled waits until it is plugged in again.
+		f, err := os.OpenFile(fmt.Sprintf("%s/ep%d", r.dir, i+1), os.O_RDWR|unix.O_NONBLOCK, 0)
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -113,7 +117,26 @@ func (r *reader) insert() {
 	if r.pairs == 2 {
 		line = &pairs{first: pair{r.ends[0], r.ends[1]}, second: pair{r.ends[2], r.ends[3]}}
 	}
-	r.all.Go(func() { r.card.Serve(line) })
+	r.deaf.ReadWriter = line
+	r.all.Go(func() { r.card.Serve(&r.deaf) })
+}
+
+// enabled waits until the endpoints can be used, which is a moment after the host has set the device up.
+func (r *reader) enabled() {
+	r.t.Helper()
+	const length, kind, enable = 12, 8, 2 // of struct usb_functionfs_event
+	events := make([]byte, 4*length)
+	for {
+		n, err := r.setup.Read(events)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for e := events[:n]; len(e) >= length; e = e[length:] {
+			if e[kind] == enable {
+				return
+			}
+		}
+	}
 }
 
 // pull takes the reader off its cable.
@@ -124,6 +147,21 @@ func (r *reader) pull() {
 		_ = f.Close()
 	}
 	r.ends = nil
+}
+
+// deaf is a line that loses what is said to the reader while it is on.
+type deaf struct {
+	io.ReadWriter
+	on atomic.Bool
+}
+
+func (d *deaf) Read(b []byte) (int, error) {
+	for {
+		n, err := d.ReadWriter.Read(b)
+		if err != nil || !d.on.Load() {
+			return n, err
+		}
+	}
 }
 
 // pair is two endpoints, named as the host sees them. A transfer is read whole.
@@ -211,4 +249,29 @@ func TestAReaderOfAnotherProgramIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	drivertest.Reaches(t, d, device.OK, "")
+}
+
+// Transfers that nobody answers are taken back, and the reader that answers again is found.
+func TestAReaderThatFallsSilentOverUSB(t *testing.T) {
+	for n, name := range []string{"one pair of endpoints", "two pairs of endpoints"} {
+		t.Run(name, func(t *testing.T) {
+			r := newReader(t, n+1)
+			r.insert()
+			r.found(attached.USB)
+			d := start(t, device.ClassIDCard, "generic-sdt-usb", registry.Connect{USB: "0400:c35a"}, nil).(device.IDCardReader)
+			drivertest.Reaches(t, d, device.OK, "")
+			r.card.Tap(citizen(), hardware.Damaged)
+			if u := drivertest.Next(t, d, d.Unread()); u.Fault != device.CardUnreadable {
+				t.Errorf("told %s", u.Fault)
+			}
+			r.deaf.on.Store(true)
+			drivertest.Reaches(t, d, device.Offline, device.CodeTimeout)
+			r.deaf.on.Store(false)
+			drivertest.Reaches(t, d, device.OK, "")
+			r.card.Tap(citizen(), "")
+			if c := drivertest.Next(t, d, d.Cards()); c.Number.Reveal() != "991101199003070016" {
+				t.Error("another card was read")
+			}
+		})
+	}
 }
