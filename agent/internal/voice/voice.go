@@ -58,6 +58,7 @@ const (
 	sayWithin  = 90 * time.Second // longer than any sentence; devices have watchdogs of their own
 	lookAt     = 32               // latest calls that are looked at: as many as the hall remembers
 	restarts   = 15 * time.Second // a call that was made longer before the program began was said by the one before it
+	maxRecalls = 3                // in a row while somebody waits to be called for the first time
 	pressing   = 6                // a call that has waited for this part of its time is said before another is repeated
 )
 
@@ -97,13 +98,17 @@ func (a *Announcer) serve(ctx context.Context, z Zone) {
 	dirty, cancel := a.opts.Hall.Watch()
 	defer cancel()
 	said := a.earlier() // serial of each ticket's last call that is done with
+	recalls := 0        // since the last fresh call
 	for {
 		var again <-chan time.Time
 		if line := a.line(z, said); len(line) > 0 {
-			c := line[0]
+			c := turn(line, recalls)
 			said[c.Ticket] = c.serial
 			err := a.announce(ctx, z, c, func() bool { return a.pressed(z, said) })
 			if !a.failed(ctx, z, c, err) {
+				if recalls++; c.Times <= 1 {
+					recalls = 0
+				}
 				continue
 			}
 			delete(said, c.Ticket)
@@ -190,6 +195,17 @@ func inTurn(a, b call) int {
 		return 1
 	}
 	return cmp.Or(a.At.Compare(b.At), strings.Compare(string(a.Ticket), string(b.Ticket)))
+}
+
+// turn gives the call to say next: the first, unless so many people were called again that one who has not been called aloud yet would be
+// kept waiting until it is too late.
+func turn(line []call, recalls int) call {
+	if recalls >= maxRecalls {
+		if i := slices.IndexFunc(line, func(c call) bool { return c.Times <= 1 }); i > 0 {
+			return line[i]
+		}
+	}
+	return line[0]
 }
 
 // VolumeAt is how loud calls are at an instant of the hall's zone, in percent; 0: they are not spoken. Hours that do not parse were

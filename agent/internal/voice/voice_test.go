@@ -173,6 +173,30 @@ func TestARecallGoesAheadAndCutsNothing(t *testing.T) {
 	}
 }
 
+// Two windows call again and again: who was called at the third is called aloud all the same.
+func TestRecallsDoNotKeepAFreshCallWaiting(t *testing.T) {
+	m := newMouth()
+	m.gate = make(chan struct{})
+	h, _ := open(t, rules(), config.Sounds{}, voice.Zone{Name: "hall.speaker", Speaker: m})
+	defer close(m.gate)
+	do(t, h, queue.CallNext{Window: "1"})
+	<-m.begun
+	m.gate <- struct{}{}
+	do(t, h, queue.CallNext{Window: "2"})
+	<-m.begun
+	do(t, h, queue.CallNext{Window: "3"})
+	other := map[string]hallsync.WindowID{sentence("二", "二"): "1", sentence("一", "一"): "2"}
+	saying := sentence("二", "二")
+	for recalls := 0; saying != sentence("三", "三"); recalls++ {
+		if recalls > 3 {
+			t.Fatal("a fourth recall goes before the fresh call")
+		}
+		do(t, h, queue.Recall{Window: other[saying]})
+		m.gate <- struct{}{}
+		saying = <-m.begun
+	}
+}
+
 func TestWhatIsOverIsNotSaid(t *testing.T) {
 	m := newMouth()
 	m.gate = make(chan struct{})
