@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func devicesCommand(path *string) *cobra.Command {
 func configured(cfg *config.Config) []ops.Device {
 	list := []ops.Device{}
 	for _, d := range cfg.Site.Devices {
-		one := ops.Device{}
+		one := ops.Device{Where: cmp.Or(d.Connect.Serial, d.Connect.TCP, d.Connect.File, "usb:"+d.Connect.USB)}
 		one.Name, one.Class, one.Model, one.State = d.Name, string(d.Class()), d.Model, "stopped"
 		list = append(list, one)
 	}

@@ -136,8 +136,9 @@ func offersFor(n attached.Node, ref string, models registry.Models, reg *registr
 		all = append(all, fitting{m, fit})
 		best = max(best, fit)
 	}
+	called := calls(n.Title)
 	slices.SortFunc(all, func(a, b fitting) int {
-		return cmp.Or(cmp.Compare(b.fit, a.fit), cmp.Compare(len(a.USB), len(b.USB)), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.fit, a.fit), first(b.Class == called)-first(a.Class == called), cmp.Compare(len(a.USB), len(b.USB)), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Name, b.Name))
 	})
 	offers = []Offer{}
 	for _, m := range all[:min(len(all), maxOffers)] {
@@ -145,4 +146,25 @@ func offersFor(n attached.Node, ref string, models registry.Models, reg *registr
 		offers = append(offers, Offer{Class: m.Class, Model: m.Name, Title: m.Title, Sure: m.fit == 2, Connect: connect})
 	}
 	return offers, best
+}
+
+func first(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// calls gives the class that a device's own title speaks of; empty if that cannot be told.
+func calls(title string) device.Class {
+	title = strings.ToLower(title)
+	for _, hint := range []struct {
+		word  string
+		class device.Class
+	}{{"scan", device.ClassScanner}, {"bar", device.ClassScanner}, {"keypad", device.ClassCallPad}, {"printer", device.ClassPrinter}} {
+		if strings.Contains(title, hint.word) {
+			return hint.class
+		}
+	}
+	return ""
 }

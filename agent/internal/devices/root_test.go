@@ -2,6 +2,7 @@ package devices_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,11 @@ func TestWhatIsPluggedInIsFoundOnce(t *testing.T) {
 	m.Node(m.Plug("1-2", "1a86:7523", "", "USB Serial", "bus/usb/001/004"), "1-2:1.0", "tty", "ttyUSB0", "ttyUSB0")
 	m.Node(m.Plug("1-3", "1eab:1303", "", "NLS", "bus/usb/001/005"), "1-3:1.0", "tty", "ttyACM0", "ttyACM0")
 	m.Node(m.Plug("1-4", "046d:c077", "", "Mouse", "bus/usb/001/006"), "1-4:1.0", "input", "event3", "input/event3")
+	keys := "/capabilities/key"
+	typing := m.Node(m.Plug("1-5", "ffff:1200", "", "USB Barcode Scanner", "bus/usb/001/007"), "1-5:1.0", "input", "event5", "input/event5")
+	m.Write(filepath.Dir(filepath.Dir(typing))+keys, "e080ffdf01cfffff fffffffffffffffe")
+	pad := m.Node(m.Plug("1-6", "ffff:1201", "", "Numeric Keypad", "bus/usb/001/008"), "1-6:1.0", "input", "event6", "input/event6")
+	m.Write(filepath.Dir(filepath.Dir(pad))+keys, "e080ffdf01cfffff fffffffffffffffe")
 	nodes, err := attached.Scan(m.Root)
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +77,8 @@ func TestWhatIsPluggedInIsFoundOnce(t *testing.T) {
 		"/dev/usb/lp0 04b8:0202  epson-tm-t88 true",
 		"/dev/ttyUSB0 1a86:7523 window-1.pad -",
 		"/dev/ttyACM0 1eab:1303  newland-serial false",
+		"/dev/input/event5 ffff:1200  usb-keyboard-scanner false",
+		"/dev/input/event6 ffff:1201  usb-keypad false",
 	}
 	slices.Sort(got)
 	slices.Sort(want)

@@ -89,6 +89,11 @@ func Add(path string, d config.Device) (strictyaml.Problems, error) {
 	}
 	defer os.Remove(tried) // gone already when it took its place
 	if _, problems := config.Load(tried); problems.Err() != nil {
+		for i := range problems {
+			if filepath.Base(problems[i].File) == filepath.Base(tried) {
+				problems[i].File = path // as it would be
+			}
+		}
 		return problems, nil
 	}
 	if err := errors.Join(write(path+Backup, text, path), os.Rename(tried, path), sync(filepath.Dir(path))); err != nil {

@@ -118,7 +118,7 @@ func TestBadDeviceLeavesTheFileAlone(t *testing.T) {
 	old := read(t, path)
 	nowhere := printer
 	nowhere.Name = "kiosk-7.printer" // the hall has no such kiosk
-	if problems, err := stanza.Add(path, nowhere); err != nil || problems.Err() == nil {
+	if problems, err := stanza.Add(path, nowhere); err != nil || problems.Err() == nil || problems[0].File != path {
 		t.Errorf("%v, %v", problems, err)
 	}
 	if read(t, path) != old {
