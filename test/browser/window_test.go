@@ -16,6 +16,7 @@ const (
 )
 
 func (s *site) window(t *testing.T) {
+	s.replan(t, "  order:", "  call_gap_s: 0\n  order:") // fingers are quicker here than people walk
 	t.Run("refuses a wrong PIN and locks after five", s.wrongPIN)
 	t.Run("a call reaches screen, panel and pad", s.callReachesAll)
 	t.Run("every verb by its button", s.verbsByButton)

@@ -509,3 +509,18 @@ func TestWhoCameWithAnOrdinaryNumberHasNotMissedHisAppointment(t *testing.T) {
 		}
 	}
 }
+
+// The hall's time is put back over the end of a slot: what was given in it is given.
+func TestASlotIsNotWholeAgainWhenTheClockGoesBack(t *testing.T) {
+	p := plan()
+	p.Queues[0].Slot, p.Queues[0].SlotQuota = 30*time.Minute, 2
+	b := newBenchOf(t, p)
+	b.at(moment(9, 20)).wantTake("", nil)
+	b.wantTake("", nil)
+	b.wantTake(queue.SlotQuotaUsed, nil)
+	b.at(moment(9, 31)).wantTake("", nil)
+	b.must(queue.SetClock{To: moment(9, 25), Source: queue.ClockByNetwork})
+	b.at(moment(9, 25)).wantTake(queue.SlotQuotaUsed, nil)
+	b.at(moment(9, 31)).wantTake("", nil)
+	b.wantTake(queue.SlotQuotaUsed, nil)
+}

@@ -48,13 +48,13 @@ func (c CallNext) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 			return nil, err
 		}
 		out = append(out, done...)
-	} else if t := s.tickets[w.Last]; t != nil && t.Window == w.ID && t.missed() && s.justCalled(t, now) {
-		return nil, refuseTicket(TicketJustCalled, t) // or five people are called and passed in a second
 	}
 	choice := s.lines.Choose(s.reach(s.plan.window(w.ID), s.age(now)), s.age(now), s.ofRolls(w.ID, now)...)
 	switch {
 	case choice.First() == nil:
 		return out, nil
+	case w.Ticket == "" && s.justMissed(&w, now): // or five people are called and passed in a breath
+		return nil, refuseTicket(TicketJustCalled, s.tickets[w.Last])
 	case choice.First().ID == "":
 		return append(out, s.callRoll(&choice, w.ID, now, c.By)...), nil
 	}
@@ -85,15 +85,17 @@ func (s *State) justCalled(t *Ticket, now time.Time) bool {
 	return s.age(now)-t.CalledMS < s.plan.CallGap.Milliseconds()
 }
 
-// missed reports whether a ticket left its window because nobody came.
-func (t *Ticket) missed() bool {
+// justMissed reports whether the last ticket of a window was called just now, and left because nobody came.
+func (s *State) justMissed(w *Window, now time.Time) bool {
+	t := s.tickets[w.Last]
+	if t == nil || t.Window != w.ID || !s.justCalled(t, now) {
+		return false
+	}
 	switch t.State {
 	case hallsync.Passed, hallsync.Abandoned, hallsync.Withdrawn:
 		return true
-	case hallsync.Waiting:
-		return t.Returned
 	}
-	return false
+	return t.State == hallsync.Waiting && t.Returned
 }
 
 // ReasonNextStep is why a ticket goes on to the next thing its citizen came for.

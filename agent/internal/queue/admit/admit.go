@@ -2,7 +2,10 @@
 // like their weekday, quotas of the day and of its slots.
 package admit
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Rules are those of one queue; the zero value admits everybody at any time.
 type Rules struct {
@@ -59,24 +62,19 @@ type State struct {
 	Late   bool
 }
 
-// Count is how many numbers were given that count against quotas.
+// Count is how many numbers were given that count against quotas. Every slot keeps its own: the hall's time may be put back over the end of
+// one.
 type Count struct {
-	Day  int `json:"day"`
-	Slot int `json:"slot"` // the slot of the latest
-	N    int `json:"n"`    // numbers in it
+	Day   int         `json:"day"`
+	Slots map[int]int `json:"slots,omitempty"` // by slot of the day
 }
 
 // Add counts one more at a moment.
 func (r *Rules) Add(c Count, now time.Time) Count {
-	slot := r.slot(now)
-	return Count{Day: c.Day + 1, Slot: slot, N: c.in(slot) + 1}
-}
-
-func (c Count) in(slot int) int {
-	if c.Slot != slot {
-		return 0
-	}
-	return c.N
+	out := Count{Day: c.Day + 1, Slots: map[int]int{}}
+	maps.Copy(out.Slots, c.Slots)
+	out.Slots[r.slot(now)]++
+	return out
 }
 
 // At tells whether a number is given to somebody who comes now, in the time zone of now. wait is how long they would probably wait, 0
@@ -93,7 +91,7 @@ func (r *Rules) At(now time.Time, days Calendar, given Count, wait time.Duration
 	case s.Left == 0:
 		s.Reason = QuotaUsed
 		return s
-	case r.SlotQuota > 0 && r.Slot > 0 && given.in(r.slot(now)) >= r.SlotQuota:
+	case r.SlotQuota > 0 && r.Slot > 0 && given.Slots[r.slot(now)] >= r.SlotQuota:
 		s.Reason, s.Opens = SlotQuotaUsed, r.nextSlot(now, days)
 		return s
 	}
