@@ -23,6 +23,9 @@ import (
 func actCommands() []*cobra.Command {
 	program := []string{"cloud", "agent"}
 	return []*cobra.Command{tapCommand(), scanCommand(), pressCommand(),
+		withArgs(act("rate 1|2|3|4|5", "A citizen presses a grade on window 2's rating device, 5 for the best", func(args []string) (string, any) {
+			return "/rate", rateRequest{Stars: int(args[0][0] - '0')}
+		}), words(1, []string{"1", "2", "3", "4", "5"})),
 		withArgs(act("paper DEVICE [out|low|ok]", "The paper of a printer runs out or is refilled", func(args []string) (string, any) {
 			state := "out"
 			if len(args) > 1 {
@@ -30,9 +33,9 @@ func actCommands() []*cobra.Command {
 			}
 			return "/paper", paperRequest{Device: args[0], State: state}
 		}), words(1, []string{"kiosk-1.printer"}, []string{"out", "low", "ok"})),
-		withArgs(act("look DEVICE", "What an LED panel or the pad shows, or the speaker said, for example hall.led", func(args []string) (string, any) {
+		withArgs(act("look DEVICE", "What an LED panel, a pad or the rating device shows, or the speaker said, for example hall.led", func(args []string) (string, any) {
 			return "/look", plugRequest{Device: args[0]}
-		}), words(1, []string{"hall.led", "window-1.led", "window-2.led", "window-1.pad", "hall.speaker"})),
+		}), words(1, []string{"hall.led", "window-1.led", "window-2.led", "window-1.pad", "window-2.pad", "window-2.rater", "hall.speaker"})),
 		withArgs(act("noise DEVICE [on|off]", "All that a device says arrives as noise", func(args []string) (string, any) {
 			return "/noise", noiseRequest{Device: args[0], On: len(args) < 2 || args[1] == "on"}
 		}), words(1, deviceNames(), []string{"on", "off"})),
@@ -94,9 +97,9 @@ func oneOf(cmd *cobra.Command, chosen *string, name, usage string) {
 }
 
 func pressCommand() *cobra.Command {
-	timed := false
+	timed, window := false, "1"
 	keys := slices.Sorted(maps.Keys(padKeys))
-	cmd := act("press ["+strings.Join(keys, "|")+"]", "Staff press a key of window 1's pad, next if none is named",
+	cmd := act("press ["+strings.Join(keys, "|")+"|0…9]", "Staff press a key of a window's pad, next if none is named",
 		func(args []string) (string, any) {
 			path, key := "/press", "next"
 			if len(args) > 0 {
@@ -105,10 +108,11 @@ func pressCommand() *cobra.Command {
 			if timed {
 				path = "/timed-press"
 			}
-			return path, pressRequest{Key: key}
+			return path, pressRequest{Window: window, Key: key}
 		})
+	cmd.Flags().StringVar(&window, "window", window, "whose pad: 1, or 2, which has 21 keys")
 	cmd.Flags().BoolVar(&timed, "timed", false, "wait until the LED panel changes and say when what happened")
-	return withArgs(cmd, words(0, keys))
+	return withArgs(cmd, words(0, append(keys, strings.Split("0123456789", "")...)))
 }
 
 func withArgs(cmd *cobra.Command, check cobra.PositionalArgs) *cobra.Command {

@@ -34,7 +34,8 @@ type (
 		Device string
 		On     bool
 	}
-	pressRequest   struct{ Key string }
+	pressRequest   struct{ Window, Key string }
+	rateRequest    struct{ Stars int }
 	plugRequest    struct{ Device string }
 	programRequest struct{ Program string }
 	paperRequest   struct{ Device, State string }
@@ -63,8 +64,9 @@ func (h *demoHall) control(ctx context.Context) error {
 		}
 		return r.Device + " is clear again", s.disturb(r.Device, false)
 	})
-	handle(mux, "/press", func(r pressRequest) (string, error) { return "pressed", s.press(r.Key) })
-	handle(mux, "/timed-press", func(r pressRequest) (string, error) { return s.timedPress(ctx, r.Key) })
+	handle(mux, "/press", func(r pressRequest) (string, error) { return "pressed", s.press(r) })
+	handle(mux, "/rate", func(r rateRequest) (string, error) { return "rated", s.rate(r.Stars) })
+	handle(mux, "/timed-press", func(r pressRequest) (string, error) { return s.timedPress(ctx, r) })
 	handle(mux, "/unplug", func(r plugRequest) (string, error) { return r.Device + " unplugged", s.unplug(r.Device) })
 	handle(mux, "/plug", func(r plugRequest) (string, error) { return r.Device + " plugged in", s.plug(r.Device) })
 	handle(mux, "/paper", func(r paperRequest) (string, error) {

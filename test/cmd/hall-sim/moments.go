@@ -82,9 +82,9 @@ func (l listening) Read(b []byte) (int, error) {
 const showWait = 10 * time.Second
 
 // timedPress presses a key and gives as JSON when it happened and when the panel changed.
-func (s *station) timedPress(ctx context.Context, key string) (string, error) {
+func (s *station) timedPress(ctx context.Context, r pressRequest) (string, error) {
 	shown := s.moments.begin()
-	if err := s.press(key); err != nil {
+	if err := s.press(r); err != nil {
 		return "", err
 	}
 	select {

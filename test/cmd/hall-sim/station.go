@@ -15,6 +15,7 @@ import (
 	"halledge/drivers/drivertest/farend/voicebox"
 	"halledge/firmware-protocols/escpos"
 	"halledge/firmware-protocols/modbus"
+	"halledge/firmware-protocols/pad21"
 	"halledge/firmware-protocols/sdt"
 	"halledge/test/fakes/hardware"
 )
@@ -28,6 +29,8 @@ type station struct {
 	scanner *hardware.Scanner
 	panel   *hardware.Panel
 	pad     *hardware.Pad
+	keyPad  *hardware.KeyPad
+	rater   *hardware.Rater
 	speaker *voicebox.Box
 	moments moments
 
@@ -50,6 +53,8 @@ var devices = [...]struct{ name, class, model string }{
 	{"hall.speaker", "speaker", "syn6288"},
 	{"window-1.led", "screen", "strip-at"},
 	{"window-2.led", "screen", "strip-modbus"},
+	{"window-2.pad", "callpad", "pad-21-keys"},
+	{"window-2.rater", "ratingpad", "halledge-rater"},
 }
 
 func deviceNames() []string {
@@ -66,7 +71,7 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 	}
 	s := &station{
 		dir: dir, printer: hardware.NewPrinter(out), reader: &hardware.CardReader{}, scanner: &hardware.Scanner{},
-		pad: hardware.NewPad(1), speaker: hardware.NewSpeaker(),
+		pad: hardware.NewPad(1), keyPad: hardware.NewKeyPad(1), rater: hardware.NewRater(1), speaker: hardware.NewSpeaker(),
 		lines: map[string]*farend.PTY{}, in: map[string]bool{}, noise: map[string]*atomic.Bool{},
 	}
 	var err error
@@ -80,6 +85,7 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 		"kiosk-1.printer": s.printer.Serve, "kiosk-1.idcard": s.reader.Serve, "kiosk-1.scanner": s.scanner.Serve,
 		"hall.led": s.panel.Serve, "window-1.pad": pad, "hall.speaker": s.speaker.Serve,
 		"window-1.led": s.strip.Serve, "window-2.led": s.registerStrip.Serve,
+		"window-2.pad": s.keyPad.Serve, "window-2.rater": s.rater.Serve,
 	}
 	for _, d := range devices {
 		noise := new(atomic.Bool)
@@ -199,18 +205,56 @@ func (s *station) paper(device, state string) error {
 	return nil
 }
 
-// padKeys are the keys a pad has, by the words of hall-sim press.
+// padKeys are the keys of window 1's pad, by the words of hall-sim press.
 var padKeys = map[string]modbus.PadKey{
 	"next": modbus.PadNext, "recall": modbus.PadRecall, "pass": modbus.PadPass, "pause": modbus.PadPause, "resume": modbus.PadResume,
-	"login": modbus.PadLogin, "logout": modbus.PadLogout, "finish": modbus.PadFinish,
+	"login": modbus.PadLogin, "logout": modbus.PadLogout, "finish": modbus.PadFinish, "start": modbus.PadStart, "hold": modbus.PadHold,
+	"return": modbus.PadReturn, "abandon": modbus.PadAbandon, "transfer": modbus.PadTransfer, "rate": modbus.PadRate,
+	"confirm": modbus.PadConfirm, "cancel": modbus.PadCancel,
 }
 
-func (s *station) press(key string) error {
-	k, ok := padKeys[key]
-	if !ok {
-		return fmt.Errorf("the pad has no key %q", key)
+// keyPadKeys are those of window 2's, which has 21.
+var keyPadKeys = map[string]pad21.Key{
+	"next": pad21.KeyCall, "recall": pad21.KeyRecall, "rate": pad21.KeyRate, "pause": pad21.KeyPause, "transfer": pad21.KeyTransfer,
+	"confirm": pad21.KeyConfirm, "cancel": pad21.KeyCancel,
+}
+
+// press is a finger on a key of a window's pad: a digit, or a key by its word.
+func (s *station) press(r pressRequest) error {
+	var digit int
+	if _, err := fmt.Sscanf(r.Key, "%1d", &digit); err != nil {
+		digit = -1
 	}
-	s.pad.Press(k)
+	if r.Window != "2" {
+		k, known := padKeys[r.Key]
+		switch {
+		case digit >= 0:
+			k = modbus.PadDigit0 + modbus.PadKey(digit)
+		case !known:
+			return fmt.Errorf("window 1's pad has no key %q", r.Key)
+		}
+		s.pad.Press(k)
+		return nil
+	}
+	k, known := keyPadKeys[r.Key]
+	switch {
+	case digit >= 0:
+		k = pad21.Key(digit)
+	case !known:
+		return fmt.Errorf("window 2's pad has no key %q", r.Key)
+	}
+	ok, err := s.keyPad.Press(k)
+	if err == nil && !ok {
+		err = errors.New("window 2's pad is unplugged")
+	}
+	return err
+}
+
+// rate is a citizen's finger on window 2's rating device.
+func (s *station) rate(stars int) error {
+	if !s.rater.Rate(stars) {
+		return errors.New("nobody is asked for a rating at window 2")
+	}
 	return nil
 }
 
@@ -279,6 +323,12 @@ func (s *station) look(device string) (string, error) {
 	case "window-1.pad":
 		d := s.pad.Display()
 		return fmt.Sprintf("%s waiting=%d state=%d", d.Number, d.Waiting, d.State), nil
+	case "window-2.pad":
+		waiting, ticket := s.keyPad.Shows()
+		return fmt.Sprintf("waiting=%s ticket=%s", waiting, ticket), nil
+	case "window-2.rater":
+		text, _ := s.rater.Asks()
+		return text, nil
 	case "hall.speaker":
 		return spoken(s.speaker.Said()), nil
 	}

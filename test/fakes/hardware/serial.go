@@ -133,16 +133,5 @@ func (p *Pad) Serve(rw io.ReadWriter) {
 func (p *Pad) handle(b []byte) (out []byte, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rx.Push(b)
-	for {
-		q, ok := p.rx.Next()
-		if !ok {
-			return out, nil
-		}
-		if answer, reply := p.pad.Handle(q); reply {
-			if out, err = answer.Append(out); err != nil {
-				return out, err
-			}
-		}
-	}
+	return answers(p.rx, p.pad.Handle, b)
 }
