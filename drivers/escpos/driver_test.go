@@ -367,6 +367,7 @@ func TestWhatASlipCannotHold(t *testing.T) {
 	for name, lines := range map[string][]device.Line{
 		"too many lines":     make([]device.Line, maxLines+1),
 		"too long a QR code": {{QR: strings.Repeat("长", 1000)}},
+		"an empty QR code":   {{QR: "\x1b\x00"}},
 	} {
 		for _, qr := range []string{"native", "picture"} {
 			r := run(t, p, options("status", "barrier", "qr", qr))

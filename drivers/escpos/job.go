@@ -147,7 +147,11 @@ func (s *setter) picture(b *escpos.Builder, logo *image.Gray, align escpos.Align
 // qrPicture draws the QR code here, for printers without commands for it. It holds UTF-8 without a mark of that (ECI), as the codes of
 // printers do: some hand scanners do not know the mark.
 func qrPicture(b *escpos.Builder, line device.Line, align escpos.Align) error {
-	code, err := encoder.Encoder_encode(escpos.Printable(line.QR), decoder.ErrorCorrectionLevel_M, nil)
+	text := escpos.Printable(line.QR)
+	if text == "" {
+		return escpos.ErrQREmpty
+	}
+	code, err := encoder.Encoder_encode(text, decoder.ErrorCorrectionLevel_M, nil)
 	if err != nil {
 		return errors.Join(escpos.ErrQRTooLong, err)
 	}

@@ -2,8 +2,12 @@ package escpos
 
 import "errors"
 
-// ErrQRTooLong says that a QR code cannot be printed large enough for a phone to read it.
-var ErrQRTooLong = errors.New("escpos: QR code does not fit the paper")
+// What can be wrong with a QR code: it cannot be printed large enough for a phone to read it, or holds nothing printable, and then printers
+// print what they stored before.
+var (
+	ErrQRTooLong = errors.New("escpos: QR code does not fit the paper")
+	ErrQREmpty   = errors.New("escpos: QR code holds nothing printable")
+)
 
 const (
 	defaultDot = 6   // 0.75 mm at 203 dpi
@@ -43,9 +47,12 @@ func (l Layout) fit(side, wish int) (int, error) {
 }
 
 // QR prints a QR code with the printer's own commands. The printable part of payload goes as UTF-8, which phones expect; dot
-// is the wished module size, see QRDot. After ErrQRTooLong the job is as it was before.
+// is the wished module size, see QRDot. After an error the job is as it was before.
 func (b *Builder) QR(payload string, dot int, align Align) error {
 	data := Printable(payload)
+	if data == "" {
+		return ErrQREmpty
+	}
 	dot, err := b.layout.QRDot(len(data), dot)
 	if err != nil {
 		return err
