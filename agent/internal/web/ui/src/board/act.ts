@@ -77,7 +77,7 @@ export function askDuty(w: BoardWindow): void {
   sheet('临时加开 · ' + w.name, [make('p', '', hint), make('div', 'duties', undefined, body)], [], '取消');
 }
 
-/** Asks for the paper roll of a queue: numbers torn off, called when nobody else waits. */
+/** Asks for the paper roll of a queue: numbers torn off, called in turn with those who have a ticket. */
 export function askRoll(q: BoardQueue): void {
   const next = make('input', 'field num') as HTMLInputElement;
   next.type = 'text';
@@ -108,7 +108,7 @@ export function askRoll(q: BoardQueue): void {
     }));
   }
   sheet('纸卷 · ' + q.id + ' ' + q.name, [
-    make('p', '', '取号机用不了时，发预先印好的纸卷号。窗口叫完电子号，就按顺序叫纸卷号。'),
+    make('p', '', '取号机用不了时，发预先印好的纸卷号。纸卷号按顺序叫，和电子号按等的时间排在一起叫，谁都不会一直等。不发纸卷了就停用。'),
     make('div', 'field-box', undefined, [label, next, wrong])
   ], foot, '取消');
 }

@@ -133,9 +133,9 @@ export function askHold(): void {
 }
 
 const rules: { [rule: string]: string } = {
-  front: '转来时排在最前', returned: '过号后回来，让过的号已经叫完', max_wait: '已超过最长等候时间，先来先办',
+  front: '转来时排在最前', returned: '过号后回来，该让的号已经让过', max_wait: '已超过最长等候时间，先来先办',
   weight: '按类别和业务折算，等得最久', priority_limit: '优先号已连叫几个，轮到普通号', turn: '按取号先后',
-  idle: '还没到预约时间，但没有别人在等', designated: '窗口指定叫号', roll: '按纸卷号先后'
+  idle: '还没到预约时间，但没有别人在等', designated: '窗口指定叫号', roll: '按纸卷号先后，和电子号按等的时间一起排'
 };
 
 /** Why the window has this ticket, for the clerk and for whoever asks. */
