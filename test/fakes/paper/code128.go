@@ -26,7 +26,7 @@ const stopWidths = "2331112"
 // and {{ is a brace; set C takes two digits a byte.
 func code128(data []byte) (modules []bool, text string, err error) {
 	if len(data) < 3 || data[0] != '{' || data[1] != 'B' && data[1] != 'C' {
-		return nil, "", errors.New("Code 128 without its set")
+		return nil, "", errors.New("no set before the data of Code 128")
 	}
 	values := []int{104}
 	var read strings.Builder
