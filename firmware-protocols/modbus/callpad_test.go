@@ -110,3 +110,37 @@ func TestPadRefuses(t *testing.T) {
 		t.Error("a broadcast was answered or not obeyed")
 	}
 }
+
+// BenchmarkPoll is one poll of a pad, both sides: the question is made and found, answered, and the answer found and read.
+func BenchmarkPoll(b *testing.B) {
+	pad, requests := NewPad(1), NewRequestDecoder(1)
+	pad.Press(PadNext)
+	var answers ResponseDecoder
+	q := Request{Unit: 1, Function: ReadInput, Count: PadInputs}
+	b.ReportAllocs()
+	var bytes int64
+	for b.Loop() {
+		asked, err := q.Append(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		answers.Expect(q)
+		requests.Push(asked)
+		heard, ok := requests.Next()
+		a, replies := pad.Handle(heard)
+		if !ok || !replies {
+			b.Fatal("no answer")
+		}
+		said, err := a.Append(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		answers.Push(said)
+		got, ok := answers.Next()
+		if in, err := ParsePadInput(got.Values); !ok || err != nil || in.Key != PadNext {
+			b.Fatalf("read %+v, %v", in, err)
+		}
+		bytes = int64(len(asked) + len(said))
+	}
+	b.SetBytes(bytes)
+}

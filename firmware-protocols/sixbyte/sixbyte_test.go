@@ -119,3 +119,16 @@ func FuzzDecoder(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkDecoder(b *testing.B) {
+	raw := Plain(1, 3, Recall).Append(nil)
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	d := NewDecoder(1, Next, Recall, Login, Logout)
+	for b.Loop() {
+		d.Push(raw)
+		if f, ok := d.Next(); !ok || f.Command != Recall {
+			b.Fatal("no frame")
+		}
+	}
+}

@@ -112,3 +112,16 @@ func FuzzDecoder(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkDecoder(b *testing.B) {
+	raw := AppendButton(nil, 3, Button2)
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	var d Decoder
+	for b.Loop() {
+		d.Push(raw)
+		if p, ok := d.Next(); !ok || p.Button != Button2 {
+			b.Fatal("no press")
+		}
+	}
+}
