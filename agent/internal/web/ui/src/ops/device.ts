@@ -3,7 +3,7 @@
 export interface Counters { opens: number; failures: number; jobs: number; garbage: number; }
 export interface Device {
   name: string; class: string; model: string; title: string; state: string; code: string; since: string; advice: string; detail: string;
-  blind: boolean; counters: Counters; where: string; node: string; port: string; tracing: boolean;
+  blind: boolean; counters: Counters; where: string; node: string; port: string; identity: string; tracing: boolean;
 }
 export interface Proposal { class: string; model: string; title: string; sure: boolean; name: string; stanza: string; }
 export interface Spare { kind: string; path: string; ref?: string; port?: string; maker?: string; title?: string; proposals: Proposal[]; }

@@ -62,7 +62,7 @@ function drawRow(row: Row): void {
   text(row.title, title && title[1] || d.title || '没有这个型号');
   text(row.model, (title && title[2] ? title[2] + ' ' : '') + d.model);
   text(row.node, d.node || d.where);
-  text(row.port, d.port ? '插口 ' + d.port : '');
+  text(row.port, (d.port ? '插口 ' + d.port + ' ' : '') + (d.identity ? '编号 ' + d.identity : ''));
   text(row.state, stateOf(d));
   row.state.className = 'state state-' + d.state;
   text(row.since, clockOf(d.since) + ' 起');
