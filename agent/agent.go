@@ -169,7 +169,23 @@ func (a *Agent) build() (err error) {
 	}
 	a.buildVoice()
 	a.watcher = ops.NewWatcher(a.sources(), a.texts)
-	return a.buildWeb()
+	if err := a.buildWeb(); err != nil {
+		return err
+	}
+	a.addPages()
+	return nil
+}
+
+// pageName is what the page of a screen is called as a device.
+func pageName(screen string) string { return "screen-" + screen + ".page" }
+
+// addPages puts the pages of the plan's screens beside the hardware: panel or page, a screen is a screen.
+func (a *Agent) addPages() {
+	for _, s := range a.plan.Load().Screens {
+		a.devices.Add(devices.Page{
+			Name: pageName(s.ID), Title: s.Name, Place: config.Place{Kind: "screen", ID: s.ID}, Screen: a.web.Screen(s.ID),
+		})
+	}
 }
 
 // webConfig is the configuration of the pages with the port that is really open: slips must lead there.

@@ -127,20 +127,23 @@ func windowOf(p config.Place) hallsync.WindowID {
 
 func (a *Agent) panels() (out []present.Panel) {
 	for _, d := range a.devices.Screens() {
-		out = append(out, present.Panel{Name: d.Name, Screen: d.Device, View: a.viewOf(d.Place), Renewed: d.Renewed})
+		out = append(out, present.Panel{Name: d.Name, Screen: d.Device, View: a.viewOf(d.Name, d.Place), Renewed: d.Renewed})
 	}
 	return out
 }
 
 // viewOf is what a screen at a place shows: at a window that window, where the plan has a screen what that shows, else the whole hall.
-func (a *Agent) viewOf(p config.Place) present.View {
+// A page has the plan's notice at its foot all the time.
+func (a *Agent) viewOf(name string, p config.Place) present.View {
 	v := present.View{Window: windowOf(p)}
 	if p.Kind != "screen" {
 		return v
 	}
 	for _, s := range a.plan.Load().Screens {
 		if s.ID == p.ID {
-			v.Notice = s.Notice
+			if name != pageName(s.ID) {
+				v.Notice = s.Notice
+			}
 			for _, w := range s.Windows {
 				v.Windows = append(v.Windows, hallsync.WindowID(w))
 			}

@@ -24,6 +24,7 @@ func TestScreens(t *testing.T) {
 		{"a call and its repetition light up", s.lightsUp},
 		{"calls at once take turns", s.takeTurns},
 		{"passed numbers and the notice", s.passedAndNotice},
+		{"the page is a device", s.pageIsADevice},
 		{"the screen above one window", s.singleWindow},
 		{"rating", s.rating},
 		{"a hall that stands still", s.hangs},

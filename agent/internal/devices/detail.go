@@ -32,6 +32,9 @@ func (s *Set) Details() map[string]Detail {
 			Title: s.models[registry.Key{Class: sl.class, Name: sl.model}].Title, Where: cmp.Or(c.Serial, c.TCP, c.File, "usb:"+c.USB), Node: s.nodeOf(sl), Port: sl.socket(),
 			Text: h.Detail, LastGood: h.LastGood, Counters: h.Counters, Records: sl.tape.On(),
 		}
+		if sl.page != "" {
+			d.Title, d.Where = sl.page, "/screen/"+sl.place.ID
+		}
 		if i := slices.IndexFunc(roots, func(r Root) bool { return slices.Contains(r.Devices, sl.name) }); i >= 0 {
 			d.Cause = &roots[i]
 		}

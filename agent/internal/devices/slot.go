@@ -18,6 +18,7 @@ import (
 // those who use the slot do not notice but for its errors.
 type slot struct {
 	site        config.Device
+	page        string // its title if it is a page; empty: it is hardware
 	name, model string
 	line        string // its connection; several devices may have the same
 	shared      bool   // others may stand on the line

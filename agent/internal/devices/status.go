@@ -12,13 +12,17 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-// Statuses tells how every device is, in the order of the configuration, with what to do about those that are not well.
+// Statuses tells how every device is, in the order of the configuration, with what to do about those that are not well. A page that was
+// never open is left out: perhaps there is no machine for it.
 func (s *Set) Statuses() []hallsync.DeviceStatus {
 	roots := s.Roots()
-	list := make([]hallsync.DeviceStatus, len(s.slots))
-	for i, sl := range s.slots {
+	list := make([]hallsync.DeviceStatus, 0, len(s.slots))
+	for _, sl := range s.slots {
 		h := sl.Health()
-		list[i] = hallsync.DeviceStatus{
+		if sl.page != "" && h.State == device.Starting {
+			continue
+		}
+		list = append(list, hallsync.DeviceStatus{
 			Name:     sl.name,
 			Class:    string(sl.class),
 			Model:    sl.model,
@@ -28,7 +32,7 @@ func (s *Set) Statuses() []hallsync.DeviceStatus {
 			Advice:   s.advice(sl.name, h, roots),
 			Blind:    h.Blind,
 			Identity: h.Identity,
-		}
+		})
 	}
 	return list
 }

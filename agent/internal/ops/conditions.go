@@ -105,10 +105,14 @@ func (w *Watcher) look(now time.Time) {
 		w.uplink(w.src.Uplink())
 	}
 	if w.src.Devices != nil {
+		works := w.works()
 		for _, d := range w.src.Devices() {
 			code := health.Code("")
 			if d.Code != "" {
 				code = health.Code("device_" + d.Code)
+			}
+			if code == health.DevicePageGone && !works { // who switches it off in the evening goes home
+				code = ""
 			}
 			w.tracker.Only(code, health.DeviceCodes(), d.Name, "")
 		}
@@ -264,17 +268,9 @@ func (w *Watcher) voices(mute map[string]string) {
 
 // kiosks warns of those whose page went away, while somebody works in the hall: who closes it in the evening goes home.
 func (w *Watcher) kiosks(silent map[string]time.Time) {
-	w.src.Hall(func(s *queue.State, _ hallsync.Seq) {
-		open := slices.ContainsFunc(s.Plan().Windows, func(p queue.WindowPlan) bool {
-			have, _ := s.Window(p.ID)
-			return have.State != hallsync.WindowClosed
-		})
-		for place := range silent {
-			if !open {
-				delete(silent, place)
-			}
-		}
-	})
+	if !w.works() {
+		clear(silent)
+	}
 	for place := range w.silent {
 		if _, still := silent[place]; !still {
 			w.tracker.Set(health.KioskSilent, place, false, "")
@@ -284,6 +280,20 @@ func (w *Watcher) kiosks(silent map[string]time.Time) {
 		w.tracker.Set(health.KioskSilent, place, true, "")
 	}
 	w.silent = silent
+}
+
+// works reports whether a window is open: somebody works in the hall.
+func (w *Watcher) works() (open bool) {
+	if w.src.Hall == nil {
+		return false
+	}
+	w.src.Hall(func(s *queue.State, _ hallsync.Seq) {
+		open = slices.ContainsFunc(s.Plan().Windows, func(p queue.WindowPlan) bool {
+			have, _ := s.Window(p.ID)
+			return have.State != hallsync.WindowClosed
+		})
+	})
+	return open
 }
 
 // slips warns of people who wait without their slip, and tells those who perhaps have it apart.

@@ -193,6 +193,9 @@ func (s *Server) Unreadable(place string, why device.Fault) {
 	s.front.Load().api.Unreadable(place, why)
 }
 
+// Screen is the page of a calling screen as a device.
+func (s *Server) Screen(id string) *inputs.Screen { return s.inputs.Screen("screen-" + id) }
+
 // Silent gives the kiosks of the plan whose page was there and is no more, and since when.
 func (s *Server) Silent() map[string]time.Time {
 	out := map[string]time.Time{}

@@ -287,6 +287,7 @@ func (a *API) reader(who access.Who, q url.Values) view.Reader {
 		r.Windows = []hallsync.WindowID{who.Window}
 	}
 	if who.Role == access.Screen {
+		r.Frame = who.Page != "" || q.Has("frame")
 		i := slices.IndexFunc(a.opts.Plan.Screens, func(s config.Screen) bool { return s.ID == who.ID })
 		if i >= 0 {
 			for _, w := range a.opts.Plan.Screens[i].Windows {

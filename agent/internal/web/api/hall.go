@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,9 @@ func (a *API) show(who access.Who, r view.Reader) view.Hall {
 	if r.Paper {
 		paper := a.paper(a.place(who))
 		v.Paper = &paper
+	}
+	if r.Frame {
+		v.Frame = view.FrameOf(a.opts.Inputs.Screen(a.place(who)).Frame())
 	}
 	return v
 }
@@ -183,6 +187,9 @@ func (a *API) getHall(w http.ResponseWriter, r *http.Request, who access.Who) {
 		}
 		p.input = &n
 	}
+	if p.reader.Frame { // one without server-sent events
+		defer a.opts.Inputs.Screen(a.place(who)).Open()()
+	}
 	after, err := strconv.ParseUint(q.Get("after"), 10, 64)
 	body := p.look()
 	if err == nil && uint64(body.Seq) == after && body.Input == nil {
@@ -221,7 +228,8 @@ func (p *poller) wait(ctx context.Context, before polled) polled {
 	defer stop()
 	for {
 		now := p.look()
-		same := slices.Equal(now.Health, before.Health) && slices.Equal(now.Help, before.Help) && (now.Paper == nil || *now.Paper == *before.Paper)
+		same := slices.Equal(now.Health, before.Health) && slices.Equal(now.Help, before.Help) && (now.Paper == nil || *now.Paper == *before.Paper) &&
+			reflect.DeepEqual(now.Frame, before.Frame)
 		if now.Seq != before.Seq || now.Input != nil || !same {
 			return now
 		}

@@ -24,7 +24,7 @@ const (
 )
 
 // stream answers GET /api/v1/stream with server-sent events: snapshot (the hall), then change for each fact, whose id is the
-// fact's sequence and whose data is its seq and kind, with the hall as it is after them in the last of those that come together; health, help or gives when only that changed; input at a
+// fact's sequence and whose data is its seq and kind, with the hall as it is after them in the last of those that come together; health, help, gives or frame when only that changed; input at a
 // kiosk when somebody shows a card or code. Last-Event-ID resumes without a snapshot.
 func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 	select {
@@ -42,6 +42,9 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 	f.shown = a.opts.Inputs.Now()
 	wake, stop := a.wake(r.Context(), f.place)
 	defer stop()
+	if f.reader.Frame {
+		defer a.opts.Inputs.Screen(f.place).Open()()
+	}
 	s, err := sse.Start(w, r, beats(r.URL.Query()))
 	if err == nil {
 		err = s.Follow(wake, f.next)
@@ -209,7 +212,7 @@ func (a *API) scene(who access.Who, r view.Reader) (now scene, err error) {
 	for _, p := range []struct {
 		name  string
 		value any
-	}{{"health", v.Health}, {"help", v.Help}, {"paper", v.Paper}, {"gives", v.Gives}} {
+	}{{"health", v.Health}, {"help", v.Help}, {"paper", v.Paper}, {"gives", v.Gives}, {"frame", v.Frame}} {
 		raw, err := json.Marshal(p.value)
 		if err != nil {
 			return now, err
@@ -219,10 +222,10 @@ func (a *API) scene(who access.Who, r view.Reader) (now scene, err error) {
 	return now, nil
 }
 
-// audience names those who see the same: everybody of a role who wants the same, at kiosks those of the place.
+// audience names those who see the same: everybody of a role who wants the same, at kiosks and screens those of the place.
 func (f *follower) audience() string {
 	place := ""
-	if isKiosk(f.who) {
+	if isKiosk(f.who) || f.reader.Frame {
 		place = f.place
 	}
 	r := f.reader

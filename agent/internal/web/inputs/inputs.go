@@ -64,6 +64,7 @@ type Desk struct {
 	identities map[string]*identity
 	helps      map[string]help      // by place
 	heard      map[string]time.Time // when a page asked for something last, by the page's name
+	screens    map[string]*Screen   // by place
 	shown      map[shown]time.Time  // when the citizen of a ticket was last at a place
 }
 
@@ -95,7 +96,7 @@ func New() *Desk {
 	return &Desk{
 		n: uint64(time.Now().UnixMilli()), last: map[string]stamped{}, refused: map[string]stamped{}, noise: map[string]stamped{},
 		watchers: map[string]map[chan struct{}]struct{}{}, gone: map[string]time.Time{}, identities: map[string]*identity{}, helps: map[string]help{},
-		heard: map[string]time.Time{}, shown: map[shown]time.Time{},
+		heard: map[string]time.Time{}, screens: map[string]*Screen{}, shown: map[shown]time.Time{},
 	}
 }
 

@@ -24,6 +24,7 @@ type Hall struct {
 	Gives map[hallsync.QueueID]Gives `json:"gives,omitempty"`
 	Help  []inputs.HelpCall          `json:"help,omitempty"`  // calls for the guide: all for staff, a kiosk's own there
 	Paper *Paper                     `json:"paper,omitempty"` // at a kiosk: its own
+	Frame *Frame                     `json:"frame,omitempty"` // at a screen: its own
 	Slips []Slipless                 `json:"slips,omitempty"` // for staff: who waits without a slip
 }
 
@@ -41,6 +42,7 @@ type Reader struct {
 	Console hallsync.WindowID   // the window whose console this is; empty: none
 	Gives   bool                // wants to know which queues give numbers
 	Paper   bool                // is a kiosk, and wants to know whether slips come out
+	Frame   bool                // is a screen, and shows what it is told
 }
 
 func (r Reader) sees(id hallsync.WindowID) bool {

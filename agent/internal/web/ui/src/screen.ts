@@ -74,7 +74,7 @@ function draw(): void {
   if (news.rest(calls.length > 0 ? calls[0] : null, Date.now())) {
     mark(byId('hero'), 'hero-new', false);
   }
-  const key = JSON.stringify([calls, hall.queues, hall.windows, hall.missed, hall.health.length, turnNow(), news.large, live]);
+  const key = JSON.stringify([calls, hall.queues, hall.windows, hall.missed, hall.health.length, turnNow(), news.large, live, noticed()]);
   if (key === drawn) {
     return;
   }
@@ -113,10 +113,17 @@ function notice(): void {
   drawNotice(live ? silent[silence] || page.notice || notices.usual : notices.cutOff);
 }
 
+/** What the server wants said before everything else, such as the text of a test; nothing for most of the time. */
+function noticed(): string {
+  const frame = live && hall ? hall.frame : null;
+  return frame && frame.scene === 'notice' ? frame.lines.join('　') : '';
+}
+
 /** The call that is large, or a welcome; while the hall is not reached, that and since when. */
 function drawHero(): void {
   const hero = byId('hero');
-  const c = live ? news.large : null;
+  const said = noticed();
+  const c = live && !said ? news.large : null;
   const past = !!c && !isCalled(c);
   mark(hero, 'hero-idle', !c);
   mark(hero, 'hero-past', past);
@@ -124,7 +131,7 @@ function drawHero(): void {
     sentence(hall, c, byId('hero-text'));
   } else {
     mark(hero, 'hero-new', false);
-    phrases(byId('hero-text'), live ? '欢迎光临，请取号等候' : '叫号信息中断，请听广播、看窗口');
+    phrases(byId('hero-text'), said || (live ? '欢迎光临，请取号等候' : '叫号信息中断，请听广播、看窗口'));
   }
   text(byId('hero-times'), c ? (past ? '最近一次叫号' : timesText(c)) : live || told === 0 ? '' : timeText(new Date(told)) + ' 以后的叫号没有收到');
   fitHero(byId('hero-text'), hero);

@@ -39,7 +39,11 @@ export interface Gives { open: boolean; reason: string; opens: string | null; cl
 export interface Hall {
   seq: number; hall: string; business_day: string; queues: Queue[]; windows: HallWindow[]; calls: Call[]; missed: string[];
   health: Condition[]; console?: Console; kind?: string; help?: HelpCall[]; gives?: { [queue: string]: Gives }; paper?: Paper;
+  frame?: Frame | null;
 }
+
+/** What the server tells a screen to show, as it tells LED panels. */
+export interface Frame { scene: string; lines: string[]; serial: string; }
 
 /** Whether the next slip of a kiosk comes out, and where if not there: at names the place of the spare printer. */
 export interface Paper { state: string; printer: string; spare: boolean; at: string; }

@@ -84,7 +84,7 @@ export function listen(ears: Ears): void {
         take(hall);
       }
     };
-    const parts = ['health', 'help', 'paper', 'gives'];
+    const parts = ['health', 'help', 'paper', 'gives', 'frame'];
     for (let i = 0; i < parts.length; i++) {
       source.addEventListener(parts[i], onPart);
     }
