@@ -1,6 +1,7 @@
 package devices_test
 
 import (
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -9,11 +10,13 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/devices"
+	"halledge/agent/kit/health"
 	"halledge/configs"
 	"halledge/drivers/attached"
 	"halledge/drivers/builtin"
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/drivertest/sysfs"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/escpos"
 	"halledge/firmware-protocols/hallsync"
@@ -119,4 +122,76 @@ func TestBareReaderIsOffered(t *testing.T) {
 	if found := devices.Find(nodes, site, all, builtin.All()); found[0].Device != "kiosk-1.idcard" || found[1].Device != "" {
 		t.Errorf("configured, found %+v", found)
 	}
+}
+
+// A device that answers nonsense has a condition with advice, and the others go on.
+func TestNonsenseHasAdviceAndDisturbsNobody(t *testing.T) {
+	var hardware paper
+	printer := farend.NewPTY(filepath.Join(t.TempDir(), "printer"), hardware.serve)
+	reader := farend.NewPTY(filepath.Join(t.TempDir(), "reader"), func(rw io.ReadWriter) {
+		for buf := make([]byte, 256); ; {
+			if _, err := rw.Read(buf); err != nil {
+				return
+			}
+			if _, err := rw.Write([]byte("HTTP/1.0 400 Bad Request\r\n\r\n")); err != nil {
+				return
+			}
+		}
+	})
+	for _, line := range []*farend.PTY{printer, reader} {
+		if err := line.Plug(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := line.Unplug(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	s := devices.New(shipped(t, sysfs.New(t),
+		config.Device{
+			Name: "kiosk-1.printer", Model: "escpos-80", Connect: config.Connect{Serial: printer.Path()},
+			Options: map[string]string{"settle": "10ms", "poll": "100ms"},
+		},
+		config.Device{Name: "kiosk-1.idcard", Model: "generic-sdt", Connect: config.Connect{Serial: reader.Path()}},
+	))
+	run(t, s)
+	until(t, s, "the verdict", func(all []hallsync.DeviceStatus) bool {
+		return all[0].State == "ok" && all[1].Code == "bad_reply" && strings.Contains(all[1].Advice, "速率")
+	})
+	for slip := range int64(3) {
+		p, _ := s.Printer("kiosk-1.printer")
+		job := device.PrintJob{ID: "1", Cut: true, Lines: []device.Line{{Text: "A001"}}}
+		if err := p.Print(t.Context(), job); err != nil || hardware.slips.Load() != slip+1 {
+			t.Errorf("slip %d: %d came out, %v", slip, hardware.slips.Load(), err)
+		}
+	}
+}
+
+// Pads on a line on which nobody answers are one trouble: that of the line.
+func TestLineWithoutAnyAnswerIsTheCause(t *testing.T) {
+	line := farend.NewPTY(filepath.Join(t.TempDir(), "bus"), func(rw io.ReadWriter) { _, _ = io.Copy(io.Discard, rw) })
+	if err := line.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := line.Unplug(); err != nil {
+			t.Error(err)
+		}
+	})
+	pad := func(window, unit string) config.Device {
+		return config.Device{
+			Name: "window-" + window + ".pad", Model: "halledge-pad", Connect: config.Connect{Serial: line.Path()},
+			Options: map[string]string{"unit": unit},
+		}
+	}
+	s := devices.New(shipped(t, sysfs.New(t), pad("1", "1"), pad("2", "2"), pad("3", "3")))
+	run(t, s)
+	waitFor(t, "the cause", func() string {
+		roots := s.Roots()
+		if len(roots) != 1 || roots[0].Code != health.BusDown || roots[0].Subject != line.Path() || len(roots[0].Devices) != 3 {
+			return fmt.Sprintf("%+v", roots)
+		}
+		return ""
+	})
 }
