@@ -192,6 +192,8 @@ func testCommand(path *string) *cobra.Command {
 				fmt.Fprintln(cmd.ErrOrStderr(), "请在 20 秒内对着扫码器扫一个码……")
 			case "callpad":
 				fmt.Fprintln(cmd.ErrOrStderr(), "请在 20 秒内按一下叫号器……")
+			case "ratingpad":
+				fmt.Fprintln(cmd.ErrOrStderr(), "请在 20 秒内在评价器上按任意一档……")
 			}
 			if err := ops.TestDevice(cmd.Context(), cfg, args[0]); err != nil {
 				return err

@@ -32,7 +32,7 @@ const (
 // ErrUnknown means that no device has the name.
 var ErrUnknown = errors.New("no such device")
 
-// ErrNothingCame means that a test waited for a code or a key in vain.
+// ErrNothingCame means that a test waited for a code, a key or an answer in vain.
 var ErrNothingCame = errors.New("nothing was scanned or pressed")
 
 // Options are what New builds from.

@@ -244,10 +244,10 @@ func (s *slot) Ask(ctx context.Context, q device.RatingRequest) (device.Rating, 
 }
 
 // SelfTest implements device.SelfTester. A device that people work with is tested by them: the test ends with the next code that is
-// scanned, or with the next key. It fails with ErrNothingCame when nobody did anything.
+// scanned, with the next key, or with the answer to a question. It fails with ErrNothingCame when nobody did anything.
 func (s *slot) SelfTest(ctx context.Context) error {
 	err := ask(s, "self-test", func(p device.SelfTester) error { return p.SelfTest(ctx) })
-	if s.class != device.ClassScanner && s.class != device.ClassCallPad {
+	if s.class != device.ClassScanner && s.class != device.ClassCallPad && s.class != device.ClassRatingPad {
 		return err
 	}
 	var failed *device.Error
@@ -257,7 +257,20 @@ func (s *slot) SelfTest(ctx context.Context) error {
 	if h := s.Health(); h.State == device.Offline || h.State == device.Unusable {
 		return &device.Error{Op: s.name + " self-test", Code: h.Code, Retry: true}
 	}
+	if s.class == device.ClassRatingPad {
+		return s.question(ctx)
+	}
 	return s.try(ctx)
+}
+
+// question has the device ask whoever tests it. The answer is no rating.
+func (s *slot) question(ctx context.Context) error {
+	_, err := s.Ask(ctx, device.RatingRequest{Prompt: "测试，请按任意一档", Timeout: tryWithin})
+	var failed *device.Error
+	if errors.As(err, &failed) && failed.Code == device.CodeTimeout && ctx.Err() == nil {
+		return fmt.Errorf("%s self-test: %w", s.name, ErrNothingCame)
+	}
+	return err
 }
 
 // try waits until the device delivers something.

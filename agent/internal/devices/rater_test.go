@@ -1,0 +1,62 @@
+package devices_test
+
+import (
+	"io"
+	"path/filepath"
+	"testing"
+
+	"halledge/agent/internal/config"
+	"halledge/agent/internal/devices"
+	"halledge/configs"
+	"halledge/drivers/builtin"
+	"halledge/drivers/device"
+	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/registry"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// Whoever tests a rating device answers its question; one that is gone says so at once.
+func TestRatingDeviceIsTestedByAnAnswer(t *testing.T) {
+	all, err := registry.LoadModels(configs.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := farend.NewPTY(filepath.Join(t.TempDir(), "rater"), func(rw io.ReadWriter) {
+		buf := make([]byte, 8)
+		for { // a finger that answers whatever is asked
+			n, err := rw.Read(buf)
+			if err == nil && n > 0 {
+				_, err = rw.Write([]byte("1"))
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+	o := options(t, nil, config.Device{
+		Name: "window-1.rater", Model: "serial-rater", Connect: config.Connect{Serial: line.Path()}, Options: map[string]string{"ask": "05"},
+	})
+	o.Models, o.Registry = all, builtin.All()
+	s := devices.New(o)
+	t.Cleanup(func() { // after the end of Run
+		if err := line.Unplug(); err != nil {
+			t.Error(err)
+		}
+	})
+	run(t, s)
+	state := func(want string) {
+		t.Helper()
+		until(t, s, want, func(all []hallsync.DeviceStatus) bool { return all[0].State == want })
+	}
+	state("offline")
+	if err := s.SelfTest(t.Context(), "window-1.rater"); codeOf(err) != device.CodeOffline {
+		t.Errorf("before it came: %v", err)
+	}
+	if err := line.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	state("ok")
+	if err := s.SelfTest(t.Context(), "window-1.rater"); err != nil {
+		t.Errorf("with an answer: %v", err)
+	}
+}
