@@ -34,12 +34,35 @@ func openFile(path string) (Conn, error) {
 		unix.Close(fd)
 		return nil, openError(path, err)
 	}
-	c := &fileConn{path: path, f: os.NewFile(uintptr(fd), path), oneWay: oneWay}
+	f, err := fileOf(fd, path)
+	if err != nil {
+		unix.Close(fd)
+		return nil, openError(path, err)
+	}
+	c := &fileConn{path: path, f: f, oneWay: oneWay}
 	if c.rawConn, err = c.f.SyscallConn(); err != nil {
 		c.f.Close()
 		return nil, openError(path, err)
 	}
 	return c, nil
+}
+
+// fileOf makes a file of fd that knows deadlines. A video device must not: the poll that they need would start its camera for those who
+// read pictures as bytes, and the camera would be busy for us.
+func fileOf(fd int, path string) (*os.File, error) {
+	const videoMajor = 81 // admin-guide/devices.txt of Linux
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(st.Rdev) != videoMajor {
+		return os.NewFile(uintptr(fd), path), nil
+	}
+	if err := unix.SetNonblock(fd, false); err != nil { // the runtime polls only what does not block
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), path)
+	return f, unix.SetNonblock(fd, true)
 }
 
 // openBothWays opens a device for reading and writing, or, where it has no way back, for writing only. A node that nobody may read is
