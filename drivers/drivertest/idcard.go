@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"fmt"
 	"testing"
 
 	"halledge/drivers/device"
@@ -72,6 +73,7 @@ func (r *rig) reads(h IDCardHarness) {
 	r.hides(h.Name, h.Number, h.Address)
 	h.Tap()
 	receive(r, r.device.(device.IDCardReader).Cards(), "the card", func(c device.IDCard) bool {
+		r.texts = append(r.texts, fmt.Sprintf("%+v %#v", c, c))
 		return c.Number.Reveal() == h.Number && c.Name.Reveal() == h.Name && c.Address.Reveal() == h.Address && !c.At.IsZero()
 	})
 }

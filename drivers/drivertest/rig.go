@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -28,7 +29,7 @@ type rig struct {
 
 	mu      sync.Mutex
 	private []string // must never be seen; several jobs at once add to it
-	texts   []string // errors that the device gave
+	texts   []string // errors that the device gave, and what it delivered as it is printed
 }
 
 // start builds and runs the device of h. When the test ends it stops it and checks what it left behind.
@@ -172,7 +173,7 @@ func (r *rig) returns(what string, call <-chan error, within time.Duration) erro
 
 func (r *rig) noSecrets() {
 	r.t.Helper()
-	said := append(r.texts, r.log.String(), r.device.Health().Detail)
+	said := append(r.texts, r.log.String(), fmt.Sprintf("%+v", r.device.Health()))
 	for _, secret := range r.private {
 		for _, text := range said {
 			if bytes.Contains([]byte(text), []byte(secret)) {
