@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"halledge/configs"
+	"halledge/drivers/attached"
 	"halledge/drivers/builtin"
 	"halledge/drivers/device"
 	"halledge/drivers/registry"
@@ -29,5 +30,32 @@ func TestEveryModelCanBeBuilt(t *testing.T) {
 		if h := d.Health(); h.State != device.Starting || h.Since.IsZero() {
 			t.Errorf("%s/%s: before Run its health is %+v", key.Class, key.Name, h)
 		}
+	}
+}
+
+// TestBareReaderCanBeBuilt connects what is offered for a card reader that the kernel makes no device file of.
+func TestBareReaderCanBeBuilt(t *testing.T) {
+	models, err := registry.LoadModels(configs.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := attached.Node{Kind: attached.USB, Path: "/dev/bus/usb/001/004", Vendor: "0400", Product: "c35a", Port: "1-1"}
+	built := 0
+	for key, model := range models {
+		if model.Comes(reader) == 0 {
+			continue
+		}
+		connect, ok := builtin.All().At(model, reader, "0400:c35a")
+		if !ok {
+			t.Errorf("%s/%s cannot stand there", key.Class, key.Name)
+			continue
+		}
+		if _, err := builtin.All().Build(model, registry.Site{Name: "kiosk-1.idcard", Connect: connect}, slog.New(slog.DiscardHandler)); err != nil {
+			t.Errorf("%s/%s: %v", key.Class, key.Name, err)
+		}
+		built++
+	}
+	if built == 0 {
+		t.Error("no model comes with these numbers")
 	}
 }
