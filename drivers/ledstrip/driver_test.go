@@ -37,7 +37,7 @@ func TestConformance(t *testing.T) {
 	})
 	t.Run("modbus", func(t *testing.T) {
 		drivertest.Screen(t, func(t *testing.T) drivertest.ScreenHarness {
-			return harness(NewModbus, modbusOptions(nil), false, &unit{})
+			return harness(NewModbus, modbusOptions(nil), false, newUnit())
 		})
 	})
 }
@@ -91,7 +91,7 @@ func TestAnswerThatIsMissingOnce(t *testing.T) {
 
 func TestModbusRegisters(t *testing.T) {
 	t.Parallel()
-	far := &unit{}
+	far := newUnit()
 	s := start(t, far, NewModbus, modbusOptions(map[string]string{
 		"colour_at": "0x110", "colour_values": "red=1 green=2", "colour": "green", "colours": "paused=red",
 		"flash_at": "0x111", "flash_values": "on=1 off=0", "flash_for": "1s",
@@ -149,7 +149,8 @@ func equal(a, b []uint16) bool {
 // A strip that refuses what it is told is there: it is told again, and the line is not opened anew.
 func TestStripThatRefuses(t *testing.T) {
 	t.Parallel()
-	far := &unit{unread: true}
+	far := newUnit()
+	far.unread = true
 	s := start(t, far, NewModbus, modbusOptions(nil))
 	for _, refusal := range []modbus.Exception{modbus.IllegalAddress, modbus.DeviceBusy} {
 		far.with(func(u *unit) { u.refuses = refusal })

@@ -112,8 +112,11 @@ func read(rw io.ReadWriter, answer func([]byte) []byte) {
 	}
 }
 
-// unit is a strip with Modbus registers: two rows of 8 registers from 0x100 with the text, which are shown when 0x120 is written.
+// unit is a strip with Modbus registers: two rows from 0x100 with the text, which are shown when 0x120 is written.
 type unit struct {
+	address byte
+	words   int // registers of a row
+
 	mu       sync.Mutex
 	memory   [0x200]uint16
 	shown    [0x200]uint16
@@ -128,11 +131,12 @@ const (
 	unitColour = 0x110
 	unitFlash  = 0x111
 	unitShow   = 0x120
-	unitRow    = 8
 )
 
+func newUnit() *unit { return &unit{address: 3, words: 8} }
+
 func (u *unit) serve(rw io.ReadWriter) {
-	d := modbus.NewRequestDecoder(3)
+	d := modbus.NewRequestDecoder(u.address)
 	read(rw, func(b []byte) (out []byte) {
 		d.Push(b)
 		for q, ok := d.Next(); ok; q, ok = d.Next() {
@@ -174,7 +178,7 @@ func (u *unit) lines() (out []string) {
 	defer u.mu.Unlock()
 	for row := range 2 {
 		var b []byte
-		for _, r := range u.shown[unitText+row*unitRow:][:unitRow] {
+		for _, r := range u.shown[unitText+row*u.words:][:u.words] {
 			b = append(b, byte(r>>8), byte(r))
 		}
 		if text := ledtemplate.GB2312.Decode(bytes.TrimRight(b, "\x00")); text != "" {
