@@ -54,6 +54,8 @@ func TestEveryKeyOfTheModel(t *testing.T) {
 	expect(evdev.KeyKPAsterisk, device.KeyPause, 0)
 	expect(evdev.KeyKPSlash, device.KeyFinish, 0)
 	expect(evdev.KeySlash, device.KeyFinish, 0)
+	expect(evdev.KeyKPDot, device.KeyConfirm, 0)
+	expect(evdev.KeyBackspace, device.KeyCancel, 0)
 	for d, code := range []evdev.KeyCode{evdev.KeyKP0, evdev.KeyKP1, evdev.KeyKP2, evdev.KeyKP3, evdev.KeyKP4, evdev.KeyKP5, evdev.KeyKP6,
 		evdev.KeyKP7, evdev.KeyKP8, evdev.KeyKP9} {
 		expect(code, device.KeyDigit, d)
@@ -92,7 +94,7 @@ func TestWhatIsNoKey(t *testing.T) {
 	at.send(t, does(evdev.KeyLeftShift, evdev.Pressed)...)
 	at.send(t, strokes(evdev.KeyKPEnter, 6, evdev.KeyMinus)...)
 	at.send(t, does(evdev.KeyLeftShift, evdev.Released)...)
-	at.send(t, strokes(30, 69, evdev.KeyKPDot, evdev.KeyKPPlus)...) // KEY_A, KEY_NUMLOCK and one nobody mapped
+	at.send(t, strokes(30, 69, evdev.KeyTab, evdev.KeyKPPlus)...) // KEY_A, KEY_NUMLOCK and one nobody mapped
 	for _, want := range []device.KeyCode{device.KeyPass, device.KeyRecall} {
 		if k := key(t, p); k.Code != want {
 			t.Errorf("got %+v, want %s", k, want)
@@ -237,7 +239,7 @@ func TestFileOfAnotherDevice(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for name, value := range map[string]string{"enter": "digit", "0": "call", "plus": "transfer", "hash": "next", "10": "digit"} {
+	for name, value := range map[string]string{"enter": "digit", "0": "call", "plus": "sing", "hash": "next", "10": "digit"} {
 		_, err := build(t, registry.Site{Connect: registry.Connect{File: "/dev/input/event0"}, Options: map[string]string{name: value}},
 			slog.New(slog.DiscardHandler))
 		if codeOf(err) != device.CodeBadConfig || !strings.Contains(err.Error(), "option "+name) {

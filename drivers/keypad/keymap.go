@@ -55,7 +55,9 @@ func buttons() []button {
 // readMapping reads the option of each button. A key that no option speaks of does nothing.
 func readMapping(o *registry.Options) map[evdev.KeyCode]meaning {
 	words := []string{none, pause, string(device.KeyNext), string(device.KeyRecall), string(device.KeyPass), string(device.KeyPause),
-		string(device.KeyResume), string(device.KeyFinish), string(device.KeyLogin), string(device.KeyLogout)}
+		string(device.KeyResume), string(device.KeyFinish), string(device.KeyLogin), string(device.KeyLogout), string(device.KeyStart),
+		string(device.KeyTransfer), string(device.KeyRate), string(device.KeyAbandon), string(device.KeyHold), string(device.KeyReturn),
+		string(device.KeyConfirm), string(device.KeyCancel)}
 	mapping := map[evdev.KeyCode]meaning{}
 	for _, b := range buttons() {
 		allowed := words
