@@ -41,6 +41,7 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 	case hallsync.TicketPassed:
 		s.onTicket(f.Ticket, func(t *Ticket) {
 			s.leave(t, at)
+			s.at(f.Window).MissedMS = t.CalledMS
 			t.State, t.PassedAt, t.PassedMS = hallsync.Passed, at, s.age(at)
 			if !f.Early {
 				t.Misses++
@@ -76,7 +77,9 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		})
 	case hallsync.TicketAbandoned:
 		s.onTicket(f.Ticket, func(t *Ticket) {
-			s.leave(t, at)
+			if s.leave(t, at); t.State == hallsync.Called {
+				s.at(f.Window).MissedMS = t.CalledMS
+			}
 			t.State, t.Window = hallsync.Abandoned, f.Window
 			s.at(f.Window).Last = t.ID
 		})
@@ -147,6 +150,15 @@ func (s *State) leaveDay() {
 	}
 }
 
+// dayBefore is the calendar day before another: its appointments are kept for the day on which a clock turns out to have been ahead.
+func (s *State) dayBefore(day string) string {
+	at, err := time.ParseInLocation(time.DateOnly, day, s.plan.Location)
+	if err != nil {
+		return day
+	}
+	return at.AddDate(0, 0, -1).Format(time.DateOnly)
+}
+
 func (s *State) openDay(f hallsync.DayOpened) {
 	s.leaveDay()
 	s.early, s.instead = false, f.Instead
@@ -165,7 +177,8 @@ func (s *State) openDay(f hallsync.DayOpened) {
 	clear(s.services)
 	clear(s.given)
 	clear(s.persons)
-	maps.DeleteFunc(s.bookings, func(_ hallsync.BookingID, b *Booking) bool { return s.businessDay(b.End) < f.BusinessDay })
+	old := s.dayBefore(f.BusinessDay)
+	maps.DeleteFunc(s.bookings, func(_ hallsync.BookingID, b *Booking) bool { return s.businessDay(b.End) < old })
 	maps.DeleteFunc(s.blocks, func(_ string, b Block) bool { return !s.latest.Before(b.Until) })
 	clear(s.slips)
 	clear(s.failed)
@@ -343,7 +356,7 @@ func (s *State) leave(t *Ticket, at time.Time) {
 
 func (s *State) occupy(id hallsync.WindowID, t *Ticket, at time.Time) {
 	w := s.at(id)
-	w.Ticket, w.Since, t.Window = t.ID, at, id
+	w.Ticket, w.Since, w.MissedMS, t.Window = t.ID, at, 0, id
 }
 
 // showCall records a call for the screens; a recall replaces the earlier call of the same ticket.

@@ -53,8 +53,10 @@ func (c CallNext) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	switch {
 	case choice.First() == nil:
 		return out, nil
-	case w.Ticket == "" && s.justMissed(&w, now): // or five people are called and passed in a breath
-		return nil, refuseTicket(TicketJustCalled, s.tickets[w.Last])
+	case s.age(now)-w.MissedMS < s.plan.CallGap.Milliseconds(): // or five people are called and passed in a breath
+		r := refuseWindow(TicketJustCalled, w.ID)
+		r.After = s.plan.CallGap - time.Duration(s.age(now)-w.MissedMS)*time.Millisecond
+		return nil, r
 	case choice.First().ID == "":
 		return append(out, s.callRoll(&choice, w.ID, now, c.By)...), nil
 	}
@@ -73,29 +75,11 @@ func (s *State) finishForNext(t *Ticket, now time.Time, by hallsync.By) ([]halls
 		if s.plan.ArrivalPressed {
 			return nil, refuseTicket(TicketState, t)
 		}
-		if s.justCalled(t, now) {
+		if s.age(now)-t.CalledMS < s.plan.CallGap.Milliseconds() {
 			return nil, refuseTicket(TicketJustCalled, t)
 		}
 	}
 	return s.finish(t, now, by), nil
-}
-
-// justCalled reports whether a ticket was called so short a time ago that the next one is not called yet.
-func (s *State) justCalled(t *Ticket, now time.Time) bool {
-	return s.age(now)-t.CalledMS < s.plan.CallGap.Milliseconds()
-}
-
-// justMissed reports whether the last ticket of a window was called just now, and left because nobody came.
-func (s *State) justMissed(w *Window, now time.Time) bool {
-	t := s.tickets[w.Last]
-	if t == nil || t.Window != w.ID || !s.justCalled(t, now) {
-		return false
-	}
-	switch t.State {
-	case hallsync.Passed, hallsync.Abandoned, hallsync.Withdrawn:
-		return true
-	}
-	return t.State == hallsync.Waiting && t.Returned
 }
 
 // ReasonNextStep is why a ticket goes on to the next thing its citizen came for.

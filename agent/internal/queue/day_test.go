@@ -245,3 +245,21 @@ func TestNoNumberIsGivenTwiceWhateverTheClockDoes(t *testing.T) {
 		}
 	})
 }
+
+// Who is booked for this morning still is when the clock was a day ahead, and everybody seemed to have stayed away.
+func TestAppointmentsOutliveAClockADayAhead(t *testing.T) {
+	p := plan()
+	p.Queues[0].Early = 15 * time.Minute
+	b := newBenchOf(t, p)
+	b.must(queue.SetBooking{BookingSet: hallsync.BookingSet{Booking: "AP", Queue: "A", Start: moment(10, 0), End: moment(10, 30)}})
+	ahead := start.Add(30 * time.Hour)
+	b.must(queue.SetClock{To: ahead, Source: queue.ClockByNetwork})
+	b.at(ahead).must(queue.TurnDay{})
+	b.must(queue.MissBookings{Since: ahead})
+	b.must(queue.SetClock{To: moment(9, 30), Source: queue.ClockByNetwork})
+	b.at(moment(9, 30)).must(queue.TurnDay{})
+	f, _ := b.at(moment(9, 50)).wantTake("", func(c *queue.Take) { c.Booking = "AP" })
+	if f.Class != hallsync.Appointment || f.BusinessDay != "2026-03-02" {
+		t.Errorf("%+v", f)
+	}
+}

@@ -41,7 +41,7 @@ func randomCommand(d drawer, n int, taken []hallsync.TicketID) queue.Command {
 	reason := oneOf(d, "reason", "", "误按")
 	commands := []func() queue.Command{
 		func() queue.Command {
-			return queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: q, Channel: hallsync.AtKiosk, Printer: reason,
+			return queue.Take{Ticket: hallsync.TicketID(fmt.Sprint("t", n)), Queue: q, Channel: hallsync.AtKiosk, Printer: reason, Person: oneOf(d, "person", "", "p"),
 				Class: oneOf(d, "class", "", hallsync.Elder, hallsync.Priority, "king"), Because: reason, Then: oneOf(d, "then", nil, []hallsync.QueueID{"B"}, []hallsync.QueueID{"B", "B"})}
 		},
 		func() queue.Command {

@@ -51,11 +51,15 @@ func (s *sequence) Fatalf(format string, args ...any) {
 // is the fold of its facts.
 func TestShortSequencesKeepTheInvariants(t *testing.T) {
 	p := plan()
-	p.WaitSamples, p.Queues[0].Carry = 1, true
+	p.WaitSamples, p.Queues[0].Carry, p.MaxOpen = 1, true, 1
+	for i := range p.Queues {
+		p.Queues[i].MissLimit, p.Queues[i].PassAfter, p.Queues[i].ReturnAfter = 2, 20*time.Second, 0
+	}
 	each(t, sequences, func(r *rand.Rand, name int) {
 		rt := &sequence{T: t, name: name}
 		b := &bench{t: t, s: queue.New(p), now: start}
 		b.quick(rt, queue.TurnDay{})
+		w := newWitness(rt, p)
 		numbers := map[string]hallsync.TicketID{}
 		var taken []hallsync.TicketID
 		day := b.s.Day()
@@ -63,8 +67,12 @@ func TestShortSequencesKeepTheInvariants(t *testing.T) {
 			b.quick(rt, queue.Open{Window: w})
 		}
 		for n := range 14 {
-			b.after(time.Duration(oneOf(bySource{r}, "seconds", 0, 1, 7, 300, -30, 40000)) * time.Second)
+			b.after(time.Duration(oneOf(bySource{r}, "seconds", 0, 1, 7, 21, 300, -30, 40000)) * time.Second)
 			facts := b.quick(rt, randomCommand(bySource{r}, n, taken))
+			for _, f := range facts {
+				w.hear(f, b.now)
+			}
+			w.look(b.s)
 			if b.s.Day() != day {
 				day, taken, numbers = b.s.Day(), nil, map[string]hallsync.TicketID{}
 				for _, carried := range b.s.Tickets() {

@@ -215,6 +215,8 @@ type Window struct {
 	Reason string               `json:"reason,omitempty"` // of a pause
 	Since  time.Time            `json:"since,omitzero"`
 	Duties []Duty               `json:"duties,omitempty"` // queues it serves for a while
+
+	MissedMS int64 `json:"missed_ms,omitempty"` // when the last ticket was called, by the hall's clock, if it left because nobody came
 }
 
 // Duty is a queue that a window serves until a moment of the hall's clock (潮汐窗口).
