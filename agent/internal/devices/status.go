@@ -84,10 +84,11 @@ func (s *Set) StartRecord(name string, d time.Duration) error {
 	}
 	if d <= 0 {
 		sl.tape.Stop()
-	} else {
-		sl.tape.Start(d)
+		s.log.Info("recording of device bytes ends", "device", name)
+		return nil
 	}
-	s.log.Info("device bytes recorded", "device", name, "for", d)
+	sl.tape.Start(d)
+	s.log.Info("recording of device bytes begins", "device", name, "seconds", int(d.Seconds()))
 	return nil
 }
 
