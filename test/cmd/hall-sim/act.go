@@ -73,16 +73,17 @@ func tapCommand() *cobra.Command {
 }
 
 func scanCommand() *cobra.Command {
-	flaw := ""
+	flaw, camera := "", false
 	cmd := act("scan [PAYLOAD]", "A citizen holds a code before the kiosk's scanner", func(args []string) (string, any) {
 		payload := "YSS-SIM-0001"
 		if len(args) > 0 {
 			payload = args[0]
 		}
-		return "/scan", scanRequest{Payload: payload, Flaw: flaw}
+		return "/scan", scanRequest{Payload: payload, Flaw: flaw, Camera: camera}
 	})
 	oneOf(cmd, &flaw, garbage, "the scanner sends what is no code")
 	oneOf(cmd, &flaw, tooLong, "the scanner sends more than a code has")
+	cmd.Flags().BoolVar(&camera, "camera", false, "hold it before the camera of the desk instead")
 	return withArgs(cmd, cobra.MaximumNArgs(1))
 }
 

@@ -29,7 +29,10 @@ type (
 		Flaw   string
 		Timed  bool
 	}
-	scanRequest  struct{ Payload, Flaw string }
+	scanRequest struct {
+		Payload, Flaw string
+		Camera        bool
+	}
 	noiseRequest struct {
 		Device string
 		On     bool

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/drivertest/farend/lens"
 	"halledge/drivers/drivertest/farend/voicebox"
 	"halledge/firmware-protocols/escpos"
 	"halledge/firmware-protocols/modbus"
@@ -27,6 +28,7 @@ type station struct {
 	printer *hardware.Printer
 	reader  *hardware.CardReader
 	scanner *hardware.Scanner
+	camera  *lens.Camera
 	panel   *hardware.Panel
 	pad     *hardware.Pad
 	keyPad  *hardware.KeyPad
@@ -48,6 +50,7 @@ var devices = [...]struct{ name, class, model string }{
 	{"kiosk-1.printer", "printer", "escpos-80"},
 	{"kiosk-1.idcard", "idcard", "generic-sdt"},
 	{"kiosk-1.scanner", "scanner", "serial-scanner"},
+	{"desk-1.scanner", "scanner", "usb-camera"},
 	{"hall.led", "screen", "onbon-k"},
 	{"window-1.pad", "callpad", "halledge-pad"},
 	{"hall.speaker", "speaker", "syn6288"},
@@ -70,7 +73,7 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 		return nil, err
 	}
 	s := &station{
-		dir: dir, printer: hardware.NewPrinter(out), reader: &hardware.CardReader{}, scanner: &hardware.Scanner{},
+		dir: dir, printer: hardware.NewPrinter(out), reader: &hardware.CardReader{}, scanner: &hardware.Scanner{}, camera: &lens.Camera{},
 		pad: hardware.NewPad(1), keyPad: hardware.NewKeyPad(1), rater: hardware.NewRater(1), speaker: hardware.NewSpeaker(),
 		lines: map[string]*farend.PTY{}, in: map[string]bool{}, noise: map[string]*atomic.Bool{},
 	}
@@ -82,7 +85,7 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 	s.panel = hardware.NewPanel(1, s.moments.changed)
 	pad := func(rw io.ReadWriter) { s.pad.Serve(listening{rw, s.moments.asked}) }
 	serve := map[string]farend.Serve{
-		"kiosk-1.printer": s.printer.Serve, "kiosk-1.idcard": s.reader.Serve, "kiosk-1.scanner": s.scanner.Serve,
+		"kiosk-1.printer": s.printer.Serve, "kiosk-1.idcard": s.reader.Serve, "kiosk-1.scanner": s.scanner.Serve, "desk-1.scanner": s.camera.Serve,
 		"hall.led": s.panel.Serve, "window-1.pad": pad, "hall.speaker": s.speaker.Serve,
 		"window-1.led": s.strip.Serve, "window-2.led": s.registerStrip.Serve,
 		"window-2.pad": s.keyPad.Serve, "window-2.rater": s.rater.Serve,
@@ -129,10 +132,12 @@ const (
 // scan lets the scanner send a code, or what is none.
 func (s *station) scan(r scanRequest) error {
 	send := func() (bool, error) { return s.scanner.Scan(r.Payload) }
-	switch r.Flaw {
-	case garbage:
+	switch {
+	case r.Camera:
+		send = func() (bool, error) { return s.camera.Pass(r.Payload) }
+	case r.Flaw == garbage:
 		send = s.scanner.Spoil
-	case tooLong:
+	case r.Flaw == tooLong:
 		send = s.scanner.Overlong
 	}
 	ok, err := send()

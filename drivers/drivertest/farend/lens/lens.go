@@ -24,6 +24,7 @@ type Camera struct {
 	mu    sync.Mutex
 	on    int    // lines it is plugged into
 	shows []byte // nil: the table
+	left  int    // so many pictures more, then it is taken away; 0: it stays
 }
 
 // Serve implements farend.Serve.
@@ -62,30 +63,39 @@ func (c *Camera) picture() []byte {
 	if c.shows == nil {
 		c.shows = encoded(table(320, 260))
 	}
-	return c.shows
+	shows := c.shows
+	if c.left > 0 {
+		if c.left--; c.left == 0 {
+			c.shows = nil
+		}
+	}
+	return shows
 }
 
-// Show holds a code before the camera, from now on; empty takes away what is there. It gives false while the camera is unplugged.
-func (c *Camera) Show(payload string) (bool, error) { return c.hold(payload, false) }
+// Show holds a code before the camera until something else is. It gives false while the camera is unplugged.
+func (c *Camera) Show(payload string) (bool, error) { return c.hold(payload, false, 0) }
+
+// Pass holds a code there for a moment, as people do.
+func (c *Camera) Pass(payload string) (bool, error) { return c.hold(payload, false, moment) }
 
 // Spoil holds a code there of which half is torn off.
-func (c *Camera) Spoil(payload string) (bool, error) { return c.hold(payload, true) }
+func (c *Camera) Spoil(payload string) (bool, error) { return c.hold(payload, true, 0) }
 
-func (c *Camera) hold(payload string, torn bool) (bool, error) {
-	var shows []byte
-	if payload != "" {
-		sheet, err := code(payload, torn)
-		if err != nil {
-			return false, err
-		}
-		shows = encoded(sheet)
+// moment is how long people hold something there, in pictures: two seconds.
+const moment = int(2 * time.Second / every)
+
+func (c *Camera) hold(payload string, torn bool, pictures int) (bool, error) {
+	sheet, err := code(payload, torn)
+	if err != nil {
+		return false, err
 	}
+	shows := encoded(sheet)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.on == 0 {
 		return false, nil
 	}
-	c.shows = shows
+	c.shows, c.left = shows, pictures
 	return true, nil
 }
 
