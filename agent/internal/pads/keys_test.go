@@ -98,6 +98,18 @@ func TestEveryVerb(t *testing.T) {
 	}
 }
 
+// Pads have no key to begin with: somebody who was called and comes can be put aside at once.
+func TestHoldOfWhoWasJustCalled(t *testing.T) {
+	p, h := desk(t, 1)
+	p.types("next")
+	p.until(t, at("A001", "called", 0))
+	p.types("hold")
+	p.until(t, idle(0))
+	if tk := state(h, "t1"); tk.State != hallsync.Held || tk.StartedAt.IsZero() {
+		t.Errorf("it is %s, started %s", tk.State, tk.StartedAt)
+	}
+}
+
 func TestPassedTicketGoesBackInLine(t *testing.T) {
 	p, h := desk(t, 1)
 	p.types("next")

@@ -126,18 +126,33 @@ func (d *Desk) press(ctx context.Context, p Pad, k device.Key, digits string) {
 	}
 }
 
-// do runs a command and reports whether it changed anything. Who presses 叫号 at a closed window means to begin work.
+// do runs a command and reports whether it changed anything. Pads lack keys for what is plain from another one: who presses 叫号 at a closed
+// window begins work, and who puts somebody aside has begun to serve him.
 func (d *Desk) do(ctx context.Context, p Pad, c queue.Command) (did bool, err error) {
 	facts, err := d.hall.Do(ctx, c)
 	var refusal *queue.Refusal
-	if next, isNext := c.(queue.CallNext); isNext && errors.As(err, &refusal) && refusal.Code == queue.WindowClosed {
-		if _, err := d.hall.Do(ctx, queue.Open{Window: p.Window, By: next.By}); err != nil {
-			return false, err
-		}
-		_, err = d.hall.Do(ctx, c)
-		return err == nil, err
+	if !errors.As(err, &refusal) {
+		return err == nil && len(facts) > 0, err
 	}
-	return err == nil && len(facts) > 0, err
+	var before queue.Command
+	switch c := c.(type) {
+	case queue.CallNext:
+		if refusal.Code == queue.WindowClosed {
+			before = queue.Open{Window: p.Window, By: c.By}
+		}
+	case queue.Hold:
+		if refusal.Code == queue.TicketState && refusal.State == hallsync.Called {
+			before = queue.Start{Window: p.Window, By: c.By}
+		}
+	}
+	if before == nil {
+		return false, err
+	}
+	if _, err := d.hall.Do(ctx, before); err != nil {
+		return false, err
+	}
+	_, err = d.hall.Do(ctx, c)
+	return err == nil, err
 }
 
 // retryAfter is the pause before a frame that the pad did not take is shown again.
