@@ -135,7 +135,7 @@ func (a *Agent) panels() (out []present.Panel) {
 // viewOf is what a screen at a place shows: at a window that window, where the plan has a screen what that shows, else the whole hall.
 // A page has the plan's notice at its foot all the time.
 func (a *Agent) viewOf(name string, p config.Place) present.View {
-	v := present.View{Window: windowOf(p)}
+	v := present.View{Window: windowOf(p), Texts: present.Texts(a.plan.Load().Rules.Panels)}
 	if p.Kind != "screen" {
 		return v
 	}

@@ -38,6 +38,9 @@ func (c *checker) plan(p *Plan) {
 	c.between("$.rules.max_open", p.Rules.MaxOpen, 0, 100)
 	c.calendar("$.rules.calendar", &p.Rules.Calendar)
 	c.voice(&p.Rules.Voice, p)
+	c.name("$.rules.panels.waiting", p.Rules.Panels.Waiting)
+	c.name("$.rules.panels.paused", p.Rules.Panels.Paused)
+	c.name("$.rules.panels.closed", p.Rules.Panels.Closed)
 }
 
 func (c *checker) queues(p *Plan) {

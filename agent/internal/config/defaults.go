@@ -30,7 +30,8 @@ func defaultPlan() Plan {
 		Zone: "Asia/Shanghai",
 		Rules: Rules{
 			TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, Reprints: 2, MaxOpen: 3, EndAfterMin: 30, EndFrom: "17:00",
-			Voice: Voice{Repeat: 2, Languages: []string{"zh-CN"}, Rate: 100, Volume: 80, MaxAgeS: 180},
+			Voice:  Voice{Repeat: 2, Languages: []string{"zh-CN"}, Rate: 100, Volume: 80, MaxAgeS: 180},
+			Panels: Panels{Waiting: "欢迎光临", Paused: "暂停服务", Closed: "暂未开放"},
 		},
 	}
 }

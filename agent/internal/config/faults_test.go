@@ -117,6 +117,7 @@ var faults = []struct {
 	{"hall.yaml", "# spare: desk-1.printer", "spare: kiosk-1.printer", config.UnknownPrinter, "$.kiosks[0].spare", "spare: kiosk-1"},
 	{"hall.yaml", "reprints: 2", "reprints: -1", strictyaml.OutOfRange, "$.rules.reprints", "-1"},
 	{"hall.yaml", "windows: []", "windows: [7]", config.UnknownWindow, "$.screens[0].windows[0]", "7"},
+	{"hall.yaml", "paused: 暂停服务", "paused: \"\"", strictyaml.Missing, "$.rules.panels.paused", "paused"},
 	{"hall.yaml", "takes_per_s: 5", "takes_per_s: 0", strictyaml.OutOfRange, "$.rules.takes_per_s", "0"},
 	{"hall.yaml", "end_from: \"17:00\"", "end_from: 5pm", config.TimeOfDay, "$.rules.end_from", "5pm"},
 	{"hall.yaml", "call_gap_s: 5", "call_gap_s: 99", strictyaml.OutOfRange, "$.rules.call_gap_s", "99"},

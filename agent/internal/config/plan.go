@@ -74,6 +74,13 @@ type Screen struct {
 	Notice  string   `yaml:"notice"` // the running line
 }
 
+// Panels is what LED panels say when they have no number to show. The smallest have room for four characters.
+type Panels struct {
+	Waiting string `yaml:"waiting"` // default 欢迎光临
+	Paused  string `yaml:"paused"`  // default 暂停服务
+	Closed  string `yaml:"closed"`  // default 暂未开放
+}
+
 // Rules are the numbers of the hall's order of service.
 type Rules struct {
 	TakesPerS    int    `yaml:"takes_per_s"`    // rate limit of taking, per kiosk token; default 5
@@ -95,6 +102,7 @@ type Rules struct {
 	Admission HallAdmission `yaml:"admission"` // of queues that do not say it themselves
 	Calendar  Calendar      `yaml:"calendar"`
 	Voice     Voice         `yaml:"voice"`
+	Panels    Panels        `yaml:"panels"`
 }
 
 // Edit is what the hall's manager may change of a plan without the centre: queues, windows and staff, each list as it shall be, and

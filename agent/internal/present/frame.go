@@ -16,14 +16,11 @@ type View struct {
 	Window  hallsync.WindowID   // empty: Windows
 	Windows []hallsync.WindowID // empty: all
 	Notice  string              // shown while nobody is called; empty: a greeting
+	Texts   Texts
 }
 
-// What screens say when they have no number to show.
-const (
-	greeting   = "欢迎光临"
-	pausedText = "暂停服务"
-	closedText = "暂未开放"
-)
+// Texts is what screens say when they have no number to show.
+type Texts struct{ Waiting, Paused, Closed string }
 
 // maxMore is how many earlier calls a frame has room for, maxLooked how many are looked at for them.
 const (
@@ -61,9 +58,9 @@ func (v View) window(s *queue.State) device.Frame {
 	w, ok := s.Window(v.Window)
 	switch {
 	case !ok || w.State == hallsync.WindowClosed:
-		return device.Frame{Scene: device.SceneClosed, Lines: []string{closedText}}
+		return device.Frame{Scene: device.SceneClosed, Lines: []string{v.Texts.Closed}}
 	case w.State == hallsync.WindowPaused:
-		return device.Frame{Scene: device.ScenePaused, Lines: []string{pausedText}}
+		return device.Frame{Scene: device.ScenePaused, Lines: []string{v.Texts.Paused}}
 	}
 	t, ok := s.Ticket(w.Ticket)
 	switch {
@@ -82,7 +79,7 @@ func (v View) idle() device.Frame {
 	if v.Notice != "" {
 		return device.Frame{Scene: device.SceneNotice, Lines: []string{v.Notice}}
 	}
-	return device.Frame{Scene: device.SceneWaiting, Lines: []string{greeting}}
+	return device.Frame{Scene: device.SceneWaiting, Lines: []string{v.Texts.Waiting}}
 }
 
 // serial tells one call from another one that looks the same: a person who was passed and came back is called to the same window

@@ -35,22 +35,24 @@ func day(t *testing.T, commands ...queue.Command) *queue.State {
 }
 
 func TestEveryScene(t *testing.T) {
+	notice, second := at(""), at("")
+	notice.Notice, second.Windows = "今日停电检修", []hallsync.WindowID{"2"}
 	called := []queue.Command{queue.Open{Window: "1"}, take(1), queue.CallNext{Window: "1"}}
 	for name, c := range map[string]struct {
 		view     present.View
 		commands []queue.Command
 		want     device.Frame
 	}{
-		"nothing yet":      {present.View{Window: "1"}, nil, device.Frame{Scene: device.SceneClosed, Lines: []string{"暂未开放"}}},
-		"no such window":   {present.View{Window: "9"}, nil, device.Frame{Scene: device.SceneClosed, Lines: []string{"暂未开放"}}},
-		"nobody":           {present.View{Window: "1"}, called[:1], device.Frame{Scene: device.SceneWaiting, Lines: []string{idle}}},
-		"called":           {present.View{Window: "1"}, called, device.Frame{Scene: device.SceneCalling, Lines: []string{"请A001号"}, Flash: true}},
-		"served":           {present.View{Window: "1"}, append(called[:3:3], queue.Start{Window: "1"}), device.Frame{Scene: device.SceneServing, Lines: []string{"A001"}}},
-		"paused":           {present.View{Window: "1"}, append(called[:1:1], queue.Pause{Window: "1"}), device.Frame{Scene: device.ScenePaused, Lines: []string{"暂停服务"}}},
-		"hall, nobody":     {present.View{}, called[:1], device.Frame{Scene: device.SceneWaiting, Lines: []string{idle}}},
-		"hall, notice":     {present.View{Notice: "今日停电检修"}, called[:1], device.Frame{Scene: device.SceneNotice, Lines: []string{"今日停电检修"}}},
-		"hall, a call":     {present.View{Notice: "今日停电检修"}, called, device.Frame{Scene: device.SceneCalling, Lines: []string{"请A001号", "到1号窗口"}, Flash: true}},
-		"of other windows": {present.View{Windows: []hallsync.WindowID{"2"}}, called, device.Frame{Scene: device.SceneWaiting, Lines: []string{idle}}},
+		"nothing yet":      {at("1"), nil, device.Frame{Scene: device.SceneClosed, Lines: []string{"暂未开放"}}},
+		"no such window":   {at("9"), nil, device.Frame{Scene: device.SceneClosed, Lines: []string{"暂未开放"}}},
+		"nobody":           {at("1"), called[:1], device.Frame{Scene: device.SceneWaiting, Lines: []string{idle}}},
+		"called":           {at("1"), called, device.Frame{Scene: device.SceneCalling, Lines: []string{"请A001号"}, Flash: true}},
+		"served":           {at("1"), append(called[:3:3], queue.Start{Window: "1"}), device.Frame{Scene: device.SceneServing, Lines: []string{"A001"}}},
+		"paused":           {at("1"), append(called[:1:1], queue.Pause{Window: "1"}), device.Frame{Scene: device.ScenePaused, Lines: []string{"暂停服务"}}},
+		"hall, nobody":     {at(""), called[:1], device.Frame{Scene: device.SceneWaiting, Lines: []string{idle}}},
+		"hall, notice":     {notice, called[:1], device.Frame{Scene: device.SceneNotice, Lines: []string{"今日停电检修"}}},
+		"hall, a call":     {notice, called, device.Frame{Scene: device.SceneCalling, Lines: []string{"请A001号", "到1号窗口"}, Flash: true}},
+		"of other windows": {second, called, device.Frame{Scene: device.SceneWaiting, Lines: []string{idle}}},
 	} {
 		got := c.view.Frame(day(t, c.commands...))
 		if got.Flash == (got.Serial == "") {

@@ -19,6 +19,11 @@ import (
 
 const idle = "欢迎光临" // what a screen says to nobody in particular
 
+// at is the view of a window, or of the hall.
+func at(window hallsync.WindowID) present.View {
+	return present.View{Window: window, Texts: present.Texts{Waiting: idle, Paused: "暂停服务", Closed: "暂未开放"}}
+}
+
 // board is the glass of a panel: what it was told to show, last of all.
 type board struct {
 	device.Device
@@ -117,7 +122,7 @@ func take(n int) queue.Command {
 
 func TestPanelsFollowTheHall(t *testing.T) {
 	window, whole := newBoard(), newBoard()
-	h := open(t, present.Panel{Name: "window-1.led", Screen: window, View: present.View{Window: "1"}}, present.Panel{Name: "hall.led", Screen: whole})
+	h := open(t, present.Panel{Name: "window-1.led", Screen: window, View: at("1")}, present.Panel{Name: "hall.led", Screen: whole, View: at("")})
 	window.until(t, "暂未开放")
 	whole.until(t, idle)
 	do(t, h, queue.Open{Window: "1"})
@@ -154,7 +159,7 @@ func TestEachCallIsANewFrame(t *testing.T) {
 		switch c.(type) {
 		case queue.CallNext, queue.Recall:
 			for _, window := range []hallsync.WindowID{"", "1"} {
-				f := fmt.Sprint(present.View{Window: window}.Frame(s))
+				f := fmt.Sprint(at(window).Frame(s))
 				if before, again := seen[f]; again {
 					t.Errorf("%s shows what %s has shown: %s", step, before, f)
 				}
@@ -168,7 +173,7 @@ func TestEachCallIsANewFrame(t *testing.T) {
 func TestLatestFrameWins(t *testing.T) {
 	b := newBoard()
 	b.gate = make(chan struct{})
-	h := open(t, present.Panel{Name: "window-1.led", Screen: b, View: present.View{Window: "1"}})
+	h := open(t, present.Panel{Name: "window-1.led", Screen: b, View: at("1")})
 	<-b.begun
 	do(t, h, queue.Open{Window: "1"}, take(1), take(2), queue.CallNext{Window: "1"}, queue.Pass{Window: "1"}, queue.CallNext{Window: "1"})
 	close(b.gate)
@@ -181,7 +186,7 @@ func TestLatestFrameWins(t *testing.T) {
 func TestRenewedPanelIsTold(t *testing.T) {
 	b := newBoard()
 	renewed := make(chan struct{})
-	open(t, present.Panel{Name: "window-1.led", Screen: b, View: present.View{Window: "1"}, Renewed: renewed})
+	open(t, present.Panel{Name: "window-1.led", Screen: b, View: at("1"), Renewed: renewed})
 	b.until(t, "暂未开放")
 	b.forget()
 	renewed <- struct{}{}
@@ -191,6 +196,6 @@ func TestRenewedPanelIsTold(t *testing.T) {
 func TestRefusedFrameIsShownAgain(t *testing.T) {
 	b := newBoard()
 	b.fails = 2
-	open(t, present.Panel{Name: "window-1.led", Screen: b, View: present.View{Window: "1"}})
+	open(t, present.Panel{Name: "window-1.led", Screen: b, View: at("1")})
 	b.until(t, "暂未开放")
 }
