@@ -13,7 +13,7 @@ import (
 func (s *site) operations(t *testing.T) {
 	p := s.device(t, clerkWidth, clerkHeight, "/ops", "ops")
 	p.Sees("运行维护", s.Agent.Hall, "kiosk-1.printer", "身份证阅读器", "接上了但没有配置", "本机浏览器检查", "实时推送")
-	p.Sees("二代身份证阅读器", "SDT 串口协议 generic-sdt", "接通 1，失败 0")
+	p.Sees("二代身份证阅读器", "SDT 串口协议 generic-sdt", "编号 05.03-0020240101-0001234567-0987654321", "接通 1，失败 0")
 	s.shot(t, p, "ops-1366")
 	ringed(t, p)
 	t.Run("tests devices", func(t *testing.T) { s.testsDevices(t, p) })
