@@ -24,9 +24,9 @@ const kindNames: { [kind: string]: string } = {
 const testNames: { [name: string]: string } = {
   printer: '打印测试条', scanner: '试扫码', idcard: '试读卡器', screen: '试显示', speaker: '试叫号', callpad: '试按键', ratingpad: '试评价器'
 };
-const testWaits: { [name: string]: string } = { scanner: '请对着扫码器扫一个码', callpad: '请在叫号器上按一个键' };
+const testWaits: { [name: string]: string } = { scanner: '请对着扫码器扫一个码', callpad: '请在叫号器上按一个键', ratingpad: '请在评价器上按一档' };
 const testEnds: { [name: string]: string } = {
-  printer: '测试条打好了，请看一眼。', scanner: '扫到了，能用。', screen: '测试字发出去了，请看屏幕。', speaker: '说完了，听到了就能用。', callpad: '收到按键，能用。'
+  printer: '测试条打好了，请看一眼。', scanner: '扫到了，能用。', screen: '测试字发出去了，请看屏幕。', speaker: '说完了，听到了就能用。', callpad: '收到按键，能用。', ratingpad: '收到评价，能用；不会记到谁名下。'
 };
 
 export function classOf(d: { class: string }): string { return classNames[d.class] || d.class; }
@@ -44,3 +44,6 @@ export function testOf(d: Device): string { return testNames[d.class] || '测试
 export function waitOf(d: Device): string { return testWaits[d.class] || ''; }
 
 export function endOf(d: Device): string { return testEnds[d.class] || '测试通过。'; }
+
+/** A screen that is a browser page has no line to listen to. */
+export function isPage(d: Device): boolean { return d.where.indexOf('/screen/') === 0; }

@@ -3,7 +3,7 @@
 import { clockOf } from '../lib/clock';
 import { byId, button, empty, make, phrases, show, text } from '../lib/dom';
 import { command, sentence } from '../lib/http';
-import { classOf, Device, endOf, stateOf, testOf, waitOf } from './device';
+import { classOf, Device, endOf, isPage, stateOf, testOf, waitOf } from './device';
 
 interface Row {
   device: Device;
@@ -68,6 +68,7 @@ function drawRow(row: Row): void {
   text(row.since, clockOf(d.since) + ' 起');
   text(row.links, '接通 ' + c.opens + '，失败 ' + c.failures);
   text(row.jobs, '完成 ' + c.jobs + '，乱码 ' + c.garbage);
+  show(row.trace, !isPage(d));
   text(row.trace, d.tracing ? '记录中…' : '收发记录');
   let t: Test | undefined = tests[d.name];
   if (t && t.kind === 'good' && d.state !== 'ok') { // what was well is so no more

@@ -110,6 +110,7 @@ function look(mine: number): void {
 
 function add(record: Record): void {
   const list = byId('trace-list');
+  show(list, list.children.length + record.entries.length > 0); // what is hidden cannot be scrolled
   const low = list.scrollHeight - list.scrollTop - list.clientHeight < 40; // else somebody reads further up
   for (let i = 0; i < record.entries.length; i++) {
     const e = record.entries[i];
