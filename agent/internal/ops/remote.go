@@ -72,12 +72,13 @@ func Sentence(err error, texts *problem.Catalog) string {
 // Device is a configured device as the running agent tells of it.
 type Device struct {
 	hallsync.DeviceStatus
-	Title  string `json:"title"`
-	Detail string `json:"detail"`
-	Where  string `json:"where"`
-	Node   string `json:"node"`
-	Port   string `json:"port"`
-	Cause  *Cause `json:"cause"` // what is behind its trouble
+	Title    string            `json:"title"`
+	Detail   string            `json:"detail"`
+	Where    string            `json:"where"`
+	Node     string            `json:"node"`
+	Port     string            `json:"port"`
+	Counters map[string]uint64 `json:"counters"` // opens, failures, jobs and garbage since the start of the agent
+	Cause    *Cause            `json:"cause"`    // what is behind its trouble
 }
 
 // Cause is one thing to mend for several devices.
