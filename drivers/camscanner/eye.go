@@ -11,14 +11,20 @@ import (
 	"halledge/firmware-protocols/qr"
 )
 
-// How often a picture is looked at. Unpacking and reading one takes a tenth of a second of an old processor.
+// How often a picture is looked at.
 const (
 	between = 80 * time.Millisecond // from one look to the next while something happens
-	idle    = time.Second           // and while nothing does
+	idle    = 3 * time.Second       // and while nothing does
 	awake   = 3 * time.Second       // how long something goes on happening
 	moved   = 50                    // a part in so many of what is in a picture changes when something is held before the camera
+)
 
-	lookTime = 300 * time.Millisecond // for one picture; the next one may be clearer
+// How long one picture is looked at: where nothing is, all ways to look at it would take half a second of the processor.
+const (
+	glance   = 30 * time.Millisecond  // while nothing happens
+	lookTime = 150 * time.Millisecond // while something does
+	stare    = 300 * time.Millisecond // at a code that was seen and not read
+	granted  = 4                      // times that qr.Read asks for more time and gets it, also on a machine that is slower than that
 )
 
 // What people hold before a camera moves, and is not clear at once.
@@ -95,9 +101,13 @@ func (e *eye) due(p picture, now time.Time) bool {
 
 // look reads a picture. Of several codes the biggest is meant.
 func (e *eye) look(ctx context.Context, img *image.Gray) {
-	end := time.Now().Add(lookTime)
-	sight := qr.Read(img, func() bool { return ctx.Err() == nil && time.Now().Before(end) })
 	now := time.Now()
+	end, asked := now.Add(e.time(now)), 0
+	sight := qr.Read(img, func() bool {
+		asked++
+		return ctx.Err() == nil && (asked <= granted || time.Now().Before(end))
+	})
+	now = time.Now()
 	switch {
 	case len(sight.Codes) > 0:
 		e.since, e.stirred = time.Time{}, now
@@ -113,6 +123,17 @@ func (e *eye) look(ctx context.Context, img *image.Gray) {
 			e.scanner.unread.Failed(device.ScanUnreadable, fmt.Sprintf("a code was seen for %s", unclearFor))
 		}
 	}
+}
+
+// time is how long a picture is worth.
+func (e *eye) time(now time.Time) time.Duration {
+	switch {
+	case !e.since.IsZero() && now.Sub(e.shown) <= lostAfter:
+		return stare
+	case now.Sub(e.stirred) < awake:
+		return lookTime
+	}
+	return glance
 }
 
 // read passes a code on, unless it is still the one before.
