@@ -30,7 +30,7 @@ func All() *registry.Registry {
 		"keyscanner":  {New: linescanner.NewKeyboard, Node: attached.Input},
 		"linescanner": {New: linescanner.New},
 		"ledmodbus":   {New: ledstrip.NewModbus, Bus: true},
-		"ledpanel":    {New: ledpanel.New},
+		"ledpanel":    {New: ledpanel.New, Bus: true},
 		"ledstrip":    {New: ledstrip.New, Bus: true},
 		"pad21":       {New: talkpad.New21, Bus: true, Party: true},
 		"rater":       {New: ratingpad.New, Bus: true},

@@ -36,6 +36,7 @@ func New(cfg registry.Config) (device.Device, error) {
 	}
 	p.card = &card{
 		session: p.session,
+		layout:  p.layout,
 		log:     cfg.Log,
 		screen:  uint16(o.Int("screen", 1, 0, int(onbon.Broadcast)-1)),
 		within:  o.Duration("reply_within", within, 50*time.Millisecond, 10*time.Second),
@@ -92,7 +93,7 @@ func (c *card) Begin() {
 
 // Blank implements panel.Card.
 func (c *card) Blank(ctx context.Context, conn transport.Conn) error {
-	wipe, err := onbon.Update{DeleteAll: true}.Request()
+	wipe, err := c.layout.wipe().Request()
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ const (
 // card speaks with one card. It implements panel.Card; its fields below within are of the open connection.
 type card struct {
 	session *session.Session
+	layout  layout
 	log     *slog.Logger
 	screen  uint16
 	bright  schedule

@@ -30,9 +30,12 @@ const (
 
 // layout places lines of text on the panel.
 type layout struct {
+	x, y      int // pixels, of the first row
 	width     int // pixels
 	rows      int
-	rowHeight int // pixels
+	first     int  // area of the first row
+	shared    bool // other devices have areas on this card
+	rowHeight int  // pixels
 	speed     byte
 	colour    string
 	colours   panel.PerScene
@@ -43,9 +46,13 @@ type layout struct {
 func readLayout(o *registry.Options) layout {
 	words := []string{"card", "red", "green", "yellow"}
 	l := layout{
+		x:         o.Int("x", 0, 0, 4088),
+		y:         o.Int("y", 0, 0, 4095),
 		width:     o.Int("width", 128, 8, 4096),
 		rows:      o.Int("rows", 1, 1, 8),
 		rowHeight: o.Int("row_height", 16, 16, 128),
+		first:     o.Int("first_area", 0, 0, 0xFF-8),
+		shared:    o.Bool("shared", false),
 		speed:     byte(o.Int("speed", 4, 0, 24)),
 		colour:    o.OneOf("colour", "card", words...),
 		flash:     o.OneOf("flash", "move", "move", "blink", "none"),
@@ -53,6 +60,9 @@ func readLayout(o *registry.Options) layout {
 	}
 	if l.width%8 != 0 {
 		o.Reject("width", "must be a multiple of 8")
+	}
+	if l.x%8 != 0 {
+		o.Reject("x", "must be a multiple of 8")
 	}
 	var err error
 	if l.colours, err = panel.ParsePerScene(o.String("colours", ""), words); err != nil {
@@ -101,6 +111,21 @@ func (l layout) picture(f device.Frame) (panel.Picture[onbon.Request], error) {
 	return out, nil
 }
 
+// area is the card's number of a row.
+func (l layout) area(row int) byte { return byte(l.first + row) }
+
+// wipe empties the card, or what is ours of it.
+func (l layout) wipe() onbon.Update {
+	if !l.shared {
+		return onbon.Update{DeleteAll: true}
+	}
+	var u onbon.Update
+	for row := range l.rows {
+		u.Delete = append(u.Delete, l.area(row))
+	}
+	return u
+}
+
 func (l layout) fit(f device.Frame) []panel.Row {
 	return panel.Rows{Count: l.rows, Cells: l.width / cellWidth, Runs: true}.Fit(f)
 }
@@ -111,7 +136,7 @@ func (l layout) update(f device.Frame, as look) onbon.Update {
 	rows := l.fit(f)
 	for i := range l.rows {
 		if i >= len(rows) || as == dark && !rows[i].More {
-			u.Delete = append(u.Delete, byte(i))
+			u.Delete = append(u.Delete, l.area(i))
 			continue
 		}
 		row, colour := rows[i], l.colours.Of(f.Scene, l.colour)
@@ -119,7 +144,7 @@ func (l layout) update(f device.Frame, as look) onbon.Update {
 			colour = l.colour
 		}
 		a := onbon.Area{
-			ID: byte(i), Y: i * l.rowHeight, Width: l.width, Height: l.rowHeight,
+			ID: l.area(i), X: l.x, Y: l.y + i*l.rowHeight, Width: l.width, Height: l.rowHeight,
 			Effect: onbon.Static, Stay: stay, Text: onbon.Text{S: row.Text, Colour: colourOf(colour)},
 		}
 		switch {
