@@ -16,10 +16,11 @@ type stripes struct {
 	weight float64 // how much there is of edges, and of one way
 }
 
-// Bounds of the search for bars: the side of a block that is looked at as one, in pixels, and how many blocks are read.
+// Bounds of the search for bars.
 const (
-	barBlock  = 32
-	barBlocks = 10
+	barBlock  = 32 // side of a block that is looked at as one, in pixels
+	barBlocks = 10 // so many are read
+	barChars  = 4  // shorter texts come out of striped cloth more often than out of codes
 )
 
 // bars gives the text of the Code 128 that lies in the picture. Two lines must say the same: its check character alone lets one wrong
@@ -167,5 +168,5 @@ func barRow(reader oned.RowDecoder, bits *gozxing.BitArray) (text string, ok boo
 	if err != nil {
 		return "", false
 	}
-	return result.GetText(), result.GetText() != ""
+	return result.GetText(), len(result.GetText()) >= barChars
 }

@@ -196,6 +196,26 @@ func TestNothingToRead(t *testing.T) {
 	}
 }
 
+// Stripes of any width, on cloth and in print, are no code.
+func TestStripesAreNoCode(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(8, 9))
+	for range 60 {
+		img := image.NewGray(image.Rect(0, 0, 400, 120))
+		widest, light := 1+random.IntN(9), false
+		for x := 0; x < 400; light = !light {
+			for end := x + 1 + random.IntN(widest); x < min(end, 400); x++ {
+				for y := range 120 {
+					img.Pix[y*img.Stride+x] = map[bool]uint8{true: 220, false: 40}[light]
+				}
+			}
+		}
+		if s := qr.Read(img, nil); len(s.Codes) > 0 {
+			t.Fatalf("stripes up to %d wide read as %q", widest, texts(s))
+		}
+	}
+}
+
 // Nothing is tried any more once there is no more time.
 func TestStopsWhenAsked(t *testing.T) {
 	t.Parallel()
