@@ -36,10 +36,12 @@ type bus struct {
 }
 
 // A device that does not answer costs the whole time that is waited for it. Those who answer shall not feel that: after each such turn
-// the line is theirs for absentShare times as long, but no longer than absentAtMost.
+// the line is theirs for absentShare times as long, but no longer than absentAtMost. Who has answered on this connection is one of them
+// until it has missed absentAfter questions in a row: an answer that comes late now and then is no reason to wait for one's turn.
 const (
 	absentShare  = 4
 	absentAtMost = time.Second
+	absentAfter  = 3
 )
 
 // Open gives a share of the connection of s, and opens that when this is the first. The last Close closes the connection; the
@@ -105,7 +107,8 @@ type share struct {
 	closed  atomic.Bool
 
 	// Of whoever has the turn.
-	absent       bool // no byte came when it was asked last, or it was never asked
+	absent       bool // no byte came when it was asked last and before, or it was never heard
+	missed       int  // questions in a row
 	wrote, heard bool // in this turn
 }
 
@@ -129,8 +132,12 @@ func (s *share) Turn(ctx context.Context) (func(), error) {
 	s.wrote, s.heard = false, false
 	begun := time.Now()
 	return func() {
-		if s.wrote {
-			s.absent = !s.heard
+		switch {
+		case s.heard:
+			s.absent, s.missed = false, 0
+		case s.wrote:
+			s.missed++
+			s.absent = s.absent || s.missed >= absentAfter
 		}
 		if s.wrote && !s.heard {
 			free := min(absentShare*time.Since(begun), absentAtMost)
