@@ -118,6 +118,9 @@ func (r *Registry) Build(m Model, site Site, log *slog.Logger) (device.Device, e
 		tape:    site.Tape,
 	}
 	cfg.Connect.Kind = driver.Node
+	if driver.Node == attached.Input {
+		site.Tape.Typed()
+	}
 	if err := cfg.Connect.Check(); err != nil {
 		return nil, badConfig(site.Name, err)
 	}

@@ -5,6 +5,7 @@ package trace
 import (
 	"bytes"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"halledge/drivers/device"
@@ -45,9 +46,10 @@ type Record struct {
 	Entries []Entry   `json:"entries"`
 }
 
-// Tape records one device. Its methods may be called from any goroutine; those of a nil Tape do nothing.
+// Tape records one device. Its methods may be called from any goroutine; Wrap and Typed of a nil Tape do nothing.
 type Tape struct {
 	class device.Class
+	typed atomic.Bool // see Typed
 
 	mu      sync.Mutex
 	until   time.Time
@@ -57,6 +59,14 @@ type Tape struct {
 
 // New gives the tape of a device.
 func New(class device.Class) *Tape { return &Tape{class: class} }
+
+// Typed says, before anything is recorded, that the device types like a keyboard: whatever it is taken for, it may be a scanner or what
+// somebody writes on.
+func (t *Tape) Typed() {
+	if t != nil {
+		t.typed.Store(true)
+	}
+}
 
 // Start begins a new record that ends by itself after d, at most MaxTime, and forgets the old one. It goes on with the numbers.
 func (t *Tape) Start(d time.Duration) {
@@ -85,7 +95,7 @@ func (t *Tape) On() bool {
 func (t *Tape) Record(after uint64) Record {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	r := Record{Until: t.until, On: time.Now().Before(t.until), Masked: personal(t.class), Entries: []Entry{}}
+	r := Record{Until: t.until, On: time.Now().Before(t.until), Masked: t.typed.Load() || personal(t.class), Entries: []Entry{}}
 	for _, e := range t.entries {
 		if e.Seq > after {
 			r.Entries = append(r.Entries, e)
@@ -96,7 +106,7 @@ func (t *Tape) Record(after uint64) Record {
 
 func (t *Tape) passed(way Way, b []byte) {
 	if len(b) > 0 {
-		t.add(Entry{Way: way, Length: len(b), Bytes: bytes.Clone(b[:min(open(t.class, way, b), MaxBytes)])})
+		t.add(Entry{Way: way, Length: len(b), Bytes: bytes.Clone(b[:min(t.open(way, b), MaxBytes)])})
 	}
 }
 
@@ -125,11 +135,11 @@ func personal(class device.Class) bool {
 const readerHead = 10
 
 // open gives how many of the first bytes of a piece may be kept. What is sent to a reader or scanner are commands.
-func open(class device.Class, way Way, b []byte) int {
+func (t *Tape) open(way Way, b []byte) int {
 	switch {
-	case way == Out || !personal(class):
+	case way == Out || !t.typed.Load() && !personal(t.class):
 		return len(b)
-	case class == device.ClassIDCard && bytes.HasPrefix(b, []byte{0xaa, 0xaa, 0xaa, 0x96, 0x69}):
+	case !t.typed.Load() && t.class == device.ClassIDCard && bytes.HasPrefix(b, []byte{0xaa, 0xaa, 0xaa, 0x96, 0x69}):
 		return min(len(b), readerHead)
 	}
 	return 0

@@ -180,6 +180,31 @@ func TestATapeEndsAndIsBounded(t *testing.T) {
 	})
 }
 
+// A scanner that types may have been taken for a keypad.
+func TestWhatIsTypedIsMasked(t *testing.T) {
+	tape := trace.New(device.ClassCallPad)
+	tape.Typed()
+	tape.Start(time.Minute)
+	conn, err := tape.Wrap(played{strings.NewReader("991101199003070016")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		t.Fatal(err)
+	}
+	r := tape.Record(0)
+	length := 0
+	for _, e := range r.Entries {
+		length += e.Length
+		if len(e.Bytes) > 0 {
+			t.Errorf("%q is kept", e.Bytes)
+		}
+	}
+	if length != 18 || !r.Masked {
+		t.Errorf("%d bytes of 18, masked: %t", length, r.Masked)
+	}
+}
+
 func TestWithoutATapeNothingIsWrapped(t *testing.T) {
 	var none *trace.Tape
 	line := played{strings.NewReader("")}
