@@ -190,7 +190,8 @@ func lasting(d hallsync.DeviceStatus, now time.Time) (fact hallsync.DeviceChange
 		return hallsync.DeviceChanged{}, false
 	}
 	fact = hallsync.DeviceChanged{Device: d.Name, Class: d.Class, State: d.State, Code: d.Code}
-	if d.Code == string(device.CodeNoise) || d.Code == string(device.CodeCardsUnread) {
+	switch device.Code(d.Code) {
+	case device.CodeNoise, device.CodeCardsUnread, device.CodeUnclear:
 		fact.State, fact.Code = string(device.OK), ""
 	}
 	return fact, true

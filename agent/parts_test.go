@@ -22,6 +22,8 @@ func TestOnlyWhatLastsAndIsTheDevicesOwnIsNoted(t *testing.T) {
 		{"degraded", "noise", settled - 1, ""},
 		{"degraded", "noise", settled, "ok "}, // it is there again, which the log may not know yet
 		{"degraded", "cards_unread", settled, "ok "},
+		{"degraded", "unclear", settled, "ok "},
+		{"offline", "no_picture", settled, "offline no_picture"},
 	} {
 		d := hallsync.DeviceStatus{Name: "kiosk-1.scanner", Class: "scanner", State: c.state, Code: c.code, Since: now.Add(-c.lasted)}
 		fact, lasts := lasting(d, now)
