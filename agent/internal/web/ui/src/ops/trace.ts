@@ -100,7 +100,7 @@ function look(mine: number): void {
     told(problem);
     if (record) {
       until = record.on ? Date.now() + record.left_s * 1000 : 0;
-      text(byId('trace-note'), record.masked ? '群众刷的证、扫的码不记录内容，只记录有多少字节。' : '');
+      text(byId('trace-note'), record.masked ? '这类设备发来的内容可能和个人有关，只记录有多少字节。' : '');
       add(record);
       drawState();
     }
