@@ -69,8 +69,9 @@ type asking struct {
 	*Desk
 	Rater
 	changed, wanted <-chan struct{}
-	tag             uint16 // of the last question
-	again           uint64 // the last time that somebody wanted a ticket asked about once more and it was
+	tag             uint16            // of the last question
+	again           uint64            // the last time that somebody wanted a ticket asked about once more and it was
+	told            hallsync.TicketID // the log was told that it could not be asked about
 }
 
 func (d *Desk) serve(ctx context.Context, r Rater) {
@@ -172,7 +173,10 @@ func (a *asking) settle(ctx context.Context, t queue.Ticket, next bool, rating d
 	case errors.As(err, &de) && de.Code == device.CodeTimeout:
 		c = queue.LeaveUnrated{Ticket: t.ID, Why: hallsync.UnratedTimeout, By: by}
 	default:
-		a.log.Info("rating device did not ask", "device", a.Name, "stars", rating.Stars, "error", err)
+		if a.told != t.ID {
+			a.told = t.ID
+			a.log.Info("rating device did not ask", "device", a.Name, "stars", rating.Stars, "error", err)
+		}
 		return false
 	}
 	_, err = a.hall.Do(ctx, c)
