@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -39,31 +40,8 @@ func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 			return nil, err
 		}
 	}
-	if s.plan.queue(c.Queue) == nil {
-		return nil, refuse(UnknownQueue)
-	}
-	if c.Class == "" {
-		c.Class = hallsync.Normal
-	}
-	if !c.Class.Valid() {
-		return nil, refuse(ClassInvalid)
-	}
-	if !c.Channel.Valid() {
-		return nil, refuse(ChannelInvalid)
-	}
-	if c.Class == hallsync.Priority && c.Because == "" { // nobody has it of himself; see SetClass
-		return nil, refuse(ReasonRequired)
-	}
-	if len(c.Then) > maxSteps || slices.ContainsFunc(c.Then, func(q hallsync.QueueID) bool { return s.plan.queue(q) == nil }) {
-		return nil, refuse(UnknownQueue)
-	}
-	for i, q := range c.Then {
-		if q == c.Queue || slices.Contains(c.Then[:i], q) { // quotas and one person's tickets are counted by queue
-			return nil, &Refusal{Code: StepRepeated, Queue: q}
-		}
-	}
-	if c.Proof == "" {
-		c.Proof = hallsync.ProofNone
+	if err := c.complete(s); err != nil {
+		return nil, err
 	}
 	if t := s.tickets[c.Ticket]; t != nil {
 		return nil, refuseTicket(TicketState, t)
@@ -86,6 +64,30 @@ func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 		Person: c.Person, Booking: c.Booking, BookedFor: booked, Then: c.Then, Override: c.Override, ClassReason: c.Because,
 		Ahead: s.lines.Ahead(newcomer, s.age(now)), Wait: wait, Expect: expect, Windows: s.serve(c.Queue, now), Printer: c.Printer, By: c.By,
 	}), nil
+}
+
+// complete fills in what was left out, and refuses what makes no sense.
+func (c *Take) complete(s *State) error {
+	c.Class, c.Proof = cmp.Or(c.Class, hallsync.Normal), cmp.Or(c.Proof, hallsync.ProofNone)
+	unknown := func(q hallsync.QueueID) bool { return s.plan.queue(q) == nil }
+	switch {
+	case unknown(c.Queue):
+		return refuse(UnknownQueue)
+	case !c.Class.Valid():
+		return refuse(ClassInvalid)
+	case !c.Channel.Valid():
+		return refuse(ChannelInvalid)
+	case c.Class == hallsync.Priority && c.Because == "": // nobody has it of himself; see SetClass
+		return refuse(ReasonRequired)
+	case len(c.Then) > maxSteps || slices.ContainsFunc(c.Then, unknown):
+		return refuse(UnknownQueue)
+	}
+	for i, q := range c.Then {
+		if q == c.Queue || slices.Contains(c.Then[:i], q) { // quotas and one person's tickets are counted by queue
+			return &Refusal{Code: StepRepeated, Queue: q}
+		}
+	}
+	return nil
 }
 
 // newcomer is the ticket as it would stand in line.
