@@ -140,7 +140,7 @@ func sitePlan(t testing.TB) (*config.Site, *config.Plan) {
 		},
 		Kiosks:  []config.Kiosk{{ID: "1", Name: "1 号取号机"}, {ID: "2", Name: "2 号取号机", Queues: []string{"A"}}},
 		Screens: []config.Screen{{ID: "1", Name: "等候区大屏"}, {ID: "2", Name: "户政大屏", Windows: []string{"3"}}},
-		Rules:   config.Rules{EndFrom: "17:00", TakesPerS: 500, CallGapS: 0, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, Order: config.Order{RecallGapS: new(int)},
+		Rules: config.Rules{EndFrom: "17:00", TakesPerS: 500, CallGapS: 0, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, Order: config.Order{RecallGapS: new(int)},
 			Panels: config.Panels{Waiting: "欢迎光临", Paused: "暂停服务", Closed: "暂未开放"}},
 	}
 	return site, plan
