@@ -81,8 +81,10 @@ func (r *Rater) Ask(ctx context.Context, request device.RatingRequest) (device.R
 	}
 	if err != nil {
 		r.callOff(ctx)
+		return device.Rating{}, err
 	}
-	return rating, err
+	r.session.Job()
+	return rating, nil
 }
 
 // begin puts the question.
@@ -170,9 +172,7 @@ func (r *Rater) look(ctx context.Context, conn transport.Conn) error {
 	mine := in.Counter != r.counter && in.Tag == tag // else it has forgotten the question, as after a power cut
 	switch {
 	case mine && in.Rating >= worst && in.Rating <= best:
-		if r.desk.settle(result{stars: int(in.Rating)}) {
-			r.session.Job()
-		}
+		r.desk.settle(result{stars: int(in.Rating)})
 	case mine && (in.Rating == modbus.RaterNobody || in.Rating == modbus.RaterCancelled):
 		r.desk.settle(nobody())
 	case mine:

@@ -195,5 +195,6 @@ func talking(t *testing.T, tg tongue) (*Pressed, *talker) {
 	}
 	drivertest.Run(t, d)
 	drivertest.Reaches(t, d, device.OK, "")
+	drivertest.Until(t, "the device at the other end", func() bool { return f.say(nil) })
 	return d.(*Pressed), f
 }

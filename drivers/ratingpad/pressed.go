@@ -85,6 +85,9 @@ func (p *Pressed) Ask(ctx context.Context, r device.RatingRequest) (device.Ratin
 		return device.Rating{}, unasked(ctx, op, err)
 	}
 	rating, err := q.wait(ctx, op, r.Timeout)
+	if err == nil {
+		p.session.Job()
+	}
 	if len(end) > 0 {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writing)
 		defer cancel()
@@ -141,9 +144,7 @@ func (p *Pressed) hear(h heard) {
 	p.noise.Heard(h.frames, h.garbage)
 	for _, stars := range h.stars {
 		p.spoken.Store(true)
-		if p.desk.settle(result{stars: stars}) {
-			p.session.Job()
-		} else {
+		if !p.desk.settle(result{stars: stars}) {
 			p.session.Garbage(1)
 		}
 	}

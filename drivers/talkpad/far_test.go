@@ -126,5 +126,6 @@ func one(t *testing.T, tg tongue, f *far) *Pad {
 	}
 	drivertest.Run(t, d)
 	drivertest.Reaches(t, d, device.OK, "")
+	drivertest.Until(t, "the pad at the other end", func() bool { return f.says(func() []byte { return nil }) })
 	return d.(*Pad)
 }
