@@ -44,8 +44,8 @@ func (r *Reader) Feed(p []byte) [][]byte {
 			return all
 		}
 		switch whole, ok := r.walk(); {
-		case !ok: // it only looked like a picture's beginning
-			r.drop(2)
+		case !ok: // it only looked like a picture's beginning; what was walked through is not walked through again
+			r.drop(max(2, min(r.at, len(r.buf))))
 		case whole:
 			all = append(all, bytes.Clone(r.buf[:r.at]))
 			r.buf = r.buf[r.at:]

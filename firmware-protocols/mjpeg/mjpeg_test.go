@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -151,6 +152,38 @@ func TestParseRefuses(t *testing.T) {
 		if _, err := Parse(data); !errors.Is(err, ErrPicture) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A JPEG may ask to be gone through thousands of times, which costs it a few bytes each.
+func TestParseRefusesABomb(t *testing.T) {
+	data := picture(t, 64, 64)
+	at := bytes.Index(data, []byte{0xFF, sos})
+	scan := data[at : len(data)-2]
+	for scans, ok := range map[int]bool{1: true, 3: true, 5: false, 5000: false} {
+		all := slices.Concat(data[:at], bytes.Repeat(scan, scans), data[len(data)-2:])
+		if n := Scans(all); n != scans {
+			t.Errorf("%d scans are counted as %d", scans, n)
+		}
+		if _, err := Parse(all); (err == nil) != ok || err != nil && !errors.Is(err, ErrPicture) {
+			t.Errorf("%d scans: %v", scans, err)
+		}
+	}
+}
+
+// Beginnings within beginnings that all lead to the same wrong end are walked through once: by each for itself this takes minutes.
+func TestNestedBeginnings(t *testing.T) {
+	unit := []byte{0xFF, 0xE0, 0, 8, 0xFF, 0xD8, 0xFF, 0xE0, 0, 2}
+	var r Reader
+	if got := r.Feed(append(start[:2:2], bytes.Repeat(unit, MaxPicture/len(unit)/2)...)); got != nil {
+		t.Errorf("%d pictures", len(got))
+	}
+	if got := r.Feed([]byte{0, 0, 0, 0}); got != nil {
+		t.Errorf("%d pictures", len(got))
+	}
+	want := picture(t, 32, 32)
+	if got := r.Feed(want); len(got) != 1 || !bytes.Equal(got[0], want) {
+		t.Errorf("%d pictures after it", len(got))
 	}
 }
 

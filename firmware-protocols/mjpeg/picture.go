@@ -11,6 +11,10 @@ import (
 // ErrPicture says that bytes are no JPEG as far as its coded data.
 var ErrPicture = errors.New("no JPEG")
 
+// maxScans is as many as a picture of motion JPEG can have: one for each component. A few bytes that ask for thousands would keep a
+// machine busy for minutes.
+const maxScans = 4
+
 // Picture is a JPEG that was looked into.
 type Picture struct {
 	Width, Height int // pixels; Height is 0 in a JPEG that says it after its data, which is none that cameras send
@@ -19,10 +23,13 @@ type Picture struct {
 
 // Parse looks into a JPEG without decoding it, and adds the Huffman tables if it has none: most cameras leave them away, because they
 // are always those of T.81, annex K.3 (USB video class, payload MJPEG, 1.5, section 3.3). Its size comes from the header, so
-// that nobody need unpack a picture to learn that it is too big.
+// that nobody need unpack a picture to learn that it is too big. It fails with ErrPicture, also for a JPEG of too many scans.
 func Parse(data []byte) (Picture, error) {
 	if !bytes.HasPrefix(data, start[:]) {
 		return Picture{}, fmt.Errorf("%w: it does not begin as one", ErrPicture)
+	}
+	if n := Scans(data); n > maxScans {
+		return Picture{}, fmt.Errorf("%w: %d scans", ErrPicture, n)
 	}
 	p := Picture{Data: data}
 	tables := false
@@ -57,6 +64,10 @@ func Parse(data []byte) (Picture, error) {
 	}
 	return Picture{}, fmt.Errorf("%w: no coded data", ErrPicture)
 }
+
+// Scans counts the scans of a JPEG: how often its pixels are gone through when it is unpacked. Those of pictures inside its segments,
+// such as a thumbnail, count too.
+func Scans(data []byte) int { return bytes.Count(data, []byte{0xFF, sos}) }
 
 // standardTables gives a segment with the typical Huffman tables of T.81, tables K.3 to K.6.
 func standardTables() []byte {

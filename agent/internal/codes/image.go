@@ -13,6 +13,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"halledge/drivers/device"
+	"halledge/firmware-protocols/mjpeg"
 	"halledge/firmware-protocols/qr"
 )
 
@@ -24,6 +25,9 @@ const Unreadable Code = "scan_unreadable"
 const (
 	maxPixels = 16 << 20
 	smallSide = 400
+	// maxWork is how many pixels of all scans of a JPEG together are unpacked: a progressive one goes through its pixels many times, and
+	// nobody can stop that.
+	maxWork = 128 << 20
 )
 
 // Symbologies a picture may show.
@@ -38,8 +42,9 @@ var errBadPicture = errors.New("no picture of a known format and size")
 // ReadImage finds the code in a picture (PNG, JPEG or GIF), of several the biggest, and gives its payload and symbology. It fails with
 // *Error Unreadable, or with ctx's error.
 func ReadImage(ctx context.Context, data []byte) (payload device.Secret, symbology string, err error) {
-	cfg, _, err := image.DecodeConfig(bytes.NewReader(data))
-	if err != nil || cfg.Width < 1 || cfg.Height < 1 || cfg.Width > maxPixels/cfg.Height {
+	cfg, format, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil || cfg.Width < 1 || cfg.Height < 1 || cfg.Width > maxPixels/cfg.Height ||
+		format == "jpeg" && mjpeg.Scans(data) > maxWork/(cfg.Width*cfg.Height) {
 		return device.Secret{}, "", &Error{Code: Unreadable, Err: errBadPicture}
 	}
 	img, _, err := image.Decode(bytes.NewReader(data))

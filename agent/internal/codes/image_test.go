@@ -12,6 +12,7 @@ import (
 	"image/png"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/makiuchi-d/gozxing"
@@ -151,6 +152,25 @@ func TestReadImageRefuses(t *testing.T) {
 	cancel()
 	if _, _, err := ReadImage(ctx, asPNG(t, blank)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// A JPEG that asks to be gone through for minutes is none.
+func TestReadImageRefusesABomb(t *testing.T) {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, code(t, 1600), nil); err != nil {
+		t.Fatal(err)
+	}
+	data := b.Bytes()
+	at := bytes.Index(data, []byte{0xFF, 0xDA})
+	scan := data[at : len(data)-2]
+	bomb := slices.Concat(data[:at], bytes.Repeat(scan, 200), data[len(data)-2:])
+	var e *Error
+	if _, _, err := ReadImage(t.Context(), bomb); !errors.As(err, &e) || e.Code != Unreadable {
+		t.Errorf("got %v", err)
+	}
+	if _, _, err := ReadImage(t.Context(), data); err != nil {
+		t.Errorf("the same once: %v", err)
 	}
 }
 
