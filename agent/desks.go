@@ -27,18 +27,20 @@ func (a *Agent) raters() *raters.Desk {
 	return raters.New(a.hall, all, a.log.With("part", "raters"))
 }
 
-// staffBy gives whose number it is that was entered at a window's pad: a pad has digits only, so those of a name such as w018 are enough if
-// nobody else has them.
+// staffBy gives whose number it is that was entered at a window's pad: a pad has digits only, and may forget the zeros before them, so 18
+// is enough for a name such as w018 if nobody else there has it.
 func (a *Agent) staffBy(w hallsync.WindowID, number string) (id hallsync.StaffID, ok bool) {
+	entered := strings.TrimLeft(number, "0")
 	for _, s := range a.plan.Load().Staff {
-		digits := strings.TrimLeft(s.ID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
+		digits := strings.TrimLeft(s.ID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0")
 		switch {
 		case len(s.Windows) > 0 && !slices.Contains(s.Windows, string(w)):
 		case s.ID == number:
 			return hallsync.StaffID(s.ID), true
-		case digits == number && id == "":
+		case digits == "" || digits != entered:
+		case id == "":
 			id, ok = hallsync.StaffID(s.ID), true
-		case digits == number: // two of them
+		default: // two of them
 			ok = false
 		}
 	}
