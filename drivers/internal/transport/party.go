@@ -18,7 +18,7 @@ const (
 )
 
 // party is one connection whose far ends speak unasked, such as pads that send their keys when they are pressed: everybody hears all of
-// it. Its goroutine ends when the connection does, which the last who leaves waits for.
+// it, but not what was written. Its goroutine ends when the connection does, which the last who leaves waits for.
 type party struct {
 	turn  chan struct{} // holds one token; the taker may write
 	ended chan struct{} // closed when its goroutine has ended
@@ -27,7 +27,8 @@ type party struct {
 	conn Conn // nil until the first ear opened it
 	ears map[*ear]struct{}
 	last time.Time // when a byte came
-	err  error     // why the connection has ended
+	echo echo
+	err  error // why the connection has ended
 }
 
 // Listen gives an ear on the connection of s, and opens that when this is the first. Unlike shares of Open, ears read at any time, and
@@ -101,9 +102,17 @@ func (p *party) pass(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last = time.Now()
+	b = p.echo.strip(b, p.last)
 	for e := range p.ears {
 		e.take(b)
 	}
+}
+
+// wrote says that somebody writes b now.
+func (p *party) wrote(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.echo.wrote(b, time.Now())
 }
 
 // end tells all ears that nothing more comes.
@@ -261,6 +270,7 @@ func (e *ear) Write(b []byte) (int, error) {
 	if closed {
 		return 0, os.ErrClosed
 	}
+	e.party.wrote(b)
 	n, err := e.Conn.Write(b)
 	if ended := e.party.ending(); errors.Is(err, os.ErrClosed) && ended != nil {
 		err = ended

@@ -1,10 +1,12 @@
 package transport_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,8 +48,22 @@ func hears(t *testing.T, b transport.Bus, want string) {
 	}
 }
 
+// shout answers small letters by large ones.
+func shout(rw io.ReadWriter) {
+	b := make([]byte, 1024)
+	for {
+		n, err := rw.Read(b)
+		if err != nil {
+			return
+		}
+		if _, err := rw.Write(bytes.ToUpper(b[:n])); err != nil {
+			return
+		}
+	}
+}
+
 func TestEverybodyHearsAll(t *testing.T) {
-	line := drivertest.Cable(t, echo)
+	line := drivertest.Cable(t, shout)
 	var ports transport.Ports
 	spec := transport.Spec{Serial: line.Path()}
 	a, b := listen(t, &ports, spec), listen(t, &ports, spec)
@@ -55,8 +71,8 @@ func TestEverybodyHearsAll(t *testing.T) {
 		if err := say(t, a, text); err != nil {
 			t.Fatal(err)
 		}
-		hears(t, a, text)
-		hears(t, b, text)
+		hears(t, a, strings.ToUpper(text))
+		hears(t, b, strings.ToUpper(text))
 	}
 	if err := b.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
 		t.Fatal(err)
@@ -70,7 +86,7 @@ func TestEverybodyHearsAll(t *testing.T) {
 	if err := say(t, b, "three"); err != nil {
 		t.Errorf("after the other has gone: %v", err)
 	}
-	hears(t, b, "three")
+	hears(t, b, "THREE")
 	for _, read := range []error{func() error { _, err := a.Read(make([]byte, 1)); return err }(), say(t, a, "x")} {
 		if !errors.Is(read, os.ErrClosed) {
 			t.Errorf("after Close: %v", read)
@@ -83,23 +99,23 @@ func TestEverybodyHearsAll(t *testing.T) {
 }
 
 func TestOneWhoDoesNotReadHarmsNobody(t *testing.T) {
-	line := drivertest.Cable(t, echo)
+	line := drivertest.Cable(t, shout)
 	var ports transport.Ports
 	spec := transport.Spec{Serial: line.Path()}
 	a, deaf := listen(t, &ports, spec), listen(t, &ports, spec)
-	chunk := string(make([]byte, 1000))
+	chunk := strings.Repeat("x", 1000)
 	for range 8 {
 		if err := say(t, a, chunk); err != nil {
 			t.Fatal(err)
 		}
-		hears(t, a, chunk)
+		hears(t, a, strings.ToUpper(chunk))
 	}
 	if err := say(t, a, "end"); err != nil {
 		t.Fatal(err)
 	}
-	hears(t, a, "end")
+	hears(t, a, "END")
 	kept := 0
-	for last := byte(0); last != 'd'; {
+	for last := byte(0); last != 'D'; {
 		if err := deaf.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
 		}
@@ -112,6 +128,30 @@ func TestOneWhoDoesNotReadHarmsNobody(t *testing.T) {
 	}
 	if kept > 4<<10 {
 		t.Errorf("%d bytes were kept", kept)
+	}
+}
+
+// An adapter that hears itself gives back what is written.
+func TestNobodyHearsWhatWasWritten(t *testing.T) {
+	line := drivertest.Cable(t, func(rw io.ReadWriter) {
+		b := make([]byte, 256)
+		for {
+			n, err := rw.Read(b)
+			if err != nil {
+				return
+			}
+			if _, err := rw.Write(append(b[:n:n], " heard"...)); err != nil {
+				return
+			}
+		}
+	})
+	var ports transport.Ports
+	a := listen(t, &ports, transport.Spec{Serial: line.Path()})
+	for range 3 {
+		if err := say(t, a, "order"); err != nil {
+			t.Fatal(err)
+		}
+		hears(t, a, " heard")
 	}
 }
 
