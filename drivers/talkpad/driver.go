@@ -164,21 +164,20 @@ func (p *Pad) hear(ctx context.Context, b []byte) {
 	}
 }
 
-// take answers a word and hands its keys out, unless they were handed out a moment ago: a pad that missed the answer says it again,
-// and an adapter may send the host's own answer back.
+// take answers a word and hands its keys out, unless they were handed out a moment ago: a pad that missed the answer says it again.
 func (p *Pad) take(ctx context.Context, w word) {
 	p.spoken.Store(true)
 	now := time.Now()
 	same := w.mark == p.last && now.Sub(p.lastAt) < p.again
 	p.last, p.lastAt = w.mark, now
-	if same {
-		p.session.Garbage(1)
-		return
-	}
 	if w.ack != nil {
 		if err := p.say(ctx, "acknowledge", [][]byte{w.ack}); err != nil && ctx.Err() == nil {
 			p.cfg.Log.Warn("pad_not_acknowledged", "error", err)
 		}
+	}
+	if same {
+		p.session.Garbage(1)
+		return
 	}
 	for _, k := range w.keys {
 		p.hand(k, now)

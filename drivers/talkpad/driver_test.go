@@ -88,7 +88,7 @@ func TestEveryKeyOfThe21(t *testing.T) {
 	}
 }
 
-// A pad that missed the answer says its key again, and an adapter may send the host's own answer back: that is one press.
+// A pad that missed the answer says its key again: that is one press.
 func TestAWordThatIsSaidAgainCountsOnce(t *testing.T) {
 	t.Parallel()
 	pad := pad21.NewPad(3)
