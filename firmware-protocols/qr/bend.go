@@ -76,6 +76,7 @@ func (g *grid) straighten() {
 			s.improve(&g.bend.round[k], step, weights[:g.dim], weights[g.dim:])
 		}
 	}
+	s.limits = modules{dim: g.dim, grey: s.grey}.limits(5) // what was seen beside its place is seen at it now
 	for _, step := range []float64{0.6, 0.3, 0.6, 0.3, 0.15} {
 		for k := range g.bend.fine {
 			for i := range g.dim {

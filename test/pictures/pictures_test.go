@@ -21,7 +21,7 @@ import (
 	"halledge/test/pictures"
 )
 
-// seed makes the set: another one makes another set, which must be read as well.
+// seed makes the set; another one makes another set, which is read a point or two better or worse.
 const seed = 1
 
 // rate is the part of the pictures that must be read.
