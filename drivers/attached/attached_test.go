@@ -117,14 +117,14 @@ func TestReferencesNameOneDevice(t *testing.T) {
 	}
 }
 
-func TestTheShortestReferenceLeadsBack(t *testing.T) {
+func TestReferencesThatAreKeptLeadBack(t *testing.T) {
 	nodes, err := attached.Scan(hall(t).Root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	refs := attached.Refs(nodes)
 	for path, want := range map[string]string{
-		"/dev/ttyS0": "", "/dev/ttyUSB0": "1a86:7523@1-1.2", "/dev/usb/lp0": "0483:5743", "/dev/bus/usb/001/008": "0400:c35a",
+		"/dev/ttyS0": "", "/dev/ttyUSB0": "1a86:7523@1-1.2", "/dev/usb/lp0": "0483:5743:ABC:1", "/dev/bus/usb/001/008": "0400:c35a@1-4",
 	} {
 		if refs[path] != want {
 			t.Errorf("%s: %q, want %q", path, refs[path], want)
@@ -140,6 +140,49 @@ func TestTheShortestReferenceLeadsBack(t *testing.T) {
 		}
 		if found, err := attached.Find(nodes, r, n.Kind); err != nil || found.Port != n.Port {
 			t.Errorf("%s leads to %+v, %v", refs[n.Path], found, err)
+		}
+	}
+}
+
+// What is written down while a device is alone must not lead to another of its make that comes later.
+func TestReferencesThatAreKeptNameNoTwin(t *testing.T) {
+	for _, serial := range []string{"", "0001", "00000000"} {
+		m := sysfs.New(t)
+		m.Node(m.Plug("1-2", "10c4:ea60", serial, "CP2102", "bus/usb/001/004"), "1-2:1.0", "tty", "ttyUSB0", "ttyUSB0")
+		nodes, err := attached.Scan(m.Root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := attached.ParseRef(attached.Refs(nodes)["/dev/ttyUSB0"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Unplug("1-2")
+		m.Node(m.Plug("1-3", "10c4:ea60", serial, "CP2102", "bus/usb/001/005"), "1-3:1.0", "tty", "ttyUSB0", "ttyUSB0")
+		if nodes, err = attached.Scan(m.Root); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := attached.Find(nodes, r, attached.Serial); !errors.Is(err, attached.ErrAbsent) {
+			t.Errorf("serial number %q: %s leads to %s, %v", serial, r, n.Port, err)
+		}
+	}
+}
+
+func TestReferencesThatOverlap(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"1a86:7523", "1a86:7523@1-2", true},
+		{"1a86:7523:A1", "1a86:7523@1-2", true},
+		{"1a86:7523@1-3", "1a86:7523@1-2", false},
+		{"1a86:7523:A1@1-2", "1a86:7523:A2@1-2", false},
+		{"1a86:7523", "10c4:ea60", false},
+	} {
+		a, errA := attached.ParseRef(c.a)
+		b, errB := attached.ParseRef(c.b)
+		if err := errors.Join(errA, errB); err != nil || a.Overlaps(b) != c.want || b.Overlaps(a) != c.want {
+			t.Errorf("%s and %s: %v, %v", a, b, a.Overlaps(b), err)
 		}
 	}
 }

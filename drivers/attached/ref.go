@@ -50,6 +50,12 @@ func (r Ref) Fits(n Node) bool {
 	return r.Vendor == n.Vendor && r.Product == n.Product && (r.Serial == "" || r.Serial == n.Serial) && (r.Port == "" || r.Port == n.Port)
 }
 
+// Overlaps reports whether there can be a device that both r and o name.
+func (r Ref) Overlaps(o Ref) bool {
+	may := func(a, b string) bool { return a == "" || b == "" || a == b }
+	return r.Vendor == o.Vendor && r.Product == o.Product && may(r.Serial, o.Serial) && may(r.Port, o.Port)
+}
+
 // The two ways in which a reference names no node.
 var (
 	ErrAbsent    = errors.New("not plugged in")
@@ -79,33 +85,34 @@ func Find(nodes []Node, r Ref, kind Kind) (Node, error) {
 	}), nil
 }
 
-// Refs gives the shortest reference of every node in nodes that belongs to a USB device: the numbers alone where they tell it from
-// all others, else with its serial number, else with its socket.
+// Refs gives a reference of every node in nodes that belongs to a USB device, fit to be kept: it also leads to that device, or to none,
+// when others alike are plugged in later or instead. It holds the device's serial number, or where that tells it from no others, the
+// socket.
 func Refs(nodes []Node) map[string]string {
 	ports := make(map[Ref]map[string]bool)
-	count := func(r Ref, port string) {
+	for _, n := range nodes {
+		r := Ref{Vendor: n.Vendor, Product: n.Product, Serial: n.Serial}
 		if ports[r] == nil {
 			ports[r] = make(map[string]bool)
 		}
-		ports[r][port] = true
-	}
-	for _, n := range nodes {
-		count(Ref{Vendor: n.Vendor, Product: n.Product}, n.Port)
-		count(Ref{Vendor: n.Vendor, Product: n.Product, Serial: n.Serial}, n.Port)
+		ports[r][n.Port] = true
 	}
 	refs := make(map[string]string)
 	for _, n := range nodes {
 		if n.Vendor == "" {
 			continue
 		}
-		r := Ref{Vendor: n.Vendor, Product: n.Product}
-		if len(ports[r]) > 1 {
-			r.Serial = n.Serial
-			if n.Serial == "" || strings.ContainsRune(n.Serial, '@') || len(ports[r]) > 1 {
-				r = Ref{Vendor: n.Vendor, Product: n.Product, Port: n.Port}
-			}
+		r := Ref{Vendor: n.Vendor, Product: n.Product, Serial: n.Serial}
+		if !individual(n.Serial) || len(ports[r]) > 1 {
+			r.Serial, r.Port = "", n.Port
 		}
 		refs[n.Path] = r.String()
 	}
 	return refs
+}
+
+// individual reports whether serial looks like one device's own. Makers who number none give all of them the same, such as 0001.
+func individual(serial string) bool {
+	const fewest = 4
+	return len(strings.TrimLeft(serial, "0")) >= fewest && !strings.ContainsRune(serial, '@')
 }

@@ -70,7 +70,7 @@ func TestDeviceIsProposedAndAdded(t *testing.T) {
 	wantCode(t, err, "add_nothing")
 	machine.Node(machine.Plug("1-2", "04b8:0202", "", "TM-T88V", "bus/usb/001/006"), "1-2:1.0", "usbmisc", "lp0", "usb/lp0")
 	machine.Node(machine.Plug("1-3", "1a86:7523", "", "USB Serial", "bus/usb/001/007"), "1-3:1.0", "tty", "ttyUSB0", "ttyUSB0")
-	const printer = "  - name: kiosk-1.printer\n    model: epson-tm-t88\n    connect: {file: \"usb:04b8:0202\"}\n"
+	const printer = "  - name: kiosk-1.printer\n    model: epson-tm-t88\n    connect: {file: \"usb:04b8:0202@1-2\"}\n"
 	if out, err := say(path, "devices", "add", "--root", machine.Root); err != nil || out != printer {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -92,7 +92,7 @@ func TestDeviceIsProposedAndAdded(t *testing.T) {
 	_, err = say(path, "devices", "add", "1-2", "--root", machine.Root)
 	wantCode(t, err, "add_taken")
 	out, err := say(path, "devices", "add", "1-3", "--model", "halledge-pad", "--write", "--root", machine.Root)
-	if err != nil || out != "  - name: window-1.pad\n    model: halledge-pad\n    connect: {serial: \"usb:1a86:7523\"}\n" {
+	if err != nil || out != "  - name: window-1.pad\n    model: halledge-pad\n    connect: {serial: \"usb:1a86:7523@1-3\"}\n" {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if _, err := say(path, "check"); err != nil {

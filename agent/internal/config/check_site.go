@@ -41,6 +41,7 @@ func (c *checker) site(s *Site) {
 		c.device(path, &s.Devices[i])
 		names.add(c, path+".name", s.Devices[i].Name)
 	}
+	c.twins(s.Devices)
 	codes := set{}
 	for i := range s.Cameras {
 		path := fmt.Sprintf("$.cameras[%d]", i)
@@ -176,6 +177,33 @@ func (c *checker) device(path string, d *Device) {
 	}
 	if flows := []string{"none", "rtscts", "xonxoff"}; where.Flow != "" && !slices.Contains(flows, where.Flow) {
 		c.at(path+".connect.flow", strictyaml.NotAllowed, "value", where.Flow, "allowed", strings.Join(flows, ", "))
+	}
+}
+
+// twins finds devices whose references differ and yet can fit the same thing plugged in: what is for one might go to the other.
+func (c *checker) twins(all []Device) {
+	type place struct {
+		key, value string
+		ref        attached.Ref
+	}
+	places := make([]place, len(all))
+	for i, d := range all {
+		p := &places[i]
+		for _, at := range []place{{key: "serial", value: d.Connect.Serial}, {key: "file", value: d.Connect.File}, {key: "usb", value: d.Connect.USB}} {
+			text, isRef := strings.CutPrefix(at.value, "usb:")
+			if ref, err := attached.ParseRef(text); err == nil && isRef == (at.key != "usb") {
+				*p = place{at.key, at.value, ref}
+			}
+		}
+		if p.value == "" {
+			continue
+		}
+		for j, o := range places[:i] {
+			if o.value != "" && p.ref != o.ref && p.ref.Overlaps(o.ref) {
+				c.at(fmt.Sprintf("$.devices[%d].connect.%s", i, p.key), USBTwins, "value", p.value, "other", o.value, "device", all[j].Name)
+				break
+			}
+		}
 	}
 }
 

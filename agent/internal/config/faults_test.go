@@ -77,6 +77,9 @@ var faults = []struct {
 	{"agent.yaml", "file: /dev/usb/lp0", "serial: ttyUSB0", config.AbsolutePath, "$.devices[0].connect.serial", "ttyUSB0"},
 	{"agent.yaml", "file: /dev/usb/lp0", "serial: usb:1a86", config.USBReference, "$.devices[0].connect.serial", "usb:1a86"},
 	{"agent.yaml", "file: /dev/usb/lp0", "usb: usb:0400:c35a", config.USBNumbers, "$.devices[0].connect.usb", "usb:0400:c35a"},
+	{"agent.yaml", "  - name: kiosk-1.printer ", "  - {name: window-1.rater, model: serial-rater, connect: {serial: 'usb:1a86:7523'}}\n" +
+		"  - {name: desk-1.printer, model: escpos-58, connect: {serial: 'usb:1a86:7523@1-2'}}\n  - name: kiosk-1.printer ",
+		config.USBTwins, "$.devices[1].connect.serial", "usb:1a86:7523@1-2"},
 	{"agent.yaml", "file: /dev/usb/lp0", "{serial: /dev/ttyS0, baud: 9601}", config.Baud, "$.devices[0].connect.baud", "9601"},
 	{"agent.yaml", "file: /dev/usb/lp0", "{serial: /dev/ttyS0, flow: dtr}", strictyaml.NotAllowed, "$.devices[0].connect.flow", "dtr"},
 	{"agent.yaml", "file: /dev/usb/lp0", "tcp: 10.0.0.7", config.Address, "$.devices[0].connect.tcp", "10.0.0.7"},

@@ -15,7 +15,7 @@ import (
 // Found is something plugged into this machine.
 type Found struct {
 	attached.Node
-	Ref    string  `json:"ref,omitempty"` // the shortest one that leads to it; empty for what is on the mainboard
+	Ref    string  `json:"ref,omitempty"` // leads to it and to no other alike; empty for what is on the mainboard
 	Device string  `json:"device"`        // the configured device that it is; empty: none
 	Offers []Offer `json:"offers"`        // the models that it may be, the likeliest first; none where nothing can be told
 }
@@ -40,6 +40,7 @@ func Find(nodes []attached.Node, site []config.Device, models registry.Models, r
 	for i, d := range site {
 		places[i] = at(d)
 	}
+	spoken := make([]bool, len(site)) // of each configured device: it is one that was found already
 	list := []Found{}
 	for _, one := range byDevice(nodes) {
 		f := Found{Offers: []Offer{}}
@@ -51,8 +52,12 @@ func Find(nodes []attached.Node, site []config.Device, models registry.Models, r
 			}
 		}
 		f.Ref = refs[f.Path]
-		if i := slices.IndexFunc(places, func(here func(attached.Node) bool) bool { return slices.ContainsFunc(one, here) }); i >= 0 {
-			f.Device = site[i].Name
+		for i, here := range places {
+			if spoken[i] || !slices.ContainsFunc(one, here) {
+				continue
+			}
+			spoken[i] = true // a twin that its reference fits too is another device
+			f.Device = cmp.Or(f.Device, site[i].Name)
 		}
 		if f.Device == "" && points(one) {
 			continue

@@ -115,7 +115,7 @@ func TestBareReaderIsOffered(t *testing.T) {
 	if len(found) != 2 || len(found[0].Offers) != 1 || len(found[1].Offers) != 0 {
 		t.Fatalf("found %+v", found)
 	}
-	if o := found[0].Offers[0]; o.Class != device.ClassIDCard || o.Model != "generic-sdt-usb" || !o.Sure || o.Connect.USB != "0400:c35a" {
+	if o := found[0].Offers[0]; o.Class != device.ClassIDCard || o.Model != "generic-sdt-usb" || !o.Sure || o.Connect.USB != "0400:c35a@1-1.2" {
 		t.Errorf("offered %+v", o)
 	}
 	site := []config.Device{{Name: "kiosk-1.idcard", Model: "generic-sdt-usb", Connect: config.Connect{USB: "0400:c35a"}}}

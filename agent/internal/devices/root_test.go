@@ -74,16 +74,34 @@ func TestWhatIsPluggedInIsFoundOnce(t *testing.T) {
 		got = append(got, fmt.Sprint(f.Path, " ", f.Ref, " ", f.Device, " ", first))
 	}
 	want := []string{
-		"/dev/usb/lp0 04b8:0202  epson-tm-t88 true",
-		"/dev/ttyUSB0 1a86:7523 window-1.pad -",
-		"/dev/ttyACM0 1eab:1303  newland-serial false",
-		"/dev/input/event5 ffff:1200  usb-keyboard-scanner false",
-		"/dev/input/event6 ffff:1201  usb-keypad false",
+		"/dev/usb/lp0 04b8:0202@1-1  epson-tm-t88 true",
+		"/dev/ttyUSB0 1a86:7523@1-2 window-1.pad -",
+		"/dev/ttyACM0 1eab:1303@1-3  newland-serial false",
+		"/dev/input/event5 ffff:1200@1-5  usb-keyboard-scanner false",
+		"/dev/input/event6 ffff:1201@1-6  usb-keypad false",
 	}
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// A reference without serial number and socket fits every device of the make, and yet one of them only is the configured one.
+func TestTwinIsNotConfigured(t *testing.T) {
+	m := sysfs.New(t)
+	m.Node(m.Plug("1-2", "1a86:7523", "", "USB Serial", "bus/usb/001/004"), "1-2:1.0", "tty", "ttyUSB0", "ttyUSB0")
+	m.Node(m.Plug("1-3", "1a86:7523", "", "USB Serial", "bus/usb/001/005"), "1-3:1.0", "tty", "ttyUSB1", "ttyUSB1")
+	nodes, err := attached.Scan(m.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := config.Connect{Serial: "usb:1a86:7523"}
+	site := []config.Device{{Name: "window-1.pad", Model: "halledge-pad", Connect: here}, {Name: "window-2.pad", Model: "halledge-pad", Connect: here}}
+	o := shipped(t, m)
+	found := devices.Find(nodes, site, o.Models, o.Registry)
+	if len(found) != 2 || found[0].Device != "window-1.pad" || found[1].Device != "" {
+		t.Errorf("found %+v", found)
 	}
 }
 

@@ -140,7 +140,7 @@ func TestDoctorTellsTheCauseFirstAndNoSymptoms(t *testing.T) {
 		t.Errorf("found %q, want %q", got, want)
 	}
 	var out bytes.Buffer
-	if err := r.Text(&out); err != nil || !strings.Contains(out.String(), "kiosk-1.printer、kiosk-1.scanner") || !strings.Contains(out.String(), "hall-agent devices add 04b8:0202 --write") {
+	if err := r.Text(&out); err != nil || !strings.Contains(out.String(), "kiosk-1.printer、kiosk-1.scanner") || !strings.Contains(out.String(), "hall-agent devices add 04b8:0202@1-2 --write") {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 }

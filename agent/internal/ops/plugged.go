@@ -91,13 +91,6 @@ func (p *Plugged) spare(which string) (devices.Spare, error) {
 	means := func(n attached.Node, own string) bool {
 		return which == own || which == n.Path || which == n.Port || refErr == nil && ref.Fits(n)
 	}
-	if which != "" {
-		for _, f := range p.found {
-			if f.Device != "" && means(f.Node, f.Ref) {
-				return devices.Spare{}, refuse(addIsThere, map[string]string{"place": which, "device": f.Device})
-			}
-		}
-	}
 	fits := slices.DeleteFunc(slices.Clone(p.Spares), func(s devices.Spare) bool {
 		if which == "" {
 			return len(s.Proposals) == 0
@@ -115,6 +108,11 @@ func (p *Plugged) spare(which string) (devices.Spare, error) {
 		return devices.Spare{}, refuse(addWhich, map[string]string{"places": strings.Join(places, "、")})
 	case which == "":
 		return devices.Spare{}, refuse(addNothing, nil)
+	}
+	for _, f := range p.found {
+		if f.Device != "" && means(f.Node, f.Ref) {
+			return devices.Spare{}, refuse(addIsThere, map[string]string{"place": which, "device": f.Device})
+		}
 	}
 	return devices.Spare{}, refuse(addUnknown, map[string]string{"place": which})
 }

@@ -186,12 +186,12 @@ func TestWhatIsPluggedInIsProposed(t *testing.T) {
 	})
 	printer := found[0].(map[string]any)
 	proposals := printer["proposals"].([]any)
-	if printer["path"] != "/dev/usb/lp0" || printer["ref"] != "04b8:0202" || printer["port"] != "1-2" || len(proposals) == 0 {
+	if printer["path"] != "/dev/usb/lp0" || printer["ref"] != "04b8:0202@1-2" || printer["port"] != "1-2" || len(proposals) == 0 {
 		t.Fatalf("%v", printer)
 	}
 	first := proposals[0].(map[string]any)
 	if first["model"] != "epson-tm-t88" || first["name"] != "kiosk-1.printer" ||
-		first["stanza"] != "  - name: kiosk-1.printer\n    model: epson-tm-t88\n    connect: {file: \"usb:04b8:0202\"}\n" {
+		first["stanza"] != "  - name: kiosk-1.printer\n    model: epson-tm-t88\n    connect: {file: \"usb:04b8:0202@1-2\"}\n" {
 		t.Errorf("%v", first)
 	}
 	p.machine.Unplug("1-2")

@@ -30,8 +30,8 @@ func locate(root, path string, kind attached.Kind) (string, error) {
 	}
 	n, err := attached.Find(nodes, ref, kind)
 	switch {
-	case errors.Is(err, attached.ErrAmbiguous):
-		return "", badConfig("open "+path, err)
+	case errors.Is(err, attached.ErrAmbiguous): // for now: one of them may be unplugged again
+		return "", &device.Error{Op: "open " + path, Code: device.CodeOffline, Retry: true, Err: err}
 	case err != nil:
 		return "", &device.Error{Op: "open " + path, Code: device.CodeOffline, Retry: true, Err: errors.Join(fs.ErrNotExist, err)}
 	}

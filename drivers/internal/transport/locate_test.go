@@ -49,7 +49,7 @@ func TestReferencesLeadToTheNodeOfTheDay(t *testing.T) {
 		t.Errorf("an adapter as a printer: %v", err)
 	}
 	adapter(t, root, "1-3", "ttyUSB1")
-	if _, err := locate(root, ref, attached.Serial); !errors.As(err, &de) || de.Code != device.CodeBadConfig || de.Retry {
+	if _, err := locate(root, ref, attached.Serial); !errors.As(err, &de) || de.Code != device.CodeOffline || !de.Retry || !errors.Is(err, attached.ErrAmbiguous) {
 		t.Errorf("two alike: %v", err)
 	}
 	if path, err := locate(root, ref+"@1-3", attached.Serial); path != "/dev/ttyUSB1" || err != nil {
