@@ -39,6 +39,7 @@ type Pad struct {
 	// Of the open connection; used in the session's turns only.
 	misses  int
 	presses counter
+	dropped int // presses that nobody took since the last one that somebody did
 	shown   uint64
 	written time.Time
 }
@@ -177,7 +178,7 @@ func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key m
 		p.cfg.Log.Warn("pad_key_unknown", "key", uint16(key))
 		return nil
 	}
-	k.Count, k.Lost, k.At = count, n-1, time.Now()
+	k.Count, k.Lost, k.At = count, n-1+p.dropped, time.Now()
 	if k.Lost > 0 {
 		p.cfg.Log.Warn("pad_keys_lost", "lost", k.Lost)
 	}
@@ -192,7 +193,9 @@ func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key m
 	}
 	select {
 	case p.keys <- k:
+		p.dropped = 0
 	default: // nobody listens; the lamp stays dark
+		p.dropped += n
 		p.session.Garbage(1)
 		p.cfg.Log.Warn("pad_key_dropped", "key", string(k.Code))
 		return nil

@@ -33,6 +33,7 @@ type Pad struct {
 
 	// Of Run's goroutine, over all connections.
 	count    uint16
+	lost     int // presses that nobody got since the last one that somebody did
 	lastNext time.Time
 }
 
@@ -99,19 +100,22 @@ func (p *Pad) serve(_ context.Context, conn transport.Conn) error {
 
 // hear takes what the keypad sent.
 func (p *Pad) hear(events *evdev.Decoder, board *evdev.Keyboard, data []byte) {
-	garbage, dropped := events.Garbage(), board.Dropped()
+	garbage := events.Garbage()
 	events.Push(data)
 	for e, ok := events.Next(); ok; e, ok = events.Next() {
 		p.session.Good()
-		if press, ok := board.Take(e); ok {
+		dropped := board.Dropped()
+		press, pressed := board.Take(e)
+		if board.Dropped() > dropped {
+			p.lost++
+			p.session.Garbage(1)
+			p.cfg.Log.Warn("keypad_events_lost")
+		}
+		if pressed {
 			p.press(press)
 		}
 	}
 	p.session.Garbage(int(events.Garbage() - garbage))
-	if lost := board.Dropped() - dropped; lost > 0 {
-		p.session.Garbage(int(lost))
-		p.cfg.Log.Warn("keypad_events_lost", "times", lost)
-	}
 }
 
 // press hands a key out, if it means something. With Shift or its like held it means nothing: keypads type their 00, % and brackets so.
@@ -125,15 +129,17 @@ func (p *Pad) press(press evdev.Press) {
 		k.Code = device.KeyResume
 	}
 	p.count++
-	k.Count = p.count
+	k.Count, k.Lost = p.count, p.lost
 	if p.bounces(k) {
 		p.cfg.Log.Info("pad_key_repeated", "key", string(k.Code))
 		return
 	}
 	select {
 	case p.keys <- k:
+		p.lost = 0
 		p.session.Job()
 	default: // nobody listens
+		p.lost++
 		p.session.Garbage(1)
 		p.cfg.Log.Warn("pad_key_dropped", "key", string(k.Code))
 	}

@@ -165,8 +165,8 @@ func TestLostEventsAreToldOf(t *testing.T) {
 	at.send(t, event(evdev.Sync, evdev.SyncDropped, 0))
 	at.send(t, does(evdev.KeyKPEnter, evdev.Pressed)...) // nobody knows what this belongs to
 	at.send(t, strokes(evdev.KeyKPPlus)...)
-	if k := key(t, p); k.Code != device.KeyRecall {
-		t.Errorf("got %s", k.Code)
+	if k := key(t, p); k.Code != device.KeyRecall || k.Lost != 1 {
+		t.Errorf("got %+v", k)
 	}
 	counts(t, p, 1, 1)
 	drivertest.Until(t, "a word in the log", func() bool { return strings.Contains(log.String(), "keypad_events_lost") })

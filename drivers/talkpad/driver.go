@@ -72,6 +72,7 @@ type Pad struct {
 
 	// Of the reading goroutine.
 	count    uint16
+	lost     int // keys that nobody took since the last one that somebody did
 	last     string
 	lastAt   time.Time
 	lastNext time.Time
@@ -187,7 +188,7 @@ func (p *Pad) take(ctx context.Context, w word) {
 // hand gives a key to whoever listens.
 func (p *Pad) hand(k device.Key, now time.Time) {
 	p.count++
-	k.Count, k.At = p.count, now
+	k.Count, k.Lost, k.At = p.count, p.lost, now
 	if k.Code == device.KeyNext {
 		soon := !p.lastNext.IsZero() && now.Sub(p.lastNext) < nextGap
 		p.lastNext = now
@@ -198,8 +199,10 @@ func (p *Pad) hand(k device.Key, now time.Time) {
 	}
 	select {
 	case p.keys <- k:
+		p.lost = 0
 		p.session.Job()
 	default: // nobody listens
+		p.lost++
 		p.session.Garbage(1)
 		p.cfg.Log.Warn("pad_key_dropped", "key", string(k.Code))
 	}

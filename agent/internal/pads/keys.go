@@ -19,25 +19,29 @@ const (
 // typed are the digits that wait for the key that they belong to.
 type typed struct {
 	digits string
+	gap    bool // some keys never came: nobody knows what the next one is about
 	last   time.Time
 }
 
+// lost says that keys before the next one never came.
+func (t *typed) lost(now time.Time) { t.digits, t.gap, t.last = "", true, now }
+
 // add takes a digit. More of them than any number has begin anew.
 func (t *typed) add(k device.Key, now time.Time) {
-	if len(t.digits) >= maxTyped || now.Sub(t.last) > typedFor {
-		t.digits = ""
+	if len(t.digits) >= maxTyped && !t.gap || now.Sub(t.last) > typedFor {
+		t.digits, t.gap = "", false
 	}
 	t.digits, t.last = t.digits+strconv.Itoa(k.Digit), now
 }
 
-// take gives the digits and forgets them.
-func (t *typed) take(now time.Time) string {
-	digits := t.digits
-	t.digits = ""
-	if now.Sub(t.last) > typedFor {
-		return ""
+// take gives the digits and forgets them; whole is false when keys are missing.
+func (t *typed) take(now time.Time) (digits string, whole bool) {
+	was := *t
+	*t = typed{}
+	if now.Sub(was.last) > typedFor {
+		return "", true
 	}
-	return digits
+	return was.digits, !was.gap
 }
 
 // confirmed is what 确认 does after digits: the way to the verbs that pads have no key for. 6, 0 and 3 are those of the common 21-key pad.

@@ -207,3 +207,37 @@ func TestForgottenDigits(t *testing.T) {
 	}
 	p.until(t, at("A002", "called", 0))
 }
+
+// Keys that came between two polls of a pad are lost: what is left of a number is another number, and 叫号 without its number calls
+// somebody else.
+func TestLostKeysActForNobody(t *testing.T) {
+	for name, keys := range map[string][]device.Key{
+		"a digit before another one": {{Code: device.KeyDigit, Digit: 2, Lost: 1}, {Code: device.KeyTransfer}},
+		"a digit before the verb":    {{Code: device.KeyDigit, Digit: 1}, {Code: device.KeyTransfer, Lost: 1}},
+		"all digits":                 {{Code: device.KeyNext, Lost: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, h := desk(t, 2)
+			p.types("next")
+			p.until(t, at("A001", "called", 1))
+			var before, after hallsync.Seq
+			h.Read(func(_ *queue.State, seq hallsync.Seq) { before = seq })
+			for _, k := range keys {
+				p.keys <- k
+			}
+			drivertest.Until(t, "the refusal", func() bool { return p.refused() == 1 })
+			h.Read(func(_ *queue.State, seq hallsync.Seq) { after = seq })
+			if before != after {
+				t.Error("it changed something")
+			}
+			p.types("start") // the next key counts again
+			p.until(t, at("A001", "serving", 1))
+		})
+	}
+	t.Run("and are given up by hand", func(t *testing.T) {
+		p, _ := desk(t, 2)
+		p.keys <- device.Key{Code: device.KeyDigit, Digit: 2, Lost: 1}
+		p.types("cancel next")
+		p.until(t, at("A001", "called", 1))
+	})
+}

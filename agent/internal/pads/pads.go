@@ -76,17 +76,22 @@ func (d *Desk) listen(ctx context.Context, p Pad) {
 			if !ok {
 				return
 			}
+			now := time.Now()
 			if k.Lost > 0 {
 				d.log.Warn("pad keys lost", "pad", p.Name, "lost", k.Lost)
+				digits.lost(now)
 			}
-			now := time.Now()
 			switch k.Code {
 			case device.KeyDigit:
 				digits.add(k, now)
 			case device.KeyCancel:
 				digits.take(now)
 			default:
-				d.press(ctx, p, k, digits.take(now))
+				if before, whole := digits.take(now); whole {
+					d.press(ctx, p, k, before)
+				} else { // a number of which a digit is missing is another one, and 叫号 without its number calls another person
+					d.refuse(ctx, p, k, nil)
+				}
 			}
 		}
 	}
@@ -115,6 +120,11 @@ func (d *Desk) press(ctx context.Context, p Pad, k device.Key, digits string) {
 	if did || ctx.Err() != nil {
 		return
 	}
+	d.refuse(ctx, p, k, err)
+}
+
+// refuse tells staff that a key did nothing.
+func (d *Desk) refuse(ctx context.Context, p Pad, k device.Key, err error) {
 	d.log.Info("pad key did nothing", "pad", p.Name, "key", k.Code, "error", err)
 	pad, can := p.Device.(device.Refuser)
 	if !can {
