@@ -21,8 +21,12 @@ import (
 
 // All gives the drivers by the name that model files use.
 func All() *registry.Registry {
+	modbus := registry.Address{Option: "unit", Default: 1, Among: "modbus"}
+	own := func(driver string, first int) registry.Address { // a rating device that hangs on a pad has that pad's address
+		return registry.Address{Option: "address", Default: first, Among: driver}
+	}
 	return registry.New(map[string]registry.Driver{
-		"callpad":     {New: callpad.New, Bus: true},
+		"callpad":     {New: callpad.New, Bus: true, Address: modbus},
 		"camscanner":  {New: camscanner.New, Node: attached.Video},
 		"escpos":      {New: escpos.New},
 		"huidu":       {New: huidu.New},
@@ -32,15 +36,15 @@ func All() *registry.Registry {
 		"ledmodbus":   {New: ledstrip.NewModbus, Bus: true},
 		"ledpanel":    {New: ledpanel.New, Bus: true},
 		"ledstrip":    {New: ledstrip.New, Bus: true},
-		"pad21":       {New: talkpad.New21, Bus: true, Party: true},
-		"rater":       {New: ratingpad.New, Bus: true},
-		"rater21":     {New: ratingpad.NewPad21, Bus: true, Party: true},
+		"pad21":       {New: talkpad.New21, Bus: true, Party: true, Address: own("pad21", 1)},
+		"rater":       {New: ratingpad.New, Bus: true, Address: modbus},
+		"rater21":     {New: ratingpad.NewPad21, Bus: true, Party: true, Address: own("rater21", 1)},
 		"raterbytes":  {New: ratingpad.NewBytes},
 		"raterkeys":   {New: ratingpad.NewKeyboard, Node: attached.Input},
 		"sdtreader":   {New: sdtreader.New, USB: true},
-		"sixbyte":     {New: talkpad.NewSixByte, Bus: true, Party: true},
+		"sixbyte":     {New: talkpad.NewSixByte, Bus: true, Party: true, Address: own("sixbyte", 3)},
 		"soundcard":   {New: soundcard.New},
-		"ub485":       {New: talkpad.NewUB485, Bus: true, Party: true},
+		"ub485":       {New: talkpad.NewUB485, Bus: true, Party: true, Address: own("ub485", 1)},
 		"voicemodule": {New: voicemodule.New},
 	})
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -9,11 +10,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"halledge/agent/kit/gm"
 	"halledge/agent/kit/strictyaml"
+	"halledge/configs"
 	"halledge/drivers/attached"
+	"halledge/drivers/builtin"
+	"halledge/drivers/registry"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -42,6 +47,7 @@ func (c *checker) site(s *Site) {
 		names.add(c, path+".name", s.Devices[i].Name)
 	}
 	c.twins(s.Devices)
+	c.addresses(s.Devices)
 	codes := set{}
 	for i := range s.Cameras {
 		path := fmt.Sprintf("$.cameras[%d]", i)
@@ -204,6 +210,38 @@ func (c *checker) twins(all []Device) {
 				break
 			}
 		}
+	}
+}
+
+// addresses finds devices on one line that have the same address: each would take what comes from the other for its own.
+func (c *checker) addresses(all []Device) {
+	type station struct {
+		line, among string
+		number      int
+	}
+	models, err := registry.LoadModels(configs.FS())
+	if err != nil {
+		return // a model that cannot be read is none: the device's own check says so
+	}
+	drivers := builtin.All()
+	owners := make(map[station]string)
+	for i, d := range all {
+		line := cmp.Or(d.Connect.Serial, d.Connect.TCP, d.Connect.File, d.Connect.USB)
+		m, known := models[registry.Key{Class: d.Class(), Name: d.Model}]
+		a, number, has := drivers.Address(m, d.Options)
+		if line == "" || !known || !has {
+			continue
+		}
+		where := fmt.Sprintf("$.devices[%d].connect", i)
+		if _, set := d.Options[a.Option]; set {
+			where = fmt.Sprintf("$.devices[%d].options.%s", i, a.Option)
+		}
+		here := station{line, a.Among, number}
+		if owner, taken := owners[here]; taken {
+			c.at(where, LineAddress, "value", strconv.Itoa(number), "key", a.Option, "device", owner)
+			continue
+		}
+		owners[here] = d.Name
 	}
 }
 

@@ -22,6 +22,9 @@ const (
 		"  - id: \"1\"                      # 窗口号，群众看到和听到的就是它\n    name: 1号综合窗口             # 不写就是“1号窗口”\n    queues: [A]\n"
 )
 
+// padLine is the line of the sample's call pad.
+const padLine = "\"/dev/serial/by-path/pci-0000:00:14.0-usb-0:5:1.0-port0\""
+
 // faults are single mistakes in the samples: in file, old becomes text; the problem must have the code and the path, and
 // point to a line that holds line.
 var faults = []struct {
@@ -80,6 +83,10 @@ var faults = []struct {
 	{"agent.yaml", "  - name: kiosk-1.printer ", "  - {name: window-1.rater, model: serial-rater, connect: {serial: 'usb:1a86:7523'}}\n" +
 		"  - {name: desk-1.printer, model: escpos-58, connect: {serial: 'usb:1a86:7523@1-2'}}\n  - name: kiosk-1.printer ",
 		config.USBTwins, "$.devices[1].connect.serial", "usb:1a86:7523@1-2"},
+	{"agent.yaml", "      unit: \"1\" ", "      unit: \"1\"\n  - {name: window-2.pad, model: halledge-pad, connect: {serial: " + padLine + "}}\n  #",
+		config.LineAddress, "$.devices[4].connect", "window-2.pad"},
+	{"agent.yaml", "      unit: \"1\" ", "      unit: \"1\"\n  - {name: window-2.rater, model: halledge-rater, connect: {serial: " + padLine + "}, options: {unit: \"0x1\"}}\n  #",
+		config.LineAddress, "$.devices[4].options.unit", "window-2.rater"},
 	{"agent.yaml", "file: /dev/usb/lp0", "{serial: /dev/ttyS0, baud: 9601}", config.Baud, "$.devices[0].connect.baud", "9601"},
 	{"agent.yaml", "file: /dev/usb/lp0", "{serial: /dev/ttyS0, flow: dtr}", strictyaml.NotAllowed, "$.devices[0].connect.flow", "dtr"},
 	{"agent.yaml", "file: /dev/usb/lp0", "tcp: 10.0.0.7", config.Address, "$.devices[0].connect.tcp", "10.0.0.7"},

@@ -91,7 +91,7 @@ func New(o Options) *Set {
 		scans: make(chan Scan), cards: make(chan Card), unread: make(chan Unread),
 		watchers: make(map[chan struct{}]struct{}),
 	}
-	lines := make(map[string]line)
+	lines := make(map[string][]line)
 	for _, d := range o.Site {
 		s.slots = append(s.slots, s.slot(o, d, lines))
 	}
@@ -99,7 +99,7 @@ func New(o Options) *Set {
 }
 
 // slot makes the place of one device and tries to build what stands there.
-func (s *Set) slot(o Options, d config.Device, lines map[string]line) *slot {
+func (s *Set) slot(o Options, d config.Device, lines map[string][]line) *slot {
 	place, _, _ := d.Split()
 	sl := &slot{
 		site: d, name: d.Name, model: d.Model, place: place, class: d.Class(), log: o.Log.With("device", d.Name),
@@ -121,6 +121,9 @@ func (s *Set) slot(o Options, d config.Device, lines map[string]line) *slot {
 		return sl
 	}
 	here := line{owner: d.Name, connect: model.At(site.Connect), shared: o.Registry.Shares(model)}
+	if a, number, ok := o.Registry.Address(model, d.Options); ok {
+		here.address = fmt.Sprintf("%s %d of %s", a.Option, number, a.Among)
+	}
 	if err := here.claim(lines); err != nil {
 		sl.refuse(err)
 		return sl
@@ -138,21 +141,23 @@ type line struct {
 	owner   string
 	connect registry.Connect
 	shared  bool
+	address string // of those who share it, each has another; empty: it has none
 }
 
 // claim enters l, unless another device has it and the two cannot share it.
-func (l line) claim(lines map[string]line) error {
+func (l line) claim(lines map[string][]line) error {
 	where := l.connect.String()
-	other, taken := lines[where]
-	switch {
-	case !taken:
-		lines[where] = l
-		return nil
-	case !l.shared || !other.shared:
-		return fmt.Errorf("%s belongs to %s already", where, other.owner)
-	case l.connect != other.connect:
-		return fmt.Errorf("%s has another speed or parity for %s", where, other.owner)
+	for _, other := range lines[where] {
+		switch {
+		case !l.shared || !other.shared:
+			return fmt.Errorf("%s belongs to %s already", where, other.owner)
+		case l.connect != other.connect:
+			return fmt.Errorf("%s has another speed or parity for %s", where, other.owner)
+		case l.address != "" && l.address == other.address:
+			return fmt.Errorf("%s on %s belongs to %s already", l.address, where, other.owner)
+		}
 	}
+	lines[where] = append(lines[where], l)
 	return nil
 }
 

@@ -137,6 +137,29 @@ func TestLinesAreSharedOnlyBetweenEquals(t *testing.T) {
 	}
 }
 
+// A stanza that was copied without another address makes no second pad of the first: one press would call at two windows.
+func TestNoTwoOnALineHaveOneAddress(t *testing.T) {
+	drivers := stage()
+	shared := drivers["shared"]
+	shared.Address = registry.Address{Option: "unit", Default: 1, Among: "stage"}
+	drivers["shared"] = shared
+	pad := func(name, unit, tty string) config.Device {
+		d := at(name, "shared", tty)
+		if unit != "" {
+			d.Options = map[string]string{"unit": unit}
+		}
+		return d
+	}
+	s := devices.New(options(t, drivers, pad("window-1.pad", "", "/dev/d"), pad("window-2.pad", "2", "/dev/d"),
+		pad("window-3.pad", "0x1", "/dev/d"), pad("window-4.pad", "2", "/dev/d"), pad("window-5.pad", "1", "/dev/e")))
+	for i, other := range []string{"", "", "window-1.pad", "window-2.pad", ""} {
+		st := s.Statuses()[i]
+		if h, err := s.Health(st.Name); err != nil || (other != "") != (st.State == "unusable") || !strings.Contains(h.Detail, other) {
+			t.Errorf("%s is %s: %s, %v", st.Name, st.State, h.Detail, err)
+		}
+	}
+}
+
 func TestDevicesAreFoundByNameAndRole(t *testing.T) {
 	s := devices.New(options(t, stage(),
 		at("kiosk-1.printer", "stage", "/dev/a"), at("window-1.led", "stage", "/dev/b"), at("hall.led", "stage", "/dev/c"),

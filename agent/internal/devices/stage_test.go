@@ -18,6 +18,7 @@ func stage() map[string]registry.Driver {
 	build := func(cfg registry.Config) (device.Device, error) {
 		o := registry.NewOptions(cfg)
 		a := &actor{name: cfg.Name, lives: lives, panics: int64(o.Int("panics", 0, 0, 9)), useless: o.Bool("useless", false)}
+		o.Int("unit", 1, 1, 247)
 		a.health.Store(&device.Health{State: device.Starting, Since: time.Now()})
 		if err := o.Err(); err != nil {
 			return nil, err
