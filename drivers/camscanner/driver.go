@@ -2,6 +2,7 @@
 package camscanner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,21 +84,25 @@ type source interface {
 }
 
 // serve takes all pictures, so that none waits, while another goroutine looks at the newest.
-func (s *Scanner) serve(ctx context.Context, conn transport.Conn) error {
+func (s *Scanner) serve(ctx context.Context, conn transport.Conn) (err error) {
 	src, err := s.source(conn)
 	if err != nil {
 		return err
 	}
 	defer src.stop()
-	ctx, cancel := context.WithCancel(ctx)
-	newest, looked := newBox(), make(chan struct{})
+	ctx, cancel := context.WithCancelCause(ctx)
+	newest, looked := newBox(), make(chan error, 1)
 	go func() {
-		defer close(looked)
-		s.eye.watch(ctx, newest)
+		err := s.session.Guard(func() error {
+			s.eye.watch(ctx, newest)
+			return nil
+		})
+		cancel(err)
+		looked <- err
 	}()
 	defer func() {
-		cancel()
-		<-looked
+		cancel(nil)
+		err = cmp.Or(<-looked, err)
 	}()
 	for {
 		if err := src.next(ctx, newest.put); err != nil {

@@ -129,7 +129,7 @@ func (p *Pad) serve(ctx context.Context, conn transport.Conn) error {
 	p.mu.Unlock()
 	p.noise.Begin()
 	var hearing sync.WaitGroup
-	hearing.Go(func() { cancel(p.listen(ctx, conn)) })
+	hearing.Go(func() { cancel(p.session.Guard(func() error { return p.listen(ctx, conn) })) })
 	err := p.session.Every(ctx, tick, "display", p.due)
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
