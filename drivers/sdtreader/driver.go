@@ -47,7 +47,8 @@ type Reader struct {
 	replies sdt.ReplyDecoder
 	owed    time.Time // until when an answer may still come that belongs to no question any more; zero: none does
 	misses  int
-	seen    presence
+
+	seen presence // of all connections; used in the session's turns only
 }
 
 // headLen is how much of a frame readers with two pairs of bulk endpoints take and give over the first pair: the preamble and the
@@ -67,6 +68,7 @@ func New(cfg registry.Config) (device.Device, error) {
 		photo:  o.Bool("photo", false),
 		cards:  make(chan device.IDCard, 1),
 		speeds: []int{cfg.Connect.Baud},
+		seen:   newPresence(),
 	}
 	if err := o.Err(); err != nil {
 		return nil, err
@@ -119,7 +121,8 @@ func (r *Reader) serve(ctx context.Context, _ transport.Conn) error {
 // start makes sure that a reader is there and says which one it is.
 func (r *Reader) start(ctx context.Context, conn transport.Conn) error {
 	r.replies.Reset()
-	r.misses, r.seen = 0, newPresence()
+	r.misses = 0
+	r.seen.reconnected()
 	err := r.checkModule(ctx, conn)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		r.speed = (r.speed + 1) % len(r.speeds) // perhaps it listens at another speed

@@ -98,6 +98,23 @@ func TestCardThatStaysIsDeliveredOnce(t *testing.T) {
 	r.card()
 }
 
+// A card that was forgotten on the reader must not give its holder's identity to the next person because the line had a hiccup.
+func TestForgottenCardIsNotDeliveredAfterAHiccup(t *testing.T) {
+	t.Parallel()
+	r := start(t, newReader(t), 115200, nil)
+	r.far.lay(zhang())
+	r.card()
+	r.far.with(func(r *reader) { r.mute[sdt.CmdFind] = true })
+	drivertest.Reaches(t, r.device, device.Offline, device.CodeTimeout)
+	r.far.with(func(r *reader) { clear(r.mute) })
+	r.asked(sdt.CmdReadCard, 2) // by the new connection: it may be another one by now
+	r.none()
+	r.far.lift()
+	r.asked(sdt.CmdFind, told)
+	r.far.lay(zhang())
+	r.card()
+}
+
 func TestCardSwappedBetweenTwoLooksIsDelivered(t *testing.T) {
 	t.Parallel()
 	r := start(t, newReader(t), 115200, nil)
@@ -363,6 +380,15 @@ func TestPresence(t *testing.T) {
 		{"once", func() bool { return p.found(after(lookAgain)) && p.giveUp(now) }, false},
 		{"until it is lifted", func() bool { p.none(after(time.Second)); return p.found(after(time.Second)) && p.giveUp(now) }, true},
 		{"which counts for the next good one too", func() bool { return p.read(now, "2") }, true},
+		{"a new connection reads it again", func() bool { p.reconnected(); return p.found(after(time.Hour)) }, true},
+		{"and does not deliver it", func() bool { return p.read(now, "2") }, false},
+		{"nor because it was not seen before", func() bool {
+			p.none(after(time.Second))
+			p.none(after(liftedAfter))
+			p.reconnected()
+			return p.found(after(time.Second)) && p.read(now, "2")
+		}, false},
+		{"but when it is lifted then", func() bool { p.none(after(time.Second)); return p.found(after(liftedAfter)) && p.read(now, "2") }, true},
 		{"lifting it after that is no news", func() bool { p.none(after(time.Second)); return p.none(after(liftedAfter)) }, false},
 		{"nor is a flicker", func() bool { p.found(after(time.Second)); return p.none(after(time.Second)) }, false},
 		{"but not to come back is", func() bool { return p.none(after(liftedAfter)) }, true},

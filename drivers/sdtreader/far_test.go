@@ -134,7 +134,8 @@ func (r *reader) truth(c sdt.Command) (sdt.Status, []byte) {
 	switch c {
 	case sdt.CmdReset, sdt.CmdStatus:
 		return sdt.StatusOK, nil
-	case sdt.CmdSAMNumber:
+	case sdt.CmdSAMNumber: // of a new connection
+		r.none = 0
 		return sdt.StatusOK, sdt.SAMNumber{A: 5, B: 3, C: 20240101, D: 1234567, E: 987654321}.Data()
 	case sdt.CmdNewestAddress:
 		data, err := sdt.AddressData(r.address...)

@@ -10,7 +10,7 @@ const (
 	lookAgain   = 2 * time.Second        // a card that stays is read again this often: it may be another one
 )
 
-// presence follows what lies on the reader, so that a card that stays is delivered once. It remembers the last card as a keyed
+// presence follows what lies on the reader from connection to connection, so that a card that stays is delivered once. It remembers the last card as a keyed
 // hash and not as a number.
 type presence struct {
 	seed    maphash.Seed
@@ -21,6 +21,13 @@ type presence struct {
 	settled time.Time // when what lies there was read or given up; zero while that is still to do
 	begun   bool      // it is new, and was neither read nor given up yet
 	refused bool      // it could not be read, and whoever stands there was told
+}
+
+// reconnected says that a new connection begins. The card may have stayed all the while, so that nobody saw it does not make it lifted.
+// That a reader had said so before does not either: some say it of a card that lies there, and find that card again after a reset.
+func (p *presence) reconnected() {
+	p.unseen, p.settled = time.Time{}, time.Time{}
+	p.begun, p.refused = false, false
 }
 
 func newPresence() presence { return presence{seed: maphash.MakeSeed()} }
