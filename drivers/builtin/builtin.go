@@ -43,7 +43,7 @@ func All() *registry.Registry {
 		"raterkeys":   {New: ratingpad.NewKeyboard, Node: attached.Input},
 		"sdtreader":   {New: sdtreader.New, USB: true},
 		"sixbyte":     {New: talkpad.NewSixByte, Bus: true, Party: true, Address: own("sixbyte", 3)},
-		"soundcard":   {New: soundcard.New},
+		"soundcard":   {New: soundcard.New, Node: attached.Sound},
 		"ub485":       {New: talkpad.NewUB485, Bus: true, Party: true, Address: own("ub485", 1)},
 		"voicemodule": {New: voicemodule.New},
 	})

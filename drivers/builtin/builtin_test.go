@@ -33,6 +33,19 @@ func TestEveryModelCanBeBuilt(t *testing.T) {
 	}
 }
 
+// TestSoundCardIsNamedByAReference connects a USB sound card whose number may be another one after the next start.
+func TestSoundCardIsNamedByAReference(t *testing.T) {
+	models, err := registry.LoadModels(configs.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := models[registry.Key{Class: device.ClassSpeaker, Name: "sound-card"}]
+	card := attached.Node{Kind: attached.Sound, Path: "/dev/snd/controlC1", Vendor: "0d8c", Product: "0014", Port: "1-2"}
+	if c, ok := builtin.All().At(m, card, "0d8c:0014@1-2"); !ok || c.File != "usb:0d8c:0014@1-2" {
+		t.Errorf("%+v, %v", c, ok)
+	}
+}
+
 // TestBareReaderCanBeBuilt connects what is offered for a card reader that the kernel makes no device file of.
 func TestBareReaderCanBeBuilt(t *testing.T) {
 	models, err := registry.LoadModels(configs.FS())

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ type Card struct {
 	cfg     registry.Config
 	session *session.Session
 	player  string
-	alsa    string // ALSA's name of the card, empty for its default
+	alsa    string // ALSA's name of the card; empty: its default, or the card that a reference leads to
 	volume  int    // percent, where an announcement says nothing
 	poll    time.Duration
 }
@@ -64,11 +65,14 @@ func (c *Card) Run(ctx context.Context) error { return c.session.Run(ctx, c.open
 // Health implements device.Device.
 func (c *Card) Health() device.Health { return c.session.Health() }
 
-func (c *Card) open(context.Context) (transport.Conn, error) { return noLine{}, c.there() }
+func (c *Card) open(context.Context) (transport.Conn, error) {
+	_, err := c.there()
+	return noLine{}, err
+}
 
 func (c *Card) serve(ctx context.Context, _ transport.Conn) error {
 	return c.session.Every(ctx, c.poll, "check", func(context.Context, transport.Conn) error {
-		if err := c.there(); err != nil {
+		if _, err := c.there(); err != nil {
 			return fmt.Errorf("%w: %w", transport.ErrGone, err)
 		}
 		c.session.Good()
@@ -76,15 +80,24 @@ func (c *Card) serve(ctx context.Context, _ transport.Conn) error {
 	})
 }
 
-// there looks for the card and for the player. The card is not opened: others may play on it too.
-func (c *Card) there() error {
-	if _, err := os.Stat(c.cfg.Connect.Path()); err != nil {
-		return &device.Error{Op: "open", Code: device.CodeOffline, Retry: true, Err: err}
+// there looks for the card and for the player, and gives what the player calls the card, empty for the default one. The card is not
+// opened: others may play on it too.
+func (c *Card) there() (alsa string, err error) {
+	node, err := c.cfg.Connect.PathNow()
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(node); err != nil {
+		return "", &device.Error{Op: "open", Code: device.CodeOffline, Retry: true, Err: err}
 	}
 	if _, err := exec.LookPath(c.player); err != nil {
-		return &device.Error{Op: "find the player", Code: device.CodeOffline, Retry: true, Err: err}
+		return "", &device.Error{Op: "find the player", Code: device.CodeOffline, Retry: true, Err: err}
 	}
-	return nil
+	number, is := strings.CutPrefix(filepath.Base(node), "controlC")
+	if c.alsa == "" && is && node != c.cfg.Connect.Path() { // a reference means this card, whatever its number is today
+		return "plughw:" + number, nil
+	}
+	return c.alsa, nil
 }
 
 // Say implements device.Speaker. It returns when the player has ended, which is when the card has played the last sample.
@@ -115,9 +128,13 @@ func (c *Card) play(ctx context.Context, op string, wav []byte) error {
 	return c.session.Do(ctx, op, func(ctx context.Context, _ transport.Conn) error {
 		ctx, cancel := context.WithTimeout(ctx, longest+spare)
 		defer cancel()
+		alsa, err := c.there()
+		if err != nil {
+			return fmt.Errorf("%w: %w", transport.ErrGone, err)
+		}
 		args := []string{"-q"}
-		if c.alsa != "" {
-			args = append(args, "-D", c.alsa)
+		if alsa != "" {
+			args = append(args, "-D", alsa)
 		}
 		cmd := exec.CommandContext(ctx, c.player, append(args, "-")...)
 		cmd.WaitDelay = killed
@@ -128,7 +145,7 @@ func (c *Card) play(ctx context.Context, op string, wav []byte) error {
 			if ctx.Err() != nil {
 				return context.DeadlineExceeded
 			}
-			if gone := c.there(); gone != nil {
+			if _, gone := c.there(); gone != nil {
 				return fmt.Errorf("%w: %w", transport.ErrGone, gone)
 			}
 			detail := strings.TrimSpace(string(said.Bytes()[:min(said.Len(), 200)]))

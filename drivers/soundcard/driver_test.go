@@ -16,6 +16,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/sysfs"
 	"halledge/drivers/registry"
 )
 
@@ -61,6 +62,30 @@ func (p place) start(t *testing.T) device.Speaker {
 	drivertest.Run(t, d)
 	drivertest.Reaches(t, d, device.OK, "")
 	return d.(device.Speaker)
+}
+
+// A reference leads to the card by whatever number it has, and the sentence is played on that card.
+func TestCardIsFoundByItsReference(t *testing.T) {
+	p := newPlace(t, `echo "$@" > args; cat > said`)
+	m := sysfs.New(t)
+	m.Node(m.Plug("1-2", "0d8c:0014", "", "USB Audio", "bus/usb/001/004"), "1-2:1.0", "sound", "controlC0", ".."+p.card())
+	d, err := New(registry.Config{
+		Name: "hall.speaker", Connect: registry.Connect{File: "usb:0d8c:0014@1-2", Kind: "sound", Root: m.Root}, Log: slog.New(slog.DiscardHandler),
+		Options: map[string]string{"player": p.player(), "poll": "20ms"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drivertest.Run(t, d)
+	drivertest.Reaches(t, d, device.OK, "")
+	if err := d.(device.Speaker).Say(t.Context(), sounding(tone())); err != nil {
+		t.Fatal(err)
+	}
+	if args, err := os.ReadFile(filepath.Join(p.dir, "args")); err != nil || string(args) != "-q -D plughw:0 -\n" {
+		t.Errorf("the player was told %q, %v", args, err)
+	}
+	m.Unplug("1-2")
+	drivertest.Reaches(t, d, device.Offline, device.CodeOffline)
 }
 
 func sounding(wav []byte) device.Announcement {

@@ -80,11 +80,17 @@ func Open(ctx context.Context, s Spec) (Conn, error) {
 	case s.USB != "":
 		return openUSB(s)
 	default:
-		if s.File, err = locate(cmp.Or(s.Root, "/"), s.File, cmp.Or(s.Kind, attached.Printer)); err != nil {
+		if s.File, err = s.PathNow(); err != nil {
 			return nil, err
 		}
 		return openFile(s.File)
 	}
+}
+
+// PathNow gives the node of Kind that Path leads to at this moment, for drivers that have another program open it. Its errors are those
+// of Open.
+func (s Spec) PathNow() (string, error) {
+	return locate(cmp.Or(s.Root, "/"), s.Path(), cmp.Or(s.Kind, attached.Printer))
 }
 
 // Check tells what is wrong with s, before anything is opened.
