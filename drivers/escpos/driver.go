@@ -57,11 +57,14 @@ type Printer struct {
 	blind   atomic.Bool // it told nothing when it was asked last
 	setter  setter
 
-	// Guarded by the session's turns: only used inside Do.
-	answered bool // it has answered DLE EOT once
-	barriers bool // it has answered GS r once
-	silent   int  // polls without an answer
-	torn     int  // bytes of a job that broke off; the printer may wait for the rest of a command
+	// Guarded by the session's turns: only used inside Do, and while there is no connection.
+	replies  escpos.ReplyReader // of this connection
+	gone     bool               // the printer was away: what comes next may be another one
+	answered bool               // it has answered DLE EOT once
+	barriers bool               // it has answered GS r once
+	owed     int                // GS r that it has not answered yet
+	silent   int                // polls without an answer
+	torn     int                // bytes of a job that broke off; the printer may wait for the rest of a command
 }
 
 // New makes a printer; see sample.yaml for its options.
@@ -112,7 +115,31 @@ func readModel(cfg registry.Config) (model, error) {
 }
 
 // Run implements device.Device.
-func (p *Printer) Run(ctx context.Context) error { return p.session.Run(ctx, p.cfg.Open, p.serve) }
+func (p *Printer) Run(ctx context.Context) error { return p.session.Run(ctx, p.open, p.serve) }
+
+// open makes the connection, and forgets what was learnt of the printer before if that was away. A connection that is only made anew
+// because nobody answers forgets nothing: a printer that was switched off must not be taken for one that tells nothing. What may still
+// be held by a printer whose cable was pulled, an unfinished command and slips with their answers, is not forgotten either.
+func (p *Printer) open(ctx context.Context) (transport.Conn, error) {
+	conn, err := p.cfg.Open(ctx)
+	if err != nil {
+		var de *device.Error
+		p.gone = p.gone || errors.As(err, &de) && de.Code == device.CodeOffline
+		return nil, err
+	}
+	p.replies, p.silent = escpos.ReplyReader{}, 0
+	if p.gone {
+		p.gone, p.answered = false, false
+		if !p.certain() {
+			p.owed = 0
+		}
+		p.barriers = p.barriers && p.owed > 0
+	}
+	return conn, nil
+}
+
+// certain says whether the printer's word is due at the end of a slip.
+func (p *Printer) certain() bool { return p.model.status == statusBarrier || p.barriers }
 
 // Health implements device.Device.
 func (p *Printer) Health() device.Health {
@@ -202,8 +229,12 @@ func (p *Printer) do(ctx context.Context, op string, fn func(*exchange) error) e
 func (p *Printer) exchanged(fn func(*exchange) error) session.Serve {
 	return func(ctx context.Context, conn transport.Conn) error {
 		x := &exchange{p: p, ctx: ctx, conn: conn}
+		noise := p.replies.Garbage()
 		err := fn(x)
-		p.session.Garbage(int(x.replies.Garbage()))
+		p.session.Garbage(int(p.replies.Garbage() - noise))
+		if errors.Is(err, transport.ErrGone) && p.cfg.Connect.TCP == "" { // a network printer may hang up whenever it likes
+			p.gone = true
+		}
 		return err
 	}
 }

@@ -34,13 +34,11 @@ var (
 
 // exchange is one turn on the connection.
 type exchange struct {
-	p       *Printer
-	ctx     context.Context
-	conn    transport.Conn
-	replies escpos.ReplyReader
-	queue   []escpos.Reply // read, not looked at yet
-	status  escpos.Status  // as the printer last told it
-	barrier bool           // the answer to GS r came
+	p      *Printer
+	ctx    context.Context
+	conn   transport.Conn
+	queue  []escpos.Reply // read, not looked at yet
+	status escpos.Status  // as the printer last told it
 }
 
 // setUp turns automatic status on, so that a printing printer reports a fault without being asked.
@@ -113,7 +111,7 @@ func (x *exchange) forget() error {
 			return err
 		}
 		n, err := x.conn.Read(buf)
-		x.replies.Feed(buf[:n])
+		x.read(buf[:n])
 		if errors.Is(err, os.ErrDeadlineExceeded) && x.ctx.Err() == nil || isUnsupported(err) { // unsupported: nothing ever comes back
 			return nil
 		}
@@ -175,17 +173,13 @@ func (x *exchange) query(q escpos.Query) error {
 	if err := x.write(q.Request()); err != nil {
 		return err
 	}
-	wait := answerTime
-	if x.p.cfg.Connect.TCP != "" {
-		wait += networkTime
-	}
-	deadline := time.Now().Add(wait)
-	noise := x.replies.Garbage()
+	deadline := time.Now().Add(x.answerTime())
+	noise := x.p.replies.Garbage()
 	for {
 		r, err := x.next(deadline)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) && x.ctx.Err() == nil:
-			if x.replies.Garbage() > noise {
+			if x.p.replies.Garbage() > noise {
 				return &device.Error{Op: "ask status", Code: device.CodeBadReply, Retry: true, Err: errNonsense}
 			}
 			return &device.Error{Op: "ask status", Code: device.CodeTimeout, Retry: true, Err: errSilent}
@@ -197,6 +191,27 @@ func (x *exchange) query(q escpos.Query) error {
 	}
 }
 
+// answerTime is how long the answer to a question takes that the printer obeys at once.
+func (x *exchange) answerTime() time.Duration {
+	if x.p.cfg.Connect.TCP != "" {
+		return answerTime + networkTime
+	}
+	return answerTime
+}
+
+// read gives the replies that the next bytes complete, and takes each answer to GS r off those that are owed as soon as it is read:
+// whatever is done with it then, it is never counted for a later job.
+func (x *exchange) read(b []byte) []escpos.Reply {
+	replies := x.p.replies.Feed(b)
+	for _, r := range replies {
+		if r.Kind == escpos.PaperReply && x.p.owed > 0 {
+			x.p.owed--
+			x.p.barriers = true
+		}
+	}
+	return replies
+}
+
 // next gives the next reply, and takes note of what was not asked for just now.
 func (x *exchange) next(deadline time.Time) (escpos.Reply, error) {
 	buf := make([]byte, 64)
@@ -205,7 +220,7 @@ func (x *exchange) next(deadline time.Time) (escpos.Reply, error) {
 			return escpos.Reply{}, err
 		}
 		n, err := x.conn.Read(buf)
-		x.queue = x.replies.Feed(buf[:n])
+		x.queue = x.read(buf[:n])
 		if err != nil && len(x.queue) == 0 {
 			return escpos.Reply{}, err
 		}
@@ -216,7 +231,6 @@ func (x *exchange) next(deadline time.Time) (escpos.Reply, error) {
 	case escpos.AutoReply:
 		x.status.SetASB(r.Bytes)
 	case escpos.PaperReply:
-		x.barrier = true
 		x.status.SetPaperReply(r.Bytes[0])
 	}
 	return r, nil

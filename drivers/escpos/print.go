@@ -24,12 +24,19 @@ func (x *exchange) print(job []byte, out *device.Outcome) error {
 	if f := faultOf(x.status); f != nil {
 		return f
 	}
-	if x.asksBarrier() {
-		job = append(job, barrier()...)
-	}
 	// NULs complete the command in which an earlier job broke off; outside a command printers pass over them.
 	if err := x.write(make([]byte, x.p.torn)); err != nil {
 		return err
+	}
+	asks := x.asksBarrier()
+	if asks && x.p.certain() && x.p.owed > 0 {
+		if err := x.settle(); err != nil {
+			return err
+		}
+	}
+	if asks {
+		job = append(job, barrier()...)
+		x.p.owed++
 	}
 	*out = device.OutUnknown
 	x.p.torn = len(job)
@@ -42,7 +49,7 @@ func (x *exchange) print(job []byte, out *device.Outcome) error {
 	x.p.torn = 0
 	switch {
 	case x.p.answered:
-		err = x.await(out)
+		err = x.await(asks, out)
 	case known: // by its port alone
 		if _, err = x.ask(); err == nil && faultOf(x.status) != nil {
 			err = faultOf(x.status)
@@ -52,6 +59,45 @@ func (x *exchange) print(job []byte, out *device.Outcome) error {
 		x.report()
 	}
 	return err
+}
+
+// settle waits until the printer has done with the slips before this one, of which it owes an answer, so that the next answer is the one
+// to this slip. An answer may have been lost, with the power or the cable: one more GS r, right behind the last, tells. It is answered
+// at once after those before it. A printer that is well for as long as the longest slip takes and gives none has nothing left to say.
+func (x *exchange) settle() error {
+	x.p.owed++
+	left := x.p.owed
+	if err := x.write(barrier()); err != nil {
+		return err
+	}
+	for end := time.Now().Add(printTime); x.p.owed > 0; {
+		wait := askAgain
+		if heard := x.p.owed < left; heard {
+			wait = x.answerTime()
+		}
+		before := x.p.owed
+		_, err := x.next(time.Now().Add(wait))
+		switch {
+		case err == nil:
+		case !errors.Is(err, os.ErrDeadlineExceeded) || x.ctx.Err() != nil:
+			return err
+		case x.p.owed == before && before < left:
+			x.p.owed = 0 // lost
+			return nil
+		default:
+			if _, err = x.ask(); err != nil {
+				return err
+			}
+		}
+		if f := faultOf(x.status); f != nil {
+			x.report()
+			return f
+		}
+		if x.p.owed == left && !time.Now().Before(end) {
+			x.p.owed, x.p.barriers = 0, false
+		}
+	}
+	return nil
 }
 
 // barrier is GS r at the end of a job: the printer answers when everything before it was done.
@@ -87,27 +133,30 @@ func (x *exchange) drain(n int) error {
 // await waits for the end of the slip: for the answer to GS r, or, from printers that do not give it, for the time a slip takes.
 // A printer that has stopped answers no GS r, so it is asked in real time meanwhile. If it gives that answer at its end, then one that
 // stopped without it has not cut the slip yet: a part of it is out at most. A jammed cutter, too, stops it, with all the text on paper.
-func (x *exchange) await(out *device.Outcome) error {
-	limit := x.p.model.settle
-	certain := x.p.model.status == statusBarrier || x.p.barriers
-	if certain {
-		limit = printTime
+// One that gives the answer to an earlier slip meanwhile turns out to be such a printer, but which answers it owes is not known.
+func (x *exchange) await(asks bool, out *device.Outcome) error {
+	begin, wait := time.Now(), askAgain
+	alone := x.p.certain() // only the answer to this slip is owed: those before it were settled
+	if !alone {
+		wait = min(wait, x.p.model.settle)
 	}
-	end := time.Now().Add(limit)
 	for {
-		_, err := x.next(time.Now().Add(min(askAgain, limit)))
+		_, err := x.next(time.Now().Add(wait))
 		if errors.Is(err, os.ErrDeadlineExceeded) && x.ctx.Err() == nil {
 			_, err = x.ask()
 		}
+		certain, end := x.p.certain(), begin.Add(x.p.model.settle)
+		if certain {
+			end = begin.Add(printTime)
+		}
 		fault := faultOf(x.status)
 		switch over := !time.Now().Before(end); {
-		case x.barrier:
-			x.p.barriers = true
+		case asks && x.p.owed == 0:
 			return nil
 		case err != nil && !errors.Is(err, errSilent): // some are deaf while they print
 			return err
 		case fault != nil && !fault.Retry:
-			if certain && (fault.Code == device.CodePaperOut || fault.Code == device.CodeCoverOpen) {
+			if alone && (fault.Code == device.CodePaperOut || fault.Code == device.CodeCoverOpen) {
 				*out = device.OutPart
 			}
 			return fault

@@ -10,9 +10,9 @@ import (
 // paper is what the tests print on.
 var paper = escpos.Layout{Columns: 48, Dots: 576, Charset: escpos.GB18030}
 
-// printer plays an ESC/POS printer, switched on anew with each connection. What is on paper stays.
+// printer plays an ESC/POS printer, switched on anew with each connection unless it is powered. What is on paper stays.
 type printer struct {
-	dumb      bool              // has no way back
+	powered   bool              // goes on when the cable is pulled
 	noBarrier bool              // knows DLE EOT only
 	onLine    func(text string) // is called for each line, while nothing else is read
 
@@ -24,7 +24,11 @@ type printer struct {
 	slip   []escpos.Item // not cut yet
 	slips  []string
 	drawer bool
-	stray  []byte // comes before the next answer, as one that was asked for long ago
+	stray  []byte        // comes before the next answer, as one that was asked for long ago
+	tail   []byte        // comes after the next answer about paper
+	dumb   bool          // has no way back
+	slow   bool          // prints nothing for now and says that all is well
+	held   []escpos.Item // read while it is stopped or slow
 	noise  uint64
 
 	cleared   bool // the jam: it may go on when it is told to
@@ -33,7 +37,9 @@ type printer struct {
 
 func (p *printer) serve(rw io.ReadWriter) {
 	parser := escpos.NewParser(paper.Charset)
-	var held []escpos.Item // read while the printer is stopped
+	if !p.powered {
+		p.forget()
+	}
 	buf := make([]byte, 512)
 	for {
 		n, err := rw.Read(buf)
@@ -46,18 +52,17 @@ func (p *printer) serve(rw io.ReadWriter) {
 			case escpos.StatusRequest:
 				answer = append(answer, p.answer(it)...)
 			case escpos.Recover:
-				held = nil
+				p.forget()
 				p.recover()
 			default:
-				held = append(held, it)
+				p.hold(it)
 			}
 		}
-		for len(held) > 0 && !p.stopped() {
-			if line, ok := held[0].(escpos.Line); ok && p.onLine != nil {
+		for it, ok := p.due(); ok; it, ok = p.due() {
+			if line, ok := it.(escpos.Line); ok && p.onLine != nil {
 				p.onLine(line.Text())
 			}
-			answer = append(answer, p.take(held[0])...)
-			held = held[1:]
+			answer = append(answer, p.take(it)...)
 		}
 		if _, err := rw.Write(answer); err != nil {
 			return
@@ -78,7 +83,35 @@ func (p *printer) answer(q escpos.StatusRequest) []byte {
 	}
 	said := append(p.stray, p.status.Reply(q.Query))
 	p.stray = nil
+	if q.Query == escpos.QueryPaper {
+		said, p.tail = append(said, p.tail...), nil
+	}
 	return said
+}
+
+func (p *printer) hold(it escpos.Item) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = append(p.held, it)
+}
+
+// forget loses what is not printed yet, as without power.
+func (p *printer) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = nil
+}
+
+// due gives what is to be printed next.
+func (p *printer) due() (escpos.Item, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.held) == 0 || p.status.Offline || p.slow {
+		return nil, false
+	}
+	it := p.held[0]
+	p.held = p.held[1:]
+	return it, true
 }
 
 // recover lets a printer go on whose jam was cleared.
@@ -89,12 +122,6 @@ func (p *printer) recover() {
 	if p.cleared {
 		p.status, p.slip = escpos.Status{}, nil
 	}
-}
-
-func (p *printer) stopped() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.status.Offline
 }
 
 // take does what the host wants and gives the answer.
@@ -130,6 +157,13 @@ func (p *printer) set(s escpos.Status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status = s
+}
+
+// change changes how it behaves.
+func (p *printer) change(to func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	to()
 }
 
 // texts is every slip so far as text.
