@@ -3,6 +3,7 @@
 package stanza
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -72,34 +73,97 @@ func siteOf(text []byte) (config.Site, error) {
 // Backup is what the old file is kept as, beside the new one.
 const Backup = ".bak"
 
+// errChanged means that somebody else wrote the file meanwhile.
+var errChanged = errors.New("somebody else changes the file again and again")
+
+// maxTries is how often a file that is changed meanwhile is read anew.
+const maxTries = 3
+
 // Add puts d into the file at path, or gives the problems that the whole configuration would have with it, and leaves the file alone.
-// The new file has the owner and the rights of the old one, is there whole or not at all, and the old one stays as path + Backup.
-func Add(path string, d config.Device) (strictyaml.Problems, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("add a device: %w", err)
-	}
-	next, err := Added(text, d)
-	if err != nil {
-		return nil, fmt.Errorf("add a device: %w", err)
-	}
-	tried := path + ".new" // beside the old one: what is relative leads to the same files
-	if err := write(tried, next, path); err != nil {
-		return nil, fmt.Errorf("add a device: %w", err)
-	}
-	defer os.Remove(tried) // gone already when it took its place
-	if _, problems := config.Load(tried); problems.Err() != nil {
-		for i := range problems {
-			if filepath.Base(problems[i].File) == filepath.Base(tried) {
-				problems[i].File = path // as it would be
-			}
+// The new file has the owner and the rights of the old one, is there whole or not at all, and the old one stays as path + Backup. Where
+// path is a link, what it leads to is replaced. Of several programs that add at once each waits for the one before; a change that an
+// editor saves meanwhile stays.
+func Add(path string, d config.Device) (problems strictyaml.Problems, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("add a device: %w", err)
 		}
-		return problems, nil
+	}()
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
 	}
-	if err := errors.Join(write(path+Backup, text, path), os.Rename(tried, path), sync(filepath.Dir(path))); err != nil {
-		return nil, fmt.Errorf("add a device: %w", err)
+	unlock, err := lock(filepath.Dir(real))
+	if err != nil {
+		return nil, err
 	}
-	return nil, nil
+	defer func() { err = errors.Join(err, unlock()) }()
+	for range maxTries {
+		text, err := os.ReadFile(real)
+		if err != nil {
+			return nil, err
+		}
+		next, err := Added(text, d)
+		if err != nil {
+			return nil, err
+		}
+		if problems, err := try(path, next); err != nil || problems != nil {
+			return problems, err
+		}
+		if err := replace(real, text, next, path+Backup); !errors.Is(err, errChanged) {
+			return nil, err
+		}
+	}
+	return nil, errChanged
+}
+
+// lock holds a folder's lock until unlock; the file itself is another one after each change.
+func lock(dir string) (unlock func() error, err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		if err == nil {
+			return f.Close, nil
+		}
+		if !errors.Is(err, syscall.EINTR) {
+			return nil, errors.Join(os.NewSyscallError("flock", err), f.Close())
+		}
+	}
+}
+
+// try gives the problems that the configuration would have if the file at path were text.
+func try(path string, text []byte) (strictyaml.Problems, error) {
+	tried := path + ".new" // beside the old one: what is relative leads to the same files
+	if err := write(tried, text, path); err != nil {
+		return nil, err
+	}
+	defer os.Remove(tried)
+	_, problems := config.Load(tried)
+	if problems.Err() == nil {
+		return nil, nil
+	}
+	for i := range problems {
+		if filepath.Base(problems[i].File) == filepath.Base(tried) {
+			problems[i].File = path // as it would be
+		}
+	}
+	return problems, nil
+}
+
+// replace puts next in the place of a file and keeps what it was. It fails with errChanged when that is not old any more.
+func replace(path string, old, next []byte, backup string) error {
+	fresh := path + ".new"
+	defer os.Remove(fresh) // gone already when it took the file's place
+	if err := errors.Join(write(backup, old, path), write(fresh, next, path)); err != nil {
+		return err
+	}
+	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, old) { // the last look before the rename
+		return errors.Join(errChanged, err)
+	}
+	return errors.Join(os.Rename(fresh, path), sync(filepath.Dir(path)))
 }
 
 // write makes a file with the owner and the rights of another one.

@@ -2,9 +2,11 @@ package stanza_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"halledge/agent/internal/config"
@@ -110,6 +112,39 @@ func TestDeviceIsAddedToTheFile(t *testing.T) {
 	}
 	if _, err := stanza.Add(path, printer); !errors.Is(err, stanza.ErrTaken) {
 		t.Errorf("twice: %v", err)
+	}
+}
+
+func TestAddingAtOnceLosesNothing(t *testing.T) {
+	path := site(t)
+	var all sync.WaitGroup
+	names := []string{"kiosk-1.printer", "desk-1.printer", "desk-2.printer", "desk-3.printer", "desk-4.printer", "desk-5.printer"}
+	for i, name := range names {
+		all.Go(func() {
+			d := config.Device{Name: name, Model: "escpos-80", Connect: config.Connect{File: fmt.Sprintf("usb:04b8:0202@1-%d", i+1)}}
+			if problems, err := stanza.Add(path, d); err != nil || problems != nil {
+				t.Error(name, problems, err)
+			}
+		})
+	}
+	all.Wait()
+	c, problems := config.Load(path)
+	if problems.Err() != nil || len(c.Site.Devices) != len(names) {
+		t.Errorf("%+v, %v", c.Site.Devices, problems)
+	}
+}
+
+func TestLinkStaysALink(t *testing.T) {
+	path := site(t)
+	real := filepath.Join(t.TempDir(), "site-1.yaml")
+	if err := errors.Join(os.Rename(path, real), os.Symlink(real, path)); err != nil {
+		t.Fatal(err)
+	}
+	if problems, err := stanza.Add(path, printer); err != nil || problems != nil {
+		t.Fatal(problems, err)
+	}
+	if to, err := os.Readlink(path); err != nil || to != real || !strings.Contains(read(t, real), in("  ")) {
+		t.Errorf("it leads to %q, %v, where stands\n%s", to, err, read(t, real))
 	}
 }
 
