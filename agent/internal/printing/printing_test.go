@@ -104,7 +104,8 @@ func open(t *testing.T, dir string, printers map[string]*paper) *rig {
 		t.Fatal(err)
 	}
 	plan := &queue.Plan{Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}}}
-	now := func() time.Time { return time.Now().AddDate(30, 0, 0).Add(time.Duration(r.clock.Load()) * time.Second) } // synctest begins in 2000, before any hall
+	begun, monday := time.Now(), time.Date(2030, 3, 4, 9, 0, 0, 0, time.UTC) // synctest begins in 2000, before any hall
+	now := func() time.Time { return monday.Add(time.Since(begun) + time.Duration(r.clock.Load())*time.Second) }
 	r.hall, err = hall.New(st, plan, quiet, hall.ClockOf(now))
 	if err != nil {
 		t.Fatal(err)
