@@ -277,7 +277,7 @@ func TestSelfTestBeeps(t *testing.T) {
 func TestSelfTestSaysWhoElseIsOnTheLine(t *testing.T) {
 	t.Parallel()
 	far := newLine(2, 5)
-	pads := start(t, far, map[string]string{"unit": "2"}, map[string]string{"unit": "3", "search_to": "6", "reply_within": "20ms"})
+	pads := start(t, far, map[string]string{"unit": "2"}, map[string]string{"unit": "3", "search_to": "6", "reply_within": "200ms"})
 	drivertest.Reaches(t, pads[0], device.OK, "")
 	drivertest.Reaches(t, pads[1], device.Offline, device.CodeTimeout)
 	var (

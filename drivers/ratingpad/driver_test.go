@@ -155,7 +155,7 @@ func TestAQuestionThatWasLeftBehind(t *testing.T) {
 
 func TestSelfTestSaysWhoElseIsOnTheLine(t *testing.T) {
 	t.Parallel()
-	r := one(t, newFar(5), map[string]string{"unit": "2", "search_to": "6", "reply_within": "20ms"})
+	r := one(t, newFar(5), map[string]string{"unit": "2", "search_to": "6", "reply_within": "200ms"})
 	drivertest.Reaches(t, r, device.Offline, device.CodeTimeout)
 	var found device.Found
 	if err := r.SelfTest(t.Context()); !errors.As(err, &found) || found.String() != "5" {
