@@ -186,7 +186,8 @@ func (c *checker) device(path string, d *Device) {
 	}
 }
 
-// twins finds devices whose references differ and yet can fit the same thing plugged in: what is for one might go to the other.
+// twins finds devices whose references differ and yet can fit the same thing plugged in: what is for one might go to the other. It warns
+// of a reference that fits every device of the make.
 func (c *checker) twins(all []Device) {
 	type place struct {
 		key, value string
@@ -204,9 +205,13 @@ func (c *checker) twins(all []Device) {
 		if p.value == "" {
 			continue
 		}
+		where := fmt.Sprintf("$.devices[%d].connect.%s", i, p.key)
+		if p.ref.Serial == "" && p.ref.Port == "" {
+			c.doc.Warn(where, USBVague, map[string]string{"value": p.value})
+		}
 		for j, o := range places[:i] {
 			if o.value != "" && p.ref != o.ref && p.ref.Overlaps(o.ref) {
-				c.at(fmt.Sprintf("$.devices[%d].connect.%s", i, p.key), USBTwins, "value", p.value, "other", o.value, "device", all[j].Name)
+				c.at(where, USBTwins, "value", p.value, "other", o.value, "device", all[j].Name)
 				break
 			}
 		}

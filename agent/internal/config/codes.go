@@ -27,6 +27,7 @@ const (
 	USBReference   strictyaml.Code = "config_usb_reference" // value
 	USBNumbers     strictyaml.Code = "config_usb_numbers"   // value
 	USBTwins       strictyaml.Code = "config_usb_twins"     // value, other, device
+	USBVague       strictyaml.Code = "config_usb_vague"     // value (a warning)
 	LineAddress    strictyaml.Code = "config_line_address"  // value, key, device
 	Baud           strictyaml.Code = "config_baud"          // value
 	WebAddress     strictyaml.Code = "config_web_address"   // value

@@ -79,8 +79,9 @@ var faults = []struct {
 	{"agent.yaml", "file: /dev/usb/lp0", "{file: /dev/usb/lp0, tcp: 'a:1'}", config.ConnectOne, "$.devices[0].connect", "tcp"},
 	{"agent.yaml", "file: /dev/usb/lp0", "serial: ttyUSB0", config.AbsolutePath, "$.devices[0].connect.serial", "ttyUSB0"},
 	{"agent.yaml", "file: /dev/usb/lp0", "serial: usb:1a86", config.USBReference, "$.devices[0].connect.serial", "usb:1a86"},
+	{"agent.yaml", "file: /dev/usb/lp0", "file: usb:0416:5011", config.USBVague, "$.devices[0].connect.file", "usb:0416:5011"},
 	{"agent.yaml", "file: /dev/usb/lp0", "usb: usb:0400:c35a", config.USBNumbers, "$.devices[0].connect.usb", "usb:0400:c35a"},
-	{"agent.yaml", "  - name: kiosk-1.printer ", "  - {name: window-1.rater, model: serial-rater, connect: {serial: 'usb:1a86:7523'}}\n" +
+	{"agent.yaml", "  - name: kiosk-1.printer ", "  - {name: window-1.rater, model: serial-rater, connect: {serial: 'usb:1a86:7523:A1B2'}}\n" +
 		"  - {name: desk-1.printer, model: escpos-58, connect: {serial: 'usb:1a86:7523@1-2'}}\n  - name: kiosk-1.printer ",
 		config.USBTwins, "$.devices[1].connect.serial", "usb:1a86:7523@1-2"},
 	{"agent.yaml", "      unit: \"1\" ", "      unit: \"1\"\n  - {name: window-2.pad, model: halledge-pad, connect: {serial: " + padLine + "}}\n  #",
