@@ -195,10 +195,10 @@ func (p *pairs) Write(b []byte) (int, error) {
 	return n + m, err
 }
 
-func citizen() sdt.Card {
+func citizen(name, number string) sdt.Card {
 	return sdt.Card{
-		Kind: sdt.Resident, Name: sdt.NewPrivate("测试甲"), Sex: sdt.Male, EthnicCode: "01", Birth: sdt.NewPrivate("19900307"),
-		Address: sdt.NewPrivate("测试省测试市测试路1号"), Number: sdt.NewPrivate("991101199003070016"), Issuer: "测试市公安局",
+		Kind: sdt.Resident, Name: sdt.NewPrivate(name), Sex: sdt.Male, EthnicCode: "01", Birth: sdt.NewPrivate(number[6:14]),
+		Address: sdt.NewPrivate("测试省测试市测试路1号"), Number: sdt.NewPrivate(number), Issuer: "测试市公安局",
 		ValidFrom: "20200307", ValidTo: "20400307",
 	}
 }
@@ -215,7 +215,7 @@ func TestACardIsReadOverUSB(t *testing.T) {
 			leads(t, "/dev/hall/idcard", node.Path)
 			belongs(t, node.Path, "plugdev")
 			drivertest.Reaches(t, d, device.OK, "")
-			r.card.Tap(citizen(), "")
+			r.card.Tap(citizen("测试甲", "991101199003070016"), "")
 			if c := drivertest.Next(t, d, d.Cards()); c.Number.Reveal() != "991101199003070016" || c.Name.Reveal() != "测试甲" {
 				t.Error("another card was read")
 			}
@@ -224,7 +224,7 @@ func TestACardIsReadOverUSB(t *testing.T) {
 			r.insert()
 			drivertest.Reaches(t, d, device.OK, "")
 			back(t, before)
-			r.card.Tap(citizen(), "")
+			r.card.Tap(citizen("测试乙", "991101198811120021"), "")
 			drivertest.Next(t, d, d.Cards())
 		})
 	}
@@ -260,7 +260,7 @@ func TestAReaderThatFallsSilentOverUSB(t *testing.T) {
 			r.found(attached.USB)
 			d := start(t, device.ClassIDCard, "generic-sdt-usb", registry.Connect{USB: "0400:c35a"}, nil).(device.IDCardReader)
 			drivertest.Reaches(t, d, device.OK, "")
-			r.card.Tap(citizen(), hardware.Damaged)
+			r.card.Tap(citizen("测试甲", "991101199003070016"), hardware.Damaged)
 			if u := drivertest.Next(t, d, d.Unread()); u.Fault != device.CardUnreadable {
 				t.Errorf("told %s", u.Fault)
 			}
@@ -268,7 +268,7 @@ func TestAReaderThatFallsSilentOverUSB(t *testing.T) {
 			drivertest.Reaches(t, d, device.Offline, device.CodeTimeout)
 			r.deaf.on.Store(false)
 			drivertest.Reaches(t, d, device.OK, "")
-			r.card.Tap(citizen(), "")
+			r.card.Tap(citizen("测试甲", "991101199003070016"), "")
 			if c := drivertest.Next(t, d, d.Cards()); c.Number.Reveal() != "991101199003070016" {
 				t.Error("another card was read")
 			}

@@ -226,6 +226,9 @@ func (c *Conn) send(p pipe, b []byte) (int, error) {
 			c.changed.Wait()
 		}
 	}
+	if c.closed { // between the end of the transfer and this; the memory is no more
+		return 0, os.ErrClosed
+	}
 	n := len(c.sent.bytes())
 	clear(c.sent.buf[:len(b)])
 	switch {
