@@ -30,7 +30,7 @@ type Pad struct {
 	unit    *rtu.Unit     // used in the session's turns only
 	poll    time.Duration // between two questions
 	upTo    byte          // highest address that a self-test looks for
-	keys    chan device.Key
+	keys    *session.Keys
 
 	mu   sync.Mutex
 	want []uint16 // newest display
@@ -39,7 +39,6 @@ type Pad struct {
 	// Of the open connection; used in the session's turns only.
 	misses  int
 	presses counter
-	dropped int // presses that nobody took since the last one that somebody did
 	shown   uint64
 	written time.Time
 }
@@ -52,8 +51,8 @@ func New(cfg registry.Config) (device.Device, error) {
 		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
 		poll:    o.Duration("poll", 50*time.Millisecond, 20*time.Millisecond, 2*time.Second),
 		upTo:    byte(o.Int("search_to", 32, 1, modbus.MaxUnit)),
-		keys:    make(chan device.Key, 8),
 	}
+	p.keys = p.session.NewKeys(8)
 	within := o.Duration("reply_within", 100*time.Millisecond, 20*time.Millisecond, 2*time.Second)
 	p.unit = rtu.New(byte(o.Int("unit", 1, 1, modbus.MaxUnit)), cfg.Connect.Baud, within, p.session.Garbage)
 	if err := o.Err(); err != nil {
@@ -64,7 +63,7 @@ func New(cfg registry.Config) (device.Device, error) {
 
 // Run implements device.Device.
 func (p *Pad) Run(ctx context.Context) error {
-	defer close(p.keys)
+	defer p.keys.Close()
 	return p.session.Run(ctx, p.cfg.Open, p.serve)
 }
 
@@ -72,7 +71,7 @@ func (p *Pad) Run(ctx context.Context) error {
 func (p *Pad) Health() device.Health { return p.session.Health() }
 
 // Keys implements device.CallPad.
-func (p *Pad) Keys() <-chan device.Key { return p.keys }
+func (p *Pad) Keys() <-chan device.Key { return p.keys.C() }
 
 // Display implements device.CallPad. It returns when the pad took this display or a newer one. A display that could not be
 // written is not forgotten: it appears when the pad is back, unless a newer one came.
@@ -178,7 +177,7 @@ func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key m
 		p.cfg.Log.Warn("pad_key_unknown", "key", uint16(key))
 		return nil
 	}
-	k.Count, k.Lost, k.At = count, n-1+p.dropped, time.Now()
+	k.Count, k.Lost, k.At = count, n-1, time.Now()
 	if k.Lost > 0 {
 		p.cfg.Log.Warn("pad_keys_lost", "lost", k.Lost)
 	}
@@ -187,20 +186,9 @@ func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key m
 			return err
 		}
 	}
-	if p.presses.bounces(k) {
-		p.cfg.Log.Info("pad_key_repeated", "key", string(k.Code))
+	if !p.keys.Hand(k) { // the lamp stays dark
 		return nil
 	}
-	select {
-	case p.keys <- k:
-		p.dropped = 0
-	default: // nobody listens; the lamp stays dark
-		p.dropped += n
-		p.session.Garbage(1)
-		p.cfg.Log.Warn("pad_key_dropped", "key", string(k.Code))
-		return nil
-	}
-	p.session.Job()
 	return p.unit.Set(ctx, conn, modbus.PadAckAt, count)
 }
 

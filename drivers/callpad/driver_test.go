@@ -8,12 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/modbus"
@@ -98,7 +98,7 @@ func TestTremblingFingerCallsOnePerson(t *testing.T) {
 	far.press(1, modbus.PadNext)
 	drivertest.Until(t, "the second press to be seen", func() bool { return p.saw(t) == 2 })
 	far.press(1, modbus.PadRecall)
-	if k := key(t, p); k.Code != device.KeyRecall && k.At.Sub(first.At) < repeatAfter {
+	if k := key(t, p); k.Code != device.KeyRecall && k.At.Sub(first.At) < session.RepeatAfter {
 		t.Errorf("after the first next came %+v", k)
 	}
 }
@@ -144,7 +144,7 @@ func TestKeysThatAreNotHandled(t *testing.T) {
 	p := one(t, far)
 	far.press(1, 0x77)
 	drivertest.Until(t, "the unknown key", func() bool { return p.Health().Counters.Garbage == 1 })
-	for i := range cap(p.keys) + 1 {
+	for i := range cap(p.keys.C()) + 1 {
 		far.press(1, modbus.PadPass)
 		drivertest.Until(t, "the key", func() bool {
 			c := p.Health().Counters
@@ -152,10 +152,10 @@ func TestKeysThatAreNotHandled(t *testing.T) {
 		})
 	}
 	c := p.Health().Counters
-	if c.Jobs != uint64(cap(p.keys)) || c.Garbage != 2 {
+	if c.Jobs != uint64(cap(p.keys.C())) || c.Garbage != 2 {
 		t.Errorf("with nobody listening: %+v", c)
 	}
-	if got, want := far.acknowledged(1), uint16(1+cap(p.keys)); got != want {
+	if got, want := far.acknowledged(1), uint16(1+cap(p.keys.C())); got != want {
 		t.Errorf("key %d is acknowledged, the last one handed out was %d", got, want)
 	}
 }
@@ -341,29 +341,6 @@ func TestCounter(t *testing.T) {
 	} {
 		if presses, restarted := c.count(step.now); presses != step.presses || restarted != step.restarted {
 			t.Errorf("step %d, counter %d: %d presses, restarted %v", i, step.now, presses, restarted)
-		}
-	}
-}
-
-func TestBounces(t *testing.T) {
-	var c counter
-	now := time.Unix(1000, 0)
-	for i, step := range []struct {
-		after time.Duration
-		code  device.KeyCode
-		want  bool
-	}{
-		{0, device.KeyNext, false},
-		{repeatAfter - 1, device.KeyNext, true},
-		{repeatAfter - 1, device.KeyNext, true}, // still the same trembling finger
-		{repeatAfter, device.KeyNext, false},
-		{1, device.KeyRecall, false},
-		{1, device.KeyRecall, false},
-		{1, device.KeyNext, true},
-	} {
-		now = now.Add(step.after)
-		if got := c.bounces(device.Key{Code: step.code, At: now}); got != step.want {
-			t.Errorf("step %d: bounces %v, want %v", i, got, step.want)
 		}
 	}
 }

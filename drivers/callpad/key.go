@@ -2,24 +2,18 @@ package callpad
 
 import (
 	"fmt"
-	"time"
 
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/modbus"
 )
 
-const (
-	// repeatAfter is how long after a next another next counts: a finger that trembles must not call two people.
-	repeatAfter = 300 * time.Millisecond
-	// maxPresses is more than anybody presses between two polls. A counter that moved further was not pressed: it began anew.
-	maxPresses = 1000
-)
+// maxPresses is more than anybody presses between two polls. A counter that moved further was not pressed: it began anew.
+const maxPresses = 1000
 
 // counter follows a pad's event counter.
 type counter struct {
-	last     uint16
-	known    bool
-	lastNext time.Time
+	last  uint16
+	known bool
 }
 
 // count gives how many keys were pressed since the last count; the first count only remembers. restarted says that the pad has
@@ -35,16 +29,6 @@ func (c *counter) count(now uint16) (presses int, restarted bool) {
 		return 0, true
 	}
 	return presses, false
-}
-
-// bounces reports whether k is a next that follows another one too soon.
-func (c *counter) bounces(k device.Key) bool {
-	if k.Code != device.KeyNext {
-		return false
-	}
-	soon := !c.lastNext.IsZero() && k.At.Sub(c.lastNext) < repeatAfter
-	c.lastNext = k.At
-	return soon
 }
 
 // toDevice gives a key in the words of all drivers.

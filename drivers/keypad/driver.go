@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// repeatAfter is how long after a next another next counts: a finger that trembles must not call two people.
-	repeatAfter = 300 * time.Millisecond
 	// backlog is how many keys wait for whoever takes them.
 	backlog = 8
 	// atOnce is how many events are read at once; a press and its release are about six.
@@ -28,13 +26,11 @@ type Pad struct {
 	cfg     registry.Config
 	session *session.Session
 	mapping map[evdev.KeyCode]meaning
-	keys    chan device.Key
+	keys    *session.Keys
 	paused  atomic.Bool // the window, as the newest frame says
 
 	// Of Run's goroutine, over all connections.
-	count    uint16
-	lost     int // presses that nobody got since the last one that somebody did
-	lastNext time.Time
+	count uint16
 }
 
 // New makes a keypad; see sample.yaml for its options.
@@ -44,8 +40,8 @@ func New(cfg registry.Config) (device.Device, error) {
 		cfg:     cfg,
 		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
 		mapping: readMapping(o),
-		keys:    make(chan device.Key, backlog),
 	}
+	p.keys = p.session.NewKeys(backlog)
 	if err := o.Err(); err != nil {
 		return nil, err
 	}
@@ -54,7 +50,7 @@ func New(cfg registry.Config) (device.Device, error) {
 
 // Run implements device.Device.
 func (p *Pad) Run(ctx context.Context) error {
-	defer close(p.keys)
+	defer p.keys.Close()
 	return p.session.Run(ctx, p.cfg.Open, p.serve)
 }
 
@@ -62,7 +58,7 @@ func (p *Pad) Run(ctx context.Context) error {
 func (p *Pad) Health() device.Health { return p.session.Health() }
 
 // Keys implements device.CallPad.
-func (p *Pad) Keys() <-chan device.Key { return p.keys }
+func (p *Pad) Keys() <-chan device.Key { return p.keys.C() }
 
 // Display implements device.CallPad. There is nothing to show it on: the frame only tells what a key that pauses and resumes does
 // next, also when it comes while the keypad is away.
@@ -107,7 +103,7 @@ func (p *Pad) hear(events *evdev.Decoder, board *evdev.Keyboard, data []byte) {
 		dropped := board.Dropped()
 		press, pressed := board.Take(e)
 		if board.Dropped() > dropped {
-			p.lost++
+			p.keys.Lose(1)
 			p.session.Garbage(1)
 			p.cfg.Log.Warn("keypad_events_lost")
 		}
@@ -129,28 +125,6 @@ func (p *Pad) press(press evdev.Press) {
 		k.Code = device.KeyResume
 	}
 	p.count++
-	k.Count, k.Lost = p.count, p.lost
-	if p.bounces(k) {
-		p.cfg.Log.Info("pad_key_repeated", "key", string(k.Code))
-		return
-	}
-	select {
-	case p.keys <- k:
-		p.lost = 0
-		p.session.Job()
-	default: // nobody listens
-		p.lost++
-		p.session.Garbage(1)
-		p.cfg.Log.Warn("pad_key_dropped", "key", string(k.Code))
-	}
-}
-
-// bounces reports whether k is a next that follows another one too soon.
-func (p *Pad) bounces(k device.Key) bool {
-	if k.Code != device.KeyNext {
-		return false
-	}
-	soon := !p.lastNext.IsZero() && k.At.Sub(p.lastNext) < repeatAfter
-	p.lastNext = k.At
-	return soon
+	k.Count = p.count
+	p.keys.Hand(k)
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -136,24 +135,6 @@ func TestPausedWhileAway(t *testing.T) {
 	at.send(t, strokes(evdev.KeyKPAsterisk)...)
 	if k := key(t, p); k.Code != device.KeyResume {
 		t.Errorf("got %s", k.Code)
-	}
-}
-
-func TestTremblingFingerCallsOnePerson(t *testing.T) {
-	p := &Pad{}
-	now := time.Unix(1000, 0)
-	for i, step := range []struct {
-		after time.Duration
-		code  device.KeyCode
-		want  bool
-	}{
-		{0, device.KeyNext, false}, {repeatAfter - 1, device.KeyNext, true}, {repeatAfter - 1, device.KeyNext, true},
-		{repeatAfter, device.KeyNext, false}, {1, device.KeyRecall, false}, {1, device.KeyRecall, false}, {1, device.KeyNext, true},
-	} {
-		now = now.Add(step.after)
-		if got := p.bounces(device.Key{Code: step.code, At: now}); got != step.want {
-			t.Errorf("step %d: bounces %v, want %v", i, got, step.want)
-		}
 	}
 }
 

@@ -59,7 +59,7 @@ type Pad struct {
 	noise   *session.Noise
 	dialect dialect
 	again   time.Duration // a word that is said again sooner is the same press
-	keys    chan device.Key
+	keys    *session.Keys
 	spoken  atomic.Bool // it has said something on this connection
 
 	mu      sync.Mutex
@@ -71,11 +71,9 @@ type Pad struct {
 	refused time.Time // when the display has to be put right after a refusal; zero: it is right
 
 	// Of the reading goroutine.
-	count    uint16
-	lost     int // keys that nobody took since the last one that somebody did
-	last     string
-	lastAt   time.Time
-	lastNext time.Time
+	count  uint16
+	last   string
+	lastAt time.Time
 }
 
 // New21 makes a 21-key pad; see sample.yaml for its options.
@@ -94,8 +92,8 @@ func build(cfg registry.Config, speak func(*registry.Options) dialect) (device.D
 		session: session.New(session.Config{Name: cfg.Name, Node: cfg.Connect.Path(), Log: cfg.Log}),
 		dialect: speak(o),
 		again:   o.Duration("same_within", 300*time.Millisecond, 50*time.Millisecond, 10*time.Second),
-		keys:    make(chan device.Key, backlog),
 	}
+	p.keys = p.session.NewKeys(backlog)
 	p.noise = p.session.Noise("what comes is no frame of such a pad: another protocol, another speed, or a bad line")
 	if err := o.Err(); err != nil {
 		return nil, err
@@ -105,7 +103,7 @@ func build(cfg registry.Config, speak func(*registry.Options) dialect) (device.D
 
 // Run implements device.Device.
 func (p *Pad) Run(ctx context.Context) error {
-	defer close(p.keys)
+	defer p.keys.Close()
 	return p.session.Run(ctx, p.cfg.Open, p.serve)
 }
 
@@ -117,7 +115,7 @@ func (p *Pad) Health() device.Health {
 }
 
 // Keys implements device.CallPad.
-func (p *Pad) Keys() <-chan device.Key { return p.keys }
+func (p *Pad) Keys() <-chan device.Key { return p.keys.C() }
 
 // serve is one life of the connection: one goroutine hears, this one writes what is due.
 func (p *Pad) serve(ctx context.Context, conn transport.Conn) error {
@@ -181,30 +179,9 @@ func (p *Pad) take(ctx context.Context, w word) {
 		return
 	}
 	for _, k := range w.keys {
-		p.hand(k, now)
-	}
-}
-
-// hand gives a key to whoever listens.
-func (p *Pad) hand(k device.Key, now time.Time) {
-	p.count++
-	k.Count, k.Lost, k.At = p.count, p.lost, now
-	if k.Code == device.KeyNext {
-		soon := !p.lastNext.IsZero() && now.Sub(p.lastNext) < nextGap
-		p.lastNext = now
-		if soon {
-			p.cfg.Log.Info("pad_key_repeated", "key", string(k.Code))
-			return
-		}
-	}
-	select {
-	case p.keys <- k:
-		p.lost = 0
-		p.session.Job()
-	default: // nobody listens
-		p.lost++
-		p.session.Garbage(1)
-		p.cfg.Log.Warn("pad_key_dropped", "key", string(k.Code))
+		p.count++
+		k.Count, k.At = p.count, now
+		p.keys.Hand(k)
 	}
 }
 
