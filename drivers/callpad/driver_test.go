@@ -346,13 +346,7 @@ func TestCounter(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for key, value := range map[string]string{"unit": "248", "poll": "1ms", "reply_within": "10s", "address": "3"} {
-		_, err := New(registry.Config{Name: "window-1.pad", Options: map[string]string{key: value}, Log: slog.New(slog.DiscardHandler)})
-		var de *device.Error
-		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {
-			t.Errorf("%s %s: %v", key, value, err)
-		}
-	}
+	drivertest.Refuses(t, New, map[string]string{"unit": "248", "poll": "1ms", "reply_within": "10s", "address": "3"})
 }
 
 func TestSampleIsRight(t *testing.T) {

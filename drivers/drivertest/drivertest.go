@@ -3,6 +3,9 @@
 package drivertest
 
 import (
+	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,4 +108,16 @@ func life(t *testing.T, fresh func(t *testing.T) (h Harness, works func(*rig))) 
 			t.Errorf("self-test: %v", err)
 		}
 	})
+}
+
+// Refuses proves that a device is not made with any one of these options, and that the error names it.
+func Refuses(t *testing.T, make func(registry.Config) (device.Device, error), options map[string]string) {
+	t.Helper()
+	for key, value := range options {
+		_, err := make(registry.Config{Name: "hall.device", Options: map[string]string{key: value}, Log: slog.New(slog.DiscardHandler)})
+		var de *device.Error
+		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s %s: %v", key, value, err)
+		}
+	}
 }

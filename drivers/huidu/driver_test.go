@@ -283,14 +283,8 @@ func TestFrameTooLongForACard(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for key, value := range map[string]string{"width": "7", "rows": "0", "row_height": "4", "size": "64", "colour": "pink", "colours": "calling=pink",
-		"flash": "often", "speed": "-1", "font": strings.Repeat("x", 65), "refresh": "1ms", "unit": "1"} {
-		_, err := New(registry.Config{Name: "hall.led", Options: map[string]string{key: value}, Log: slog.New(slog.DiscardHandler)})
-		var de *device.Error
-		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {
-			t.Errorf("%s %s: %v", key, value, err)
-		}
-	}
+	drivertest.Refuses(t, New, map[string]string{"width": "7", "rows": "0", "row_height": "4", "size": "64", "colour": "pink", "colours": "calling=pink",
+		"flash": "often", "speed": "-1", "font": strings.Repeat("x", 65), "refresh": "1ms", "unit": "1"})
 }
 
 func TestSampleIsRight(t *testing.T) {

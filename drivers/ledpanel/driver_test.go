@@ -419,14 +419,8 @@ func TestFrameTooLongForTheProtocol(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for key, value := range map[string]string{"width": "100", "rows": "0", "colour": "pink", "screen": "65534", "refresh": "1ms", "speed": "25", "font": "x",
-		"colours": "calling=pink", "brightness": "17", "flash": "often", "flash_for": "1h", "x": "4", "y": "-1", "first_area": "250", "shared": "perhaps"} {
-		_, err := New(registry.Config{Name: "hall.led", Options: map[string]string{key: value}, Log: slog.New(slog.DiscardHandler)})
-		var de *device.Error
-		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {
-			t.Errorf("%s %s: %v", key, value, err)
-		}
-	}
+	drivertest.Refuses(t, New, map[string]string{"width": "100", "rows": "0", "colour": "pink", "screen": "65534", "refresh": "1ms", "speed": "25", "font": "x",
+		"colours": "calling=pink", "brightness": "17", "flash": "often", "flash_for": "1h", "x": "4", "y": "-1", "first_area": "250", "shared": "perhaps"})
 }
 
 func TestSampleIsRight(t *testing.T) {

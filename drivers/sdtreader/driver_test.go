@@ -2,7 +2,6 @@ package sdtreader
 
 import (
 	"bytes"
-	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -343,13 +342,7 @@ func TestLateCardGivesWay(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for key, value := range map[string]string{"find_every": "1ms", "newest_address": "maybe", "photo": "1", "usb_head": "8", "colour": "red"} {
-		_, err := New(registry.Config{Name: "kiosk-1.idcard", Options: map[string]string{key: value}, Log: slog.New(slog.DiscardHandler)})
-		var de *device.Error
-		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {
-			t.Errorf("%s %s: %v", key, value, err)
-		}
-	}
+	drivertest.Refuses(t, New, map[string]string{"find_every": "1ms", "newest_address": "maybe", "photo": "1", "usb_head": "8", "colour": "red"})
 }
 
 func TestPresence(t *testing.T) {
