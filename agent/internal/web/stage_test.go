@@ -155,12 +155,22 @@ func open(t *testing.T, change ...func(*config.Site, *config.Plan)) *stage {
 	}
 	s := &stage{t: t, site: site, plan: plan, dir: t.TempDir(), client: &http.Client{Timeout: 20 * time.Second}, build: web.New}
 	now := time.Now()
+	s.skew = morning(t, plan.Zone, now).Sub(now)
 	for _, d := range site.Devices {
 		s.addDevice(d, now)
 	}
 	s.start()
 	t.Cleanup(func() { s.stop() })
 	return s
+}
+
+// morning is ten o'clock of a day: a test at midnight must not run into the next one.
+func morning(t testing.TB, zone string, day time.Time) time.Time {
+	t.Helper()
+	where, err := time.LoadLocation(zone)
+	must(t, err)
+	year, month, date := day.In(where).Date()
+	return time.Date(year, month, date, 10, 0, 0, 0, where)
 }
 
 func (s *stage) addDevice(d config.Device, now time.Time) {
