@@ -124,6 +124,7 @@ func connect(t *testing.T, far *played, options map[string]string) rig {
 		t.Fatal(err)
 	}
 	drivertest.Run(t, d)
+	drivertest.Until(t, "the scanner at the other end", func() bool { return far.send("") })
 	return rig{Scanner: d.(device.Scanner), far: far, line: line}
 }
 
