@@ -39,6 +39,7 @@ type Pad struct {
 	// Of the open connection; used in the session's turns only.
 	misses  int
 	presses counter
+	unacked bool // the last key that was handed out is still to be acknowledged
 	shown   uint64
 	written time.Time
 }
@@ -121,7 +122,7 @@ func (p *Pad) serve(ctx context.Context, _ transport.Conn) error {
 // start makes sure that the pad is one of ours. Keys pressed before are past: their counter is only remembered.
 func (p *Pad) start(ctx context.Context, conn transport.Conn) error {
 	p.unit.Reset()
-	p.misses, p.presses, p.shown = 0, counter{}, 0
+	p.misses, p.presses, p.unacked, p.shown = 0, counter{}, false, 0
 	r, err := p.unit.Inputs(ctx, conn, modbus.PadInputs)
 	if err != nil {
 		return err
@@ -139,20 +140,35 @@ func (p *Pad) start(ctx context.Context, conn transport.Conn) error {
 	return p.write(ctx, conn)
 }
 
-// look asks for the last key and hands it out if it is new.
+// look asks the pad once. An answer that does not come is no reason to give the line up: what it was for is asked again at the next look.
 func (p *Pad) look(ctx context.Context, conn transport.Conn) error {
+	err := p.ask(ctx, conn)
+	if err == nil {
+		p.misses = 0
+		return nil
+	}
+	p.misses++
+	if p.misses < maxMisses && ctx.Err() == nil && rtu.Passing(err) {
+		return nil
+	}
+	return err
+}
+
+// ask looks for the last key, hands it out if it is new, acknowledges it, and shows what is to be shown.
+func (p *Pad) ask(ctx context.Context, conn transport.Conn) error {
 	r, err := p.unit.Inputs(ctx, conn, 2)
 	if err != nil {
-		p.misses++
-		if p.misses < maxMisses && ctx.Err() == nil && rtu.Passing(err) {
-			return nil
-		}
 		return err
 	}
-	p.misses = 0
 	p.session.Good()
 	if err := p.take(ctx, conn, r[0], modbus.PadKey(r[1])); err != nil {
 		return err
+	}
+	if p.unacked {
+		if err := p.unit.Set(ctx, conn, modbus.PadAckAt, p.presses.last); err != nil {
+			return err
+		}
+		p.unacked = false
 	}
 	if _, seq := p.newest(); p.shown != seq || time.Since(p.written) >= refresh {
 		return p.write(ctx, conn)
@@ -160,18 +176,26 @@ func (p *Pad) look(ctx context.Context, conn transport.Conn) error {
 	return nil
 }
 
-// take hands a new key out and acknowledges it.
+// take hands a new key out. It counts as seen only when all that belongs to it was read.
 func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key modbus.PadKey) error {
-	var err error
-	n, restarted := p.presses.count(count)
+	next := p.presses
+	n, restarted := next.count(count)
+	k, known := toDevice(key)
+	if n > 0 && k.Code == device.KeyLogin {
+		var err error
+		if k.Operator, err = p.operator(ctx, conn); err != nil {
+			return err
+		}
+	}
+	p.presses = next
 	if restarted {
 		p.cfg.Log.Warn("pad_restarted", "count", count)
-		p.shown = 0
+		p.shown, p.unacked = 0, false
 	}
 	if n == 0 {
 		return nil
 	}
-	k, known := toDevice(key)
+	p.unacked = false
 	if !known {
 		p.session.Garbage(1)
 		p.cfg.Log.Warn("pad_key_unknown", "key", uint16(key))
@@ -181,15 +205,8 @@ func (p *Pad) take(ctx context.Context, conn transport.Conn, count uint16, key m
 	if k.Lost > 0 {
 		p.cfg.Log.Warn("pad_keys_lost", "lost", k.Lost)
 	}
-	if k.Code == device.KeyLogin {
-		if k.Operator, err = p.operator(ctx, conn); err != nil {
-			return err
-		}
-	}
-	if !p.keys.Hand(k) { // the lamp stays dark
-		return nil
-	}
-	return p.unit.Set(ctx, conn, modbus.PadAckAt, count)
+	p.unacked = p.keys.Hand(k) // one that nobody took leaves the lamp dark
+	return nil
 }
 
 // operator is the number that was entered at the pad before login.

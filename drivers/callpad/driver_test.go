@@ -79,6 +79,43 @@ func TestEveryKeyArrivesAndIsAcknowledged(t *testing.T) {
 	}
 }
 
+// A pad that misses the question for the operator, or the acknowledgement, keeps its line, and neither key nor lamp is lost.
+func TestMissedQuestions(t *testing.T) {
+	t.Parallel()
+	missing := func(times int, is func(modbus.Request) bool) func(modbus.Request) bool {
+		return func(q modbus.Request) bool {
+			if is(q) && times > 0 {
+				times--
+				return true
+			}
+			return false
+		}
+	}
+	far := newLine(1)
+	p := start(t, far, map[string]string{"unit": "1", "reply_within": "100ms"})[0]
+	drivertest.Reaches(t, p, device.OK, "")
+	far.with(func(l *line) {
+		l.deaf = missing(1, func(q modbus.Request) bool { return q.Function == modbus.ReadInput && q.Count == modbus.PadInputs })
+		l.login = 1007
+	})
+	far.press(1, modbus.PadLogin)
+	if k := key(t, p); k.Code != device.KeyLogin || k.Operator != 1007 || k.Lost != 0 || k.Count != 1 {
+		t.Errorf("got %+v", k)
+	}
+	drivertest.Until(t, "the login to be acknowledged", func() bool { return far.acknowledged(1) == 1 })
+	far.with(func(l *line) {
+		l.deaf = missing(4, func(q modbus.Request) bool { return q.Function == modbus.WriteRegister && q.Address == modbus.PadAckAt })
+	})
+	far.press(1, modbus.PadPass)
+	if k := key(t, p); k.Code != device.KeyPass || k.Lost != 0 {
+		t.Errorf("got %+v", k)
+	}
+	drivertest.Until(t, "the pass to be acknowledged", func() bool { return far.acknowledged(1) == 2 })
+	if c := p.Health().Counters; c.Failures != 0 || c.Jobs != 2 {
+		t.Errorf("counters %+v", c)
+	}
+}
+
 func TestKeysBetweenTwoPollsAreLostButCounted(t *testing.T) {
 	t.Parallel()
 	far := newLine(1)

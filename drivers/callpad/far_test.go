@@ -19,7 +19,9 @@ type line struct {
 	off   map[byte]bool               // pads without power
 	says  map[byte][]modbus.Exception // given before the true answer
 	odd   uint16                      // map version the pads claim instead of theirs
+	login uint16                      // number entered at every pad
 	noise []byte                      // sent before each answer
+	deaf  func(modbus.Request) bool   // reports whether a question is not heard; nil: all are
 }
 
 // newLine makes a line with a pad for each unit.
@@ -86,7 +88,7 @@ func (l *line) serve(rw io.ReadWriter) {
 func (l *line) answer(unit byte, q modbus.Request) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.off[unit] {
+	if l.off[unit] || l.deaf != nil && l.deaf(q) {
 		return nil
 	}
 	a, ok := l.pads[unit].Handle(q)
@@ -97,6 +99,9 @@ func (l *line) answer(unit byte, q modbus.Request) []byte {
 		a.Exception, l.says[unit] = says[0], says[1:]
 	} else if l.odd != 0 && len(a.Values) == modbus.PadInputs {
 		a.Values[modbus.PadInputs-1] = l.odd
+	}
+	if l.login != 0 && len(a.Values) == modbus.PadInputs {
+		a.Values[modbus.PadInputs-3] = l.login
 	}
 	out, err := a.Append(append([]byte(nil), l.noise...))
 	if err != nil {
