@@ -62,8 +62,11 @@ func (w *witness) hear(f hallsync.Payload, at time.Time) {
 	case hallsync.TicketRecalled:
 		w.last[f.Window] = visit{ticket: f.Ticket, at: w.clock}
 	case hallsync.TicketReopened:
-		if f.To == hallsync.Called {
+		switch f.To {
+		case hallsync.Called:
 			w.first[f.Ticket], w.last[f.Window] = w.clock, visit{ticket: f.Ticket, at: w.clock}
+		case hallsync.Serving:
+			delete(w.last, f.Window) // somebody is served there again
 		}
 	case hallsync.TicketStepDone:
 		w.misses[f.Ticket] = 0
