@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -384,23 +381,4 @@ func TestCounter(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	drivertest.Refuses(t, New, map[string]string{"unit": "248", "poll": "1ms", "reply_within": "10s", "address": "3"})
-}
-
-func TestSampleIsRight(t *testing.T) {
-	file, err := os.ReadFile("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var site struct {
-		Name, Model string
-		Connect     struct{ Serial string }
-		Options     map[string]string
-	}
-	if err := yaml.UnmarshalWithOptions(file, &site, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	d, err := New(registry.Config{Name: site.Name, Connect: registry.Connect{Serial: site.Connect.Serial}, Options: site.Options, Log: slog.New(slog.DiscardHandler)})
-	if err != nil || !registry.Is(d, device.ClassCallPad) {
-		t.Errorf("the sample makes %T, %v", d, err)
-	}
 }

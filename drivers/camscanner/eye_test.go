@@ -17,9 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/drivers/internal/v4l2"
@@ -254,39 +253,9 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestBadOptions(t *testing.T) {
+func TestOptions(t *testing.T) {
 	t.Parallel()
-	for key, value := range map[string]string{"size": "8000x6000", "rate": "0", "repeat": "1h", "colour": "yes"} {
-		_, err := New(registry.Config{Name: "kiosk-1.scanner", Options: map[string]string{key: value}})
-		var de *device.Error
-		if !errors.As(err, &de) || de.Code != device.CodeBadConfig {
-			t.Errorf("%s %s: %v", key, value, err)
-		}
-	}
-}
-
-func TestSample(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sample struct {
-		Devices []struct {
-			Name, Model string
-			Connect     map[string]string
-			Options     map[string]string
-		}
-	}
-	if err := yaml.UnmarshalWithOptions(text, &sample, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	if len(sample.Devices) != 1 {
-		t.Fatalf("%d devices", len(sample.Devices))
-	}
-	if _, err := New(registry.Config{Name: sample.Devices[0].Name, Options: sample.Devices[0].Options}); err != nil {
-		t.Error(err)
-	}
+	drivertest.Refuses(t, New, map[string]string{"size": "8000x6000", "rate": "0", "repeat": "1h", "colour": "yes"})
 }
 
 // BenchmarkLook is what the picture of an empty table costs, which is unpacked every three seconds while nobody comes, and one with a

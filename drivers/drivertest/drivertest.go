@@ -110,13 +110,13 @@ func life(t *testing.T, fresh func(t *testing.T) (h Harness, works func(*rig))) 
 	})
 }
 
-// Refuses proves that a device is not made with any one of these options, and that the error names it.
+// Refuses proves that a device is not made with any one of these options, that the error names it, and that to try again is useless.
 func Refuses(t *testing.T, make func(registry.Config) (device.Device, error), options map[string]string) {
 	t.Helper()
 	for key, value := range options {
 		_, err := make(registry.Config{Name: "hall.device", Options: map[string]string{key: value}, Log: slog.New(slog.DiscardHandler)})
 		var de *device.Error
-		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {
+		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || de.Retry || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s %s: %v", key, value, err)
 		}
 	}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -429,44 +426,8 @@ func TestSelfTestRecoversAfterAJam(t *testing.T) {
 	}
 }
 
-// TestSample builds the printer that sample.yaml describes.
-func TestSample(t *testing.T) {
-	text, err := os.ReadFile("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sample struct {
-		Devices []struct {
-			Name, Model string
-			Connect     map[string]string
-			Options     map[string]string
-		}
-	}
-	if err := yaml.UnmarshalWithOptions(text, &sample, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range sample.Devices {
-		connect := registry.Connect{Serial: d.Connect["serial"], TCP: d.Connect["tcp"], File: d.Connect["file"]}
-		if err := connect.Check(); err != nil {
-			t.Errorf("%s: %v", d.Name, err)
-		}
-		if _, err := New(registry.Config{Name: d.Name, Connect: connect, Options: d.Options}); err != nil {
-			t.Error(err)
-		}
-	}
-	if len(sample.Devices) == 0 {
-		t.Error("the sample has no device")
-	}
-}
-
-func TestBadOptions(t *testing.T) {
-	for key, value := range map[string]string{"columns": "8", "dots": "wide", "charset": "big5", "cutter": "laser", "status": "maybe",
+func TestOptions(t *testing.T) {
+	drivertest.Refuses(t, New, map[string]string{"columns": "8", "dots": "wide", "charset": "big5", "cutter": "laser", "status": "maybe",
 		"poll": "1ms", "settle": "1h", "qr": "yes", "buzzer": "loud", "tear_feed": "99", "auto_status": "1", "colour": "red",
-		"barcode": "yes", "pictures": "all", "code_page": "256", "chinese_size": "xl", "font": "/nowhere/font.ttf"} {
-		_, err := New(registry.Config{Name: "kiosk-1.printer", Options: map[string]string{key: value}})
-		fails(t, err, device.CodeBadConfig, false)
-		if err != nil && !strings.Contains(err.Error(), key) {
-			t.Errorf("%v does not name %s", err, key)
-		}
-	}
+		"barcode": "yes", "pictures": "all", "code_page": "256", "chinese_size": "xl", "font": "/nowhere/font.ttf"})
 }

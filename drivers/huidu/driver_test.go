@@ -4,13 +4,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -285,23 +282,4 @@ func TestFrameTooLongForACard(t *testing.T) {
 func TestOptions(t *testing.T) {
 	drivertest.Refuses(t, New, map[string]string{"width": "7", "rows": "0", "row_height": "4", "size": "64", "colour": "pink", "colours": "calling=pink",
 		"flash": "often", "speed": "-1", "font": strings.Repeat("x", 65), "refresh": "1ms", "unit": "1"})
-}
-
-func TestSampleIsRight(t *testing.T) {
-	file, err := os.ReadFile("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var site struct {
-		Name, Model string
-		Connect     struct{ TCP string }
-		Options     map[string]string
-	}
-	if err := yaml.UnmarshalWithOptions(file, &site, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	d, err := New(registry.Config{Name: site.Name, Connect: registry.Connect{TCP: site.Connect.TCP}, Options: site.Options, Log: slog.New(slog.DiscardHandler)})
-	if err != nil || !registry.Is(d, device.ClassScreen) {
-		t.Errorf("the sample makes %T, %v", d, err)
-	}
 }

@@ -220,22 +220,5 @@ func TestFileOfAnotherDevice(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for name, value := range map[string]string{"enter": "digit", "0": "call", "plus": "sing", "hash": "next", "10": "digit"} {
-		_, err := build(t, registry.Site{Connect: registry.Connect{File: "/dev/input/event0"}, Options: map[string]string{name: value}},
-			slog.New(slog.DiscardHandler))
-		if codeOf(err) != device.CodeBadConfig || !strings.Contains(err.Error(), "option "+name) {
-			t.Errorf("%s %s: %v", name, value, err)
-		}
-	}
-}
-
-func TestSampleIsRight(t *testing.T) {
-	model, site := sample(t)
-	if want := modelFile(t).Name; model != want {
-		t.Errorf("the sample is of model %s, want %s", model, want)
-	}
-	p, err := build(t, site, slog.New(slog.DiscardHandler))
-	if err != nil || !registry.Is(p, device.ClassCallPad) {
-		t.Errorf("the sample makes %T, %v", p, err)
-	}
+	drivertest.Refuses(t, New, map[string]string{"enter": "digit", "0": "call", "plus": "sing", "hash": "next", "10": "digit"})
 }

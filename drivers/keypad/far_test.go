@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"golang.org/x/sys/unix"
 
 	"halledge/configs"
@@ -169,24 +168,6 @@ func counts(t *testing.T, p *Pad, jobs, garbage uint64) {
 		c := p.Health().Counters
 		return c.Jobs == jobs && c.Garbage == garbage
 	})
-}
-
-// sample reads sample.yaml.
-func sample(t *testing.T) (model string, site registry.Site) {
-	t.Helper()
-	file, err := os.ReadFile("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s struct {
-		Name, Model string
-		Connect     struct{ File string }
-		Options     map[string]string
-	}
-	if err := yaml.UnmarshalWithOptions(file, &s, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	return s.Model, registry.Site{Connect: registry.Connect{File: s.Connect.File}, Options: s.Options}
 }
 
 func codeOf(err error) device.Code {

@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -421,23 +418,4 @@ func TestFrameTooLongForTheProtocol(t *testing.T) {
 func TestOptions(t *testing.T) {
 	drivertest.Refuses(t, New, map[string]string{"width": "100", "rows": "0", "colour": "pink", "screen": "65534", "refresh": "1ms", "speed": "25", "font": "x",
 		"colours": "calling=pink", "brightness": "17", "flash": "often", "flash_for": "1h", "x": "4", "y": "-1", "first_area": "250", "shared": "perhaps"})
-}
-
-func TestSampleIsRight(t *testing.T) {
-	file, err := os.ReadFile("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var site struct {
-		Name, Model string
-		Connect     struct{ Serial string }
-		Options     map[string]string
-	}
-	if err := yaml.UnmarshalWithOptions(file, &site, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	d, err := New(registry.Config{Name: site.Name, Connect: registry.Connect{Serial: site.Connect.Serial}, Options: site.Options, Log: slog.New(slog.DiscardHandler)})
-	if err != nil || !registry.Is(d, device.ClassScreen) {
-		t.Errorf("the sample makes %T, %v", d, err)
-	}
 }

@@ -3,11 +3,8 @@ package ledstrip
 import (
 	"errors"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -212,29 +209,6 @@ func TestOptions(t *testing.T) {
 		var de *device.Error
 		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), "option "+c.key) {
 			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestSamplesAreRight(t *testing.T) {
-	for name, build := range map[string]func(registry.Config) (device.Device, error){"sample.yaml": New, "sample-modbus.yaml": NewModbus} {
-		file, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var site struct {
-			Name, Model string
-			Connect     struct{ Serial string }
-			Options     map[string]string
-		}
-		if err := yaml.UnmarshalWithOptions(file, &site, yaml.Strict()); err != nil {
-			t.Fatal(err)
-		}
-		d, err := build(registry.Config{
-			Name: site.Name, Connect: registry.Connect{Serial: site.Connect.Serial}, Options: site.Options, Log: slog.New(slog.DiscardHandler),
-		})
-		if err != nil || !registry.Is(d, device.ClassScreen) {
-			t.Errorf("%s makes %T, %v", name, d, err)
 		}
 	}
 }

@@ -7,14 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -509,41 +506,7 @@ func TestWithoutTriggerThereIsNoSelfTest(t *testing.T) {
 	}
 }
 
-func TestBadOptions(t *testing.T) {
-	for key, value := range map[string]string{"protocol": "udp", "end": "dot", "prefix": "xyz", "suffix": strings.Repeat("00", 17),
-		"aim": "yes", "charset": "big5", "gap": "1ms", "repeat": "1h", "trigger": "finger", "colour": "red"} {
-		_, err := New(registry.Config{Name: "kiosk-1.scanner", Options: map[string]string{key: value}})
-		var de *device.Error
-		if !errors.As(err, &de) || de.Code != device.CodeBadConfig || !strings.Contains(err.Error(), key) {
-			t.Errorf("%s: got %v", key, err)
-		}
-	}
-}
-
-// TestSample builds the scanners that the samples describe.
-func TestSample(t *testing.T) {
-	for file, make := range map[string]func(registry.Config) (device.Device, error){"sample.yaml": New, "keyboard.yaml": NewKeyboard} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var sample struct {
-			Devices []struct {
-				Name, Model string
-				Connect     map[string]string
-				Options     map[string]string
-			}
-		}
-		if err := yaml.UnmarshalWithOptions(text, &sample, yaml.Strict()); err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range sample.Devices {
-			if _, err := make(registry.Config{Name: d.Name, Options: d.Options}); err != nil {
-				t.Error(err)
-			}
-		}
-		if len(sample.Devices) == 0 {
-			t.Errorf("%s has no device", file)
-		}
-	}
+func TestOptions(t *testing.T) {
+	drivertest.Refuses(t, New, map[string]string{"protocol": "udp", "end": "dot", "prefix": "xyz", "suffix": strings.Repeat("00", 17),
+		"aim": "yes", "charset": "big5", "gap": "1ms", "repeat": "1h", "trigger": "finger", "colour": "red"})
 }

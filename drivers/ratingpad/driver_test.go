@@ -3,12 +3,8 @@ package ratingpad
 import (
 	"bytes"
 	"errors"
-	"io"
-	"os"
 	"testing"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -244,32 +240,5 @@ func TestOptions(t *testing.T) {
 		if _, err := c.new(registry.Config{Name: "window-1.rater", Options: c.options, Log: quiet()}); code(err) != device.CodeBadConfig {
 			t.Errorf("%v: %v", c.options, err)
 		}
-	}
-}
-
-func TestSampleIsRight(t *testing.T) {
-	file, err := os.Open("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	dec := yaml.NewDecoder(file, yaml.Strict())
-	for _, new := range []func(registry.Config) (device.Device, error){New, NewBytes, NewKeyboard, NewPad21} {
-		var site struct {
-			Name, Model string
-			Connect     struct{ Serial, File string }
-			Options     map[string]string
-		}
-		if err := dec.Decode(&site); err != nil {
-			t.Fatal(err)
-		}
-		connect := registry.Connect{Serial: site.Connect.Serial, File: site.Connect.File}
-		d, err := new(registry.Config{Name: site.Name, Connect: connect, Options: site.Options, Log: quiet()})
-		if err != nil || !registry.Is(d, device.ClassRatingPad) {
-			t.Errorf("the sample makes %T, %v", d, err)
-		}
-	}
-	if err := dec.Decode(&struct{}{}); !errors.Is(err, io.EOF) {
-		t.Errorf("the sample has more: %v", err)
 	}
 }

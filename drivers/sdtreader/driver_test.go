@@ -2,18 +2,14 @@ package sdtreader
 
 import (
 	"bytes"
-	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"golang.org/x/sys/unix"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
-	"halledge/drivers/registry"
 	"halledge/firmware-protocols/sdt"
 )
 
@@ -397,24 +393,5 @@ func TestPresence(t *testing.T) {
 		if got := s.do(); got != s.want {
 			t.Fatalf("%s: %v, want %v", s.what, got, s.want)
 		}
-	}
-}
-
-func TestSampleIsRight(t *testing.T) {
-	file, err := os.ReadFile("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var site struct {
-		Name, Model string
-		Connect     struct{ Serial string }
-		Options     map[string]string
-	}
-	if err := yaml.UnmarshalWithOptions(file, &site, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	d, err := New(registry.Config{Name: site.Name, Connect: registry.Connect{Serial: site.Connect.Serial}, Options: site.Options, Log: slog.New(slog.DiscardHandler)})
-	if err != nil || !registry.Is(d, device.ClassIDCard) {
-		t.Errorf("the sample makes %T, %v", d, err)
 	}
 }

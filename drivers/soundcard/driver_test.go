@@ -4,15 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -179,29 +176,8 @@ func fails(t *testing.T, err error, code device.Code, retry bool) {
 	}
 }
 
-func TestSampleAndBadOptions(t *testing.T) {
-	raw, err := os.ReadFile("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sample struct {
-		Name, Model string
-		Connect     struct{ File string }
-		Options     map[string]string
-	}
-	if err := yaml.UnmarshalWithOptions(raw, &sample, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	cfg := registry.Config{Name: sample.Name, Connect: registry.Connect{File: sample.Connect.File}, Options: sample.Options, Log: slog.New(slog.DiscardHandler)}
-	if _, err := New(cfg); err != nil {
-		t.Error(err)
-	}
-	for key, value := range map[string]string{"volume": "0", "alsa": "-Dhw", "poll": "1ns", "mixer": "PCM"} {
-		cfg.Options = map[string]string{key: value}
-		_, err := New(cfg)
-		fails(t, err, device.CodeBadConfig, false)
-	}
-	cfg.Options, cfg.Connect = nil, registry.Connect{TCP: fmt.Sprint("127.0.0.1:", 9)}
-	_, err = New(cfg)
+func TestOptions(t *testing.T) {
+	drivertest.Refuses(t, New, map[string]string{"volume": "0", "alsa": "-Dhw", "poll": "1ns", "mixer": "PCM"})
+	_, err := New(registry.Config{Name: "hall.speaker", Connect: registry.Connect{TCP: "127.0.0.1:9"}, Log: slog.New(slog.DiscardHandler)})
 	fails(t, err, device.CodeBadConfig, false)
 }

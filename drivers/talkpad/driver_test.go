@@ -3,13 +3,9 @@ package talkpad
 import (
 	"bytes"
 	"errors"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -283,54 +279,17 @@ func unsupported(err error) bool {
 }
 
 func TestOptions(t *testing.T) {
-	for _, c := range []struct {
-		new     func(registry.Config) (device.Device, error)
-		options map[string]string
-	}{
-		{New21, map[string]string{"address": "0"}}, {New21, map[string]string{"face": "lamp"}}, {New21, map[string]string{"same_within": "1ms"}},
-		{NewUB485, map[string]string{"button_1": "sing"}}, {NewUB485, map[string]string{"transfer_to": "A"}}, {NewUB485, map[string]string{"face": "x"}},
-		{NewSixByte, map[string]string{"address": "1"}}, {NewSixByte, map[string]string{"gap": "0"}},
-	} {
-		_, err := c.new(registry.Config{Name: "window-1.pad", Options: c.options, Log: quiet()})
-		var de *device.Error
-		if !errors.As(err, &de) || de.Code != device.CodeBadConfig {
-			t.Errorf("%v: %v", c.options, err)
-		}
-	}
+	drivertest.Refuses(t, New21, map[string]string{"address": "0", "face": "lamp", "same_within": "1ms"})
+	drivertest.Refuses(t, NewUB485, map[string]string{"button_1": "sing", "transfer_to": "A", "face": "x"})
+	drivertest.Refuses(t, NewSixByte, map[string]string{"address": "1", "gap": "0"})
+}
+
+func TestADisplayNeedsALine(t *testing.T) {
 	d, err := New21(registry.Config{Name: "window-1.pad", Log: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := d.(*Pad).Display(t.Context(), device.PadFrame{State: "idle"}); err == nil {
 		t.Error("a display without a line")
-	}
-}
-
-func TestSampleIsRight(t *testing.T) {
-	file, err := os.Open("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	dec := yaml.NewDecoder(file, yaml.Strict())
-	for _, new := range []func(registry.Config) (device.Device, error){New21, NewUB485, NewSixByte} {
-		var site struct {
-			Name, Model string
-			Connect     struct {
-				Serial string
-				Baud   int
-			}
-			Options map[string]string
-		}
-		if err := dec.Decode(&site); err != nil {
-			t.Fatal(err)
-		}
-		d, err := new(registry.Config{Name: site.Name, Connect: registry.Connect{Serial: site.Connect.Serial}, Options: site.Options, Log: quiet()})
-		if err != nil || !registry.Is(d, device.ClassCallPad) {
-			t.Errorf("the sample makes %T, %v", d, err)
-		}
-	}
-	if err := dec.Decode(&struct{}{}); !errors.Is(err, io.EOF) {
-		t.Errorf("the sample has more: %v", err)
 	}
 }

@@ -3,13 +3,10 @@ package voicemodule
 import (
 	"errors"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -168,28 +165,6 @@ func TestAModuleThatCannotAnswer(t *testing.T) {
 	}
 }
 
-func TestSampleAndBadOptions(t *testing.T) {
-	raw, err := os.ReadFile("sample.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sample struct {
-		Name, Model string
-		Connect     struct{ Serial string }
-		Options     map[string]string
-	}
-	if err := yaml.UnmarshalWithOptions(raw, &sample, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	cfg := registry.Config{Name: sample.Name, Options: sample.Options, Log: slog.New(slog.DiscardHandler)}
-	if _, err := New(cfg); err != nil {
-		t.Error(err)
-	}
-	for key, value := range map[string]string{"protocol": "sapi", "volume": "101", "rate": "0", "answers": "maybe", "voice": "3"} {
-		cfg.Options = map[string]string{key: value}
-		var e *device.Error
-		if _, err := New(cfg); !errors.As(err, &e) || e.Code != device.CodeBadConfig {
-			t.Errorf("%s: %q gave %v", key, value, err)
-		}
-	}
+func TestOptions(t *testing.T) {
+	drivertest.Refuses(t, New, map[string]string{"protocol": "sapi", "volume": "101", "rate": "0", "answers": "maybe", "voice": "3"})
 }
