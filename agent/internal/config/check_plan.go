@@ -114,6 +114,7 @@ func (c *checker) kiosksAndScreens(p *Plan) {
 		c.name(path+".name", k.Name)
 		c.references(path+".queues", k.Queues, p.queueIDs(), UnknownQueue)
 		c.short(path+".desk", k.Desk, 20)
+		c.oneOf(path+".camera", k.Camera, "none", "page")
 	}
 	ids = set{}
 	for i, s := range p.Screens {

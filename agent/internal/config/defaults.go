@@ -64,6 +64,7 @@ func (p *Plan) fill() {
 	}
 	for i := range p.Kiosks {
 		setDefault(&p.Kiosks[i].Name, p.Kiosks[i].ID+"号取号机")
+		setDefault(&p.Kiosks[i].Camera, "none")
 	}
 	for i := range p.Screens {
 		setDefault(&p.Screens[i].Name, p.Screens[i].ID+"号屏")

@@ -81,6 +81,9 @@ func (k Kiosk) PrinterName() string {
 	return "kiosk-" + k.ID + ".printer"
 }
 
+// SeesCodes reports whether the camera of the kiosk's browser reads codes.
+func (k Kiosk) SeesCodes() bool { return k.Camera == "page" }
+
 // SpareName is the device that prints a kiosk's slips when its printer cannot. Not every kiosk has it.
 func (k Kiosk) SpareName() string {
 	if k.Spare != "" {

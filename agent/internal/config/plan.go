@@ -56,7 +56,8 @@ type Staff struct {
 }
 
 // Kiosk is a place where tickets are taken. Printer is the device that prints there; empty: kiosk-<id>.printer. Spare prints when that
-// one cannot, at the kiosk itself or near it; empty: kiosk-<id>.spare, if there is such a device.
+// one cannot, at the kiosk itself or near it; empty: kiosk-<id>.spare, if there is such a device. Camera is page where the browser's own
+// camera reads codes, as on a tablet, else none.
 type Kiosk struct {
 	ID      string   `yaml:"id"`
 	Name    string   `yaml:"name"`
@@ -64,6 +65,7 @@ type Kiosk struct {
 	Printer string   `yaml:"printer"`
 	Desk    string   `yaml:"desk"` // where the guide's desk is, seen from here
 	Spare   string   `yaml:"spare"`
+	Camera  string   `yaml:"camera"`
 }
 
 // Screen is a page that shows calls, of some windows or of all.
