@@ -128,6 +128,7 @@ func routes(own, other string) map[string][]visit {
 		"POST /api/v1/help":              one("help", givers),
 		"POST /api/v1/help/{place}/come": one("help/kiosk-1/come", workers),
 		"POST /api/v1/scans":             one("scans", givers),
+		"POST /api/v1/pictures":          one("pictures", ""), // see TestPicturesOfAKiosk
 		"POST /api/v1/ratings":           one("ratings", machines+" citizen"),
 		"GET /api/v1/voice/{w}":          one("voice/1", everybodyInside),
 		"GET /api/v1/say":                one("say", givers),

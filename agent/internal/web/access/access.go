@@ -66,7 +66,7 @@ type Door struct {
 
 	mu     sync.Mutex
 	staff  map[hallsync.StaffID]person
-	limits map[string]*rate.Limiter // by credential
+	limits map[string]*rate.Limiter // by what is counted, and whose it is
 }
 
 // person is a member of staff who can sign in.
@@ -144,14 +144,22 @@ func (d *Door) employed(id hallsync.StaffID) (person, bool) {
 	return p, ok
 }
 
+// picturesPerS is how many pictures a second are looked at for one kiosk. Its page sends fewer.
+const picturesPerS = 5
+
 // AllowTake counts a take of a credential and reports whether it is within the hall's rate.
-func (d *Door) AllowTake(who Who) bool {
+func (d *Door) AllowTake(who Who) bool { return d.allow("take "+who.Credential, d.opts.TakesPerS) }
+
+// AllowPicture counts a picture that a kiosk's page sends, and reports whether it is within its rate.
+func (d *Door) AllowPicture(place string) bool { return d.allow("picture "+place, picturesPerS) }
+
+func (d *Door) allow(what string, perS int) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l := d.limits[who.Credential]
+	l := d.limits[what]
 	if l == nil {
-		l = rate.NewLimiter(rate.Limit(d.opts.TakesPerS), d.opts.TakesPerS)
-		d.limits[who.Credential] = l
+		l = rate.NewLimiter(rate.Limit(perS), perS)
+		d.limits[what] = l
 	}
 	return l.Allow()
 }

@@ -24,6 +24,11 @@ var securityHeaders = [...][2]string{
 	{"X-Frame-Options", "DENY"},
 }
 
+// AllowCamera lets the page that is answered, and no other, use the camera of its machine.
+func AllowCamera(h http.Header) {
+	h.Set("Permissions-Policy", "camera=(self), geolocation=(), microphone=()")
+}
+
 // allowHosts fills the set of names the server answers to.
 func (d *Door) allowHosts() error {
 	d.hosts = map[string]bool{"localhost": true}

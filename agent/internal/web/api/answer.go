@@ -30,6 +30,7 @@ import (
 const (
 	maxBody     = 64 << 10
 	maxPicture  = 8 << 20
+	maxSight    = 512 << 10 // a picture of a kiosk's page, which makes it smaller than that
 	maxKey      = 255
 	commandTime = 10 * time.Second // to be taken by the store's writer
 )
@@ -108,8 +109,8 @@ func (a *API) keyOf(r *http.Request) (string, error) {
 func (a *API) bodyOf(w http.ResponseWriter, r *http.Request) (body []byte, done func(), err error) {
 	done = func() { /* small bodies are not counted */ }
 	limit := int64(maxBody)
-	if r.URL.Path == "/api/v1/scans" && (r.ContentLength < 0 || r.ContentLength > maxBody) {
-		limit = maxPicture
+	if largest := largestPicture(r.URL.Path); largest > 0 && (r.ContentLength < 0 || r.ContentLength > maxBody) {
+		limit = largest
 		select {
 		case a.pictures <- struct{}{}:
 			done = func() { <-a.pictures }
@@ -119,6 +120,17 @@ func (a *API) bodyOf(w http.ResponseWriter, r *http.Request) (body []byte, done 
 	}
 	body, err = a.read(w, r, limit)
 	return body, done, err
+}
+
+// largestPicture gives how large a picture a route takes, in bytes; 0: none.
+func largestPicture(path string) int64 {
+	switch path {
+	case "/api/v1/scans":
+		return maxPicture
+	case "/api/v1/pictures":
+		return maxSight
+	}
+	return 0
 }
 
 func (a *API) read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {

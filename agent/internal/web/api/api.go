@@ -158,6 +158,7 @@ func (a *API) Register(mux Mux) {
 	mux.HandleFunc("POST /api/v1/help", a.post(needs(access.Scan), a.ring))
 	mux.HandleFunc("POST /api/v1/help/{place}/come", a.post(needs(access.Work), a.come))
 	mux.HandleFunc("POST /api/v1/scans", a.post(needs(access.Scan), a.scan))
+	mux.HandleFunc("POST /api/v1/pictures", a.post(a.seesCodes, a.picture))
 	mux.HandleFunc("POST /api/v1/ratings", a.post(mayRate, a.rate))
 
 	mux.HandleFunc("GET /api/v1/voice/{w}", a.get(access.SeeHall, a.getVoice))

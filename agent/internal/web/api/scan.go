@@ -89,6 +89,37 @@ func (a *API) scan(w http.ResponseWriter, p post) {
 	})
 }
 
+// seesCodes lets in the kiosks whose page has a camera.
+func (a *API) seesCodes(who access.Who, _ *http.Request) bool {
+	k, found := a.kioskAt(a.place(who))
+	return isKiosk(who) && found && k.SeesCodes()
+}
+
+// picture answers POST /api/v1/pictures: what the camera of a kiosk's page sees, several times a second. A code in it is told to the page
+// as one of a scanner would be. A picture without one changes nothing, so its answer is not kept; nor is the picture.
+func (a *API) picture(w http.ResponseWriter, p post) {
+	place := a.place(p.who)
+	if !a.opts.Door.AllowPicture(place) {
+		a.fail(w, p.Request, a.opts.Catalog.Problem(http.StatusTooManyRequests, overloaded, nil))
+		return
+	}
+	payload, _, err := a.look(p.Context(), p.body)
+	clear(p.body)
+	var empty *codes.Error
+	switch {
+	case errors.As(err, &empty):
+		write(w, http.StatusOK, []byte(`{"read":false}`))
+		return
+	case err != nil:
+		a.fail(w, p.Request, err)
+		return
+	}
+	a.outside(w, p, func() (int, []byte) {
+		a.Scanned(p.Context(), place, payload)
+		return http.StatusOK, []byte(`{"read":true}`)
+	})
+}
+
 // look finds the code in a picture; few pictures are looked at together, because each costs memory and time.
 func (a *API) look(ctx context.Context, picture []byte) (device.Secret, string, error) {
 	select {

@@ -146,6 +146,8 @@ func (p *Pages) Register(mux *http.ServeMux) {
 // shell is what a page's template is filled from.
 type shell struct {
 	Name    string // of the template, the script and the style sheet
+	Build   string // of another script and style sheet
+	Camera  bool   // it may use the machine's camera
 	Style   string // of another style sheet, for pages without a script
 	Title   string
 	Hall    string
@@ -174,6 +176,9 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, page string, s shel
 	}
 	if !s.Open && !s.Staffed {
 		s.Style = "gate" // no machine of the hall: there is nothing for the page's script to do
+	}
+	if s.Open && s.Camera {
+		access.AllowCamera(w.Header())
 	}
 	setup["as"], setup["version"] = page, p.version
 	_, east := p.opts.Now().In(p.zone).Zone()

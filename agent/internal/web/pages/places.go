@@ -98,18 +98,25 @@ func (p *Pages) kiosk(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	p.show(w, r, "kiosk-"+k.ID, shell{Name: "kiosk", Title: "自助取号", Place: k.Name}, map[string]any{
-		"queues": p.queues(k.Queues), "reads": p.reads(config.Place{Kind: "kiosk", ID: k.ID}), "desk": k.Desk,
+	s := shell{Name: "kiosk", Title: "自助取号", Place: k.Name, Camera: k.SeesCodes()}
+	if s.Camera {
+		s.Build = "kiosk-camera"
+	}
+	p.show(w, r, "kiosk-"+k.ID, s, map[string]any{
+		"queues": p.queues(k.Queues), "reads": p.reads(k), "desk": k.Desk,
 	})
 }
 
-// reads lists what a place has devices to read: "idcard" for identity cards, "scanner" for codes.
-func (p *Pages) reads(at config.Place) []string {
-	out := []string{}
+// reads lists what a kiosk can read with: "idcard" for identity cards, "scanner" and "camera", its browser's own, for codes.
+func (p *Pages) reads(k config.Kiosk) []string {
+	at, out := config.Place{Kind: "kiosk", ID: k.ID}, []string{}
 	for _, d := range p.opts.Site.Devices {
 		if place, role, ok := d.Split(); ok && place == at && (role == "idcard" || role == "scanner") {
 			out = append(out, role)
 		}
+	}
+	if k.SeesCodes() {
+		out = append(out, "camera")
 	}
 	return out
 }

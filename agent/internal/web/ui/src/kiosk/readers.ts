@@ -1,20 +1,38 @@
 // What the kiosk says about its readers: the pictures beside the queues, and the view that asks for a card or a code.
 
 import { byId, phrases, show } from '../lib/dom';
+import { Refusal } from './refusal';
 import { t } from './words';
 
 export type Reader = 'idcard' | 'scanner';
+
+/** How a kiosk says that there is no number, or no code: why, and another way on with its label, and the label of the way back. */
+export type Tell = (why: () => Refusal, label?: () => string, onPress?: () => void, back?: () => string) => void;
+
+/** What some kiosks look for codes with beside a scanner, or instead: start says how to tell that there is none, open looks
+ * for one, label and way say how it is used. */
+export interface Eye { start: (tell: Tell) => void; open: () => void; label: () => string; way: () => string; }
+
+let eye: Eye | null = null;
+
+export function useEye(e: Eye | null, start: Tell): void {
+  eye = e;
+  if (e) {
+    e.start(start);
+  }
+}
 
 /** Draws the pictures of the readers the kiosk has; one that is out of order says so. */
 export function drawReaders(reads: string[], broken: (role: Reader) => boolean): void {
   const draw = function (role: Reader, id: string, how: string): void {
     const b = byId<HTMLButtonElement>(id);
-    show(b, reads.indexOf(role) >= 0);
-    b.disabled = broken(role);
+    const other = !!eye && role === 'scanner';
+    show(b, other || reads.indexOf(role) >= 0);
+    b.disabled = !other && broken(role);
     phrases(byId(id + '-say'), b.disabled ? t('暂时不能用，请直接选业务', 'Not working now') : how);
   };
   draw('idcard', 'way-card', t('放在读卡区', 'Put it on the reader'));
-  draw('scanner', 'way-code', t('粤省事码、粤商码或小票', 'App, appointment or slip'));
+  draw('scanner', 'way-code', eye ? eye.label() : t('粤省事码、粤商码或小票', 'App, appointment or slip'));
 }
 
 function say(card: boolean, title: string, lead: string, small: string): void {
@@ -30,7 +48,8 @@ export function askIdentity(queue: string, reads: string[]): void {
   const card = reads.indexOf('idcard') >= 0;
   const code = reads.indexOf('scanner') >= 0;
   const ways = (card ? [t('把身份证放在读卡区', 'put your ID card on the reader')] : [])
-    .concat(code ? [t('把粤省事码、粤商码对准扫码窗', 'hold your code before the scanner')] : []);
+    .concat(code ? [t('把粤省事码、粤商码对准扫码窗', 'hold your code before the scanner')] : [])
+    .concat(eye ? [eye.way()] : []);
   const how = ways.length > 0 ? t('请', 'Please ') + ways.join(t('，或', ', or ')) + t('。', '.')
     : t('这台机器不能核对身份，请到导办台。', 'This machine has no reader. Please go to the service desk.');
   say(card || !code, t('办理“' + queue + '”，请先核对身份', 'Please show who you are for “' + queue + '”'), how,

@@ -16,11 +16,10 @@ export function queueOf(id: string): QueueSetup {
   return find(page.queues, function (q) { return q.id === id; }) || { id: id, name: id, english: '', dept: '', identity: '', windows: '' };
 }
 
-export type View = 'home' | 'card' | 'issuing' | 'result' | 'mine' | 'person' | 'privacy' | 'message';
+export type View = 'home' | 'card' | 'camera' | 'issuing' | 'result' | 'mine' | 'person' | 'privacy' | 'message';
 
-const views: View[] = ['home', 'card', 'issuing', 'result', 'mine', 'person', 'privacy', 'message'];
-/** Seconds a view stays without a touch. */
-const stays: { [view: string]: number } = { home: 60, card: 60, issuing: 0, result: 20, mine: 40, person: 60, privacy: 90, message: 30 };
+/** Seconds a view stays without a touch; 0: until it goes by itself. */
+const stays: { [view: string]: number } = { home: 60, card: 60, camera: 0, issuing: 0, result: 20, mine: 40, person: 60, privacy: 90, message: 30 };
 /** Elderly people read longer. */
 const elderStays = 1.5;
 /** Seconds before the end when the page asks whether somebody is still there. */
@@ -31,7 +30,9 @@ let left = 0; // seconds until the view ends; 0: it stays
 let elder = false;
 let visit = 0; // grows with each citizen, so that late answers are not shown to the next
 let longer = 1; // how much longer than others the view stays
-let draw = function (): void { /* nothing was drawn yet */ };
+const nothing = function (): void { /* no view was shown yet, or it leaves nothing behind */ };
+let draw = nothing;
+let leave = nothing;
 let begun = function (): boolean { return false; };
 let over = function (): void { /* set by the page */ };
 
@@ -47,13 +48,16 @@ export function watchVisit(hasBegun: () => boolean, onOver: () => void): void {
   over = onOver;
 }
 
-/** Shows a view; again draws it anew when the language or the size of the letters changes. */
-export function go(next: View, again: () => void): void {
+/** Shows a view; again draws it anew when the language or the size of the letters changes, onLeave runs when another one comes. */
+export function go(next: View, again: () => void, onLeave?: () => void): void {
+  leave();
+  leave = onLeave || nothing;
   view = next;
   draw = again;
   longer = 1;
+  const views = document.querySelectorAll('.view');
   for (let i = 0; i < views.length; i++) {
-    show(byId(views[i]), views[i] === next);
+    show(views[i] as HTMLElement, views[i].id === next);
   }
   again(); // when it is in sight: names are measured
   touch();

@@ -84,10 +84,7 @@ export function setup<T>(): T {
 
 /** A page for fingers: no selecting, no context menu, no dragging. */
 export function touchOnly(): void {
-  const stop = function (e: Event): void {
-    e.preventDefault();
-  };
-  document.addEventListener('contextmenu', stop);
-  document.addEventListener('selectstart', stop);
-  document.addEventListener('dragstart', stop);
+  ['contextmenu', 'selectstart', 'dragstart'].forEach(function (name): void {
+    document.addEventListener(name, function (e): void { e.preventDefault(); });
+  });
 }

@@ -16,6 +16,7 @@ export interface Request {
   as: string; // the page whose cookie counts
   token?: string; // instead of a cookie: the token of a ticket
   body?: unknown;
+  picture?: Blob; // instead of a body
   key?: string; // Idempotency-Key
   timeoutMS?: number;
 }
@@ -62,7 +63,7 @@ export function request<T>(r: Request, done: Done<T>): XMLHttpRequest {
   xhr.onerror = xhr.ontimeout = function (): void {
     finish(unreachable, null);
   };
-  xhr.send(r.body === undefined ? null : JSON.stringify(r.body));
+  xhr.send(r.picture || (r.body === undefined ? null : JSON.stringify(r.body)));
   return xhr;
 }
 
@@ -155,18 +156,7 @@ export function farewell(r: Request): void {
 
 /** A key that no other command has. */
 export function newKey(): string {
-  const bytes: number[] = [];
-  const c = window.crypto || (window as unknown as { msCrypto: Crypto }).msCrypto;
-  if (c && typeof Uint8Array !== 'undefined') {
-    const drawn = c.getRandomValues(new Uint8Array(16));
-    for (let i = 0; i < drawn.length; i++) {
-      bytes.push(drawn[i]);
-    }
-  } else {
-    for (let i = 0; i < 16; i++) {
-      bytes.push(Math.floor(Math.random() * 256));
-    }
-  }
+  const bytes = (window.crypto || (window as unknown as { msCrypto: Crypto }).msCrypto).getRandomValues(new Uint8Array(16));
   let out = Date.now().toString(36) + '-';
   for (let i = 0; i < bytes.length; i++) {
     out += ('0' + bytes[i].toString(16)).slice(-2);
