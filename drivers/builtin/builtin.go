@@ -21,30 +21,30 @@ import (
 
 // All gives the drivers by the name that model files use.
 func All() *registry.Registry {
-	modbus := registry.Address{Option: "unit", Default: 1, Among: "modbus"}
-	own := func(driver string, first int) registry.Address { // a rating device that hangs on a pad has that pad's address
-		return registry.Address{Option: "address", Default: first, Among: driver}
+	modbus := registry.Numbered("modbus", "unit", 1)
+	own := func(driver string, first int) func(map[string]string) (registry.Station, bool) {
+		return registry.Numbered(driver, "address", first) // a rating device that hangs on a pad has that pad's address
 	}
 	return registry.New(map[string]registry.Driver{
-		"callpad":     {New: callpad.New, Bus: true, Address: modbus},
+		"callpad":     {New: callpad.New, Bus: true, Station: modbus},
 		"camscanner":  {New: camscanner.New, Node: attached.Video},
 		"escpos":      {New: escpos.New},
 		"huidu":       {New: huidu.New},
 		"keypad":      {New: keypad.New, Node: attached.Input},
 		"keyscanner":  {New: linescanner.NewKeyboard, Node: attached.Input},
 		"linescanner": {New: linescanner.New},
-		"ledmodbus":   {New: ledstrip.NewModbus, Bus: true},
-		"ledpanel":    {New: ledpanel.New, Bus: true},
-		"ledstrip":    {New: ledstrip.New, Bus: true},
-		"pad21":       {New: talkpad.New21, Bus: true, Party: true, Address: own("pad21", 1)},
-		"rater":       {New: ratingpad.New, Bus: true, Address: modbus},
-		"rater21":     {New: ratingpad.NewPad21, Bus: true, Party: true, Address: own("rater21", 1)},
+		"ledmodbus":   {New: ledstrip.NewModbus, Bus: true, Station: modbus},
+		"ledpanel":    {New: ledpanel.New, Bus: true, Station: ledpanel.Station},
+		"ledstrip":    {New: ledstrip.New, Bus: true, Station: ledstrip.Station},
+		"pad21":       {New: talkpad.New21, Bus: true, Party: true, Station: own("pad21", 1)},
+		"rater":       {New: ratingpad.New, Bus: true, Station: modbus},
+		"rater21":     {New: ratingpad.NewPad21, Bus: true, Party: true, Station: own("rater21", 1)},
 		"raterbytes":  {New: ratingpad.NewBytes},
 		"raterkeys":   {New: ratingpad.NewKeyboard, Node: attached.Input},
 		"sdtreader":   {New: sdtreader.New, USB: true},
-		"sixbyte":     {New: talkpad.NewSixByte, Bus: true, Party: true, Address: own("sixbyte", 3)},
+		"sixbyte":     {New: talkpad.NewSixByte, Bus: true, Party: true, Station: own("sixbyte", 3)},
 		"soundcard":   {New: soundcard.New, Node: attached.Sound},
-		"ub485":       {New: talkpad.NewUB485, Bus: true, Party: true, Address: own("ub485", 1)},
+		"ub485":       {New: talkpad.NewUB485, Bus: true, Party: true, Station: own("ub485", 1)},
 		"voicemodule": {New: voicemodule.New},
 	})
 }

@@ -13,6 +13,9 @@ import (
 	"halledge/firmware-protocols/onbon"
 )
 
+// defaultScreen is a card's number as it comes.
+const defaultScreen = 1
+
 // Panel is one panel. It implements device.Screen and device.SelfTester.
 type Panel struct {
 	cfg     registry.Config
@@ -38,7 +41,7 @@ func New(cfg registry.Config) (device.Device, error) {
 		session: p.session,
 		layout:  p.layout,
 		log:     cfg.Log,
-		screen:  uint16(o.Int("screen", 1, 0, int(onbon.Broadcast)-1)),
+		screen:  uint16(o.Int("screen", defaultScreen, 0, int(onbon.Broadcast)-1)),
 		within:  o.Duration("reply_within", within, 50*time.Millisecond, 10*time.Second),
 		bright:  readBrightness(o),
 		now:     time.Now,
@@ -52,6 +55,15 @@ func New(cfg registry.Config) (device.Device, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// Station gives the card, or the areas of it, that a panel with some options is.
+func Station(options map[string]string) (registry.Station, bool) {
+	s, ok := registry.Numbered("onbon", "screen", defaultScreen)(options)
+	if l := readLayout(registry.NewOptions(registry.Config{Options: options})); l.shared {
+		s.Part, s.First, s.Last = "first_area", l.first, l.first+l.rows-1
+	}
+	return s, ok
 }
 
 // Run implements device.Device.

@@ -39,20 +39,46 @@ type templated struct {
 	owed bool // an answer is still to come; of the open connection
 }
 
+// Station gives the strip, or the rows of it, that a device with some options is. Strips of other templates do not hear what is for it.
+func Station(options map[string]string) (registry.Station, bool) {
+	o := registry.NewOptions(registry.Config{Options: options})
+	s := registry.Station{Among: "strip " + options["template"]}
+	t, err := readTemplate(o)
+	if err != nil {
+		return s, false
+	}
+	if t.Has("address") {
+		s.Option, s.Number = "address", readAddress(o)
+	}
+	if t.Has("row") {
+		first := readFirstRow(o)
+		s.Part, s.First, s.Last = "first_row", first, first+readFace(o).rows.Count-1
+	}
+	return s, true
+}
+
+func readTemplate(o *registry.Options) (*ledtemplate.Template, error) {
+	text := o.String("template", "")
+	set := ledtemplate.Set(o.OneOf("charset", string(ledtemplate.GB2312), string(ledtemplate.GB2312), string(ledtemplate.GBK), string(ledtemplate.UTF8)))
+	return ledtemplate.Parse(text, set)
+}
+
+func readAddress(o *registry.Options) int { return o.Int("address", 1, 0, 9999) }
+
+func readFirstRow(o *registry.Options) int { return o.Int("first_row", 1, 0, 99) }
+
 func newTemplated(o *registry.Options, cfg registry.Config, s *session.Session, f *face) card {
 	t := &templated{
 		session:  s,
 		face:     f,
-		address:  o.Int("address", 1, 0, 9999),
-		firstRow: o.Int("first_row", 1, 0, 99),
+		address:  readAddress(o),
+		firstRow: readFirstRow(o),
 		gap:      o.Duration("gap", 20*time.Millisecond, 0, time.Second),
 		reply:    o.Hex("reply", maxReply),
 		within:   o.Duration("reply_within", 300*time.Millisecond, 20*time.Millisecond, 5*time.Second),
 	}
-	text := o.String("template", "")
-	set := ledtemplate.Set(o.OneOf("charset", string(ledtemplate.GB2312), string(ledtemplate.GB2312), string(ledtemplate.GBK), string(ledtemplate.UTF8)))
 	var err error
-	if t.template, err = ledtemplate.Parse(text, set); err != nil {
+	if t.template, err = readTemplate(o); err != nil {
 		o.Reject("template", err.Error())
 		return t
 	}

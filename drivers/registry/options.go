@@ -10,6 +10,47 @@ import (
 	"time"
 )
 
+// OptionError is an option that cannot be as it is.
+type OptionError struct {
+	Key, Value string
+	Unknown    bool     // there is no such option
+	Allowed    []string // all values that it may have; of an unknown one, all options there are
+	Low, High  string   // of a number or a time, both ends
+	Why        string   // neither of these
+}
+
+func (e *OptionError) Error() string {
+	switch {
+	case e.Unknown:
+		return fmt.Sprintf("option %s: unknown, known are %s", e.Key, strings.Join(e.Allowed, ", "))
+	case e.Allowed != nil:
+		return fmt.Sprintf("option %s: %q: must be one of %s", e.Key, e.Value, strings.Join(e.Allowed, ", "))
+	case e.High != "":
+		return fmt.Sprintf("option %s: %q: must be from %s to %s", e.Key, e.Value, e.Low, e.High)
+	}
+	return fmt.Sprintf("option %s: %q: %s", e.Key, e.Value, e.Why)
+}
+
+// OptionErrors gives all options that made Build fail with err.
+func OptionErrors(err error) []*OptionError {
+	var list *optionErrors
+	if errors.As(err, &list) {
+		return *list
+	}
+	return nil
+}
+
+// optionErrors are all that is wrong with the options of a device.
+type optionErrors []*OptionError
+
+func (l *optionErrors) Error() string {
+	var all []string
+	for _, e := range *l {
+		all = append(all, e.Error())
+	}
+	return strings.Join(all, "\n")
+}
+
 // Options reads a driver's options one by one and collects what is wrong with them. A key that nobody asked for is wrong too, so
 // a slip of the pen does not pass for a default.
 //
@@ -20,7 +61,7 @@ type Options struct {
 	name     string
 	values   map[string]string
 	asked    []string
-	problems []error
+	problems optionErrors
 }
 
 // NewOptions starts to read the options of cfg.
@@ -39,7 +80,7 @@ func (o *Options) String(key, def string) string {
 func (o *Options) OneOf(key, def string, allowed ...string) string {
 	v := o.String(key, def)
 	if !slices.Contains(allowed, v) {
-		o.problem(key, v, "must be one of "+strings.Join(allowed, ", "))
+		o.problem(OptionError{Key: key, Value: v, Allowed: allowed})
 		return def
 	}
 	return v
@@ -53,7 +94,7 @@ func (o *Options) Int(key string, def, lowest, highest int) int {
 	}
 	n, err := strconv.ParseInt(text, 0, 32)
 	if err != nil || int(n) < lowest || int(n) > highest {
-		o.problem(key, text, fmt.Sprintf("must be a number from %d to %d", lowest, highest))
+		o.problem(OptionError{Key: key, Value: text, Low: strconv.Itoa(lowest), High: strconv.Itoa(highest)})
 		return def
 	}
 	return int(n)
@@ -72,7 +113,7 @@ func (o *Options) Duration(key string, def, lowest, highest time.Duration) time.
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < lowest || d > highest {
-		o.problem(key, text, fmt.Sprintf("must be a time from %v to %v", lowest, highest))
+		o.problem(OptionError{Key: key, Value: text, Low: lowest.String(), High: highest.String()})
 		return def
 	}
 	return d
@@ -83,18 +124,18 @@ func (o *Options) Hex(key string, limit int) []byte {
 	text := o.String(key, "")
 	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
 	if err != nil || len(b) > limit {
-		o.problem(key, text, fmt.Sprintf("must be at most %d bytes in hexadecimal", limit))
+		o.problem(OptionError{Key: key, Value: text, Why: fmt.Sprintf("must be at most %d bytes in hexadecimal", limit)})
 		return nil
 	}
 	return b
 }
 
 // Reject adds a problem that the driver itself found.
-func (o *Options) Reject(key, why string) { o.problem(key, o.values[key], why) }
-
-func (o *Options) problem(key, value, why string) {
-	o.problems = append(o.problems, fmt.Errorf("option %s: %q: %s", key, value, why))
+func (o *Options) Reject(key, why string) {
+	o.problem(OptionError{Key: key, Value: o.values[key], Why: why})
 }
+
+func (o *Options) problem(e OptionError) { o.problems = append(o.problems, &e) }
 
 // Err gives all problems as one *device.Error with CodeBadConfig, or nil. Call it when every option was asked for.
 func (o *Options) Err() error {
@@ -107,10 +148,10 @@ func (o *Options) Err() error {
 	problems := slices.Clone(o.problems)
 	slices.Sort(unknown)
 	for _, key := range unknown {
-		problems = append(problems, fmt.Errorf("option %s: unknown, known are %s", key, strings.Join(o.asked, ", ")))
+		problems = append(problems, &OptionError{Key: key, Value: o.values[key], Unknown: true, Allowed: o.asked})
 	}
 	if len(problems) == 0 {
 		return nil
 	}
-	return badConfig(o.name, errors.Join(problems...))
+	return badConfig(o.name, &problems)
 }

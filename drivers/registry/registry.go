@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 
 	"halledge/drivers/attached"
 	"halledge/drivers/device"
@@ -47,21 +46,15 @@ type Driver struct {
 	New func(Config) (device.Device, error)
 	// Bus says that several devices may stand on one line, each with its own address.
 	Bus bool
-	// Address tells the devices of a Bus driver apart; zero: several may have the same, such as the rows of one panel.
-	Address Address
+	// Station gives by its options what a device of a Bus driver takes of its line; ok is false where they do not say. nil: nothing that
+	// others may not take too.
+	Station func(options map[string]string) (s Station, ok bool)
 	// Party says of a Bus driver that its devices speak unasked, so that each must hear all that arrives on the line.
 	Party bool
 	// Node is what connect.file means when it names a USB device: the kind of node that the driver opens. Empty: a printer.
 	Node attached.Kind
 	// USB says that the driver also speaks to devices that are nothing but bulk endpoints: connect.usb.
 	USB bool
-}
-
-// Address is the option that holds a device's address on its line. No two devices of one Among may have the same.
-type Address struct {
-	Option  string
-	Default int    // where the option is not set
-	Among   string // those who must differ: who speaks the same protocol, in the same role
 }
 
 // Registry makes devices out of configuration.
@@ -75,21 +68,6 @@ func New(drivers map[string]Driver) *Registry { return &Registry{drivers: driver
 
 // Shares reports whether several devices of model m may stand on one line.
 func (r *Registry) Shares(m Model) bool { return r.drivers[m.Driver].Bus }
-
-// Address gives the address on its line that a device of model m has with a site's options, and the option that holds it. Two devices
-// with equal addresses cannot stand on one line; ok is false where none tells devices apart, or it is no number.
-func (r *Registry) Address(m Model, options map[string]string) (a Address, number int, ok bool) {
-	a = r.drivers[m.Driver].Address
-	if a.Option == "" {
-		return a, 0, false
-	}
-	text := merge(m.Options, options)[a.Option]
-	if text == "" {
-		return a, a.Default, true
-	}
-	n, err := strconv.ParseInt(text, 0, 32)
-	return a, int(n), err == nil
-}
 
 // At gives how a device of model m is connected at a node with the reference ref (empty: it has none); ok is false when its driver
 // does not drive such nodes.

@@ -258,26 +258,3 @@ func TestWhereAModelCanStand(t *testing.T) {
 		}
 	}
 }
-
-func TestAddressesOnALine(t *testing.T) {
-	a := registry.Address{Option: "unit", Default: 3, Among: "acme"}
-	r := registry.New(map[string]registry.Driver{"line": {New: newScanner}, "shared": {New: newScanner, Bus: true, Address: a}})
-	preset := model("shared")
-	preset.Options = map[string]string{"unit": "7"}
-	for name, c := range map[string]struct {
-		model   registry.Model
-		options map[string]string
-		want    int
-		ok      bool
-	}{
-		"the driver's": {model("shared"), nil, 3, true},
-		"the model's":  {preset, nil, 7, true},
-		"the site's":   {preset, map[string]string{"unit": "0x10"}, 16, true},
-		"no number":    {preset, map[string]string{"unit": "first"}, 0, false},
-		"no addresses": {model("line"), map[string]string{"unit": "1"}, 0, false},
-	} {
-		if got, number, ok := r.Address(c.model, c.options); ok != c.ok || ok && (got != a || number != c.want) {
-			t.Errorf("%s: %+v, %d, %v", name, got, number, ok)
-		}
-	}
-}

@@ -1,8 +1,8 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"net/url"
@@ -47,7 +47,7 @@ func (c *checker) site(s *Site) {
 		names.add(c, path+".name", s.Devices[i].Name)
 	}
 	c.twins(s.Devices)
-	c.addresses(s.Devices)
+	c.drivers(s.Devices)
 	codes := set{}
 	for i := range s.Cameras {
 		path := fmt.Sprintf("$.cameras[%d]", i)
@@ -218,35 +218,83 @@ func (c *checker) twins(all []Device) {
 	}
 }
 
-// addresses finds devices on one line that have the same address: each would take what comes from the other for its own.
-func (c *checker) addresses(all []Device) {
-	type station struct {
-		line, among string
-		number      int
-	}
+// drivers checks what only the drivers know: the options of each device, and whether it can stand on its line beside the others.
+func (c *checker) drivers(all []Device) {
 	models, err := registry.LoadModels(configs.FS())
 	if err != nil {
 		return // a model that cannot be read is none: the device's own check says so
 	}
 	drivers := builtin.All()
-	owners := make(map[station]string)
+	var lines registry.Lines
+	names := make(map[string]int) // of the nodes that the devices lead to: the first device that does
 	for i, d := range all {
-		line := cmp.Or(d.Connect.Serial, d.Connect.TCP, d.Connect.File, d.Connect.USB)
 		m, known := models[registry.Key{Class: d.Class(), Name: d.Model}]
-		a, number, has := drivers.Address(m, d.Options)
-		if line == "" || !known || !has {
+		where := fmt.Sprintf("$.devices[%d]", i)
+		site := registry.Site{Name: d.Name, Connect: d.Connect.Driven(), Options: d.Options}
+		if !known || site.Connect.Check() != nil {
+			continue // said already
+		}
+		if _, err := drivers.Build(m, site, slog.New(slog.DiscardHandler)); err != nil {
+			c.options(where, err)
+		}
+		if clash := lines.Add(drivers, m, site); clash != nil {
+			c.clash(where, d, clash)
 			continue
 		}
-		where := fmt.Sprintf("$.devices[%d].connect", i)
-		if _, set := d.Options[a.Option]; set {
-			where = fmt.Sprintf("$.devices[%d].options.%s", i, a.Option)
+		node := drivers.Node(m, site.Connect, "/")
+		first, taken := names[node]
+		switch {
+		case node == "":
+		case !taken:
+			names[node] = i
+		case all[first].Connect.where() != d.Connect.where():
+			args := map[string]string{"value": d.Connect.where(), "other": all[first].Connect.where(), "device": all[first].Name}
+			c.doc.Warn(where+".connect", PortTwice, args) // it may be another one tomorrow
 		}
-		here := station{line, a.Among, number}
-		if owner, taken := owners[here]; taken {
-			c.at(where, LineAddress, "value", strconv.Itoa(number), "key", a.Option, "device", owner)
-			continue
+	}
+}
+
+// options tells why a driver does not take a device at path.
+func (c *checker) options(path string, err error) {
+	list := registry.OptionErrors(err)
+	for _, o := range list {
+		where := path + ".options." + o.Key
+		switch {
+		case o.Unknown:
+			c.at(where, strictyaml.UnknownKey, "key", o.Key, "allowed", strings.Join(o.Allowed, ", "))
+		case o.Allowed != nil:
+			c.at(where, strictyaml.NotAllowed, "value", o.Value, "allowed", strings.Join(o.Allowed, ", "))
+		case o.High != "":
+			c.at(where, strictyaml.OutOfRange, "value", o.Value, "low", o.Low, "high", o.High)
+		default:
+			c.at(where, DeviceOption, "key", o.Key, "value", o.Value, "reason", o.Why)
 		}
-		owners[here] = d.Name
+	}
+	if len(list) == 0 {
+		c.at(path, DeviceUnfit, "reason", err.Error())
+	}
+}
+
+// clash tells why a device at path cannot stand on its line.
+func (c *checker) clash(path string, d Device, clash *registry.Clash) {
+	at := func(option string) string {
+		if _, set := d.Options[option]; set {
+			return path + ".options." + option
+		}
+		return path + ".connect"
+	}
+	st := clash.Station
+	switch clash.Reason {
+	case registry.LineTaken:
+		c.at(path+".connect", LineTaken, "value", clash.Line, "device", clash.Owner)
+	case registry.LineSpeed:
+		c.at(path+".connect", LineSpeed, "value", clash.Line, "device", clash.Owner)
+	case registry.NoNumber:
+		c.at(path+".connect", LineAlone, "device", clash.Owner)
+	case registry.SamePart:
+		c.at(at(st.Part), LinePart, "value", fmt.Sprintf("%d-%d", st.First, st.Last), "key", st.Part, "device", clash.Owner)
+	default:
+		c.at(at(st.Option), LineAddress, "value", strconv.Itoa(st.Number), "key", st.Option, "device", clash.Owner)
 	}
 }
 

@@ -28,7 +28,14 @@ const (
 	USBNumbers     strictyaml.Code = "config_usb_numbers"   // value
 	USBTwins       strictyaml.Code = "config_usb_twins"     // value, other, device
 	USBVague       strictyaml.Code = "config_usb_vague"     // value (a warning)
+	DeviceOption   strictyaml.Code = "config_device_option" // key, value, reason
+	DeviceUnfit    strictyaml.Code = "config_device_unfit"  // reason
+	LineTaken      strictyaml.Code = "config_line_taken"    // value, device
+	LineSpeed      strictyaml.Code = "config_line_speed"    // value, device
 	LineAddress    strictyaml.Code = "config_line_address"  // value, key, device
+	LineAlone      strictyaml.Code = "config_line_alone"    // device
+	LinePart       strictyaml.Code = "config_line_part"     // value, key, device
+	PortTwice      strictyaml.Code = "config_port_twice"    // value, other, device (a warning)
 	Baud           strictyaml.Code = "config_baud"          // value
 	WebAddress     strictyaml.Code = "config_web_address"   // value
 	MQTTAddress    strictyaml.Code = "config_mqtt_address"  // no value: it may hold a password

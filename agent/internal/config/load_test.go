@@ -135,7 +135,7 @@ func TestFaultsAreFoundWhereTheyAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range faults {
+	for _, f := range slices.Concat(faults, lineFaults) {
 		t.Run(f.text, func(t *testing.T) {
 			path := site(t)
 			file := filepath.Join(filepath.Dir(path), f.file)
@@ -170,7 +170,7 @@ func TestEveryCodeOfConfigHasAFault(t *testing.T) {
 		config.Unreadable: true, config.Migration: true, strictyaml.SecretOpen: true, strictyaml.SecretMissing: true, // tests of their own
 		strictyaml.SecretShort: true, config.TokenShared: true,
 	}
-	for _, f := range faults {
+	for _, f := range slices.Concat(faults, lineFaults) {
 		tested[f.code] = true
 	}
 	source, err := os.ReadFile("codes.go")

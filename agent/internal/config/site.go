@@ -4,8 +4,11 @@
 package config
 
 import (
+	"cmp"
+
 	"halledge/agent/kit/gm"
 	"halledge/agent/kit/strictyaml"
+	"halledge/drivers/registry"
 )
 
 // Site is agent.yaml.
@@ -98,6 +101,14 @@ type Connect struct {
 	File   string `yaml:"file"`   // device file such as /dev/usb/lp0, or a reference
 	USB    string `yaml:"usb"`    // VVVV:PPPP[:SERIAL][@PORT] of a device that no driver of the system makes a file of
 }
+
+// Driven gives c as the drivers want it.
+func (c Connect) Driven() registry.Connect {
+	return registry.Connect{Serial: c.Serial, Baud: c.Baud, Flow: c.Flow, TCP: c.TCP, File: c.File, USB: c.USB}
+}
+
+// where is c as it is written.
+func (c Connect) where() string { return cmp.Or(c.Serial, c.TCP, c.File, c.USB) }
 
 // Camera is one camera of the hall. URL is rtsp:// or rtsps:// without credentials.
 type Camera struct {

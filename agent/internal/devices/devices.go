@@ -91,15 +91,15 @@ func New(o Options) *Set {
 		scans: make(chan Scan), cards: make(chan Card), unread: make(chan Unread),
 		watchers: make(map[chan struct{}]struct{}),
 	}
-	lines := make(map[string][]line)
+	var lines registry.Lines
 	for _, d := range o.Site {
-		s.slots = append(s.slots, s.slot(o, d, lines))
+		s.slots = append(s.slots, s.slot(o, d, &lines))
 	}
 	return s
 }
 
 // slot makes the place of one device and tries to build what stands there.
-func (s *Set) slot(o Options, d config.Device, lines map[string][]line) *slot {
+func (s *Set) slot(o Options, d config.Device, lines *registry.Lines) *slot {
 	place, _, _ := d.Split()
 	sl := &slot{
 		site: d, name: d.Name, model: d.Model, place: place, class: d.Class(), log: o.Log.With("device", d.Name),
@@ -107,58 +107,23 @@ func (s *Set) slot(o Options, d config.Device, lines map[string][]line) *slot {
 		tape: registry.NewTape(d.Class()), trial: make(chan chan struct{}, 1),
 	}
 	model, ok := o.Models[registry.Key{Class: sl.class, Name: d.Model}]
-	site := registry.Site{
-		Name: d.Name,
-		Connect: registry.Connect{
-			Serial: d.Connect.Serial, Baud: d.Connect.Baud, Flow: d.Connect.Flow, TCP: d.Connect.TCP, File: d.Connect.File, USB: d.Connect.USB,
-		},
-		Options: d.Options,
-		Tape:    sl.tape,
-	}
+	site := registry.Site{Name: d.Name, Connect: d.Connect.Driven(), Options: d.Options, Tape: sl.tape}
 	sl.build = func() (device.Device, error) { return o.Registry.Build(model, site, o.Log) }
 	if !ok {
 		sl.refuse(fmt.Errorf("no model %q of class %q", d.Model, sl.class))
 		return sl
 	}
-	here := line{owner: d.Name, connect: model.At(site.Connect), shared: o.Registry.Shares(model)}
-	if a, number, ok := o.Registry.Address(model, d.Options); ok {
-		here.address = fmt.Sprintf("%s %d of %s", a.Option, number, a.Among)
-	}
-	if err := here.claim(lines); err != nil {
-		sl.refuse(err)
+	if clash := lines.Add(o.Registry, model, site); clash != nil {
+		sl.refuse(clash)
 		return sl
 	}
-	sl.line, sl.shared = here.connect.String(), here.shared
+	sl.line, sl.shared = model.At(site.Connect).String(), o.Registry.Shares(model)
+	sl.leads = func() string { return o.Registry.Node(model, site.Connect, s.root) }
 	if r, err := attached.ParseRef(strings.TrimPrefix(sl.line, "usb:")); err == nil {
 		sl.port = r.Port
 	}
 	sl.make()
 	return sl
-}
-
-// line is a connection that the configuration uses.
-type line struct {
-	owner   string
-	connect registry.Connect
-	shared  bool
-	address string // of those who share it, each has another; empty: it has none
-}
-
-// claim enters l, unless another device has it and the two cannot share it.
-func (l line) claim(lines map[string][]line) error {
-	where := l.connect.String()
-	for _, other := range lines[where] {
-		switch {
-		case !l.shared || !other.shared:
-			return fmt.Errorf("%s belongs to %s already", where, other.owner)
-		case l.connect != other.connect:
-			return fmt.Errorf("%s has another speed or parity for %s", where, other.owner)
-		case l.address != "" && l.address == other.address:
-			return fmt.Errorf("%s on %s belongs to %s already", l.address, where, other.owner)
-		}
-	}
-	lines[where] = append(lines[where], l)
-	return nil
 }
 
 // Run keeps all devices running until ctx ends.

@@ -141,7 +141,7 @@ func TestLinesAreSharedOnlyBetweenEquals(t *testing.T) {
 func TestNoTwoOnALineHaveOneAddress(t *testing.T) {
 	drivers := stage()
 	shared := drivers["shared"]
-	shared.Address = registry.Address{Option: "unit", Default: 1, Among: "stage"}
+	shared.Station = registry.Numbered("stage", "unit", 1)
 	drivers["shared"] = shared
 	pad := func(name, unit, tty string) config.Device {
 		d := at(name, "shared", tty)

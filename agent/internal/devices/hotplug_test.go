@@ -3,6 +3,7 @@ package devices_test
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -194,4 +195,43 @@ func TestLineWithoutAnyAnswerIsTheCause(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+// Two names of one port are no two lines: the one that comes second is told of the first, and not of a stranger.
+func TestPortUnderTwoNames(t *testing.T) {
+	dir := t.TempDir()
+	line := farend.NewPTY(filepath.Join(dir, "by-path"), func(rw io.ReadWriter) { _, _ = io.Copy(io.Discard, rw) })
+	if err := line.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := line.Unplug(); err != nil {
+			t.Error(err)
+		}
+	})
+	other := filepath.Join(dir, "by-id")
+	if err := os.Symlink(line.Path(), other); err != nil {
+		t.Fatal(err)
+	}
+	s := devices.New(shipped(t, sysfs.New(t),
+		config.Device{Name: "kiosk-1.scanner", Model: "serial-scanner", Connect: config.Connect{Serial: line.Path()}},
+		config.Device{Name: "desk-1.scanner", Model: "serial-scanner", Connect: config.Connect{Serial: other}},
+	))
+	run(t, s)
+	waitFor(t, "the cause", func() string {
+		roots := s.Roots()
+		if len(roots) != 1 || roots[0].Code != health.PortTwice || len(roots[0].Devices) != 2 || roots[0].Devices[0] == roots[0].Devices[1] {
+			return fmt.Sprintf("%+v", roots)
+		}
+		return ""
+	})
+	advised := 0
+	for _, st := range s.Statuses() {
+		if st.Code == "busy" && strings.Contains(st.Advice, "一个接口配置给了两台设备") {
+			advised++
+		}
+	}
+	if advised != 1 {
+		t.Errorf("%+v", s.Statuses())
+	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // Root is one cause of what is wrong with several devices, or behind them: a hub that is gone, a group that the service is not in, a
-// line on which nobody answers.
+// line on which nobody answers, a port that is configured twice.
 type Root struct {
 	Code    health.Code
 	Subject string
@@ -24,7 +24,7 @@ type Root struct {
 
 // RootCodes are the codes of roots.
 func RootCodes() []health.Code {
-	return []health.Code{health.HubGone, health.GroupMissing, health.BusDown}
+	return []health.Code{health.HubGone, health.GroupMissing, health.BusDown, health.PortTwice}
 }
 
 // plugged is what the machine had at the last look.
@@ -96,6 +96,11 @@ func (s *Set) Roots() []Root {
 			if group := foreign(s.nodeOf(sl)); group != "" {
 				roots = add(roots, health.GroupMissing, group, sl.name)
 			}
+		case device.CodeBusy:
+			if owner := s.holder(sl); owner != nil {
+				roots = add(roots, health.PortTwice, owner.line, owner.name)
+				roots = add(roots, health.PortTwice, owner.line, sl.name)
+			}
 		}
 		if sl.shared {
 			lines[sl.line] = append(lines[sl.line], sl)
@@ -115,11 +120,27 @@ func (s *Set) Roots() []Root {
 // add notes that a device has a root.
 func add(roots []Root, code health.Code, subject, device string) []Root {
 	at := slices.IndexFunc(roots, func(r Root) bool { return r.Code == code && r.Subject == subject })
-	if at < 0 {
+	switch {
+	case at < 0:
 		return append(roots, Root{code, subject, []string{device}})
+	case !slices.Contains(roots[at].Devices, device):
+		roots[at].Devices = append(roots[at].Devices, device)
 	}
-	roots[at].Devices = append(roots[at].Devices, device)
 	return roots
+}
+
+// holder gives the device of ours that has the port of a busy one under another name; nil: a stranger has it.
+func (s *Set) holder(busy *slot) *slot {
+	if busy.leads == nil {
+		return nil
+	}
+	node := busy.leads()
+	for _, sl := range s.slots {
+		if sl != busy && node != "" && sl.leads != nil && sl.line != busy.line && sl.Health().Code != device.CodeBusy && sl.leads() == node {
+			return sl
+		}
+	}
+	return nil
 }
 
 // missing gives the hub nearest to the machine that a device in a socket needs and that is not there.

@@ -20,8 +20,9 @@ type slot struct {
 	site        config.Device
 	page        string // its title if it is a page; empty: it is hardware
 	name, model string
-	line        string // its connection; several devices may have the same
-	shared      bool   // others may stand on the line
+	line        string        // its connection; several devices may have the same
+	shared      bool          // others may stand on the line
+	leads       func() string // names the device behind the line now, under whatever name that is configured; nil: there is none
 	tape        *registry.Tape
 	trial       chan chan struct{} // a test that waits for a reading, at most one
 	place       config.Place

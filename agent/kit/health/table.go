@@ -32,6 +32,7 @@ const (
 	HubGone      Code = "usb_hub_gone"  // of a hub that devices of the hall are behind
 	GroupMissing Code = "group_missing" // the service is not in the group that owns the nodes of devices
 	BusDown      Code = "bus_down"      // none of the devices that share a line answers
+	PortTwice    Code = "port_twice"    // two devices are configured on one port, under two names of it
 
 	DeviceOffline     Code = "device_offline"
 	DeviceTimeout     Code = "device_timeout"
@@ -89,6 +90,7 @@ func Table() []Condition {
 		{Code: HubGone, Severity: Error, Delay: time.Second}, // before its devices are shown
 		{Code: GroupMissing, Severity: Error},
 		{Code: BusDown, Severity: Error, Causes: []Code{HubGone, GroupMissing}},
+		{Code: PortTwice, Severity: Error},
 		{Code: DeviceOffline, Severity: Error, Delay: short, Causes: []Code{HubGone, GroupMissing, BusDown}},
 		{Code: DeviceTimeout, Severity: Error, Delay: short, Causes: []Code{HubGone, BusDown}},
 		{Code: DeviceAddress, Severity: Error, Delay: short},
@@ -96,7 +98,7 @@ func Table() []Condition {
 		{Code: DevicePaperLow, Severity: Warning, Delay: short},
 		{Code: DeviceCoverOpen, Severity: Error, Delay: short},
 		{Code: DeviceCutter, Severity: Error},
-		{Code: DeviceBusy, Severity: Error, Delay: short},
+		{Code: DeviceBusy, Severity: Error, Delay: short, Causes: []Code{PortTwice}},
 		{Code: DevicePermission, Severity: Error, Causes: []Code{GroupMissing}},
 		{Code: DeviceBadReply, Severity: Error, Delay: short, Causes: []Code{BusDown}},
 		{Code: DeviceBadConfig, Severity: Error},

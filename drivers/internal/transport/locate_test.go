@@ -59,3 +59,27 @@ func TestReferencesLeadToTheNodeOfTheDay(t *testing.T) {
 		t.Errorf("a path: %q, %v", path, err)
 	}
 }
+
+// One device is the same under all its names.
+func TestNode(t *testing.T) {
+	root := t.TempDir()
+	adapter(t, root, "1-2", "tty7")
+	if err := os.WriteFile(filepath.Join(root, "sys/class/tty/tty7/uevent"), []byte("DEVNAME=null\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "by-path")
+	if err := os.Symlink("/dev/null", link); err != nil {
+		t.Fatal(err)
+	}
+	want := Spec{Serial: "/dev/null"}.Node()
+	for _, s := range []Spec{{Serial: link}, {Serial: "usb:1a86:7523@1-2", Root: root}, {File: link}} {
+		if got := s.Node(); got != want || got == "" {
+			t.Errorf("%s is %q, want %q", s, got, want)
+		}
+	}
+	for _, s := range []Spec{{Serial: "/dev/zero"}, {Serial: "usb:1a86:7523@1-3", Root: root}, {TCP: "127.0.0.1:9100"}, {Serial: "/dev/not/there"}} {
+		if got := s.Node(); got == want {
+			t.Errorf("%s is %q too", s, got)
+		}
+	}
+}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"halledge/drivers/attached"
 )
 
@@ -134,6 +136,29 @@ func (s Spec) Path() string {
 		return refPrefix + s.USB
 	}
 	return s.File
+}
+
+// Node names the device that s leads to at this moment, the same under whatever name it is written: the numbers of its node, or its path
+// where there is no device. It is empty for TCP, and for a reference to nothing.
+func (s Spec) Node() string {
+	kind := cmp.Or(s.Kind, attached.Printer)
+	switch {
+	case s.TCP != "":
+		return ""
+	case s.Serial != "":
+		kind = attached.Serial
+	case s.USB != "":
+		kind = attached.USB
+	}
+	path, err := locate(cmp.Or(s.Root, "/"), s.Path(), kind)
+	if err != nil {
+		return ""
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR {
+		return path
+	}
+	return fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
 }
 
 // String names the link for logs and errors.
