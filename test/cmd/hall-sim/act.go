@@ -26,13 +26,13 @@ func actCommands() []*cobra.Command {
 		withArgs(act("rate 1|2|3|4|5", "A citizen presses a grade on window 2's rating device, 5 for the best", func(args []string) (string, any) {
 			return "/rate", rateRequest{Stars: int(args[0][0] - '0')}
 		}), words(1, []string{"1", "2", "3", "4", "5"})),
-		withArgs(act("paper DEVICE [out|low|ok]", "The paper of a printer runs out or is refilled", func(args []string) (string, any) {
+		withArgs(act("paper DEVICE [out|low|ok|jam]", "The paper of a printer runs out, is refilled, or jams the cutter until the printer's test", func(args []string) (string, any) {
 			state := "out"
 			if len(args) > 1 {
 				state = args[1]
 			}
 			return "/paper", paperRequest{Device: args[0], State: state}
-		}), words(1, []string{"kiosk-1.printer"}, []string{"out", "low", "ok"})),
+		}), words(1, []string{"kiosk-1.printer"}, []string{"out", "low", "ok", "jam"})),
 		withArgs(act("look DEVICE", "What an LED panel, a pad or the rating device shows, or the speaker said, for example hall.led", func(args []string) (string, any) {
 			return "/look", plugRequest{Device: args[0]}
 		}), words(1, []string{"hall.led", "window-1.led", "window-2.led", "window-1.pad", "window-2.pad", "window-2.rater", "hall.speaker"})),

@@ -199,12 +199,16 @@ func (s *station) paper(device, state string) error {
 	if device != "kiosk-1.printer" {
 		return fmt.Errorf("%q has no paper", device)
 	}
-	if state != "out" && state != "low" && state != "ok" {
-		return fmt.Errorf("paper is out, low or ok, not %q", state)
+	if state != "out" && state != "low" && state != "ok" && state != "jam" {
+		return fmt.Errorf("paper is out, low, ok or jam, not %q", state)
 	}
 	s.printer.Set(func(st *escpos.Status) {
+		if state == "jam" { // somebody has taken the paper out of it, and the printer does not know
+			st.Cutter, st.Error, st.Offline = true, true, true
+			return
+		}
 		st.PaperEnd, st.PaperStop = state == "out", state == "out"
-		st.Offline = state == "out"
+		st.Offline = state == "out" || st.Cutter
 		st.NearEnd = state != "ok"
 	})
 	return nil

@@ -20,7 +20,7 @@ type Slip struct {
 func (s Slip) Text() string { return s.Layout.Plain(s.Items) }
 
 // Printer is an 80 mm ESC/POS printer. It answers status questions and hands each slip to Out when it is cut. While it is off line it
-// keeps what it is told, and does it when it goes on; switched off it forgets it.
+// keeps what it is told, and does it when it goes on; switched off, or told to recover without it, it forgets it.
 type Printer struct {
 	Layout escpos.Layout
 	Out    func(Slip)
@@ -65,14 +65,19 @@ func (p *Printer) Serve(rw io.ReadWriter) {
 		for i := range b {
 			bytes = append(bytes, b[i])
 			for _, it := range parser.Feed(b[i : i+1]) {
-				if q, ok := it.(escpos.StatusRequest); ok { // in real time, whatever it is doing
-					if _, err := p.do(q, rw); err != nil {
+				switch it := it.(type) { // in real time, whatever it is doing
+				case escpos.StatusRequest:
+					if _, err := p.do(it, rw); err != nil {
 						return err
 					}
-					continue
+				case escpos.Recover:
+					if p.recovers() && it.Clear {
+						held, bytes = nil, nil
+					}
+				default:
+					held = append(held, step{it, bytes})
+					bytes = nil
 				}
-				held = append(held, step{it, bytes})
-				bytes = nil
 			}
 		}
 		for len(held) > 0 && !p.stopped() {
@@ -96,6 +101,19 @@ func (p *Printer) Serve(rw io.ReadWriter) {
 	p.mu.Lock()
 	p.w = nil
 	p.mu.Unlock()
+}
+
+// recovers lets the printer go on if it stopped with an error that can be cleared. The rest, such as an end of the paper, stays.
+func (p *Printer) recovers() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.status.Cutter && !p.status.Recoverable {
+		return false
+	}
+	p.status.Cutter, p.status.Recoverable, p.status.Error = false, false, p.status.Unrecoverable || p.status.AutoRecover
+	p.status.Offline = p.status.Error || p.status.PaperStop || p.status.CoverOpen
+	p.report()
+	return true
 }
 
 // step is something the printer does, and the bytes that told it to.
