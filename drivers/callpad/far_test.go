@@ -8,6 +8,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/modbus"
 )
@@ -66,23 +67,15 @@ func (l *line) serve(rw io.ReadWriter) {
 			units[u] = modbus.NewRequestDecoder(u)
 		}
 	})
-	buf := make([]byte, 256)
-	for {
-		n, err := rw.Read(buf)
-		if err != nil {
-			return
-		}
+	farend.Converse(rw, func(b []byte) (out []byte) {
 		for u, d := range units {
-			d.Push(buf[:n])
+			d.Push(b)
 			for q, ok := d.Next(); ok; q, ok = d.Next() {
-				if out := l.answer(u, q); out != nil {
-					if _, err := rw.Write(out); err != nil {
-						return
-					}
-				}
+				out = append(out, l.answer(u, q)...)
 			}
 		}
-	}
+		return out
+	})
 }
 
 func (l *line) answer(unit byte, q modbus.Request) []byte {

@@ -5,10 +5,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest/farend"
@@ -23,6 +26,26 @@ func Cable(t testing.TB, far farend.Serve) *farend.PTY {
 	line := farend.NewPTY(filepath.Join(t.TempDir(), "tty"), far)
 	Plug(t, line)
 	return line
+}
+
+// Keys gives a pipe in the place of an input device: what is written to the file is what a driver reads that opens its name. A pipe
+// cannot be unplugged.
+func Keys(t testing.TB) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "usb-Maker_Keys-event-kbd")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
 }
 
 // Plug plugs played hardware in until the test ends.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync"
 
+	"halledge/drivers/drivertest/farend"
 	"halledge/firmware-protocols/escpos"
 )
 
@@ -40,14 +41,8 @@ func (p *printer) serve(rw io.ReadWriter) {
 	if !p.powered {
 		p.forget()
 	}
-	buf := make([]byte, 512)
-	for {
-		n, err := rw.Read(buf)
-		if err != nil {
-			return
-		}
-		var answer []byte
-		for _, it := range parser.Feed(buf[:n]) {
+	farend.Converse(rw, func(b []byte) (answer []byte) {
+		for _, it := range parser.Feed(b) {
 			switch it := it.(type) {
 			case escpos.StatusRequest:
 				answer = append(answer, p.answer(it)...)
@@ -64,13 +59,11 @@ func (p *printer) serve(rw io.ReadWriter) {
 			}
 			answer = append(answer, p.take(it)...)
 		}
-		if _, err := rw.Write(answer); err != nil {
-			return
-		}
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.noise = parser.Garbage()
-		p.mu.Unlock()
-	}
+		return answer
+	})
 }
 
 // answer answers in real time.

@@ -48,26 +48,16 @@ func (g *glass) areas() (areas []huidu.Area) {
 }
 
 func (g *glass) serve(rw io.ReadWriter) {
-	var d huidu.Decoder
-	buf := make([]byte, 4096)
-	for {
-		n, err := rw.Read(buf)
-		if err != nil {
-			return
-		}
-		d.Push(buf[:n])
-		for p, ok := d.Next(); ok; p, ok = d.Next() {
-			var out []byte
-			for _, a := range g.answer(p) {
-				if out, err = a.Append(out); err != nil {
-					return
-				}
+	farend.Answer(rw, &huidu.Decoder{}, func(p huidu.Packet) (out []byte) {
+		for _, a := range g.answer(p) {
+			b, err := a.Append(out)
+			if err != nil {
+				return nil
 			}
-			if _, err := rw.Write(out); err != nil {
-				return
-			}
+			out = b
 		}
-	}
+		return out
+	})
 }
 
 func (g *glass) answer(p huidu.Packet) []huidu.Packet {

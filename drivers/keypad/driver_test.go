@@ -24,7 +24,7 @@ func TestConformance(t *testing.T) {
 			drivertest.CallPad(t, func(t *testing.T) drivertest.CallPadHarness {
 				far := &keyboard{}
 				return drivertest.CallPadHarness{
-					Harness: drivertest.Harness{New: New, Options: modelFile(t).Options, TCP: tcp, Far: far.serve},
+					Harness: drivertest.Harness{New: New, Options: modelFile(t).Options, TCP: tcp, Far: far.Serve},
 					Press:   func(code device.KeyCode) bool { return far.send(strokes(board[code])...) },
 				}
 			})
@@ -124,7 +124,7 @@ func TestOneKeyPausesAndResumes(t *testing.T) {
 func TestPausedWhileAway(t *testing.T) {
 	t.Parallel()
 	at := newPipe(t)
-	p, err := build(t, registry.Site{Connect: registry.Connect{File: at.path}}, slog.New(slog.DiscardHandler))
+	p, err := build(t, registry.Site{Connect: registry.Connect{File: at.Name()}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,14 +185,14 @@ func TestKeysNobodyTakes(t *testing.T) {
 func TestAnotherProgramHasIt(t *testing.T) {
 	t.Parallel()
 	at := newPipe(t)
-	other, err := os.OpenFile(at.path, os.O_RDWR, 0)
+	other, err := os.OpenFile(at.Name(), os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := unix.Flock(int(other.Fd()), unix.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	p, err := build(t, registry.Site{Connect: registry.Connect{File: at.path}}, slog.New(slog.DiscardHandler))
+	p, err := build(t, registry.Site{Connect: registry.Connect{File: at.Name()}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

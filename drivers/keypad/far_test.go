@@ -3,58 +3,22 @@ package keypad
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"sync"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"halledge/configs"
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/evdev"
 )
 
 // keyboard is a keypad: what its keys do comes out as the kernel's events, byte for byte.
-type keyboard struct {
-	mu    sync.Mutex
-	lines map[io.Writer]struct{} // plugged in now
-}
+type keyboard struct{ farend.Voice }
 
-// serve plays the keypad at the end of a cable. It takes nothing: nobody tells a keypad anything.
-func (k *keyboard) serve(rw io.ReadWriter) {
-	k.mu.Lock()
-	if k.lines == nil {
-		k.lines = map[io.Writer]struct{}{}
-	}
-	k.lines[rw] = struct{}{}
-	k.mu.Unlock()
-	_, _ = io.Copy(io.Discard, rw) // until the cable is pulled
-	k.mu.Lock()
-	delete(k.lines, rw)
-	k.mu.Unlock()
-}
-
-// send lets the keypad send events. It gives false while nobody is at the other end of its cable: then they are gone, as with a
-// keypad that is not plugged in.
-func (k *keyboard) send(events ...evdev.Event) bool {
-	var b []byte
-	for _, e := range events {
-		b = e.Append(b)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for w := range k.lines {
-		if _, err := w.Write(b); err != nil {
-			return false
-		}
-	}
-	return len(k.lines) > 0
-}
+func (k *keyboard) send(events ...evdev.Event) bool { return k.Send(packed(events)) }
 
 func event(kind evdev.Type, code uint16, value int32) evdev.Event {
 	return evdev.Event{Sec: 1_700_000_000, Usec: 250_000, Type: kind, Code: code, Value: value}
@@ -91,44 +55,29 @@ func modelFile(t *testing.T) registry.Model {
 	return m
 }
 
-// pipe is a named pipe in the place of an input device: bytes written to it are what the driver reads.
-type pipe struct {
-	path string
-	file *os.File
-}
-
-func newPipe(t *testing.T) *pipe {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "usb-Acme_Keypad-event-kbd")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &pipe{path: path, file: f}
-}
-
-func (p *pipe) write(t *testing.T, b []byte) {
-	t.Helper()
-	if _, err := p.file.Write(b); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (p *pipe) send(t *testing.T, events ...evdev.Event) {
-	t.Helper()
-	var b []byte
+// packed gives events as the kernel has them in a device's file.
+func packed(events []evdev.Event) (b []byte) {
 	for _, e := range events {
 		b = e.Append(b)
 	}
-	p.write(t, b)
+	return b
+}
+
+// pipe is a keypad at a pipe in the place of its input device.
+type pipe struct{ *os.File }
+
+func newPipe(t *testing.T) pipe { return pipe{drivertest.Keys(t)} }
+
+func (p pipe) write(t *testing.T, b []byte) {
+	t.Helper()
+	if _, err := p.Write(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p pipe) send(t *testing.T, events ...evdev.Event) {
+	t.Helper()
+	p.write(t, packed(events))
 }
 
 // build makes the device as the program does: of the model's file and the site's entry.
@@ -143,10 +92,10 @@ func build(t *testing.T, site registry.Site, log *slog.Logger) (*Pad, error) {
 }
 
 // running runs a keypad at a pipe and waits until it is well.
-func running(t *testing.T, at *pipe, options map[string]string) (*Pad, *drivertest.Log) {
+func running(t *testing.T, at pipe, options map[string]string) (*Pad, *drivertest.Log) {
 	t.Helper()
 	log := &drivertest.Log{}
-	p, err := build(t, registry.Site{Connect: registry.Connect{File: at.path}, Options: options}, log.Logger())
+	p, err := build(t, registry.Site{Connect: registry.Connect{File: at.Name()}, Options: options}, log.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}

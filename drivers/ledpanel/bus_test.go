@@ -8,6 +8,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/onbon"
 )
@@ -40,22 +41,7 @@ func TestTwoPanelsOnOneLine(t *testing.T) {
 	first, second := newPanel(), newPanel()
 	second.panel = onbon.NewPanel(2)
 	line := drivertest.Cable(t, func(rw io.ReadWriter) {
-		var d onbon.Decoder
-		buf := make([]byte, 256)
-		for {
-			n, err := rw.Read(buf)
-			if err != nil {
-				return
-			}
-			d.Push(buf[:n])
-			for f, ok := d.Next(); ok; f, ok = d.Next() {
-				for _, far := range []*glass{first, second} {
-					if _, err := rw.Write(far.answer(f)); err != nil {
-						return
-					}
-				}
-			}
-		}
+		farend.Answer(rw, &onbon.Decoder{}, func(f onbon.Frame) []byte { return append(first.answer(f), second.answer(f)...) })
 	})
 	all := build(t, sharing(), line.Path(), map[string]string{"screen": "1"}, map[string]string{"screen": "2"})
 	show(t, all[0], "A001")

@@ -12,6 +12,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/onbon"
 )
@@ -61,24 +62,7 @@ func (p *glass) count(c onbon.Command) int {
 	return n
 }
 
-func (p *glass) serve(rw io.ReadWriter) {
-	var d onbon.Decoder
-	buf := make([]byte, 256)
-	for {
-		n, err := rw.Read(buf)
-		if err != nil {
-			return
-		}
-		d.Push(buf[:n])
-		for f, ok := d.Next(); ok; f, ok = d.Next() {
-			if out := p.answer(f); out != nil {
-				if _, err := rw.Write(out); err != nil {
-					return
-				}
-			}
-		}
-	}
-}
+func (p *glass) serve(rw io.ReadWriter) { farend.Answer(rw, &onbon.Decoder{}, p.answer) }
 
 func (p *glass) answer(f onbon.Frame) []byte {
 	p.mu.Lock()

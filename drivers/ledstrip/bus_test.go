@@ -9,6 +9,7 @@ import (
 	"halledge/configs"
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/ledtemplate"
 )
@@ -33,15 +34,11 @@ type wires struct {
 }
 
 func (w *wires) serve(rw io.ReadWriter) {
-	d := ledtemplate.NewDecoder(w.strips[0].template)
-	read(rw, func(b []byte) []byte {
+	farend.Answer(rw, ledtemplate.NewDecoder(w.strips[0].template), func(m ledtemplate.Message) []byte {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		d.Push(b)
-		for m, ok := d.Next(); ok; m, ok = d.Next() {
-			for _, s := range w.strips {
-				s.take(m)
-			}
+		for _, s := range w.strips {
+			s.take(m)
 		}
 		return nil
 	})

@@ -12,6 +12,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/ledtemplate"
 	"halledge/firmware-protocols/modbus"
@@ -46,15 +47,11 @@ func newSheet(t testing.TB, template string, address int, reply string) *sheet {
 }
 
 func (s *sheet) serve(rw io.ReadWriter) {
-	d := ledtemplate.NewDecoder(s.template)
-	read(rw, func(b []byte) (out []byte) {
-		d.Push(b)
-		for m, ok := d.Next(); ok; m, ok = d.Next() {
-			if s.take(m) {
-				out = append(out, s.reply...)
-			}
+	farend.Answer(rw, ledtemplate.NewDecoder(s.template), func(m ledtemplate.Message) []byte {
+		if s.take(m) {
+			return []byte(s.reply)
 		}
-		return out
+		return nil
 	})
 }
 
@@ -96,22 +93,6 @@ func (s *sheet) blank() {
 	clear(s.rows)
 }
 
-// read passes what arrives to answer until the line fails.
-func read(rw io.ReadWriter, answer func([]byte) []byte) {
-	buf := make([]byte, 256)
-	for {
-		n, err := rw.Read(buf)
-		if err != nil {
-			return
-		}
-		if out := answer(buf[:n]); len(out) > 0 {
-			if _, err := rw.Write(out); err != nil {
-				return
-			}
-		}
-	}
-}
-
 // unit is a strip with Modbus registers: two rows from 0x100 with the text, which are shown when 0x120 is written.
 type unit struct {
 	address byte
@@ -136,13 +117,9 @@ const (
 func newUnit() *unit { return &unit{address: 3, words: 8} }
 
 func (u *unit) serve(rw io.ReadWriter) {
-	d := modbus.NewRequestDecoder(u.address)
-	read(rw, func(b []byte) (out []byte) {
-		d.Push(b)
-		for q, ok := d.Next(); ok; q, ok = d.Next() {
-			if a, ok := u.answer(q); ok {
-				out, _ = a.Append(out) // a bad answer is none, and the test sees that
-			}
+	farend.Answer(rw, modbus.NewRequestDecoder(u.address), func(q modbus.Request) (out []byte) {
+		if a, ok := u.answer(q); ok {
+			out, _ = a.Append(nil) // a bad answer is none, and the test sees that
 		}
 		return out
 	})

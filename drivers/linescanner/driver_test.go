@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,58 +20,15 @@ import (
 	"halledge/firmware-protocols/scan"
 )
 
-// played is a scanner: it sends what send is given and answers what the host writes.
-type played struct {
-	answer func(from []byte) []byte // to what the host wrote; nil: says nothing
+// played is a scanner.
+type played struct{ farend.Voice }
 
-	mu   sync.Mutex
-	line io.Writer // nil while unplugged
-	got  []byte    // all that the host ever wrote
-}
+// answering gives a scanner that answers what the host writes.
+func answering(hear func(from []byte) []byte) *played { return &played{farend.Voice{Hear: hear}} }
 
-func (p *played) serve(rw io.ReadWriter) {
-	p.plug(rw)
-	defer p.plug(nil)
-	buf := make([]byte, 256)
-	for {
-		n, err := rw.Read(buf)
-		if err != nil {
-			return
-		}
-		p.mu.Lock()
-		p.got = append(p.got, buf[:n]...)
-		p.mu.Unlock()
-		if p.answer == nil {
-			continue
-		}
-		if _, err := rw.Write(p.answer(buf[:n])); err != nil {
-			return
-		}
-	}
-}
+func (p *played) send(b string) bool { return p.Send([]byte(b)) }
 
-func (p *played) plug(w io.Writer) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.line = w
-}
-
-// send gives false while nothing is plugged in.
-func (p *played) send(b string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.line == nil {
-		return false
-	}
-	_, err := io.WriteString(p.line, b)
-	return err == nil
-}
-
-func (p *played) heard(b []byte) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return bytes.Contains(p.got, b)
-}
+func (p *played) heard(b []byte) bool { return strings.Contains(p.Heard(), string(b)) }
 
 func TestConformance(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -87,7 +43,7 @@ func TestConformance(t *testing.T) {
 			drivertest.Scanner(t, func(*testing.T) drivertest.ScannerHarness {
 				p := &played{}
 				return drivertest.ScannerHarness{
-					Harness: drivertest.Harness{New: New, Options: c.options, TCP: c.tcp, Far: p.serve},
+					Harness: drivertest.Harness{New: New, Options: c.options, TCP: c.tcp, Far: p.Serve},
 					Scan:    func(payload string) bool { return p.send("\x02" + payload + "\x03") },
 					Spoil:   func(payload string) bool { return p.send("\x02" + payload + "\x07\x03") },
 				}
@@ -113,7 +69,7 @@ func run(t *testing.T, far *played, options map[string]string) rig {
 
 func connect(t *testing.T, far *played, options map[string]string) rig {
 	t.Helper()
-	line := drivertest.Cable(t, far.serve)
+	line := drivertest.Cable(t, far.Serve)
 	d, err := New(registry.Config{
 		Name: "kiosk-1.scanner", Connect: registry.Connect{Serial: line.Path()}, Options: options, Log: slog.New(slog.DiscardHandler),
 	})
@@ -121,7 +77,7 @@ func connect(t *testing.T, far *played, options map[string]string) rig {
 		t.Fatal(err)
 	}
 	drivertest.Run(t, d)
-	drivertest.Until(t, "the scanner at the other end", func() bool { return far.send("") })
+	drivertest.Until(t, "the scanner at the other end", far.Here)
 	return rig{Scanner: d.(device.Scanner), far: far, line: line}
 }
 
@@ -467,13 +423,12 @@ func TestSelfTest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := engines(c.engine)
-			far := &played{}
-			far.answer = func(from []byte) []byte {
+			far := answering(func(from []byte) []byte {
 				if bytes.Equal(from, e.on) {
 					return c.reply
 				}
 				return nil
-			}
+			})
 			r := run(t, far, map[string]string{"trigger": c.engine})
 			err := r.Scanner.(device.SelfTester).SelfTest(t.Context())
 			var de *device.Error
@@ -491,7 +446,7 @@ func TestSelfTest(t *testing.T) {
 
 func TestSelfTestEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	far := &played{answer: func([]byte) []byte { cancel(); return nil }}
+	far := answering(func([]byte) []byte { cancel(); return nil })
 	r := run(t, far, map[string]string{"trigger": "ssi"})
 	var de *device.Error
 	if err := r.Scanner.(device.SelfTester).SelfTest(ctx); !errors.As(err, &de) || de.Code != device.CodeTimeout {

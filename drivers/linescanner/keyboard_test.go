@@ -3,11 +3,9 @@ package linescanner
 import (
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"halledge/configs"
@@ -53,7 +51,7 @@ func TestConformanceOfAKeyboard(t *testing.T) {
 			drivertest.Scanner(t, func(t *testing.T) drivertest.ScannerHarness {
 				p := &played{}
 				return drivertest.ScannerHarness{
-					Harness: drivertest.Harness{New: NewKeyboard, Options: keyboardModel(t).Options, TCP: tcp, Far: p.serve},
+					Harness: drivertest.Harness{New: NewKeyboard, Options: keyboardModel(t).Options, TCP: tcp, Far: p.Serve},
 					Scan:    func(payload string) bool { return p.send(typing(payload + "\r")) },
 					Spoil:   func(payload string) bool { return p.send(typing(payload + "\x07\r")) },
 				}
@@ -71,21 +69,9 @@ type board struct {
 
 func newBoard(t *testing.T, options map[string]string) board {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "usb-Maker_Scanner-event-kbd")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	f := drivertest.Keys(t)
 	reg := registry.New(map[string]registry.Driver{"keyscanner": {New: NewKeyboard}})
-	d, err := reg.Build(keyboardModel(t), registry.Site{Name: "kiosk-1.scanner", Connect: registry.Connect{File: path}, Options: options},
+	d, err := reg.Build(keyboardModel(t), registry.Site{Name: "kiosk-1.scanner", Connect: registry.Connect{File: f.Name()}, Options: options},
 		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ func menu(from []byte) []byte {
 }
 
 func TestSettingsAreSentAfterEachConnection(t *testing.T) {
-	p := &played{answer: menu}
+	p := answering(menu)
 	r := run(t, p, map[string]string{"trigger": "honeywell", "settings": "SUFCA2 PAPHHF"})
 	for _, command := range []string{"\x16M\rSUFCA2!", "\x16M\rPAPHHF!"} {
 		if !p.heard([]byte(command)) {
@@ -45,7 +45,7 @@ func TestSettingsAreSentAfterEachConnection(t *testing.T) {
 func TestAScannerThatRefusesASettingReadsCodes(t *testing.T) {
 	for name, answer := range map[string]func([]byte) []byte{"refused": menu, "not answered": nil} {
 		t.Run(name, func(t *testing.T) {
-			p := &played{answer: answer}
+			p := answering(answer)
 			r := connect(t, p, map[string]string{"trigger": "honeywell", "settings": "BAD123"})
 			drivertest.Reaches(t, r, device.Degraded, device.CodeBadConfig)
 			if d := r.Health().Detail; !strings.Contains(d, "BAD123") {
@@ -63,12 +63,12 @@ func TestAScannerThatRefusesASettingReadsCodes(t *testing.T) {
 // An engine that was just plugged in misses the first command.
 func TestASettingIsTriedAgain(t *testing.T) {
 	var tries atomic.Int32
-	p := &played{answer: func(from []byte) []byte {
+	p := answering(func(from []byte) []byte {
 		if tries.Add(1) < settingTry {
 			return nil
 		}
 		return menu(from)
-	}}
+	})
 	r := connect(t, p, map[string]string{"trigger": "honeywell", "settings": "SUFCA2"})
 	drivertest.Reaches(t, r, device.OK, "")
 	if n := tries.Load(); n != settingTry {
@@ -91,7 +91,7 @@ func TestSettingsInTheDialectsOfNewland(t *testing.T) {
 		"newland_register": {"0000=D6", "\x7e\x00\x08\x01\x00\x00\xd6", func([]byte) []byte { return []byte{2, 0, 0, 1, 0, 0x33, 0x31} }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &played{answer: c.answer}
+			p := answering(c.answer)
 			r := connect(t, p, map[string]string{"trigger": name, "settings": c.setting})
 			drivertest.Reaches(t, r, device.OK, "")
 			if !p.heard([]byte(c.sent)) {

@@ -38,7 +38,7 @@ func TestConformance(t *testing.T) {
 						return d, err
 					}
 					return drivertest.RatingPadHarness{
-						Harness: drivertest.Harness{New: build, Options: tg.options, TCP: tcp, Far: f.serve},
+						Harness: drivertest.Harness{New: build, Options: tg.options, TCP: tcp, Far: f.Serve},
 						Grades:  []int{1, 2, 3, 4, 5}, Unasked: true, Press: f.press,
 						Asked: func(tag uint16) bool { now, ok := p.desk.asking(); return ok && now == tag },
 					}
@@ -174,16 +174,16 @@ func TestOrders(t *testing.T) {
 	t.Parallel()
 	p, f := talking(t, tongues(t)[0])
 	call := ask(t, p, device.RatingRequest{Session: 1, Timeout: time.Minute})
-	drivertest.Until(t, "the order", func() bool { return f.told() == "\x01" })
+	drivertest.Until(t, "the order", func() bool { return f.Heard() == "\x01" })
 	f.press(5)
 	if a := <-call; a.rating.Stars != 5 {
 		t.Errorf("got %+v", a)
 	}
-	drivertest.Until(t, "the end", func() bool { return f.told() == "\x01\x02" })
+	drivertest.Until(t, "the end", func() bool { return f.Heard() == "\x01\x02" })
 	if _, err := p.Ask(t.Context(), device.RatingRequest{Session: 2, Timeout: time.Millisecond}); code(err) != device.CodeTimeout {
 		t.Errorf("got %v", err)
 	}
-	drivertest.Until(t, "both orders", func() bool { return f.told() == "\x01\x02\x01\x02" })
+	drivertest.Until(t, "both orders", func() bool { return f.Heard() == "\x01\x02\x01\x02" })
 }
 
 func TestBlindUntilHeard(t *testing.T) {
@@ -205,7 +205,7 @@ func TestNonsenseHasAName(t *testing.T) {
 			continue
 		}
 		p, f := talking(t, tg)
-		f.say(bytes.Repeat([]byte{0xF0, 0xC3}, 64))
+		f.Send(bytes.Repeat([]byte{0xF0, 0xC3}, 64))
 		drivertest.Reaches(t, p, device.Degraded, device.CodeBadReply)
 		f.press(1)
 		drivertest.Reaches(t, p, device.OK, "")
@@ -218,9 +218,9 @@ func TestKeysOfThePadAreNoRating(t *testing.T) {
 	p, f := talking(t, tongues(t)[2])
 	call := ask(t, p, device.RatingRequest{Session: 1, Timeout: time.Minute})
 	drivertest.Until(t, "the question", func() bool { _, ok := p.desk.asking(); return ok })
-	f.say(pad21.NewPad(3).Press(pad21.KeyCall))
-	f.say(pad21.NewPad(4).Rate(1))
-	f.say(pad21.NewPad(3).Rate(9))
+	f.Send(pad21.NewPad(3).Press(pad21.KeyCall))
+	f.Send(pad21.NewPad(4).Rate(1))
+	f.Send(pad21.NewPad(3).Rate(9))
 	f.press(5)
 	if a := <-call; a.rating.Stars != 5 {
 		t.Errorf("got %+v", a)

@@ -8,6 +8,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/evdev"
 	"halledge/firmware-protocols/modbus"
@@ -31,24 +32,7 @@ func (f *far) with(change func(f *far)) {
 	change(f)
 }
 
-func (f *far) serve(rw io.ReadWriter) {
-	d := modbus.NewRequestDecoder(f.unit)
-	buf := make([]byte, 256)
-	for {
-		n, err := rw.Read(buf)
-		if err != nil {
-			return
-		}
-		d.Push(buf[:n])
-		for q, ok := d.Next(); ok; q, ok = d.Next() {
-			if out := f.answer(q); out != nil {
-				if _, err := rw.Write(out); err != nil {
-					return
-				}
-			}
-		}
-	}
-}
+func (f *far) serve(rw io.ReadWriter) { farend.Answer(rw, modbus.NewRequestDecoder(f.unit), f.answer) }
 
 func (f *far) answer(q modbus.Request) []byte {
 	f.mu.Lock()
@@ -85,51 +69,11 @@ func (f *far) asked(tag uint16) bool {
 
 // talker is a device that says what is pressed, and keeps what it is told.
 type talker struct {
+	farend.Voice
 	says map[int][]byte // by grade
-
-	mu    sync.Mutex
-	line  io.Writer
-	heard []byte
 }
 
-func (f *talker) serve(rw io.ReadWriter) {
-	f.plug(rw)
-	defer f.plug(nil)
-	buf := make([]byte, 256)
-	for {
-		n, err := rw.Read(buf)
-		f.mu.Lock()
-		f.heard = append(f.heard, buf[:n]...)
-		f.mu.Unlock()
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (f *talker) plug(w io.Writer) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.line = w
-}
-
-func (f *talker) press(stars int) bool { return f.say(f.says[stars]) }
-
-func (f *talker) say(b []byte) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.line == nil {
-		return false
-	}
-	_, err := f.line.Write(b)
-	return err == nil
-}
-
-func (f *talker) told() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return string(f.heard)
-}
+func (f *talker) press(stars int) bool { return f.Send(f.says[stars]) }
 
 // tongue is a kind of device that says what is pressed.
 type tongue struct {
@@ -188,13 +132,13 @@ func one(t *testing.T, f *far, options map[string]string) *Rater {
 func talking(t *testing.T, tg tongue) (*Pressed, *talker) {
 	t.Helper()
 	f := &talker{says: tg.says}
-	cable := drivertest.Cable(t, f.serve)
+	cable := drivertest.Cable(t, f.Serve)
 	d, err := tg.new(registry.Config{Name: "window-1.rater", Connect: registry.Connect{Serial: cable.Path()}, Options: tg.options, Log: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	drivertest.Run(t, d)
 	drivertest.Reaches(t, d, device.OK, "")
-	drivertest.Until(t, "the device at the other end", func() bool { return f.say(nil) })
+	drivertest.Until(t, "the device at the other end", f.Here)
 	return d.(*Pressed), f
 }

@@ -13,6 +13,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/internal/transport"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/sdt"
@@ -56,20 +57,7 @@ func frames(b *testing.B, card bool) func(io.ReadWriter) {
 		said[sdt.CmdFind] = frame(sdt.StatusFound, make([]byte, 4))
 	}
 	return func(rw io.ReadWriter) {
-		var d sdt.RequestDecoder
-		buf := make([]byte, 64)
-		for {
-			n, err := rw.Read(buf)
-			if err != nil {
-				return
-			}
-			d.Push(buf[:n])
-			for q, ok := d.Next(); ok; q, ok = d.Next() {
-				if _, err := rw.Write(said[q.Command]); err != nil {
-					return
-				}
-			}
-		}
+		farend.Answer(rw, &sdt.RequestDecoder{}, func(q sdt.Request) []byte { return said[q.Command] })
 	}
 }
 

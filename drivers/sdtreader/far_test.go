@@ -10,6 +10,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/sdt"
 )
@@ -73,22 +74,7 @@ func (r *reader) count(c sdt.Command) int {
 }
 
 func (r *reader) serve(rw io.ReadWriter) {
-	var d sdt.RequestDecoder
-	buf := make([]byte, 256)
-	for {
-		n, err := rw.Read(buf)
-		if err != nil {
-			return
-		}
-		d.Push(buf[:n])
-		for q, ok := d.Next(); ok; q, ok = d.Next() {
-			if frame := r.answer(rw, q.Command); frame != nil {
-				if _, err := rw.Write(frame); err != nil {
-					return
-				}
-			}
-		}
-	}
+	farend.Answer(rw, &sdt.RequestDecoder{}, func(q sdt.Request) []byte { return r.answer(rw, q.Command) })
 }
 
 func (r *reader) answer(line io.ReadWriter, c sdt.Command) []byte {

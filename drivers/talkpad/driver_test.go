@@ -22,11 +22,11 @@ func TestConformance(t *testing.T) {
 				drivertest.CallPad(t, func(t *testing.T) drivertest.CallPadHarness {
 					f, press, shown := tg.far()
 					return drivertest.CallPadHarness{
-						Harness: drivertest.Harness{New: tg.new, Options: tg.options, TCP: tcp, Far: f.serve},
+						Harness: drivertest.Harness{New: tg.new, Options: tg.options, TCP: tcp, Far: f.Serve},
 						Unasked: true, Other: tg.other,
-						Press: func(c device.KeyCode) bool { return f.says(func() []byte { return press(c) }) },
-						Shown: func() (s string) { f.look(func() { s = shown() }); return s },
-						Blank: func() { f.look(f.blank) },
+						Press: func(c device.KeyCode) bool { return f.Say(func() []byte { return press(c) }) },
+						Shown: func() (s string) { f.With(func() { s = shown() }); return s },
+						Blank: func() { f.With(f.blank) },
 					}
 				})
 			})
@@ -42,7 +42,7 @@ func key(t *testing.T, p *Pad) device.Key {
 func TestEveryKeyOfThe21(t *testing.T) {
 	t.Parallel()
 	pad := pad21.NewPad(3)
-	f := &far{hear: pad.Hear}
+	f := newFar(pad.Hear)
 	p := one(t, tongues()[0], f)
 	for _, c := range []struct {
 		press []pad21.Key
@@ -58,7 +58,7 @@ func TestEveryKeyOfThe21(t *testing.T) {
 		{[]pad21.Key{4, pad21.KeyCancel}, []string{"digit 4", "cancel"}},
 		{[]pad21.Key{4, pad21.KeyOneMetre}, []string{"digit 4", "cancel"}}, // it has no meaning
 	} {
-		f.says(func() (out []byte) {
+		f.Say(func() (out []byte) {
 			for _, k := range c.press {
 				out = append(out, pad.Press(k)...)
 			}
@@ -75,7 +75,7 @@ func TestEveryKeyOfThe21(t *testing.T) {
 			}
 		}
 		drivertest.Until(t, "the acknowledgement", func() (done bool) {
-			f.look(func() { done = pad.Unacknowledged() == 0 })
+			f.With(func() { done = pad.Unacknowledged() == 0 })
 			return done
 		})
 	}
@@ -88,10 +88,10 @@ func TestEveryKeyOfThe21(t *testing.T) {
 func TestAWordThatIsSaidAgainCountsOnce(t *testing.T) {
 	t.Parallel()
 	pad := pad21.NewPad(3)
-	f := &far{hear: pad.Hear}
+	f := newFar(pad.Hear)
 	p := one(t, tongues()[0], f)
-	f.says(func() []byte { return bytes.Repeat(pad.Press(pad21.KeyRecall), 3) })
-	f.says(func() []byte { return pad.Press(pad21.KeyPause) })
+	f.Say(func() []byte { return bytes.Repeat(pad.Press(pad21.KeyRecall), 3) })
+	f.Say(func() []byte { return pad.Press(pad21.KeyPause) })
 	for _, want := range []device.KeyCode{device.KeyRecall, device.KeyPause} {
 		if k := key(t, p); k.Code != want {
 			t.Errorf("got %s, want %s", k.Code, want)
@@ -103,9 +103,9 @@ func TestAWordThatIsSaidAgainCountsOnce(t *testing.T) {
 func TestCollision(t *testing.T) {
 	t.Parallel()
 	pad := pad21.NewPad(3)
-	f := &far{hear: pad.Hear}
+	f := newFar(pad.Hear)
 	p := one(t, tongues()[0], f)
-	f.says(func() []byte {
+	f.Say(func() []byte {
 		a, b := pad.Press(pad21.KeyCall), pad21.NewPad(4).Press(pad21.KeyCall)
 		var spoiled []byte
 		for i := range a {
@@ -123,9 +123,9 @@ func TestNonsenseHasAName(t *testing.T) {
 	for _, tg := range tongues() {
 		f, press, _ := tg.far()
 		p := one(t, tg, f)
-		f.says(func() []byte { return bytes.Repeat([]byte{0xF0, 0xC3}, 64) })
+		f.Say(func() []byte { return bytes.Repeat([]byte{0xF0, 0xC3}, 64) })
 		drivertest.Reaches(t, p, device.Degraded, device.CodeBadReply)
-		f.says(func() []byte { return press(device.KeyRecall) })
+		f.Say(func() []byte { return press(device.KeyRecall) })
 		drivertest.Reaches(t, p, device.OK, "")
 		if k := key(t, p); k.Code != device.KeyRecall {
 			t.Errorf("%s: got %+v", tg.name, k)
@@ -140,12 +140,12 @@ func TestPadsShareALine(t *testing.T) {
 	for a := byte(1); a <= 5; a++ {
 		pads[a] = pad21.NewPad(a)
 	}
-	f := &far{hear: func(b []byte) {
+	f := newFar(func(b []byte) {
 		for _, p := range pads {
 			p.Hear(b)
 		}
-	}}
-	cable := drivertest.Cable(t, f.serve)
+	})
+	cable := drivertest.Cable(t, f.Serve)
 	reg := registry.New(map[string]registry.Driver{"pad21": {New: New21, Bus: true, Party: true}})
 	model := registry.Model{Name: "pad21", Class: device.ClassCallPad, Driver: "pad21"}
 	var drivers []*Pad
@@ -165,15 +165,15 @@ func TestPadsShareALine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	drivertest.Until(t, "the stranger", func() bool { return f.says(func() []byte { return pads[5].Press(pad21.KeyRecall) }) })
+	drivertest.Until(t, "the stranger", func() bool { return f.Say(func() []byte { return pads[5].Press(pad21.KeyRecall) }) })
 	for i, p := range drivers {
 		a := byte(i + 1)
-		f.says(func() []byte { return pads[a].Press(pad21.KeyCall) })
+		f.Say(func() []byte { return pads[a].Press(pad21.KeyCall) })
 		if k := key(t, p); k.Code != device.KeyNext {
 			t.Errorf("pad %d: %+v", a, k)
 		}
 		drivertest.Until(t, "its number", func() (shown bool) {
-			f.look(func() { shown = pads[a].Shows() == "  "+string(rune('0'+i))+"00"+string(rune('1'+i)) })
+			f.With(func() { shown = pads[a].Shows() == "  "+string(rune('0'+i))+"00"+string(rune('1'+i)) })
 			return shown
 		})
 	}
@@ -241,7 +241,7 @@ func TestFourButtonFaces(t *testing.T) {
 func TestSixByteLogsInWhileTheWindowIsOpen(t *testing.T) {
 	t.Parallel()
 	pad := sixbyte.NewPad(3, 1)
-	f := &far{hear: pad.Hear}
+	f := newFar(pad.Hear)
 	p := one(t, tongues()[2], f)
 	for _, step := range []struct {
 		frame device.PadFrame
@@ -254,7 +254,7 @@ func TestSixByteLogsInWhileTheWindowIsOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 		drivertest.Until(t, "the display", func() (same bool) {
-			f.look(func() {
+			f.With(func() {
 				n, waiting, in := pad.Shows()
 				got := []int{n, waiting, 0}
 				if in {

@@ -3,11 +3,7 @@ package pads_test
 import (
 	"context"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"halledge/agent/internal/pads"
 	"halledge/agent/internal/queue"
@@ -23,21 +19,13 @@ import (
 // keypad is the driver of a real keypad of the model that people buy, with a pipe in the place of its input device.
 func keypad(t *testing.T) (p device.CallPad, press func(evdev.KeyCode)) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "event-kbd")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	keys, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = keys.Close() })
+	keys := drivertest.Keys(t)
 	models, err := registry.LoadModels(configs.FS())
 	if err != nil {
 		t.Fatal(err)
 	}
 	model := models[registry.Key{Class: device.ClassCallPad, Name: "usb-keypad"}]
-	site := registry.Site{Name: "window-1.pad", Connect: registry.Connect{File: path}}
+	site := registry.Site{Name: "window-1.pad", Connect: registry.Connect{File: keys.Name()}}
 	d, err := builtin.All().Build(model, site, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

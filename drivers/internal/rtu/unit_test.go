@@ -21,25 +21,19 @@ import (
 func far(t *testing.T, reply func(q modbus.Request) []byte, units ...byte) transport.Conn {
 	t.Helper()
 	line := farend.NewPTY(t.TempDir()+"/tty", func(rw io.ReadWriter) {
-		buf := make([]byte, modbus.MaxFrame)
 		decoders := make([]*modbus.RequestDecoder, len(units))
 		for i, u := range units {
 			decoders[i] = modbus.NewRequestDecoder(u)
 		}
-		for {
-			n, err := rw.Read(buf)
-			if err != nil {
-				return
-			}
+		farend.Converse(rw, func(b []byte) (out []byte) {
 			for _, d := range decoders {
-				d.Push(buf[:n])
+				d.Push(b)
 				for q, ok := d.Next(); ok; q, ok = d.Next() {
-					if _, err := rw.Write(reply(q)); err != nil {
-						return
-					}
+					out = append(out, reply(q)...)
 				}
 			}
-		}
+			return out
+		})
 	})
 	if err := line.Plug(); err != nil {
 		t.Fatal(err)

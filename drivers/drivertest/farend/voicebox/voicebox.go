@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"halledge/drivers/drivertest/farend"
 	"halledge/firmware-protocols/syn6288"
 	"halledge/firmware-protocols/xfs5152"
 )
@@ -94,16 +95,12 @@ func (b *Box) Serve(rw io.ReadWriter) {
 	defer l.hush()
 	l.say(syn6288.Ready)
 	next := b.frames()
-	buf := make([]byte, 256)
-	for {
-		n, err := rw.Read(buf)
-		for _, c := range next(buf[:n]) {
+	farend.Converse(rw, func(b []byte) []byte {
+		for _, c := range next(b) {
 			l.obey(c)
 		}
-		if err != nil {
-			return
-		}
-	}
+		return nil
+	})
 }
 
 func (b *Box) in(l *line) {
