@@ -203,10 +203,10 @@ func (h *demoHall) planValues() map[string]any {
 }
 
 func (h *demoHall) agentValues() map[string]any {
-	type dev struct{ Name, Model, Path string }
+	type dev struct{ Name, Model, Connect string }
 	var devs []dev
 	for _, d := range devices {
-		devs = append(devs, dev{d.name, d.model, h.station.path(d.name)})
+		devs = append(devs, dev{d.name, d.model, h.station.connect(d.name)})
 	}
 	agent, cloud := h.at()
 	return map[string]any{

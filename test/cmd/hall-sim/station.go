@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,7 @@ import (
 	"halledge/test/fakes/hardware"
 )
 
-// station is the simulated hall's hardware, each device on a pseudo-terminal behind a stable link.
+// station is the simulated hall's hardware, each device on a pseudo-terminal behind a stable link, or on a port of the network.
 type station struct {
 	dir string // of the links
 
@@ -38,9 +39,10 @@ type station struct {
 
 	strip         *hardware.Strip
 	registerStrip *hardware.RegisterStrip
+	colour        *hardware.ColourScreen
 
 	mu    sync.Mutex
-	lines map[string]*farend.PTY
+	lines map[string]farend.Line
 	in    map[string]bool
 	noise map[string]*atomic.Bool // true: what the device says arrives as noise
 }
@@ -58,7 +60,11 @@ var devices = [...]struct{ name, class, model string }{
 	{"window-2.led", "screen", "strip-modbus"},
 	{"window-2.pad", "callpad", "pad-21-keys"},
 	{"window-2.rater", "ratingpad", "halledge-rater"},
+	{"screen-1.led", "screen", "huidu-fullcolor"},
 }
+
+// onNetwork are those that have a plug for the network instead of a serial one.
+var onNetwork = []string{"screen-1.led"}
 
 func deviceNames() []string {
 	var names []string
@@ -75,30 +81,50 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 	s := &station{
 		dir: dir, printer: hardware.NewPrinter(out), reader: &hardware.CardReader{}, scanner: &hardware.Scanner{}, camera: &lens.Camera{},
 		pad: hardware.NewPad(1), keyPad: hardware.NewKeyPad(1), rater: hardware.NewRater(1), speaker: hardware.NewSpeaker(),
-		lines: map[string]*farend.PTY{}, in: map[string]bool{}, noise: map[string]*atomic.Bool{},
+		lines: map[string]farend.Line{}, in: map[string]bool{}, noise: map[string]*atomic.Bool{},
 	}
 	var err error
 	if s.strip, err = hardware.NewStrip(1); err != nil {
 		return nil, err
 	}
-	s.registerStrip = hardware.NewRegisterStrip(1)
+	s.registerStrip, s.colour = hardware.NewRegisterStrip(1), hardware.NewColourScreen()
 	s.panel = hardware.NewPanel(1, s.moments.changed)
 	pad := func(rw io.ReadWriter) { s.pad.Serve(listening{rw, s.moments.asked}) }
 	serve := map[string]farend.Serve{
 		"kiosk-1.printer": s.printer.Serve, "kiosk-1.idcard": s.reader.Serve, "kiosk-1.scanner": s.scanner.Serve, "desk-1.scanner": s.camera.Serve,
 		"hall.led": s.panel.Serve, "window-1.pad": pad, "hall.speaker": s.speaker.Serve,
 		"window-1.led": s.strip.Serve, "window-2.led": s.registerStrip.Serve,
-		"window-2.pad": s.keyPad.Serve, "window-2.rater": s.rater.Serve,
+		"window-2.pad": s.keyPad.Serve, "window-2.rater": s.rater.Serve, "screen-1.led": s.colour.Serve,
 	}
 	for _, d := range devices {
 		noise := new(atomic.Bool)
 		s.noise[d.name] = noise
-		s.lines[d.name] = farend.NewPTY(s.path(d.name), func(rw io.ReadWriter) { serve[d.name](disturbed{rw, noise}) })
-		if err := s.plug(d.name); err != nil {
+		line, err := s.line(d.name, func(rw io.ReadWriter) { serve[d.name](disturbed{rw, noise}) })
+		if err == nil {
+			s.lines[d.name] = line
+			err = s.plug(d.name)
+		}
+		if err != nil {
 			return nil, errors.Join(err, s.close())
 		}
 	}
 	return s, nil
+}
+
+// line gives the cable of a device.
+func (s *station) line(device string, serve farend.Serve) (farend.Line, error) {
+	if slices.Contains(onNetwork, device) {
+		return farend.NewTCP(serve)
+	}
+	return farend.NewPTY(s.path(device), serve), nil
+}
+
+// connect gives where the agent finds a device, as its configuration has it.
+func (s *station) connect(device string) string {
+	if line, ok := s.lines[device].(*farend.TCP); ok {
+		return fmt.Sprintf("{tcp: %q}", line.Addr())
+	}
+	return fmt.Sprintf("{serial: %q}", s.path(device))
 }
 
 // disturbed is a line that can turn all that is said on it into bytes that mean nothing to anybody.
@@ -149,7 +175,7 @@ func (s *station) scan(r scanRequest) error {
 
 func (s *station) path(device string) string { return filepath.Join(s.dir, device) }
 
-// pty is the terminal behind a device's link while it is plugged in.
+// pty is the terminal behind a device's link while it is plugged in; empty for one on the network.
 func (s *station) pty(device string) string {
 	target, err := os.Readlink(s.path(device))
 	if err != nil {
@@ -325,6 +351,8 @@ func (s *station) look(device string) (string, error) {
 	switch device {
 	case "hall.led":
 		return strings.Join(s.panel.Lines(), "\n"), nil
+	case "screen-1.led":
+		return strings.Join(s.colour.Lines(), "\n"), nil
 	case "window-1.led":
 		return s.strip.Text(), nil
 	case "window-2.led":
