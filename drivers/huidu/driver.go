@@ -32,7 +32,7 @@ func New(cfg registry.Config) (device.Device, error) {
 	c := &card{session: s.session, layout: s.layout, within: o.Duration("reply_within", 5*time.Second, 50*time.Millisecond, 30*time.Second)}
 	s.panel = panel.New(panel.Config{
 		Name:    cfg.Name,
-		Poll:    o.Duration("poll", 10*time.Second, 50*time.Millisecond, time.Minute),
+		Poll:    o.Duration("poll", 5*time.Second, 50*time.Millisecond, time.Minute),
 		Refresh: o.Duration("refresh", time.Minute, time.Second, time.Hour),
 	}, s.session, c)
 	if err := o.Err(); err != nil {
