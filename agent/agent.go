@@ -45,6 +45,7 @@ type Options struct {
 	Log     *slog.Logger
 	Lines   *logs.Ring        // last log lines, for the ops page
 	Ready   func(addr string) // called once when the hall can be used; addr is the HTTP server's host:port
+	Root    string            // of the sysfs in which devices are looked for; empty: /
 }
 
 // Agent is one hall's program. Make it with New, run it once, and close nothing: Run does.
@@ -143,7 +144,7 @@ func (a *Agent) build() (err error) {
 		return fmt.Errorf("device models: %w", err)
 	}
 	a.devices = devices.New(devices.Options{
-		Site: site.Devices, Models: a.models, Registry: builtin.All(), Texts: a.texts, Log: a.log,
+		Site: site.Devices, Models: a.models, Registry: builtin.All(), Texts: a.texts, Log: a.log, Root: a.opts.Root,
 	})
 	if a.signer, err = codes.NewSigner(site.Data, hallsync.HallID(site.Hall.Code), codes.PublicBase(a.webConfig())); err != nil {
 		return err

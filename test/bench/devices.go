@@ -62,34 +62,36 @@ func (b *bench) replugs(ctx context.Context) error {
 	if err := b.waitDevices(ctx, base, "all to be well", well); err != nil {
 		return err
 	}
-	all, err := b.deviceStates(base)
-	if err != nil {
-		return err
+	var all []string
+	for _, d := range b.demo.Devices {
+		if d.PTY != "" { // nothing tells when a device on the network is back
+			all = append(all, d.Name)
+		}
 	}
 	var took spread
 	for range b.effort.replugs {
-		for _, d := range all {
+		for _, name := range all {
 			is := func(state string) func([]deviceState) bool {
 				return func(all []deviceState) bool {
 					for _, now := range all {
-						if now.Name == d.Name {
+						if now.Name == name {
 							return now.State == state
 						}
 					}
 					return false
 				}
 			}
-			if _, err := b.sim("unplug", d.Name); err != nil {
+			if _, err := b.sim("unplug", name); err != nil {
 				return err
 			}
-			if err := b.waitDevices(ctx, base, d.Name+" to be missed", is("offline")); err != nil {
+			if err := b.waitDevices(ctx, base, name+" to be missed", is("offline")); err != nil {
 				return err
 			}
-			if _, err := b.sim("plug", d.Name); err != nil {
+			if _, err := b.sim("plug", name); err != nil {
 				return err
 			}
 			plugged := time.Now()
-			if err := b.waitDevices(ctx, base, d.Name+" to be back", is("ok")); err != nil {
+			if err := b.waitDevices(ctx, base, name+" to be back", is("ok")); err != nil {
 				return err
 			}
 			took = append(took, time.Since(plugged))

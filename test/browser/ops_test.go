@@ -14,6 +14,7 @@ func (s *site) operations(t *testing.T) {
 	p := s.device(t, clerkWidth, clerkHeight, "/ops", "ops")
 	p.Sees("运行维护", s.Agent.Hall, "kiosk-1.printer", "身份证阅读器", "接上了但没有配置", "本机浏览器检查", "实时推送")
 	p.Sees("二代身份证阅读器", "SDT 串口协议 generic-sdt", "编号 05.03-0020240101-0001234567-0987654321", "接通 1，失败 0")
+	p.Sees("EPSON TM-T88V", "/dev/usb/lp0", "Newland Barcode Scanner", "QinHeng USB Serial")
 	s.shot(t, p, "ops-1366")
 	ringed(t, p)
 	s.device(t, screenWidth, screenHeight, "/screen/1", "screen").Sees("等候人数")

@@ -37,6 +37,7 @@ func checkCommand(path *string) *cobra.Command {
 
 func doctorCommand(path *string) *cobra.Command {
 	var asJSON bool
+	var root string
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "体检：哪里有问题，怎么办", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -44,7 +45,7 @@ func doctorCommand(path *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report := ops.Examine(cmd.Context(), *path, "/", texts)
+			report := ops.Examine(cmd.Context(), *path, root, texts)
 			if asJSON {
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")
@@ -59,5 +60,6 @@ func doctorCommand(path *string) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "机器可读的 JSON")
+	cmd.Flags().StringVar(&root, "root", "/", rootHelp)
 	return cmd
 }

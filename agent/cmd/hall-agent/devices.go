@@ -47,10 +47,14 @@ func devicesCommand(path *string) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "机器可读的 JSON")
-	cmd.PersistentFlags().StringVar(&root, "root", "/", "在哪个目录下的 sys 里找设备")
+	cmd.PersistentFlags().StringVar(&root, "root", "/", rootHelp)
 	cmd.AddCommand(addCommand(path, &root))
 	return cmd
 }
+
+// rootHelp is of --root, with which somebody tries the program on a machine that is none: a folder with the files by which the kernel shows
+// devices.
+const rootHelp = "在哪个目录下的 sys 里找设备"
 
 // configured gives the devices of a hall whose agent does not run.
 func configured(cfg *config.Config) []ops.Device {

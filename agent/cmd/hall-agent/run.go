@@ -21,19 +21,20 @@ import (
 )
 
 func runCommand(path *string) *cobra.Command {
-	var ready string
+	var ready, root string
 	cmd := &cobra.Command{
 		Use: "run", Short: "运行大厅代理", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), *path, ready, cmd.ErrOrStderr())
+			return serve(cmd.Context(), *path, root, ready, cmd.ErrOrStderr())
 		},
 	}
+	cmd.Flags().StringVar(&root, "root", "/", rootHelp)
 	cmd.Flags().StringVar(&ready, "ready-file", "", "file to write the HTTP address to when the hall can be used")
 	return cmd
 }
 
 // serve runs the agent until ctx ends.
-func serve(ctx context.Context, path, ready string, stderr io.Writer) error {
+func serve(ctx context.Context, path, root, ready string, stderr io.Writer) error {
 	cfg, problems, err := config.LoadOrLastGood(path, "")
 	if len(problems) > 0 {
 		if err := printProblems(stderr, problems); err != nil {
@@ -51,7 +52,7 @@ func serve(ctx context.Context, path, ready string, stderr io.Writer) error {
 	}
 	limitMemory(cfg.Site.Hall.Profile)
 	a, err := agent.New(agent.Options{
-		Config: cfg, Version: version, Log: log, Lines: lines.Ring,
+		Config: cfg, Version: version, Log: log, Lines: lines.Ring, Root: root,
 		Ready: func(addr string) { announce(ready, addr, log) },
 	})
 	if err != nil {

@@ -12,15 +12,24 @@ import (
 // Machine has a sysfs and a /dev below Root.
 type Machine struct {
 	Root string
-	t    testing.TB
+	t    Failer
+}
+
+// Failer is told what could not be made: a test, or what stands for one in a simulator.
+type Failer interface {
+	Helper()
+	Fatal(args ...any)
 }
 
 // bus is the first USB bus of every machine.
 const bus = "sys/devices/pci0000:00/0000:00:14.0/usb1/"
 
-// New gives a machine with an empty USB bus.
-func New(t testing.TB) Machine {
-	m := Machine{t.TempDir(), t}
+// New gives a test a machine with an empty USB bus.
+func New(t testing.TB) Machine { return At(t.TempDir(), t) }
+
+// At gives a machine with an empty USB bus below root.
+func At(root string, t Failer) Machine {
+	m := Machine{root, t}
 	m.Write(bus+"idVendor", "1d6b")
 	m.Write(bus+"idProduct", "0002")
 	m.Write(bus+"bDeviceClass", "09")

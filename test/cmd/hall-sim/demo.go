@@ -19,6 +19,7 @@ import (
 
 	"halledge/agent/kit/command"
 	"halledge/test/fakes/camera"
+	"halledge/test/fakes/hardware"
 )
 
 // demoOptions come from the command line and from the environment that make run passes on.
@@ -121,6 +122,9 @@ func runDemo(ctx context.Context, o demoOptions, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, far.Close()) }()
 	h := newDemoHall(o, sec, st, cams, far)
+	if err := hardware.NewMachine(h.machine()); err != nil {
+		return fmt.Errorf("machine: %w", err)
+	}
 	defer func() { err = errors.Join(err, h.stop()) }()
 	if err := h.start(ctx); err != nil {
 		return err
@@ -162,7 +166,7 @@ func freshDir(o demoOptions) error {
 	}
 	// Links of devices that a killed demo left behind would block the new ones; logs are of one demo; and whoever waits for
 	// demo.json must not read the addresses of the last one.
-	for _, name := range []string{"dev", "logs", "demo.json"} {
+	for _, name := range []string{"dev", "machine", "logs", "demo.json"} {
 		if err := os.RemoveAll(filepath.Join(o.dir, name)); err != nil {
 			return err
 		}
@@ -206,6 +210,7 @@ func (h *demoHall) banner() string {
 	line("  bin/hall-sim province silent  省里不答复 the province does not answer; good 恢复")
 	line("  bin/hall-sim press next   物理叫号器 the pad of window 1 calls the next")
 	line("  bin/hall-sim unplug kiosk-1.printer  ·  bin/hall-agent doctor --config %s", h.agentConfig())
+	line("  bin/hall-agent devices --config %s --root %s  接上了没配置的 plugged in, not configured", h.agentConfig(), h.machine())
 	line("")
 	line("  小票 slips %s   ·   全部地址 %s   ·   Ctrl-C 停止", filepath.Join(h.opts.dir, "slips"), filepath.Join(h.opts.dir, "demo.json"))
 	line("")

@@ -80,6 +80,7 @@ func (h *demoHall) agentURL() string    { a, _ := h.at(); return "http://" + a.H
 func (h *demoHall) cloudURL() string    { _, c := h.at(); return "http://" + c.HTTP }
 func (h *demoHall) agentConfig() string { return filepath.Join(h.opts.dir, "agent", "agent.yaml") }
 func (h *demoHall) cloudConfig() string { return filepath.Join(h.opts.dir, "cloud", "cloud.yaml") }
+func (h *demoHall) machine() string     { return filepath.Join(h.opts.dir, "machine") }
 func (h *demoHall) database() string    { return filepath.Join(h.opts.dir, "cloud", "cloud.db") }
 
 func newDemoHall(o demoOptions, sec secrets, st *station, cams *camera.Cameras, far *province.Province) *demoHall {
@@ -142,7 +143,7 @@ func (h *demoHall) launchAgent(ctx context.Context, begun func(*child)) error {
 		return err
 	}
 	var at agentReady
-	err := start(ctx, h.opts.dir, begun, &at, filepath.Join(h.opts.bin, "hall-agent"), "run", "--config", h.agentConfig())
+	err := start(ctx, h.opts.dir, begun, &at, filepath.Join(h.opts.bin, "hall-agent"), "run", "--config", h.agentConfig(), "--root", h.machine())
 	if err == nil {
 		h.mu.Lock()
 		h.agentAt = at
