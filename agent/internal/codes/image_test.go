@@ -156,6 +156,28 @@ func TestReadImageRefuses(t *testing.T) {
 }
 
 // A JPEG that asks to be gone through for minutes is none.
+func TestGlance(t *testing.T) {
+	var photo bytes.Buffer
+	if err := jpeg.Encode(&photo, turned(code(t, 400), 12), &jpeg.Options{Quality: 60}); err != nil {
+		t.Fatal(err)
+	}
+	if payload, symbology, err := Glance(t.Context(), photo.Bytes()); err != nil || payload.Reveal() != address || symbology != SymbologyQR {
+		t.Errorf("%s %v", symbology, err)
+	}
+	var e *Error
+	if _, _, err := Glance(t.Context(), asPNG(t, image.NewGray(image.Rect(0, 0, 720, 720)))); !errors.As(err, &e) || e.Code != Unreadable {
+		t.Errorf("nothing: %v", err)
+	}
+	if _, _, err := read(t.Context(), photo.Bytes(), func() bool { return false }); !errors.As(err, &e) || e.Code != Unreadable {
+		t.Errorf("without the time for it: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := Glance(ctx, photo.Bytes()); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
 func TestReadImageRefusesABomb(t *testing.T) {
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, code(t, 1600), nil); err != nil {
