@@ -192,7 +192,7 @@ func (r *registers) once(ctx context.Context, conn transport.Conn, q modbus.Requ
 		if err != nil {
 			return modbus.Response{}, err
 		}
-	} else if err := panel.Sleep(ctx, r.gap); err != nil {
+	} else if err := panel.Sleep(ctx, r.gap-transport.Silent(conn)); err != nil {
 		return modbus.Response{}, err
 	}
 	before := r.answers.Garbage()

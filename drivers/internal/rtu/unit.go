@@ -124,7 +124,11 @@ func (u *Unit) silence(ctx context.Context, conn transport.Conn) error {
 		u.Noise(n)
 		return err
 	}
-	t := time.NewTimer(u.gap)
+	wait := u.gap - transport.Silent(conn)
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -37,6 +37,9 @@ type turnConn struct {
 	over bool
 }
 
+// Under implements transport.Wrapper.
+func (c *turnConn) Under() transport.Conn { return c.Conn }
+
 func (c *turnConn) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

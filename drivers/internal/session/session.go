@@ -191,18 +191,29 @@ func (s *Session) verdict(ctx context.Context, l *link, op string, err error) er
 // Every calls Do at once and then each d, until it fails or ctx ends. It suits devices that are asked, not heard: a Serve may end
 // with it.
 func (s *Session) Every(ctx context.Context, d time.Duration, op string, fn Serve) error {
-	tick := time.NewTicker(d)
-	defer tick.Stop()
+	next := time.NewTimer(d)
+	defer next.Stop()
 	for {
+		began := time.Now()
 		if err := s.Do(ctx, op, fn); err != nil {
 			return err
 		}
+		next.Reset(untilNext(d, began, time.Now()))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
+		case <-next.C:
 		}
 	}
+}
+
+// untilNext is how long to wait after a call that began at a time: until the clock shows a multiple of d. So the devices of a hall are asked
+// in the same moments, and the processor sleeps between them. After a call that took d or more the next is due at once.
+func untilNext(d time.Duration, began, now time.Time) time.Duration {
+	if now.Sub(began) >= d {
+		return 0
+	}
+	return d - time.Duration(now.UnixNano()%int64(d))
 }
 
 // Health gives the device's condition.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -348,6 +349,46 @@ func TestEveryAsksUntilItFails(t *testing.T) {
 		synctest.Wait()
 		if h := s.Health(); h.Code != device.CodeTimeout {
 			t.Errorf("health %+v, want timeout", h)
+		}
+		_ = stop()
+	})
+}
+
+// Devices that are asked equally often are asked in the same moments, whenever each of them came: between those the processor sleeps.
+func TestEveryKeepsStepWithTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := make(map[time.Time]int)
+		var mu sync.Mutex
+		look := func(takes time.Duration) Serve {
+			return func(context.Context, transport.Conn) error {
+				mu.Lock()
+				asked[time.Now()]++
+				mu.Unlock()
+				time.Sleep(takes)
+				return nil
+			}
+		}
+		run := func(d, takes time.Duration) func() error {
+			s := newSession()
+			open, _ := piped()
+			return start(s, open, func(ctx context.Context, _ transport.Conn) error { return s.Every(ctx, d, "look", look(takes)) })
+		}
+		time.Sleep(7 * time.Millisecond)
+		stop1 := run(50*time.Millisecond, time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
+		stop2 := run(100*time.Millisecond, 2*time.Millisecond)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(asked) != 22 { // two beginnings, and the twenty moments of the first
+			t.Errorf("asked at %d moments: %v", len(asked), asked)
+		}
+		_, _ = stop1(), stop2()
+		clear(asked)
+		stop := run(50*time.Millisecond, 60*time.Millisecond)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(asked) < 16 {
+			t.Errorf("a slow device was asked %d times in a second", len(asked))
 		}
 		_ = stop()
 	})

@@ -159,6 +159,9 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// Under implements Wrapper.
+func (s *share) Under() Conn { return s.Conn }
+
 func (s *share) Read(b []byte) (int, error) {
 	n, err := s.Conn.Read(b)
 	s.heard = s.heard || n > 0

@@ -36,6 +36,9 @@ type serialConn struct {
 	watch *os.File
 	raw   syscall.RawConn
 
+	opened time.Time
+	passed atomic.Int64 // when a byte did last, in nanoseconds since opened
+
 	closing  sync.Once
 	closed   atomic.Bool
 	closeErr error
@@ -59,7 +62,7 @@ func openSerial(s Spec) (Conn, error) {
 		}
 		return nil, badConfig("open "+s.Serial, err) // a speed that the library's table does not have
 	}
-	c := &serialConn{path: s.Serial, port: port, watch: os.NewFile(uintptr(fd), s.Serial)}
+	c := &serialConn{path: s.Serial, port: port, watch: os.NewFile(uintptr(fd), s.Serial), opened: time.Now()}
 	if c.raw, err = c.watch.SyscallConn(); err != nil {
 		return nil, openError(s.Serial, errors.Join(err, c.watch.Close(), port.Close()))
 	}
@@ -155,6 +158,7 @@ func (c *serialConn) Read(b []byte) (int, error) {
 		}
 		n, err := c.port.Read(b)
 		if n > 0 {
+			c.noise()
 			return n, nil
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -197,7 +201,26 @@ func (c *serialConn) failed(op string, err error) error {
 // Write goes through the second descriptor, so that a device that takes no bytes cannot hold it beyond its deadline.
 func (c *serialConn) Write(b []byte) (int, error) {
 	n, err := c.watch.Write(b)
+	if n > 0 {
+		c.noise()
+	}
 	return n, c.failed("write", err)
+}
+
+func (c *serialConn) noise() { c.passed.Store(int64(time.Since(c.opened))) }
+
+// Silent gives for how long at least nothing has passed on the serial line behind c, whoever uses it; 0 where there is none.
+func Silent(c Conn) time.Duration {
+	for {
+		switch now := c.(type) {
+		case *serialConn:
+			return time.Since(now.opened) - time.Duration(now.passed.Load())
+		case Wrapper:
+			c = now.Under()
+		default:
+			return 0
+		}
+	}
 }
 
 func (c *serialConn) SetDeadline(t time.Time) error      { return c.watch.SetDeadline(t) }

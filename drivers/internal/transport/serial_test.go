@@ -13,6 +13,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
+	"halledge/drivers/internal/trace"
 	"halledge/drivers/internal/transport"
 )
 
@@ -300,5 +301,33 @@ func TestDiscardTakesWhatHasArrived(t *testing.T) {
 	}
 	if n, err := transport.Discard(conn, 256, 20*time.Millisecond); n != 44 || err != nil {
 		t.Fatalf("discarded %d, %v; want the 44 left", n, err)
+	}
+}
+
+// Whoever must leave a pause on a line asks how long there was one: under all that is around the line, and whoever used it.
+func TestSilenceOfALineIsKnownToAllWhoShareIt(t *testing.T) {
+	line := drivertest.Cable(t, silent)
+	var ports transport.Ports
+	share := func() transport.Conn {
+		conn, err := trace.New(device.ClassCallPad).Wrap(ports.Open(t.Context(), transport.Spec{Serial: line.Path()}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	one, other := share(), share()
+	before := time.Now()
+	if _, err := one.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	since := time.Now()
+	drivertest.Until(t, "silence", func() bool { return transport.Silent(other) > 0 })
+	least := time.Since(since)
+	if got := transport.Silent(other); got < least || got > time.Since(before) {
+		t.Errorf("silent for %s, want %s to %s", got, least, time.Since(before))
+	}
+	if got := transport.Silent(open(t, transport.Spec{TCP: plugTCP(t, silent).Addr()})); got != 0 {
+		t.Errorf("a network connection is silent for %s", got)
 	}
 }
