@@ -73,13 +73,36 @@ func (s *site) edit(t *testing.T, change func(*plan)) {
 // board opens the director's page, signed in as the director.
 func (s *site) board(t *testing.T, tab string) *chrome.Page {
 	t.Helper()
-	p := s.open(t, clerkWidth, clerkHeight, "/board"+tab)
-	p.SeesAny("PIN 码", "已连接")
-	if strings.Contains(p.Text(), "PIN 码") {
-		s.enter(p, director, s.Agent.Staff[director].PIN)
-	}
-	p.Sees(directorName, "已连接")
+	return s.signedIn(s.open(t, clerkWidth, clerkHeight, "/board"+tab), director, directorName)
+}
+
+// settings opens a tab of the hall's settings, signed in as the director.
+func (s *site) settings(t *testing.T, tab string) *chrome.Page {
+	t.Helper()
+	p := s.board(t, "/plan")
+	p.Click("tab", tab)
 	return p
+}
+
+// saves saves what was edited, after which the page shows more.
+func saves(p *chrome.Page, more ...string) {
+	p.Click("button", "保存")
+	p.Sees(append(more, "设置已保存")...)
+}
+
+// dropsAll gives up all that was edited.
+func dropsAll(p *chrome.Page) {
+	p.Click("button", "全部放弃")
+	p.Has("dialog", "放弃全部改动")
+	p.Click("button", "放弃改动")
+}
+
+// calls lets a window call the next number, which must be want.
+func (s *site) calls(t *testing.T, window, want string) {
+	t.Helper()
+	if got := s.Verb(t, window, "call-next", nil).Ticket; got == nil || got.Number != want {
+		t.Errorf("window %s called %v, want %s", window, got, want)
+	}
 }
 
 // both keeps a picture on a PC and one on the wall.
@@ -119,9 +142,7 @@ func (s *site) tide(t *testing.T) {
 	p.Click("button", "1号窗口加开不动产登记 30 分钟")
 	p.Sees("1号窗口 已加开 不动产登记", "临时 C 不动产登记 至")
 	p.Misses("没有窗口在办理")
-	if got := s.Verb(t, "1", "call-next", nil).Ticket; got == nil || got.Number != taken {
-		t.Errorf("the window called %v, want %s", got, taken)
-	}
+	s.calls(t, "1", taken)
 	p.Sees("已叫号", taken)
 	s.shot(t, p, "board-duty")
 	s.Verb(t, "1", "finish", nil)
@@ -157,9 +178,7 @@ func (s *site) paperRoll(t *testing.T) {
 	s.shot(t, p, "board-roll")
 	p.Click("button", "开始叫纸卷号")
 	p.Sees("社保医保 正在叫纸卷号，下一个 BR037", "纸卷 下一个 BR037")
-	if got := s.Verb(t, "1", "call-next", nil).Ticket; got == nil || got.Number != "BR037" {
-		t.Errorf("the window called %v", got)
-	}
+	s.calls(t, "1", "BR037")
 	p.Sees("纸卷 下一个 BR038")
 	s.Verb(t, "1", "finish", nil)
 	p.Click("button", "纸卷 社保医保")
@@ -199,9 +218,7 @@ func (s *site) refusedEdit(t *testing.T) {
 	s.shot(t, p, "board-leave")
 	p.Click("button", "留在这里")
 	p.Sees("有 2 处改动还没有保存", "重复")
-	p.Click("button", "全部放弃")
-	p.Has("dialog", "放弃全部改动")
-	p.Click("button", "放弃改动")
+	dropsAll(p)
 	p.Misses("公积金", "还没有保存")
 	p.Click("button", "修改 业务 B")
 	p.Fill("名称", "社保")
@@ -217,8 +234,7 @@ func (s *site) refusedEdit(t *testing.T) {
 const newClerk, newClerkPIN = "xinren", "135790"
 
 func (s *site) hires(t *testing.T) {
-	p := s.board(t, "/plan")
-	p.Click("tab", "窗口")
+	p := s.settings(t, "窗口")
 	p.Click("button", "添加窗口")
 	p.Click("button", "C 不动产登记")
 	p.Click("tab", "人员")
@@ -231,8 +247,7 @@ func (s *site) hires(t *testing.T) {
 	p.Click("button", "3号窗口")
 	p.Fill("PIN 码", newClerkPIN)
 	s.both(t, p, "board-hire")
-	p.Click("button", "保存")
-	p.Sees("设置已保存，大厅已按新的设置运行", "人员 ")
+	saves(p, "，大厅已按新的设置运行", "人员 ")
 	p.Click("tab", "窗口")
 	p.Sees("3号窗口", "不动产登记")
 	window := s.open(t, clerkWidth, clerkHeight, "/window/3")
@@ -269,8 +284,7 @@ func (s *site) takesBack(t *testing.T) {
 	p.Click("button", "保存")
 	p.Sees("请选窗口，或选“全部窗口”") // its clerk would else work at every window
 	p.Click("radio", "全部窗口")
-	p.Click("button", "保存")
-	p.Sees("设置已保存")
+	saves(p)
 	p.Click("tab", "窗口")
 	p.Misses("3号窗口")
 	var a struct{ Ticket demo.Ticket }
@@ -281,18 +295,14 @@ func (s *site) takesBack(t *testing.T) {
 		return nil
 	})
 	s.Verb(t, "2", "open", nil)
-	if got := s.Verb(t, "2", "call-next", nil).Ticket; got == nil || got.Number != waits.Number {
-		t.Errorf("window 2 called %v, want %s first", got, waits.Number)
-	}
+	s.calls(t, "2", waits.Number)
 	s.Verb(t, "2", "finish", nil)
 }
 
 // specialDays are holidays, entered one after the other, and a Saturday that is worked.
 func (s *site) specialDays(t *testing.T) {
-	p := s.board(t, "/plan")
-	p.Sees("业务 3", "假日调休 0")
-	p.Click("tab", "假日调休")
-	p.Sees("还没有假日调休")
+	p := s.settings(t, "假日调休")
+	p.Sees("业务 3", "假日调休 0", "还没有假日调休")
 	p.Click("button", "添加假日调休")
 	p.Fill("日期", "2027年2月30日")
 	p.Click("button", "保存")
@@ -309,8 +319,7 @@ func (s *site) specialDays(t *testing.T) {
 	p.Click("radio", "星期一")
 	p.Sees("2027年5月8日 星期六", "调休上班，按星期一的时间取号", "有 3 处改动还没有保存")
 	s.both(t, p, "board-days")
-	p.Click("button", "保存")
-	p.Sees("设置已保存", "假日调休 3")
+	saves(p, "假日调休 3")
 	var in struct {
 		Calendar struct {
 			Holidays []string          `json:"holidays"`
@@ -325,8 +334,7 @@ func (s *site) specialDays(t *testing.T) {
 	p.Click("button", "删除 假日调休 2027-05-02")
 	p.Sees("和平常的星期日一样取号")
 	p.Click("button", "删除")
-	p.Click("button", "保存")
-	p.Sees("设置已保存", "假日调休 2")
+	saves(p, "假日调休 2")
 }
 
 // twoDirectors edit at the same time: the second is told, and loses nothing silently.
@@ -341,8 +349,7 @@ func (s *site) twoDirectors(t *testing.T) {
 	p.Click("button", "保存")
 	p.Sees("别人刚改过大厅的设置")
 	s.shot(t, p, "board-others")
-	p.Click("button", "全部放弃")
-	p.Click("button", "放弃改动")
+	dropsAll(p)
 	p.Sees("综合业务", "社保医保")
 	p.Misses("还没有保存")
 }
@@ -352,10 +359,8 @@ func (s *site) blocked(t *testing.T) {
 	s.Post(t, "staff", "/api/v1/blocks", map[string]any{
 		"id_number": "991101198811120021", "until": time.Now().Add(30 * 24 * time.Hour), "everywhere": false, "reason": "30 天内三次预约没有来",
 	}, http.StatusOK)
-	p := s.board(t, "/plan")
-	p.Sees("业务 3", "限制取号 1")
-	p.Click("tab", "限制取号")
-	p.Sees("30 天内三次预约没有来", "不能网上取号，现场照常", "自动解除")
+	p := s.settings(t, "限制取号")
+	p.Sees("业务 3", "限制取号 1", "30 天内三次预约没有来", "不能网上取号，现场照常", "自动解除")
 	p.Misses("9911")
 	p.Lacks("button", "添加业务")
 	s.both(t, p, "board-blocks")

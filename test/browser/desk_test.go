@@ -33,12 +33,7 @@ func (s *site) desk(t *testing.T) *chrome.Page {
 
 // atDesk signs somebody in at the guide's page.
 func (s *site) atDesk(p *chrome.Page) *chrome.Page {
-	p.SeesAny("PIN 码", "已连接")
-	if strings.Contains(p.Text(), "PIN 码") {
-		s.enter(p, 0, s.Agent.Staff[0].PIN)
-	}
-	p.Sees("帮群众取号", "测试一", "已连接")
-	return p
+	return s.signedIn(p, 0, "帮群众取号", "测试一")
 }
 
 func (s *site) guideTakes(t *testing.T) {

@@ -25,16 +25,6 @@ var largeQueues = [...]struct{ id, name, dept string }{
 // agent must not run.
 func (s *site) enlarge(t *testing.T) {
 	t.Helper()
-	file := filepath.Join(filepath.Dir(s.Agent.Config), "hall.yaml")
-	old, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, staff, _ := strings.Cut(string(old), "\nstaff:\n")
-	staff, _, found := strings.Cut(staff, "\nkiosks:\n")
-	if !found {
-		t.Fatalf("no staff in the plan of the demo:\n%s", old)
-	}
 	var b strings.Builder
 	b.WriteString("schema: 1\nrevision: 2\nzone: Asia/Shanghai\nqueues:\n")
 	for _, q := range largeQueues {
@@ -48,7 +38,6 @@ func (s *site) enlarge(t *testing.T) {
 	for w := 3; w <= largeWindows; w++ {
 		fmt.Fprintf(&b, "  - {id: %q, name: %d号窗口, queues: [%s]}\n", strconv.Itoa(w), w, queueOf(w))
 	}
-	fmt.Fprintf(&b, "staff:\n%s\n", staff)
 	b.WriteString(`kiosks:
   - {id: "1", name: 大门取号机}
   - {id: "2", name: 税务取号机, queues: [E]}
@@ -58,7 +47,23 @@ screens:
   - {id: "1", name: 等候区大屏, notice: 取号后请在休息区等候，留意屏幕和语音叫号；过号请到导办台处理。}
 rules: {takes_per_s: 500, call_gap_s: 60}
 `)
-	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+	s.writePlan(t, b.String())
+}
+
+// writePlan writes a plan over that of the hall, whose program must not run. Its people stay.
+func (s *site) writePlan(t *testing.T, plan string) {
+	t.Helper()
+	file := filepath.Join(filepath.Dir(s.Agent.Config), "hall.yaml")
+	old, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, staff, _ := strings.Cut(string(old), "\nstaff:\n")
+	staff, _, found := strings.Cut(staff, "\nkiosks:\n")
+	if !found {
+		t.Fatalf("no staff in the plan of the demo:\n%s", old)
+	}
+	if err := os.WriteFile(file, []byte(plan+"staff:\n"+staff+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

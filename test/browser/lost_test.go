@@ -119,7 +119,7 @@ func (s *site) lineClerk(t *testing.T) (*line, *chrome.Page) {
 	t.Helper()
 	s.emptied(t)
 	l := s.line(t)
-	p := s.signedIn(s.browser.Open(t, clerkWidth, clerkHeight, l.url+"/window/1"))
+	p := s.atWindow(s.browser.Open(t, clerkWidth, clerkHeight, l.url+"/window/1"))
 	p.Allow("net::ERR_")
 	p.Allow("409 (Conflict)")
 	p.Sees("空闲", "现在没有人等候")

@@ -3,8 +3,6 @@ package browser_test
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -237,14 +235,7 @@ const manyWindows = 60
 
 // sixtyWindows starts the hall again with many windows, under an open screen: it shows them page by page, and always which page.
 func (s *site) sixtyWindows(t *testing.T) {
-	p := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
-	p.Allow("net::ERR_")
-	p.Sees("办理窗口")
-	s.Sim(t, "stop", "agent")
-	p.Sees("叫号信息中断")
-	s.plan(t, manyWindows, "%d号窗口")
-	s.Sim(t, "start", "agent")
-	p.Misses("正在重连")
+	p := s.restarted(t, manyWindows, "%d号窗口")
 	for n := 1; n <= manyWindows; n++ {
 		w := strconv.Itoa(n)
 		s.Verb(t, w, "open", nil)
@@ -287,14 +278,7 @@ const manyMissed = 40
 // longNames has windows that are not called by a number alone, a crowd of missed numbers, and calls that come all at once: everything
 // is told by the name that stands above the window, on panels of all sizes.
 func (s *site) longNames(t *testing.T) {
-	p := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
-	p.Allow("net::ERR_")
-	p.Sees("办理窗口")
-	s.Sim(t, "stop", "agent")
-	p.Sees("叫号信息中断")
-	s.plan(t, largeWindows, "不动产登记综合%02d号窗口")
-	s.Sim(t, "start", "agent")
-	p.Misses("正在重连")
+	p := s.restarted(t, largeWindows, "不动产登记综合%02d号窗口")
 	for _, w := range s.Hall(t).Windows { // have called somebody before
 		if w.Ticket != nil {
 			s.Verb(t, w.ID, "finish", nil)
@@ -322,26 +306,28 @@ func (s *site) longNames(t *testing.T) {
 	}
 }
 
+// restarted starts the hall again with other windows, under an open screen.
+func (s *site) restarted(t *testing.T, windows int, name string) *chrome.Page {
+	t.Helper()
+	p := s.device(t, screenWidth, screenHeight, "/screen/1", "screen")
+	p.Allow("net::ERR_")
+	p.Sees("办理窗口")
+	s.Sim(t, "stop", "agent")
+	p.Sees("叫号信息中断")
+	s.plan(t, windows, name)
+	s.Sim(t, "start", "agent")
+	p.Misses("正在重连")
+	return p
+}
+
 // plan writes a plan of many windows, whose names have their numbers in them, over that of the hall, whose program must not run. Its people stay.
 func (s *site) plan(t *testing.T, windows int, name string) {
 	t.Helper()
-	file := filepath.Join(filepath.Dir(s.Agent.Config), "hall.yaml")
-	old, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, staff, _ := strings.Cut(string(old), "\nstaff:\n")
-	staff, _, found := strings.Cut(staff, "\nkiosks:\n")
-	if !found {
-		t.Fatalf("no staff in the plan of the demo:\n%s", old)
-	}
 	var b strings.Builder
 	b.WriteString("schema: 1\nrevision: 2\nzone: Asia/Shanghai\nqueues:\n  - {id: A, name: 综合受理}\n  - {id: B, name: 社保医保}\n  - {id: C, name: 不动产登记}\nwindows:\n")
 	for n := 1; n <= windows; n++ {
 		fmt.Fprintf(&b, "  - {id: %q, name: %s, queues: [A, B]}\n", strconv.Itoa(n), fmt.Sprintf(name, n))
 	}
-	fmt.Fprintf(&b, "staff:\n%s\nkiosks:\n  - {id: \"1\", name: 大门取号机}\nscreens:\n  - {id: \"1\", name: 等候区大屏}\nrules: {takes_per_s: 500}\n", staff)
-	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	b.WriteString("kiosks:\n  - {id: \"1\", name: 大门取号机}\nscreens:\n  - {id: \"1\", name: 等候区大屏}\nrules: {takes_per_s: 500}\n")
+	s.writePlan(t, b.String())
 }

@@ -41,20 +41,25 @@ func (s *site) enter(p *chrome.Page, n int, pin string) {
 	p.Click("button", "登录")
 }
 
+// signedIn signs a member of staff in at a page that is not signed in yet, and waits until it shows what it shows to him.
+func (s *site) signedIn(p *chrome.Page, n int, sees ...string) *chrome.Page {
+	p.SeesAny("PIN 码", "已连接")
+	if strings.Contains(p.Text(), "PIN 码") {
+		s.enter(p, n, s.Agent.Staff[n].PIN)
+	}
+	p.Sees(append(sees, "已连接")...)
+	return p
+}
+
 // clerk opens a window's page and signs its clerk in.
 func (s *site) clerk(t *testing.T) *chrome.Page {
 	t.Helper()
-	return s.signedIn(s.open(t, clerkWidth, clerkHeight, "/window/1"))
+	return s.atWindow(s.open(t, clerkWidth, clerkHeight, "/window/1"))
 }
 
-// signedIn signs the clerk of window 1 in at its page.
-func (s *site) signedIn(p *chrome.Page) *chrome.Page {
-	p.SeesAny("PIN 码", "已连接")
-	if strings.Contains(p.Text(), "PIN 码") {
-		s.enter(p, 0, s.Agent.Staff[0].PIN)
-	}
-	p.Sees("1号窗口", "测试一", "已连接")
-	return p
+// atWindow signs the clerk of window 1 in at its page.
+func (s *site) atWindow(p *chrome.Page) *chrome.Page {
+	return s.signedIn(p, 0, "1号窗口", "测试一")
 }
 
 func (s *site) wrongPIN(t *testing.T) {

@@ -1,9 +1,12 @@
 package chrome
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -81,4 +84,19 @@ func (p *Page) Fill(label, text string) {
 func (p *Page) Press(keys string) {
 	p.t.Helper()
 	p.do(chromedp.KeyEvent(keys))
+}
+
+// LetCamera answers for whoever would be asked whether pages may use the camera.
+func (p *Page) LetCamera(allowed bool) {
+	p.t.Helper()
+	answer := browser.PermissionSettingDenied
+	if allowed {
+		answer = browser.PermissionSettingGranted
+	}
+	p.do(func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
+		_, err = cdp.Call(ctx, t, browser.SetPermission, browser.SetPermissionParams{
+			Permission: &browser.PermissionDescriptor{Name: "camera"}, Setting: answer,
+		})
+		return none, err
+	})
 }

@@ -36,12 +36,25 @@ type Browser struct {
 // Start runs a browser without a window until the test ends.
 func Start(t testing.TB) *Browser {
 	t.Helper()
+	return start(t)
+}
+
+// StartWithCamera is Start on a machine with a camera, which sees what is in a film: a file of JPEG pictures, read anew each time the
+// camera is switched on.
+func StartWithCamera(t testing.TB, film string) *Browser {
+	t.Helper()
+	return start(t, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-file-for-fake-video-capture", film))
+}
+
+func start(t testing.TB, further ...chromedp.ExecAllocatorOption) *Browser {
+	t.Helper()
 	program, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatalf("the browser tests need chromium: %s (%v)", install, err)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
 		chromedp.Flag("lang", "zh-CN"), chromedp.Flag("disable-features", unwanted), chromedp.Flag("disable-gpu", true), chromedp.Flag("no-proxy-server", true))
+	options = append(options, further...)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses to sandbox for root
 	}

@@ -72,7 +72,7 @@ func (a *API) scan(w http.ResponseWriter, p post) {
 		payload, symbology := device.NewSecret(in.Payload), symbologyUnknown
 		if !isJSON {
 			var err error
-			if payload, symbology, err = a.look(p.Context(), p.body); err != nil {
+			if payload, symbology, err = a.look(p.Context(), p.body, codes.ReadImage); err != nil {
 				return a.scanProblem("", err, "")
 			}
 		}
@@ -103,7 +103,7 @@ func (a *API) picture(w http.ResponseWriter, p post) {
 		a.fail(w, p.Request, a.opts.Catalog.Problem(http.StatusTooManyRequests, overloaded, nil))
 		return
 	}
-	payload, _, err := a.look(p.Context(), p.body)
+	payload, _, err := a.look(p.Context(), p.body, codes.Glance)
 	clear(p.body)
 	var empty *codes.Error
 	switch {
@@ -120,8 +120,11 @@ func (a *API) picture(w http.ResponseWriter, p post) {
 	})
 }
 
+// sight is codes.ReadImage or codes.Glance.
+type sight func(ctx context.Context, picture []byte) (payload device.Secret, symbology string, err error)
+
 // look finds the code in a picture; few pictures are looked at together, because each costs memory and time.
-func (a *API) look(ctx context.Context, picture []byte) (device.Secret, string, error) {
+func (a *API) look(ctx context.Context, picture []byte, read sight) (device.Secret, string, error) {
 	select {
 	case a.looking <- struct{}{}:
 		defer func() { <-a.looking }()
@@ -130,7 +133,7 @@ func (a *API) look(ctx context.Context, picture []byte) (device.Secret, string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
-	return codes.ReadImage(ctx, picture)
+	return read(ctx, picture)
 }
 
 // recognise tells what a payload is, with what can be done about it at a place.

@@ -84,6 +84,9 @@ function watch(got: MediaStream): void {
   tell('looking');
   clock = window.setInterval(function (): void {
     left--;
+    if (say === 'read' && !byId('trouble').hidden) {
+      say = 'looking'; // it was no good, as is told above
+    }
     draw();
     if (left <= 0) {
       fail('timeout');
