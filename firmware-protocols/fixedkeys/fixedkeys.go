@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"halledge/firmware-protocols/internal/stream"
 )
 
 const (
@@ -21,9 +23,8 @@ var ErrKeys = errors.New("keys cannot be told apart")
 
 // Decoder finds keys in what a line delivers.
 type Decoder struct {
-	keys    [][]byte
-	buf     []byte
-	garbage uint64
+	stream.Window
+	keys [][]byte
 }
 
 // New makes the decoder of a device whose key number n, counted from 0, sends keys[n]; a key without bytes is one that the device does
@@ -52,54 +53,26 @@ func New(keys [][]byte) (*Decoder, error) {
 	return d, nil
 }
 
-// maxBuffered bounds what a decoder keeps.
-const maxBuffered = 256
-
-// Push takes received bytes. What is older than maxBuffered bytes is thrown away.
-func (d *Decoder) Push(b []byte) {
-	d.buf = append(d.buf, b...)
-	if over := len(d.buf) - maxBuffered; over > 0 {
-		d.drop(over)
-	}
-}
-
 // Next gives the number of the next key, if one is there.
 func (d *Decoder) Next() (key int, ok bool) {
-	for i := range d.buf {
-		key, begins := d.at(d.buf[i:])
-		if !begins {
-			continue
-		}
-		d.drop(i)
-		if key < 0 {
-			return 0, false
-		}
-		d.buf = append(d.buf[:0], d.buf[len(d.keys[key]):]...)
-		return key, true
-	}
-	d.drop(len(d.buf))
-	return 0, false
+	ok = d.Find(func(b []byte) (size int) {
+		key, size = d.at(b)
+		return size
+	})
+	return key, ok
 }
 
-// at gives the key at the beginning of b, -1 if it is not whole yet; begins is false if none can begin so.
-func (d *Decoder) at(b []byte) (key int, begins bool) {
-	key = -1
+// at gives the key at the beginning of b and its size: 0 if it is not whole yet, -1 if none can begin so.
+func (d *Decoder) at(b []byte) (key, size int) {
+	size = -1
 	for n, k := range d.keys {
 		switch {
 		case len(k) == 0:
 		case bytes.HasPrefix(b, k):
-			return n, true
+			return n, len(k)
 		case bytes.HasPrefix(k, b):
-			begins = true
+			size = 0
 		}
 	}
-	return key, begins
-}
-
-// Garbage counts the bytes that belonged to no key.
-func (d *Decoder) Garbage() uint64 { return d.garbage }
-
-func (d *Decoder) drop(n int) {
-	d.garbage += uint64(n)
-	d.buf = append(d.buf[:0], d.buf[n:]...)
+	return 0, size
 }

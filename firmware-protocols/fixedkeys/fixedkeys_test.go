@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+
+	"halledge/firmware-protocols/internal/stream"
 )
 
 func digits() [][]byte { return [][]byte{nil, []byte("1"), []byte("2"), []byte("3"), []byte("4")} }
@@ -57,9 +59,9 @@ func TestKeepsLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Push(bytes.Repeat([]byte{0xA5}, 10*maxBuffered))
-	if len(d.buf) > maxBuffered || d.Garbage() == 0 {
-		t.Errorf("keeps %d bytes", len(d.buf))
+	d.Push(bytes.Repeat([]byte{0xA5}, 10*stream.Kept))
+	if d.Waiting() > stream.Kept || d.Garbage() == 0 {
+		t.Errorf("keeps %d bytes", d.Waiting())
 	}
 }
 
@@ -90,7 +92,7 @@ func FuzzDecoder(f *testing.F) {
 				found += len(keys[k])
 			}
 		}
-		if got := found + int(d.Garbage()) + len(d.buf); got != len(line) {
+		if got := found + int(d.Garbage()) + d.Waiting(); got != len(line) {
 			t.Errorf("%d of %d bytes are accounted for", got, len(line))
 		}
 	})

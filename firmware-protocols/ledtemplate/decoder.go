@@ -1,52 +1,34 @@
 package ledtemplate
 
-import "bytes"
+import (
+	"bytes"
+
+	"halledge/firmware-protocols/internal/stream"
+)
 
 // Decoder cuts a byte stream into frames of a template: the strip's side.
 type Decoder struct {
+	stream.Window
 	template *Template
-	buf      []byte
-	garbage  uint64
 }
 
 // NewDecoder makes a decoder.
 func NewDecoder(t *Template) *Decoder { return &Decoder{template: t} }
 
-// Push takes received bytes. At most two frames are kept; what is older than that is thrown away.
-func (d *Decoder) Push(p []byte) {
-	d.buf = append(d.buf, p...)
-	if over := len(d.buf) - 2*MaxFrame; over > 0 {
-		d.skip(over)
-	}
-}
-
 // Next gives the next frame, if there is one.
-func (d *Decoder) Next() (Message, bool) {
-	for i := range d.buf {
-		n := d.template.size(d.buf[i:])
-		if n == 0 {
-			d.skip(i)
-			return Message{}, false
+func (d *Decoder) Next() (m Message, ok bool) {
+	ok = d.Find(func(b []byte) int {
+		n := d.template.size(b)
+		if n <= 0 {
+			return n
 		}
-		if n < 0 {
-			continue
+		var err error
+		if m, err = d.template.ParseFrame(b[:n]); err != nil {
+			return -1
 		}
-		if m, err := d.template.ParseFrame(d.buf[i : i+n]); err == nil {
-			d.skip(i)
-			d.buf = append(d.buf[:0], d.buf[n:]...)
-			return m, true
-		}
-	}
-	d.skip(len(d.buf))
-	return Message{}, false
-}
-
-// Garbage counts the bytes that belonged to no frame.
-func (d *Decoder) Garbage() uint64 { return d.garbage }
-
-func (d *Decoder) skip(n int) {
-	d.garbage += uint64(n)
-	d.buf = append(d.buf[:0], d.buf[n:]...)
+		return n
+	})
+	return m, ok
 }
 
 // size says how long the frame beginning with some bytes is: 0 when more are needed, -1 when none can begin so.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"halledge/firmware-protocols/internal/crc16"
 )
 
 var errFrame = errors.New("not a frame of the template")
@@ -141,10 +143,10 @@ func (f field) check(b, over []byte) []byte {
 		}
 		return append(b, n)
 	case crcLow:
-		n := crc16(over)
+		n := crc16.Sum(crc16.Modbus, over)
 		return append(b, byte(n), byte(n>>8))
 	default:
-		n := crc16(over)
+		n := crc16.Sum(crc16.Modbus, over)
 		return append(b, byte(n>>8), byte(n))
 	}
 }
@@ -196,20 +198,4 @@ func (t *Template) ParseFrame(frame []byte) (Message, error) {
 	}
 	m.Text = strings.TrimRight(t.set.Decode(words), " ")
 	return m, nil
-}
-
-// crc16 is CRC-16/MODBUS: polynomial 8005 reflected, start FFFF.
-func crc16(b []byte) uint16 {
-	crc := uint16(0xFFFF)
-	for _, c := range b {
-		crc ^= uint16(c)
-		for range 8 {
-			if crc&1 != 0 {
-				crc = crc>>1 ^ 0xA001
-			} else {
-				crc >>= 1
-			}
-		}
-	}
-	return crc
 }

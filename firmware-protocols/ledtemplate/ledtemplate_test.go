@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"halledge/firmware-protocols/internal/stream"
 	"halledge/firmware-protocols/internal/vectors"
 )
 
@@ -107,8 +108,8 @@ func TestNoTextEndsAFrame(t *testing.T) {
 			d := NewDecoder(p)
 			d.Push(frame)
 			m, ok := d.Next()
-			if !ok || len(d.buf) > 0 || d.Garbage() > 0 {
-				t.Errorf("%s, %q: % X comes out as %+v, %v, %d bytes left", template, s, frame, m, ok, len(d.buf))
+			if !ok || d.Waiting() > 0 || d.Garbage() > 0 {
+				t.Errorf("%s, %q: % X comes out as %+v, %v, %d bytes left", template, s, frame, m, ok, d.Waiting())
 			}
 		}
 	}
@@ -165,7 +166,7 @@ func TestDecoderFindsFramesInNoise(t *testing.T) {
 				}
 			}
 		}
-		if got != 3 || d.Garbage() == 0 || len(d.buf) > 2*MaxFrame {
+		if got != 3 || d.Garbage() == 0 || d.Waiting() > stream.Kept {
 			t.Errorf("in pieces of %d: %d frames, %d bytes of garbage", size, got, d.Garbage())
 		}
 	}
@@ -213,17 +214,17 @@ func FuzzDecoder(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, stream []byte, cut int) {
+	f.Fuzz(func(t *testing.T, line []byte, cut int) {
 		d := NewDecoder(p)
-		cut = min(max(cut, 0), len(stream))
+		cut = min(max(cut, 0), len(line))
 		found := false
-		for _, piece := range [][]byte{stream[:cut], stream[cut:], bytes.Repeat([]byte{0}, MaxFrame), one} {
+		for _, piece := range [][]byte{line[:cut], line[cut:], bytes.Repeat([]byte{0}, MaxFrame), one} {
 			d.Push(piece)
 			for m, ok := d.Next(); ok; m, ok = d.Next() {
 				found = m.Address == 1 && m.Text == "A001号"
 			}
-			if len(d.buf) > 2*MaxFrame {
-				t.Fatalf("%d bytes kept", len(d.buf))
+			if d.Waiting() > stream.Kept {
+				t.Fatalf("%d bytes kept", d.Waiting())
 			}
 		}
 		if !found {

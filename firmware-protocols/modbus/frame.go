@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"halledge/firmware-protocols/internal/crc16"
 )
 
 // Function is a function code.
@@ -146,7 +148,7 @@ func checkFrame(b []byte, want int) error {
 	if want <= 0 || len(b) != want {
 		return fmt.Errorf("%w: %d bytes", ErrFrame, len(b))
 	}
-	if crc16(b) != 0 { // the CRC of a frame with its own CRC is 0
+	if crc16.Sum(crc16.Modbus, b) != 0 { // the CRC of a frame with its own CRC is 0
 		return fmt.Errorf("%w: wrong CRC", ErrFrame)
 	}
 	return nil
@@ -168,22 +170,6 @@ func appendRegisters(b []byte, values []uint16) []byte {
 }
 
 func appendCRC(dst, frame []byte) []byte {
-	crc := crc16(frame)
+	crc := crc16.Sum(crc16.Modbus, frame)
 	return append(append(dst, frame...), byte(crc), byte(crc>>8))
-}
-
-// crc16 is CRC-16/MODBUS: polynomial 8005 reflected, start FFFF.
-func crc16(b []byte) uint16 {
-	crc := uint16(0xFFFF)
-	for _, c := range b {
-		crc ^= uint16(c)
-		for range 8 {
-			if crc&1 != 0 {
-				crc = crc>>1 ^ 0xA001
-			} else {
-				crc >>= 1
-			}
-		}
-	}
-	return crc
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"halledge/firmware-protocols/internal/stream"
 	"halledge/firmware-protocols/internal/vectors"
 )
 
@@ -216,9 +217,9 @@ func TestUnitHearsOnlyItself(t *testing.T) {
 	if !reflect.DeepEqual(got, []Request{mine, all}) {
 		t.Errorf("heard %+v", got)
 	}
-	d.Push(make([]byte, 10*maxBuffered))
-	if len(d.s.buf) > maxBuffered {
-		t.Errorf("%d bytes kept", len(d.s.buf))
+	d.Push(make([]byte, 10*stream.Kept))
+	if d.Waiting() > stream.Kept {
+		t.Errorf("%d bytes kept", d.Waiting())
 	}
 }
 

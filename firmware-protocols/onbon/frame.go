@@ -9,6 +9,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"halledge/firmware-protocols/internal/crc16"
 )
 
 // Addresses and card types.
@@ -58,7 +60,7 @@ func AppendFrame(dst []byte, f Frame) ([]byte, error) {
 	body[offsetCardType+1] = protocol
 	le.PutUint16(body[offsetDataLen:], uint16(len(f.Data)))
 	body = append(body, f.Data...)
-	body = le.AppendUint16(body, crc16(body))
+	body = le.AppendUint16(body, crc16.Sum(crc16.ARC, body))
 
 	for range headCount {
 		dst = append(dst, head)
@@ -91,7 +93,7 @@ func parseBody(b []byte) (Frame, error) {
 	covered, stored := b[:len(b)-crcLen], le.Uint16(b[len(b)-crcLen:])
 	switch b[offsetCheck] {
 	case checkCRC:
-		if stored != crcUnchecked && stored != crc16(covered) {
+		if stored != crcUnchecked && stored != crc16.Sum(crc16.ARC, covered) {
 			return Frame{}, fmt.Errorf("%w: wrong CRC", errFrame)
 		}
 	case checkNone:
@@ -109,20 +111,4 @@ func parseBody(b []byte) (Frame, error) {
 		return Frame{}, fmt.Errorf("%w: length %d, %d bytes of data", errFrame, le.Uint16(b[offsetDataLen:]), len(data))
 	}
 	return Frame{Dst: le.Uint16(b), Src: le.Uint16(b[2:]), CardType: b[offsetCardType], Data: append([]byte(nil), data...)}, nil
-}
-
-// crc16 is CRC-16/ARC: polynomial 8005 reflected, start 0.
-func crc16(b []byte) uint16 {
-	var crc uint16
-	for _, c := range b {
-		crc ^= uint16(c)
-		for range 8 {
-			if crc&1 != 0 {
-				crc = crc>>1 ^ 0xA001
-			} else {
-				crc >>= 1
-			}
-		}
-	}
-	return crc
 }

@@ -6,8 +6,11 @@ package pad21
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+
+	"halledge/firmware-protocols/internal/stream"
 )
 
 // Function says what a frame is about.
@@ -105,55 +108,25 @@ func length(b []byte, maxData int) int {
 
 // Decoder finds frames in what a line delivers. The zero value takes frames of pads, which are short.
 type Decoder struct {
-	buf     []byte
-	garbage uint64
+	stream.Window
 	maxData int // 0: MaxFromPad
 }
 
 // NewPadDecoder makes the decoder of a pad, which hears the host too.
 func NewPadDecoder() *Decoder { return &Decoder{maxData: MaxData} }
 
-// maxBuffered bounds what a decoder keeps.
-const maxBuffered = 256
-
-// Push takes received bytes. What is older than maxBuffered bytes is thrown away.
-func (d *Decoder) Push(b []byte) {
-	d.buf = append(d.buf, b...)
-	if over := len(d.buf) - maxBuffered; over > 0 {
-		d.drop(over)
-	}
-}
-
 // Next gives the next frame, if it is there.
-func (d *Decoder) Next() (Frame, bool) {
-	most := MaxFromPad
-	if d.maxData != 0 {
-		most = d.maxData
-	}
-	for i := range d.buf {
-		rest := d.buf[i:]
-		n := length(rest, most)
-		if n == 0 || n > len(rest) {
-			d.drop(i)
-			return Frame{}, false
+func (d *Decoder) Next() (f Frame, ok bool) {
+	ok = d.Find(func(b []byte) int {
+		n := length(b, cmp.Or(d.maxData, MaxFromPad))
+		if n <= 0 || n > len(b) {
+			return n
 		}
-		if n < 0 {
-			continue
+		var err error
+		if f, err = Parse(b[:n]); err != nil {
+			return -1
 		}
-		if f, err := Parse(rest[:n]); err == nil {
-			d.drop(i)
-			d.buf = append(d.buf[:0], d.buf[n:]...)
-			return f, true
-		}
-	}
-	d.drop(len(d.buf))
-	return Frame{}, false
-}
-
-// Garbage counts the bytes that belonged to no frame.
-func (d *Decoder) Garbage() uint64 { return d.garbage }
-
-func (d *Decoder) drop(n int) {
-	d.garbage += uint64(n)
-	d.buf = append(d.buf[:0], d.buf[n:]...)
+		return n
+	})
+	return f, ok
 }

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"halledge/firmware-protocols/internal/stream"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -100,8 +102,8 @@ func TestFrameIsFoundInNoise(t *testing.T) {
 	for range 100 {
 		d.Push(bytes.Repeat([]byte{0xFF, 0x68, 0x05, 0x05, 0x68}, 100))
 		d.Next()
-		if len(d.buf) > maxBuffered {
-			t.Fatalf("%d bytes are kept", len(d.buf))
+		if d.Waiting() > stream.Kept {
+			t.Fatalf("%d bytes are kept", d.Waiting())
 		}
 	}
 }

@@ -7,6 +7,8 @@ package sixbyte
 import (
 	"fmt"
 	"time"
+
+	"halledge/firmware-protocols/internal/stream"
 )
 
 // Gap is the silence after each frame of the host.
@@ -75,10 +77,9 @@ func (f Frame) Append(dst []byte) []byte {
 
 // Decoder finds frames to one address in what a line delivers.
 type Decoder struct {
+	stream.Window
 	to       byte
 	commands [256]bool
-	buf      []byte
-	garbage  uint64
 }
 
 // NewDecoder makes a decoder of frames to an address with one of the commands: with nothing else to go by, all others are noise.
@@ -90,35 +91,19 @@ func NewDecoder(to byte, commands ...Command) *Decoder {
 	return d
 }
 
-// maxBuffered bounds what a decoder keeps.
-const maxBuffered = 256
-
-// Push takes received bytes. What is older than maxBuffered bytes is thrown away.
-func (d *Decoder) Push(b []byte) {
-	d.buf = append(d.buf, b...)
-	if over := len(d.buf) - maxBuffered; over > 0 {
-		d.drop(over)
-	}
-}
-
 // Next gives the next frame, if it is there.
-func (d *Decoder) Next() (Frame, bool) {
-	for i := range d.buf {
-		rest := d.buf[i:]
-		if !d.begins(rest) {
-			continue
+func (d *Decoder) Next() (f Frame, ok bool) {
+	ok = d.Find(func(b []byte) int {
+		switch {
+		case !d.begins(b):
+			return -1
+		case len(b) < frameLen:
+			return 0
 		}
-		d.drop(i)
-		if len(rest) < frameLen {
-			return Frame{}, false
-		}
-		b := d.buf
-		f := Frame{b[0], b[1], Command(b[2]), b[3], b[4]}
-		d.buf = append(d.buf[:0], d.buf[frameLen:]...)
-		return f, true
-	}
-	d.drop(len(d.buf))
-	return Frame{}, false
+		f = Frame{b[0], b[1], Command(b[2]), b[3], b[4]}
+		return frameLen
+	})
+	return f, ok
 }
 
 // begins reports whether b can be the beginning of a frame, or is one.
@@ -129,14 +114,6 @@ func (d *Decoder) begins(b []byte) bool {
 		(len(b) < 4 || b[3] != end) &&
 		(len(b) < 5 || b[4] != end) &&
 		(len(b) < frameLen || b[5] == end)
-}
-
-// Garbage counts the bytes that belonged to no frame.
-func (d *Decoder) Garbage() uint64 { return d.garbage }
-
-func (d *Decoder) drop(n int) {
-	d.garbage += uint64(n)
-	d.buf = append(d.buf[:0], d.buf[n:]...)
 }
 
 // Pad is a pad as the far end of the protocol. It serves the simulated pad.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"halledge/firmware-protocols/internal/speech"
+	"halledge/firmware-protocols/internal/stream"
 )
 
 const (
@@ -92,48 +93,28 @@ func xor(b []byte) (sum byte) {
 }
 
 // Decoder finds frames in what a host sends. The zero value is ready.
-type Decoder struct {
-	buf     []byte
-	garbage uint64
-}
-
-// Push adds bytes as they came.
-func (d *Decoder) Push(b []byte) { d.buf = append(d.buf, b...) }
-
-// Garbage counts the bytes that belonged to no frame.
-func (d *Decoder) Garbage() uint64 { return d.garbage }
+type Decoder struct{ stream.Window }
 
 // Next gives the next whole frame; ok is false when more bytes must come.
 func (d *Decoder) Next() (f Frame, ok bool) {
-	for len(d.buf) > 0 {
-		if d.buf[0] != start {
-			d.skip()
-			continue
+	ok = d.Find(func(b []byte) int {
+		switch {
+		case b[0] != start:
+			return -1
+		case len(b) < head:
+			return 0
 		}
-		if len(d.buf) < head {
-			return f, false
+		length := int(b[1])<<8 | int(b[2])
+		switch {
+		case length < 2 || length > maxData:
+			return -1
+		case len(b) < head+length:
+			return 0
+		case xor(b[:head+length]) != 0: // the checksum makes the XOR of all nought
+			return -1
 		}
-		length := int(d.buf[1])<<8 | int(d.buf[2])
-		if length < 2 || length > maxData {
-			d.skip()
-			continue
-		}
-		if len(d.buf) < head+length {
-			return f, false
-		}
-		whole := d.buf[:head+length]
-		if xor(whole) != 0 { // the checksum makes the XOR of all nought
-			d.skip()
-			continue
-		}
-		f = Frame{Command: Command(whole[head]), Data: append([]byte{}, whole[head+1:len(whole)-1]...)}
-		d.buf = append(d.buf[:0], d.buf[len(whole):]...)
-		return f, true
-	}
-	return f, false
-}
-
-func (d *Decoder) skip() {
-	d.buf = d.buf[1:]
-	d.garbage++
+		f = Frame{Command: Command(b[head]), Data: append([]byte{}, b[head+1:head+length-1]...)}
+		return head + length
+	})
+	return f, ok
 }

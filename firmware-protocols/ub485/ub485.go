@@ -8,6 +8,8 @@ package ub485
 import (
 	"fmt"
 	"strings"
+
+	"halledge/firmware-protocols/internal/stream"
 )
 
 // Button is one of the four.
@@ -98,40 +100,21 @@ type Press struct {
 }
 
 // Decoder finds the presses of pads in what a line delivers. The zero value is ready.
-type Decoder struct {
-	buf     []byte
-	garbage uint64
-}
-
-// maxBuffered bounds what a decoder keeps.
-const maxBuffered = 256
-
-// Push takes received bytes. What is older than maxBuffered bytes is thrown away.
-func (d *Decoder) Push(b []byte) {
-	d.buf = append(d.buf, b...)
-	if over := len(d.buf) - maxBuffered; over > 0 {
-		d.drop(over)
-	}
-}
+type Decoder struct{ stream.Window }
 
 // Next gives the next press, if it is there.
-func (d *Decoder) Next() (Press, bool) {
-	for i := range d.buf {
-		rest := d.buf[i:]
-		if !begins(rest) {
-			continue
+func (d *Decoder) Next() (p Press, ok bool) {
+	ok = d.Find(func(b []byte) int {
+		switch {
+		case !begins(b):
+			return -1
+		case len(b) < shortLen:
+			return 0
 		}
-		if len(rest) < shortLen {
-			d.drop(i)
-			return Press{}, false
-		}
-		p := Press{Address: rest[1], Button: Button(rest[2])}
-		d.drop(i)
-		d.buf = append(d.buf[:0], d.buf[shortLen:]...)
-		return p, true
-	}
-	d.drop(len(d.buf))
-	return Press{}, false
+		p = Press{Address: b[1], Button: Button(b[2])}
+		return shortLen
+	})
+	return p, ok
 }
 
 // begins reports whether b can be the beginning of a press, or is one.
@@ -142,18 +125,10 @@ func begins(b []byte) bool {
 		(len(b) < shortLen || b[3] == end)
 }
 
-// Garbage counts the bytes that belonged to no press.
-func (d *Decoder) Garbage() uint64 { return d.garbage }
-
-func (d *Decoder) drop(n int) {
-	d.garbage += uint64(n)
-	d.buf = append(d.buf[:0], d.buf[n:]...)
-}
-
 // Pad is a pad as the far end of the protocol. It serves the simulated pad.
 type Pad struct {
 	address byte
-	buf     []byte
+	line    stream.Window
 	lamp    Lamp
 	beeps   int
 	text    string
@@ -168,25 +143,16 @@ func (p *Pad) Press(b Button) []byte { return AppendButton(nil, p.address, b) }
 
 // Hear takes what the line delivers.
 func (p *Pad) Hear(b []byte) {
-	p.buf = append(p.buf, b...)
-	p.buf = p.buf[max(0, len(p.buf)-maxBuffered):]
-	for {
-		n := p.take()
-		if n == 0 {
-			return
-		}
-		p.buf = p.buf[n:]
+	p.line.Push(b)
+	for p.line.Find(p.take) {
 	}
 }
 
-// take obeys the order at the beginning of what was heard and gives its length: 1 if there is none, 0 if more is needed to know.
-func (p *Pad) take() int {
-	b := p.buf
+// take obeys the order at the beginning of what was heard and gives its length: -1 if there is none, 0 if more is needed to know.
+func (p *Pad) take(b []byte) int {
 	switch {
-	case len(b) == 0:
-		return 0
 	case b[0] != head:
-		return 1
+		return -1
 	case len(b) < shortLen:
 		return 0
 	case b[3] == end && b[2] >= byte(Dark) && b[2] <= byte(lastBeeping):
@@ -195,11 +161,11 @@ func (p *Pad) take() int {
 		}
 		return shortLen
 	case b[2] < byte(Steady):
-		return 1
+		return -1
 	case len(b) < textLen:
 		return 0
 	case b[6] != end:
-		return 1
+		return -1
 	}
 	if b[1] == p.address {
 		p.mode, p.text = Mode(b[2]), strings.TrimRight(string(b[3:6]), " ")

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+
+	"halledge/firmware-protocols/internal/stream"
 )
 
 func TestFrames(t *testing.T) {
@@ -57,8 +59,8 @@ func TestPressIsFoundInNoise(t *testing.T) {
 	for range 100 {
 		d.Push(bytes.Repeat([]byte{1}, 300))
 		d.Next()
-		if len(d.buf) > maxBuffered {
-			t.Fatalf("%d bytes are kept", len(d.buf))
+		if d.Waiting() > stream.Kept {
+			t.Fatalf("%d bytes are kept", d.Waiting())
 		}
 	}
 }
@@ -89,7 +91,7 @@ func TestPad(t *testing.T) {
 func FuzzDecoder(f *testing.F) {
 	f.Add([]byte{1, 3, 0x31, 7}, 2)
 	f.Fuzz(func(t *testing.T, line []byte, cut int) {
-		if len(line) > maxBuffered {
+		if len(line) > stream.Kept {
 			return
 		}
 		NewPad(3).Hear(line)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"halledge/firmware-protocols/internal/speech"
+	"halledge/firmware-protocols/internal/stream"
 )
 
 const (
@@ -81,45 +82,28 @@ func AppendFrame(b []byte, f Frame) ([]byte, error) {
 }
 
 // Decoder finds frames in what a host sends. The zero value is ready.
-type Decoder struct {
-	buf     []byte
-	garbage uint64
-}
-
-// Push adds bytes as they came.
-func (d *Decoder) Push(b []byte) { d.buf = append(d.buf, b...) }
-
-// Garbage counts the bytes that belonged to no frame.
-func (d *Decoder) Garbage() uint64 { return d.garbage }
+type Decoder struct{ stream.Window }
 
 // Next gives the next whole frame; ok is false when more bytes must come. Without a checksum, only a frame with a command that
 // exists and the length it must have passes for one.
 func (d *Decoder) Next() (f Frame, ok bool) {
-	for len(d.buf) > 0 {
-		if d.buf[0] != start {
-			d.skip()
-			continue
+	ok = d.Find(func(b []byte) int {
+		switch {
+		case b[0] != start:
+			return -1
+		case len(b) <= head:
+			return 0
 		}
-		if len(d.buf) <= head {
-			return f, false
-		}
-		length, command := int(d.buf[1])<<8|int(d.buf[2]), Command(d.buf[head])
+		length, command := int(b[1])<<8|int(b[2]), Command(b[head])
 		speaks := command == CmdSpeak
-		if !command.known() || speaks && (length < 3 || length > maxData) || !speaks && length != 1 {
-			d.skip()
-			continue
+		switch {
+		case !command.known() || speaks && (length < 3 || length > maxData) || !speaks && length != 1:
+			return -1
+		case len(b) < head+length:
+			return 0
 		}
-		if len(d.buf) < head+length {
-			return f, false
-		}
-		f = Frame{Command: command, Data: append([]byte{}, d.buf[head+1:head+length]...)}
-		d.buf = append(d.buf[:0], d.buf[head+length:]...)
-		return f, true
-	}
-	return f, false
-}
-
-func (d *Decoder) skip() {
-	d.buf = d.buf[1:]
-	d.garbage++
+		f = Frame{Command: command, Data: append([]byte{}, b[head+1:head+length]...)}
+		return head + length
+	})
+	return f, ok
 }
