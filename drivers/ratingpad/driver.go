@@ -18,6 +18,7 @@ import (
 const (
 	maxMisses = 3 // polls in a row without an answer before the device counts as lost
 	grace     = 3 * time.Second
+	idle      = time.Second            // between two polls of a device that has nothing to ask
 	calling   = 500 * time.Millisecond // time to call a question off
 )
 
@@ -32,6 +33,7 @@ type Rater struct {
 
 	// Of the open connection; used in the session's turns only.
 	misses  int
+	polled  time.Time
 	counter uint16 // events before the question
 	asked   bool   // the device has taken the open question
 }
@@ -155,6 +157,11 @@ func (r *Rater) serve(ctx context.Context, _ transport.Conn) error {
 
 // look asks the device how it is, and what became of the question that it asks.
 func (r *Rater) look(ctx context.Context, conn transport.Conn) error {
+	tag, asking := r.desk.asking()
+	if !asking && r.misses == 0 && time.Since(r.polled) < idle {
+		return nil
+	}
+	r.polled = time.Now()
 	in, err := r.inputs(ctx, conn)
 	if err != nil {
 		if r.misses++; r.misses < maxMisses && ctx.Err() == nil && rtu.Passing(err) {
@@ -164,7 +171,6 @@ func (r *Rater) look(ctx context.Context, conn transport.Conn) error {
 	}
 	r.misses = 0
 	r.session.Good()
-	tag, asking := r.desk.asking()
 	if !asking || !r.asked || in.Waiting {
 		return nil
 	}
