@@ -73,6 +73,7 @@ case "${1:-}" in
     need zbarimg zbar-tools # reads the codes on printed slips
     need busybox busybox-static # unpacks what test/vm/boot packs
     need fc-list fontconfig
+    need openssl openssl # holds the GM keys, signatures and certificates to account
     need_font zh fonts-noto-cjk
     ;;
   vm)

@@ -1,9 +1,11 @@
-// Package gm gives the national (GM) algorithms that HallEdge uses: SM3 and HMAC-SM3 (GB/T 32905), SM2 signatures (GB/T 32918), and
-// HTTP questions and answers that are signed with them. No other package may import a library of these algorithms: what those get wrong
-// is kept in here.
+// Package gm gives the national (GM) algorithms that HallEdge uses: SM3 and HMAC-SM3 (GB/T 32905), SM2 signatures and the wrapping of
+// keys (GB/T 32918, GM/T 0009), records sealed with SM4-GCM (GB/T 32907), and HTTP questions and answers that are signed with them.
+// Certificates are in cert, connections in tlcp. Nobody outside of these three may import a library of these algorithms: what those get
+// wrong is kept in here.
 //
 // All keys are the caller's values: a private key cannot be printed, logged or encoded by accident, and a public key that exists is a
-// point of the curve.
+// point of the curve. Where private keys are kept is a Provider's affair: a certified module takes the place of the software with no
+// change to who uses them.
 package gm
 
 import (
@@ -11,7 +13,6 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
-	"hash"
 	"strings"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -26,18 +27,12 @@ func Sum(data []byte) [Size]byte { return sm3.Sum(data) }
 // HMAC gives the HMAC-SM3 of the parts under a key. Each part is preceded by its length, so that no two lists of parts are the same
 // message.
 func HMAC(key []byte, parts ...string) [Size]byte {
-	return mac(key, func(h hash.Hash) {
-		for _, p := range parts {
-			n := len(p)
-			h.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
-			h.Write([]byte(p))
-		}
-	})
+	return mac(key, appendParts(nil, parts...))
 }
 
-func mac(key []byte, write func(hash.Hash)) (out [Size]byte) {
+func mac(key, message []byte) (out [Size]byte) {
 	h := hmac.New(sm3.New, key)
-	write(h)
+	h.Write(message)
 	h.Sum(out[:0])
 	return out
 }

@@ -1,8 +1,9 @@
 package gm
 
 import (
+	"context"
+	"crypto"
 	"crypto/ecdsa"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
@@ -23,77 +24,80 @@ const (
 // userID is the signer's distinguishing identifier of GM/T 0009, which everybody uses unless agreed otherwise.
 const userID = "1234567812345678"
 
-// PrivateKey signs. It cannot be printed or encoded; only PEM gives it out. The zero value signs nothing.
-type PrivateKey struct{ key *sm2.PrivateKey }
+// PrivateKey signs and unwraps. It cannot be printed or encoded; only PEM gives it out, and only if it is in the memory of this program.
+// It is safe for concurrent use. The zero value signs nothing.
+type PrivateKey struct{ handle Handle }
 
-// GenerateKey draws a key pair.
+// GenerateKey draws a key pair that this program keeps.
 func GenerateKey() (PrivateKey, error) {
-	k, err := sm2.GenerateKey(rand.Reader)
-	if err != nil {
-		return PrivateKey{}, fmt.Errorf("gm: draw key: %w", err)
-	}
-	return PrivateKey{k}, nil
+	k, _, err := GenerateKeyIn(Software{})
+	return k, err
 }
 
 // ParsePrivateKey reads a PEM block with a PKCS#8 key without a password, as "openssl genpkey -algorithm SM2" writes it. It fails with
 // ErrInvalid.
-func ParsePrivateKey(text string) (k PrivateKey, err error) {
-	defer func() {
-		if recover() != nil { // the parser is not ours; a key file must never end the program
-			k, err = PrivateKey{}, ErrInvalid
-		}
-	}()
-	if len(text) > maxKey {
-		return PrivateKey{}, ErrInvalid
-	}
-	block, rest := pem.Decode([]byte(text))
-	if block == nil || block.Type != "PRIVATE KEY" || strings.TrimSpace(string(rest)) != "" {
-		return PrivateKey{}, ErrInvalid
-	}
-	parsed, err := smx509.ParsePKCS8PrivateKey(block.Bytes)
+func ParsePrivateKey(text string) (PrivateKey, error) {
+	h, err := Software{}.Open(context.Background(), text)
 	if err != nil {
-		return PrivateKey{}, ErrInvalid
+		return PrivateKey{}, err
 	}
-	key, ok := parsed.(*sm2.PrivateKey)
-	if !ok {
-		return PrivateKey{}, ErrInvalid
-	}
-	return PrivateKey{key}, nil
+	return PrivateKey{h}, nil
 }
 
-// PEM gives the key itself, in the form ParsePrivateKey reads. Whoever holds it signs in this name.
+// PEM gives the key itself, in the form ParsePrivateKey reads. Whoever holds it signs in this name. It fails with ErrInvalid for no key
+// and for one that another provider keeps.
 func (k PrivateKey) PEM() (string, error) {
-	if k.key == nil {
+	own, ok := k.handle.(*softKey)
+	if !ok {
 		return "", ErrInvalid
 	}
-	der, err := smx509.MarshalPKCS8PrivateKey(k.key)
-	if err != nil {
-		return "", ErrInvalid
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
+	return own.pem()
 }
 
 // IsZero reports whether there is no key.
-func (k PrivateKey) IsZero() bool { return k.key == nil }
+func (k PrivateKey) IsZero() bool { return k.handle == nil }
 
-// Public gives the key that checks what k signs.
+// Public gives the key that checks what k signs and wraps what k unwraps.
 func (k PrivateKey) Public() PublicKey {
-	if k.key == nil {
+	if k.handle == nil {
 		return PublicKey{}
 	}
-	return PublicKey{&k.key.PublicKey}
+	return k.handle.Public()
 }
 
-// Sign gives the SM2 signature with SM3 of a message, as ASN.1 DER.
+// Sign gives the SM2 signature with SM3 of a message, as ASN.1 DER. It fails with ErrInvalid for no key and with *KeyError when the key
+// cannot be used now.
 func (k PrivateKey) Sign(message []byte) ([]byte, error) {
-	if k.key == nil {
+	if k.handle == nil {
 		return nil, ErrInvalid
 	}
-	sig, err := k.key.SignWithSM2(rand.Reader, []byte(userID), message)
+	public := k.handle.Public()
+	e, err := sm2.CalculateSM2Hash(public.key, message, []byte(userID))
 	if err != nil {
-		return nil, fmt.Errorf("gm: sign: %w", err)
+		return nil, ErrInvalid
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	sig, err := k.handle.SignDigest(ctx, [Size]byte(e))
+	if err != nil {
+		return nil, &KeyError{"sign", err}
+	}
+	if _, own := k.handle.(*softKey); !own && !public.Verify(message, sig) {
+		return nil, &KeyError{"sign", errFaulty}
 	}
 	return sig, nil
+}
+
+// Signer gives k to libraries that sign through the standard interface. They hand over the message, not its digest; the digest is SM3
+// with the signer's identity in any case.
+func (k PrivateKey) Signer() crypto.Signer { return signer{k} }
+
+type signer struct{ k PrivateKey }
+
+func (s signer) Public() crypto.PublicKey { return s.k.Public().key }
+
+func (s signer) Sign(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, error) {
+	return s.k.Sign(message)
 }
 
 // Format implements fmt.Formatter for every verb: a private key prints nothing of itself.
@@ -131,12 +135,25 @@ func ParsePublicKey(text string) (k PublicKey, err error) {
 	if err != nil {
 		return PublicKey{}, ErrInvalid
 	}
-	key, ok := parsed.(*ecdsa.PublicKey)
-	if !ok || key.Curve != sm2.P256() {
+	return PublicKeyOf(parsed)
+}
+
+// PublicKeyOf gives the key that the standard library's type holds, such as a certificate's. It fails with ErrInvalid for a key of another
+// curve and for no point of it.
+func PublicKeyOf(key crypto.PublicKey) (PublicKey, error) {
+	k, ok := key.(*ecdsa.PublicKey)
+	if !ok || k == nil || k.Curve != sm2.P256() || k.X == nil || k.Y == nil {
 		return PublicKey{}, ErrInvalid
 	}
-	return PublicKey{key}, nil
+	checked, err := pointOf(k.X, k.Y)
+	if err != nil {
+		return PublicKey{}, ErrInvalid
+	}
+	return PublicKey{checked}, nil
 }
+
+// Standard gives the key as the standard library's type, which libraries take. It is nil for no key.
+func (k PublicKey) Standard() *ecdsa.PublicKey { return k.key }
 
 // IsZero reports whether there is no key.
 func (k PublicKey) IsZero() bool { return k.key == nil }
@@ -174,7 +191,7 @@ func (k PublicKey) Verify(message, sig []byte) (good bool) {
 			good = false
 		}
 	}()
-	if k.key == nil || len(sig) > maxSignature || !canonical(sig) {
+	if k.key == nil || !canonicalSignature(sig) {
 		return false
 	}
 	return sm2.VerifyASN1WithSM2(k.key, []byte(userID), message, sig)
