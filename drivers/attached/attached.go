@@ -88,11 +88,15 @@ func Scan(root string) ([]Node, error) {
 
 // node reads the entry of a class. Entries without a device behind them, such as the consoles of a tty, are none.
 func node(root string, kind Kind, entry string) (Node, bool) {
+	link := filepath.Join(entry, "device")
+	if _, err := os.Lstat(link); err != nil { // of what most entries are, without reading anything of them
+		return Node{}, false
+	}
 	name := uevent(entry, "DEVNAME")
 	if name == "" {
 		return Node{}, false
 	}
-	device, err := filepath.EvalSymlinks(filepath.Join(entry, "device"))
+	device, err := filepath.EvalSymlinks(link)
 	if err != nil {
 		return Node{}, false
 	}
