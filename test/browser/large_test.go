@@ -38,7 +38,7 @@ func (s *site) enlarge(t *testing.T) {
 	for w := 3; w <= largeWindows; w++ {
 		fmt.Fprintf(&b, "  - {id: %q, name: %d号窗口, queues: [%s]}\n", strconv.Itoa(w), w, queueOf(w))
 	}
-	b.WriteString(`kiosks:
+	s.writePlan(t, b.String(), `kiosks:
   - {id: "1", name: 大门取号机}
   - {id: "2", name: 税务取号机, queues: [E]}
   - {id: "4", name: 二楼取号机, queues: [A, D, F, H]}
@@ -47,11 +47,11 @@ screens:
   - {id: "1", name: 等候区大屏, notice: 取号后请在休息区等候，留意屏幕和语音叫号；过号请到导办台处理。}
 rules: {takes_per_s: 500, call_gap_s: 60}
 `)
-	s.writePlan(t, b.String())
 }
 
-// writePlan writes a plan over that of the hall, whose program must not run. Its people stay.
-func (s *site) writePlan(t *testing.T, plan string) {
+// writePlan writes a plan over that of the hall, whose program must not run: the queues and windows, and behind its people, who stay,
+// the machines and rules.
+func (s *site) writePlan(t *testing.T, windows, machines string) {
 	t.Helper()
 	file := filepath.Join(filepath.Dir(s.Agent.Config), "hall.yaml")
 	old, err := os.ReadFile(file)
@@ -63,7 +63,7 @@ func (s *site) writePlan(t *testing.T, plan string) {
 	if !found {
 		t.Fatalf("no staff in the plan of the demo:\n%s", old)
 	}
-	if err := os.WriteFile(file, []byte(plan+"staff:\n"+staff+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(windows+"staff:\n"+staff+"\n"+machines), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

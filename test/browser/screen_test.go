@@ -328,6 +328,5 @@ func (s *site) plan(t *testing.T, windows int, name string) {
 	for n := 1; n <= windows; n++ {
 		fmt.Fprintf(&b, "  - {id: %q, name: %s, queues: [A, B]}\n", strconv.Itoa(n), fmt.Sprintf(name, n))
 	}
-	b.WriteString("kiosks:\n  - {id: \"1\", name: 大门取号机}\nscreens:\n  - {id: \"1\", name: 等候区大屏}\nrules: {takes_per_s: 500}\n")
-	s.writePlan(t, b.String())
+	s.writePlan(t, b.String(), "kiosks:\n  - {id: \"1\", name: 大门取号机}\nscreens:\n  - {id: \"1\", name: 等候区大屏}\nrules: {takes_per_s: 500}\n")
 }
