@@ -35,7 +35,7 @@ func actCommands() []*cobra.Command {
 		}), words(1, []string{"kiosk-1.printer"}, []string{"out", "low", "ok", "jam"})),
 		withArgs(act("look DEVICE", "What an LED panel, a pad or the rating device shows, or the speaker said, for example hall.led", func(args []string) (string, any) {
 			return "/look", plugRequest{Device: args[0]}
-		}), words(1, []string{"hall.led", "screen-1.led", "window-1.led", "window-2.led", "window-1.pad", "window-2.pad", "window-2.rater", "hall.speaker"})),
+		}), words(1, []string{"hall.led", "screen-1.led", "window-1.led", "window-2.led", "window-1.pad", "window-2.pad", "window-2.rater", "hall.speaker", "window-2.speaker"})),
 		withArgs(act("noise DEVICE [on|off]", "All that a device says arrives as noise", func(args []string) (string, any) {
 			return "/noise", noiseRequest{Device: args[0], On: len(args) < 2 || args[1] == "on"}
 		}), words(1, deviceNames(), []string{"on", "off"})),

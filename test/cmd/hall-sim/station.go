@@ -35,6 +35,7 @@ type station struct {
 	keyPad  *hardware.KeyPad
 	rater   *hardware.Rater
 	speaker *voicebox.Box
+	corner  *voicebox.Box // beside window 2
 	moments moments
 
 	strip         *hardware.Strip
@@ -61,6 +62,7 @@ var devices = [...]struct{ name, class, model string }{
 	{"window-2.pad", "callpad", "pad-21-keys"},
 	{"window-2.rater", "ratingpad", "halledge-rater"},
 	{"screen-1.led", "screen", "huidu-fullcolor"},
+	{"window-2.speaker", "speaker", "xfs5152"},
 }
 
 // onNetwork are those that have a plug for the network instead of a serial one.
@@ -80,7 +82,7 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 	}
 	s := &station{
 		dir: dir, printer: hardware.NewPrinter(out), reader: &hardware.CardReader{}, scanner: &hardware.Scanner{}, camera: &lens.Camera{},
-		pad: hardware.NewPad(1), keyPad: hardware.NewKeyPad(1), rater: hardware.NewRater(1), speaker: hardware.NewSpeaker(),
+		pad: hardware.NewPad(1), keyPad: hardware.NewKeyPad(1), rater: hardware.NewRater(1), speaker: hardware.NewSpeaker("syn6288"), corner: hardware.NewSpeaker("xfs5152"),
 		lines: map[string]farend.Line{}, in: map[string]bool{}, noise: map[string]*atomic.Bool{},
 	}
 	var err error
@@ -95,6 +97,7 @@ func newStation(dir string, out func(hardware.Slip)) (*station, error) {
 		"hall.led": s.panel.Serve, "window-1.pad": pad, "hall.speaker": s.speaker.Serve,
 		"window-1.led": s.strip.Serve, "window-2.led": s.registerStrip.Serve,
 		"window-2.pad": s.keyPad.Serve, "window-2.rater": s.rater.Serve, "screen-1.led": s.colour.Serve,
+		"window-2.speaker": s.corner.Serve,
 	}
 	for _, d := range devices {
 		noise := new(atomic.Bool)
@@ -368,6 +371,8 @@ func (s *station) look(device string) (string, error) {
 		return text, nil
 	case "hall.speaker":
 		return spoken(s.speaker.Said()), nil
+	case "window-2.speaker":
+		return spoken(s.corner.Said()), nil
 	}
 	return "", fmt.Errorf("%q shows nothing", device)
 }

@@ -9,5 +9,7 @@ import (
 // perCharacter is faster than people speak, so that nobody who tries the hall out waits long.
 const perCharacter = 60 * time.Millisecond
 
-// NewSpeaker gives a SYN6288 speech module.
-func NewSpeaker() *voicebox.Box { return &voicebox.Box{Protocol: "syn6288", PerRune: perCharacter} }
+// NewSpeaker gives a speech module, a syn6288 or an xfs5152.
+func NewSpeaker(protocol string) *voicebox.Box {
+	return &voicebox.Box{Protocol: protocol, PerRune: perCharacter}
+}
