@@ -2,130 +2,257 @@ package qr
 
 import "math"
 
-// bend is how far a code's paper is from flat, in pixels: first as nine places say, three rows of three, with parabolas between them,
-// then as twenty-five more say of what is left, with straight lines between them.
+// bend is how far a code's paper is from flat, in pixels, at nodes that stand in rows over the code; between them it runs straight. The
+// middles of finders are nodes.
 type bend struct {
-	round [9]point
-	fine  [25]point
+	n    int     // nodes of a row
+	step float64 // modules from one to the next; the second is 3.5 modules from the code's edge
+	off  []point
 }
 
-// at gives the bend at (x, y), both from 0 to 1 over the code.
-func (b *bend) at(x, y float64) point {
-	var d point
-	wx, wy := parabola(x), parabola(y)
-	for i, k := range b.round {
-		d = d.plus(k.times(wx[i%3] * wy[i/3]))
-	}
-	fx, fy := hats(x), hats(y)
-	for i, k := range b.fine {
-		if w := fx[i%5] * fy[i/5]; w != 0 {
-			d = d.plus(k.times(w))
+func newBend(dim int) *bend {
+	const about = 2.5 // modules from node to node
+	steps := math.Round((float64(dim) - 7) / about)
+	b := &bend{n: int(steps) + 3, step: (float64(dim) - 7) / steps}
+	b.off = make([]point, b.n*b.n)
+	return b
+}
+
+// node gives where in the code a node is, in modules.
+func (b *bend) node(i int) point {
+	return point{3.5 + float64(i%b.n-1)*b.step, 3.5 + float64(i/b.n-1)*b.step}
+}
+
+// around gives the nodes at most reach rows and columns from node i, and i itself.
+func (b *bend) around(i, reach int) (all []int) {
+	x, y := i%b.n, i/b.n
+	for k := max(y-reach, 0); k <= min(y+reach, b.n-1); k++ {
+		for l := max(x-reach, 0); l <= min(x+reach, b.n-1); l++ {
+			all = append(all, k*b.n+l)
 		}
 	}
-	return d
+	return all
 }
 
-// parabola gives the weights of the values at 0, 1/2 and 1 for the value at t (Lagrange).
-func parabola(t float64) [3]float64 {
-	return [3]float64{2 * (t - 0.5) * (t - 1), -4 * t * (t - 1), 2 * t * (t - 0.5)}
+// at gives the bend at (x, y), in modules.
+func (b *bend) at(x, y float64) point {
+	x, y = (x-3.5)/b.step+1, (y-3.5)/b.step+1
+	i, k := min(max(int(x), 0), b.n-2), min(max(int(y), 0), b.n-2)
+	fx, fy := x-float64(i), y-float64(k)
+	row, next := b.off[k*b.n+i:], b.off[(k+1)*b.n+i:]
+	return row[0].towards(row[1], fx).towards(next[0].towards(next[1], fx), fy)
 }
 
-// hats gives the weights of the values at 0, 1/4, 1/2, 3/4 and 1 for the value at t, on straight lines.
-func hats(t float64) (w [5]float64) {
-	for i := range w {
-		w[i] = max(0, 1-math.Abs(4*t-float64(i)))
-	}
-	return w
-}
-
-// bending is a search for the bend of a grid.
+// bending is a search for the bend of a grid. It begins at the finders, where the code's place is known, and goes on from node to node,
+// each time to the one that is seen most clearly where those before it say it should be.
 type bending struct {
-	g      *grid
-	at     []point // of each module, as bent until now
-	known  []int
-	grey   []float64
-	limits []float64 // between dark and light, of each module
-	u, v   point     // a module to the right and down
+	g     *grid
+	p     *picture // the code's part of the picture, soft: a pixel is most of a module
+	from  point    // where that part begins
+	found []bool   // of each node
 }
+
+// How a node is looked for.
+const (
+	far    = 3    // nodes from which others are expected, while the bend is made
+	close  = 1    // and when it is made better
+	sweeps = 2    // times that is done
+	big    = 0.34 // modules of the biggest move at once while it is made
+	little = 0.24 // and when it is made better
+)
 
 // straighten bends the grid until its modules are as clearly dark or light as they can be.
 func (g *grid) straighten() {
-	d := float64(g.dim)
-	n := g.dim * g.dim
-	g.bend = &bend{}
-	s := &bending{g: g, at: make([]point, n), known: make([]int, n), grey: make([]float64, n)}
-	s.u = g.flat.at(d/2+0.5, d/2).minus(g.flat.at(d/2-0.5, d/2))
-	s.v = g.flat.at(d/2, d/2+0.5).minus(g.flat.at(d/2, d/2-0.5))
-	for i := range s.at {
-		s.at[i] = g.flat.at(float64(i%g.dim)+0.5, float64(i/g.dim)+0.5)
-		s.known[i] = known(i%g.dim, i/g.dim, g.dim)
-		s.grey[i] = g.p.at(s.at[i].x, s.at[i].y)
-	}
-	s.limits = modules{dim: g.dim, grey: s.grey}.limits(5)
-	round, fine := make([][3]float64, g.dim), make([][5]float64, g.dim)
-	for i := range g.dim {
-		t := (float64(i) + 0.5) / d
-		round[i], fine[i] = parabola(t), hats(t)
-	}
-	weights := make([]float64, g.dim*2)
-	for _, step := range []float64{0.6, 0.3, 0.6, 0.3, 0.15} {
-		for k := range g.bend.round {
-			for i := range g.dim {
-				weights[i], weights[g.dim+i] = round[i][k%3], round[i][k/3]
+	b := newBend(g.dim)
+	g.bend = b
+	s := g.bending()
+	clear := make([]float64, len(b.off))
+	next := func(node int) {
+		s.found[node] = true
+		for _, i := range b.around(node, 1) {
+			if !s.found[i] {
+				clear[i] = s.find(i, far, big)
 			}
-			s.improve(&g.bend.round[k], step, weights[:g.dim], weights[g.dim:])
 		}
 	}
-	s.limits = modules{dim: g.dim, grey: s.grey}.limits(5) // what was seen beside its place is seen at it now
-	for _, step := range []float64{0.6, 0.3, 0.6, 0.3, 0.15} {
-		for k := range g.bend.fine {
-			for i := range g.dim {
-				weights[i], weights[g.dim+i] = fine[i][k%5], fine[i][k/5]
-			}
-			s.improve(&g.bend.fine[k], step, weights[:g.dim], weights[g.dim:])
-		}
+	for i, f := range [3]int{b.n + 1, b.n + b.n - 2, (b.n-2)*b.n + 1} {
+		at := b.node(f)
+		b.off[f] = g.centres[i].minus(g.flat.at(at.x, at.y))
+		next(f)
 	}
-}
-
-// little is a weight that moves a module by less than a tenth of a pixel or so.
-const little = 0.03
-
-// improve moves one place of the bend by step modules to the side that makes the code clearer, if one does. A module goes with it as
-// much as its column and row weigh.
-func (s *bending) improve(place *point, step float64, columns, rows []float64) {
-	for _, axis := range [2]point{s.u, s.v} {
-		for _, sign := range [2]float64{step, -step} {
-			move := axis.times(sign)
-			gain := 0.0
-			for y, wy := range rows {
-				for x, wx := range columns {
-					if w := wx * wy; w > little || w < -little {
-						i := y*len(columns) + x
-						gain += s.clear(i, s.g.p.at(s.at[i].x+move.x*w, s.at[i].y+move.y*w)) - s.clear(i, s.grey[i])
-					}
-				}
+	for {
+		best := -1
+		for i, c := range clear {
+			if c > 0 && !s.found[i] && (best < 0 || c > clear[best]) {
+				best = i
 			}
-			if gain <= 0 {
-				continue
-			}
-			*place = place.plus(move)
-			for i := range s.at {
-				if w := rows[i/len(columns)] * columns[i%len(columns)]; w != 0 {
-					s.at[i] = s.at[i].plus(move.times(w))
-					s.grey[i] = s.g.p.at(s.at[i].x, s.at[i].y)
-				}
-			}
+		}
+		if best < 0 {
 			break
 		}
+		next(best)
+	}
+	for range sweeps {
+		for i := range b.off {
+			s.find(i, close, little)
+		}
 	}
 }
 
-// clear is how far a module is from the grey between. One that is the same in all codes must be what it is; what others should be is
-// not known, only that they are not in between.
-func (s *bending) clear(i int, grey float64) float64 {
-	d := grey - s.limits[i]
-	if k := s.known[i]; k != 0 {
-		return -3 * float64(k) * d
+// bending makes the part of the picture ready in which the grid may be.
+func (g *grid) bending() *bending {
+	d, margin := float64(g.dim), 0.15*float64(g.dim)
+	low, high := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
+	for _, c := range [4]point{{-margin, -margin}, {d + margin, -margin}, {-margin, d + margin}, {d + margin, d + margin}} {
+		q := g.flat.at(c.x, c.y)
+		low, high = point{min(low.x, q.x), min(low.y, q.y)}, point{max(high.x, q.x), max(high.y, q.y)}
 	}
-	return math.Abs(d)
+	x0, y0 := int(within(low.x, g.p.w)), int(within(low.y, g.p.h))
+	part := g.p.part(x0, y0, int(within(high.x, g.p.w))+1, int(within(high.y, g.p.h))+1)
+	s := &bending{g: g, p: part, from: point{float64(x0), float64(y0)}, found: make([]bool, len(g.bend.off))}
+	if r := int(0.3*g.module() + 0.5); r > 0 {
+		s.p = part.soft(min(r, part.w, part.h))
+	}
+	return s
+}
+
+func (s *bending) grey(q point) float64 { return s.p.at(q.x-s.from.x, q.y-s.from.y) }
+
+// frame is the code around a node as its neighbours say it lies: where the node is, and a module to the right and down.
+type frame struct{ at, u, v point }
+
+func (f frame) place(x, y float64) point { return f.at.plus(f.u.times(x)).plus(f.v.times(y)) }
+
+// expect says where a node should be after those that were found within reach of it: on the plane nearest to their bends.
+func (s *bending) expect(i, reach int) frame {
+	b := s.g.bend
+	var n, x, y, xx, yy, xy float64 // sums over the neighbours
+	var z, zx, zy point
+	for _, k := range b.around(i, reach) {
+		if k == i || !s.found[k] {
+			continue
+		}
+		dx, dy := float64(k%b.n-i%b.n), float64(k/b.n-i/b.n)
+		w := 1 / (dx*dx + dy*dy)
+		n, x, y = n+w, x+w*dx, y+w*dy
+		xx, yy, xy = xx+w*dx*dx, yy+w*dy*dy, xy+w*dx*dy
+		d := b.off[k].times(w)
+		z, zx, zy = z.plus(d), zx.plus(d.times(dx)), zy.plus(d.times(dy))
+	}
+	const held = 0.3 // keeps the plane from leaning where few neighbours say how
+	xx, yy, xy = xx-x*x/n+held, yy-y*y/n+held, xy-x*y/n
+	zx, zy = zx.minus(z.times(x/n)), zy.minus(z.times(y/n))
+	det := xx*yy - xy*xy
+	right := zx.times(yy / det).minus(zy.times(xy / det))
+	down := zy.times(xx / det).minus(zx.times(xy / det))
+	off := z.minus(right.times(x)).minus(down.times(y)).times(1 / n)
+	m, flat := b.node(i), &s.g.flat
+	return frame{
+		at: flat.at(m.x, m.y).plus(off),
+		u:  flat.at(m.x+0.5, m.y).minus(flat.at(m.x-0.5, m.y)).plus(right.times(1 / b.step)),
+		v:  flat.at(m.x, m.y+0.5).minus(flat.at(m.x, m.y-0.5)).plus(down.times(1 / b.step)),
+	}
+}
+
+// find looks for a node around where those within reach say it should be, and says how clear the modules around it are: 1 is as clear as
+// can be.
+func (s *bending) find(i, reach int, step float64) float64 {
+	f := s.expect(i, reach)
+	w := s.window(i, f)
+	const stiff = 0.5 // what a node loses that is a module from where it should be
+	var best point    // modules from there
+	most := w.clear(s, point{})
+	for range 3 {
+		from := best
+		for _, d := range [8]point{{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, 1}, {-1, -1}, {1, -1}, {-1, 1}} {
+			to := from.plus(d.times(step))
+			got := w.clear(s, f.place(to.x, to.y).minus(f.at)) - stiff*(to.x*to.x+to.y*to.y)
+			if got > most {
+				best, most = to, got
+			}
+		}
+		step /= 2
+	}
+	m := s.g.bend.node(i)
+	s.g.bend.off[i] = f.place(best.x, best.y).minus(s.g.flat.at(m.x, m.y))
+	return most
+}
+
+// The window around a node, in modules.
+const (
+	side  = 7
+	quiet = 2 // of the code's light margin belong to it
+)
+
+// window is the modules around a node.
+type window struct {
+	modules         []windowed
+	limit, contrast float64 // the grey between dark and light, and how far those are from it
+}
+
+type windowed struct {
+	at    point
+	known int  // 1 dark, -1 light, 0 either
+	rim   bool // the last row or column: some of it is dark, else it is the margin
+}
+
+func (s *bending) window(i int, f frame) *window {
+	m, dim := s.g.bend.node(i), s.g.dim
+	x0, y0 := int(math.Floor(m.x))-side/2, int(math.Floor(m.y))-side/2
+	w := &window{modules: make([]windowed, 0, side*side)}
+	for y := max(y0, -quiet); y < min(y0+side, dim+quiet); y++ {
+		for x := max(x0, -quiet); x < min(x0+side, dim+quiet); x++ {
+			k := windowed{at: f.place(float64(x)+0.5-m.x, float64(y)+0.5-m.y), known: -1}
+			if x >= 0 && y >= 0 && x < dim && y < dim {
+				k.known = known(x, y, dim)
+				k.rim = x == 0 || y == 0 || x == dim-1 || y == dim-1
+			}
+			w.modules = append(w.modules, k)
+		}
+	}
+	w.measure(s)
+	return w
+}
+
+// measure parts the greys of the window: the limit is in the middle between the mean of those above the mean and of those below.
+func (w *window) measure(s *bending) {
+	greys := make([]float64, len(w.modules))
+	mean := 0.0
+	for i, k := range w.modules {
+		greys[i] = s.grey(k.at)
+		mean += greys[i] / float64(len(greys))
+	}
+	var low, high, lows, highs float64
+	for _, v := range greys {
+		if v < mean {
+			low, lows = low+v, lows+1
+		} else {
+			high, highs = high+v, highs+1
+		}
+	}
+	if w.limit, w.contrast = mean, 1; lows > 0 {
+		w.limit = (low/lows + high/highs) / 2
+		w.contrast = max(1, (high/highs-low/lows)/2)
+	}
+}
+
+// clear says how clearly dark or light the modules are if all lie off from where they should. One that is the same in all codes must be
+// what it is; what others should be is not known, only that they are not in between.
+func (w *window) clear(s *bending, off point) float64 {
+	sum, all := 0.0, 0.0
+	for _, k := range w.modules {
+		d := s.grey(k.at.plus(off)) - w.limit
+		switch {
+		case k.known != 0:
+			sum -= 2 * float64(k.known) * d
+			all += 2
+		case k.rim:
+			sum += math.Abs(d) - 0.8*d
+			all++
+		default:
+			sum += math.Abs(d)
+			all++
+		}
+	}
+	return sum / (all * w.contrast)
 }

@@ -12,13 +12,15 @@ type grid struct {
 	dim  int
 	flat plane
 	bend *bend // nil: flat
+
+	centres [3]point // of its finders: corner, right and below
 }
 
 // at gives the place of (x, y), in modules.
 func (g *grid) at(x, y float64) point {
 	q := g.flat.at(x, y)
 	if g.bend != nil {
-		q = q.plus(g.bend.at(x/float64(g.dim), y/float64(g.dim)))
+		q = q.plus(g.bend.at(x, y))
 	}
 	return q
 }
@@ -32,7 +34,7 @@ func (g *grid) module() float64 {
 }
 
 // grids gives the grids that three finders may belong to, the likeliest first.
-func (p *picture) grids(t triple) []*grid {
+func (p *picture) grids(t triple) []laid {
 	a, b, c := point{t.corner.x, t.corner.y}, point{t.right.x, t.right.y}, point{t.below.x, t.below.y}
 	u, v := b.minus(a), c.minus(a)
 	u, v = u.times(1/u.length()), v.times(1/v.length())
@@ -48,14 +50,7 @@ func (p *picture) grids(t triple) []*grid {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b laid) int { return cmp.Compare(b.timing, a.timing) })
-	var out []*grid
-	for _, l := range found[:min(len(found), 3)] {
-		if l.timing > 0.5 {
-			l.align()
-			out = append(out, l.grid)
-		}
-	}
-	return out
+	return found
 }
 
 // dims gives the sizes a code may have that looks about as big as near: 21, 25, … 177 modules.
@@ -89,7 +84,7 @@ func (p *picture) lay(dim int, perspective bool, centres [3]point, outlines [3]o
 		}
 	}
 	flat, ok := fit(pairs, float64(dim), perspective)
-	g := &grid{p: p, dim: dim, flat: flat}
+	g := &grid{p: p, dim: dim, flat: flat, centres: centres}
 	if !ok {
 		return laid{}, false
 	}

@@ -70,6 +70,16 @@ func (p *picture) twice() *picture {
 	return q
 }
 
+// part copies the part of the picture from (x0, y0) to before (x1, y1).
+func (p *picture) part(x0, y0, x1, y1 int) *picture {
+	q := &picture{w: x1 - x0, h: y1 - y0}
+	q.pix = make([]uint8, 0, q.w*q.h)
+	for y := y0; y < y1; y++ {
+		q.pix = append(q.pix, p.pix[y*p.w+x0:y*p.w+x1]...)
+	}
+	return q
+}
+
 // inverted gives the picture with light and dark changed over.
 func (p *picture) inverted() *picture {
 	q := &picture{w: p.w, h: p.h, pix: make([]uint8, len(p.pix))}

@@ -111,7 +111,8 @@ type reading struct {
 type candidate struct {
 	*grid
 	scale float64
-	looks float64 // like a code's: modules.looks
+	worth float64 // how much it looks like a code's, less what speaks against its finders
+	bent  bool
 }
 
 // threes is how many threes of finders are tried in one view of a picture.
@@ -143,32 +144,75 @@ func (r *reading) qr(p *picture, radius int, scale float64) {
 	}
 }
 
+// flats is how many grids of three finders are read as they are.
+const flats = 3
+
 // read reads the code that three finders belong to. Where there is none it keeps the grids that may be bent to one.
 func (r *reading) read(p *picture, t triple, scale float64) bool {
-	for _, g := range p.grids(t) {
-		text, looks, ok := g.sample().text()
-		if ok {
-			r.add(Code{Text: text, Symbology: QR, Area: g.area(scale)})
-			return true
+	for i, l := range p.grids(t) {
+		var looks float64
+		if i < flats && l.timing > 0.5 {
+			l.align()
+			text, like, ok := l.sample().text()
+			if ok {
+				r.add(Code{Text: text, Symbology: QR, Area: l.area(scale)})
+				return true
+			}
+			looks = like
+		} else {
+			m := l.sample()
+			looks = m.looks(m.limits(6))
 		}
 		r.sight.Shown = r.sight.Shown || looks >= likely
 		if looks >= hopeful {
-			r.unread = append(r.unread, candidate{g, scale, looks})
+			r.keep(candidate{grid: l.grid, scale: scale, worth: looks - t.bad/10})
 		}
 	}
 	return false
 }
 
-// bends is how many grids are bent at most.
+// keep keeps a grid to be bent, of several that lie on the same finders the one that looks best.
+func (r *reading) keep(c candidate) {
+	i := slices.IndexFunc(r.unread, c.same)
+	switch {
+	case i < 0:
+		r.unread = append(r.unread, c)
+	case r.unread[i].bent:
+	case r.unread[i].worth < c.worth:
+		r.unread[i] = c
+	}
+}
+
+// same reports whether two grids of one view have the same size and lie on the same finders.
+func (c candidate) same(d candidate) bool {
+	if c.dim != d.dim || c.p != d.p {
+		return false
+	}
+	near := c.module()
+	for i, q := range c.centres {
+		if q.minus(d.centres[i]).length() > near {
+			return false
+		}
+	}
+	return true
+}
+
+// bends is how many grids are bent at most before other views are looked at.
 const bends = 6
 
 // bend bends the grids that were not read, those first that look most like codes.
 func (r *reading) bend() {
-	slices.SortStableFunc(r.unread, func(a, b candidate) int { return cmp.Compare(b.looks, a.looks) })
-	for _, g := range r.unread[:min(len(r.unread), bends)] {
-		if !r.more() {
+	slices.SortStableFunc(r.unread, func(a, b candidate) int { return cmp.Compare(b.worth, a.worth) })
+	left := bends
+	for i := range r.unread {
+		g := &r.unread[i]
+		if g.bent {
+			continue
+		}
+		if left--; left < 0 || !r.more() {
 			return
 		}
+		g.bent = true
 		g.straighten()
 		text, looks, ok := g.sample().text()
 		r.sight.Shown = r.sight.Shown || looks >= likely
@@ -177,7 +221,6 @@ func (r *reading) bend() {
 			return
 		}
 	}
-	r.unread = nil
 }
 
 func (r *reading) bars(p *picture) {
