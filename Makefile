@@ -1,6 +1,6 @@
 # HallEdge: the edge agent of a government service hall and its cloud.
 # Each target does its own set-up (packaging/scripts/prepare.sh). Settings: DEMO_BASE_PORT, DEMO_KEEP (make run),
-# FUZZTIME (make fuzz), SOAK (make soak), VERSION (make packages).
+# FUZZTIME (make fuzz), SEEDS (make pictures), SOAK (make soak), VERSION (make packages).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,6 +9,7 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 FUZZTIME ?= 5s
+SEEDS ?= 1
 SOAK ?= 1h
 GO ?= go
 TOOL = $(GO) tool -modfile=test/tools/go.mod
@@ -74,9 +75,9 @@ vm: ## run the drivers against the kernel's own, in a virtual machine without KV
 	CGO_ENABLED=0 $(GO) test -tags vm -c -o var/vm/guest.test ./test/vm
 	$(GO) run ./test/vm/boot
 
-pictures: ## read all hard photographs of codes and print what was read in what time (four minutes)
+pictures: ## read all hard photographs of codes, of each of SEEDS, and print what was read in what time (four minutes each)
 	@packaging/scripts/prepare.sh test
-	PICTURES=all $(GO) test -count=1 -v ./test/pictures
+	PICTURES="$(SEEDS)" $(GO) test -count=1 -v -timeout 1h ./test/pictures
 
 soak: ## let a hall live through SOAK (1h) of devices that come, go and talk nonsense
 	@packaging/scripts/prepare.sh test
