@@ -32,6 +32,19 @@ func TestNewHashComesBack(t *testing.T) {
 	}
 }
 
+func TestADecoyCostsWhatAHashDoes(t *testing.T) {
+	costs := func(h phc.Hash) string {
+		return h.String()[:strings.LastIndex(h.String()[:strings.LastIndex(h.String(), "$")], "$")]
+	}
+	d := phc.Decoy()
+	if costs(d) != costs(phc.New(nil)) || len(d.String()) != len(phc.New(nil).String()) {
+		t.Errorf("%s is none", d)
+	}
+	if d.IsZero() || d.Matches(nil) || d.String() == phc.Decoy().String() {
+		t.Error("a decoy lets somebody in")
+	}
+}
+
 func TestZeroHashMatchesNothing(t *testing.T) {
 	if !(phc.Hash{}).IsZero() || phc.New(nil).IsZero() {
 		t.Error("zero is not told from a hash")

@@ -84,7 +84,7 @@ func New(o Options) (*Door, error) {
 		o.TakesPerS = 5
 	}
 	d := &Door{
-		opts: o, nobody: phc.New(nil), limits: map[string]*rate.Limiter{},
+		opts: o, nobody: phc.Decoy(), limits: map[string]*rate.Limiter{},
 		hashing: make(chan struct{}, 1), strangers: make(chan struct{}, maxStranger),
 	}
 	d.sessions.byID = map[string]*session{}
