@@ -13,7 +13,6 @@ import (
 	"html/template"
 	"io/fs"
 	"log/slog"
-	"mime"
 	"net/http"
 	"path"
 	"strings"
@@ -55,6 +54,19 @@ type asset struct {
 	hash string
 }
 
+// kindOf gives the media type of a built file. The machine's own table may differ, and takes a megabyte of memory.
+func kindOf(name string) string {
+	switch path.Ext(name) {
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	}
+	return "application/octet-stream"
+}
+
 // New reads the built pages.
 func New(o Options) (*Pages, error) {
 	zone, err := time.LoadLocation(o.Plan.Zone)
@@ -73,7 +85,7 @@ func New(o Options) (*Pages, error) {
 		}
 		sum := sha256.Sum256(data)
 		all.Write(sum[:])
-		p.assets[name] = asset{data: data, kind: mime.TypeByExtension(path.Ext(name)), hash: hex.EncodeToString(sum[:6])}
+		p.assets[name] = asset{data: data, kind: kindOf(name), hash: hex.EncodeToString(sum[:6])}
 		return nil
 	})
 	if err != nil {
