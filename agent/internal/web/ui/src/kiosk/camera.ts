@@ -15,12 +15,12 @@ const triesS = 60;
 const everyMS = 400;
 /** After a code, or a fault of the line, the page waits so long for what comes of it. */
 const afterMS = 3000;
-/** What takes longer is told: a code may be asked about elsewhere. */
-const slowMS = 1000;
+/** What takes longer is told: the machine is slow, or asks elsewhere about the code. */
+const slowMS = 500;
 const largest = 1280; // pixels a side
 const heaviest = 200000; // bytes
 
-type Say = 'opening' | 'looking' | 'checking' | 'read';
+type Say = 'opening' | 'looking' | 'slow' | 'read';
 
 let turn = 0; // grows when the camera is switched on or off, so that late answers do nothing
 let stream: MediaStream | null = null;
@@ -106,7 +106,9 @@ function look(): void {
     again(everyMS);
     return;
   }
-  tell('looking');
+  if (say === 'read') { // and nothing came of it
+    tell('looking');
+  }
   const mine = turn;
   const sheet = document.createElement('canvas');
   sheet.width = sheet.height = to;
@@ -126,7 +128,7 @@ function send(picture: Blob): void {
   const sent = Date.now();
   const slow = window.setTimeout(function (): void {
     if (mine === turn) {
-      tell('checking');
+      tell('slow');
     }
   }, slowMS);
   request<{ read: boolean }>({ method: 'POST', path: '/api/v1/pictures', as: page.as, key: newKey(), picture: picture, timeoutMS: 15000 }, function (problem, answer): void {
@@ -137,6 +139,8 @@ function send(picture: Blob): void {
     if (answer && answer.read) {
       left = triesS;
       tell('read');
+    } else if (Date.now() - sent < slowMS) {
+      tell('looking');
     }
     again(problem || answer && answer.read ? afterMS : Math.max(50, everyMS - (Date.now() - sent)));
   });
@@ -181,8 +185,8 @@ function tell(what: Say): void {
 
 function draw(): void {
   const says: { [say: string]: string } = {
-    opening: t('正在打开摄像头，请稍候', 'Switching the camera on'), looking: t('对准以后拿稳，不用点按', 'Hold it still in the frame'),
-    checking: t('正在核对，请稍候', 'One moment, please'), read: t('读到了，请稍候', 'It was read. One moment')
+    opening: t('正在打开摄像头，请稍候', 'Switching the camera on'), looking: t('对准后拿稳，不用点', 'Hold it still'),
+    slow: t('正在辨认，请拿稳', 'Looking, hold still'), read: t('读到了，请稍候', 'It was read. One moment')
   };
   phrases(byId('lens-say'), says[say]);
   mark(byId('camera'), 'camera-read', say === 'read');

@@ -52,7 +52,7 @@ export function askIdentity(queue: string, reads: string[]): void {
     .concat(eye ? [eye.way()] : []);
   const how = ways.length > 0 ? t('请', 'Please ') + ways.join(t('，或', ', or ')) + t('。', '.')
     : t('这台机器不能核对身份，请到导办台。', 'This machine has no reader. Please go to the service desk.');
-  say(card || !code, t('办理“' + queue + '”，请先核对身份', 'Please show who you are for “' + queue + '”'), how,
+  say(card || !code && !eye, t('办理“' + queue + '”，请先核对身份', 'Please show who you are for “' + queue + '”'), how,
     t('没有带证件？请到导办台，工作人员帮您取号。', 'No card? Please go to the service desk.'));
 }
 

@@ -61,7 +61,7 @@ function drawRow(row: Row): void {
   const title = /^([^（]*)(?:（(.*)）)?$/.exec(d.title); // LED 条屏（仰邦 K 系列字库卡，单行）
   text(row.title, title && title[1] || d.title || '没有这个型号');
   text(row.model, (title && title[2] ? title[2] + ' ' : '') + d.model);
-  text(row.node, d.node || d.where);
+  paths(row.node, d.node || d.where);
   text(row.port, (d.port ? '插口 ' + d.port + ' ' : '') + (d.identity ? '编号 ' + d.identity : ''));
   text(row.state, stateOf(d));
   row.state.className = 'state state-' + d.state;
@@ -79,7 +79,19 @@ function drawRow(row: Row): void {
   text(row.test, t && t.busy ? '测试中…' : testOf(d));
   row.advice.className = 'advice' + (t ? ' advice-' + t.kind : '');
   phrases(row.advice, t ? wordsOf(d, t) : d.advice || (d.blind && d.state === 'ok' ? '它不会报告自己的状态，试一下就知道。' : ''));
-  text(row.detail, !t && d.state !== 'ok' ? d.detail : '');
+  paths(row.detail, !t && d.state !== 'ok' ? d.detail : '');
+}
+
+/** Text whose lines break after the slashes of a path, where people read it apart, rather than in a word. */
+function paths(target: HTMLElement, words: string): void {
+  if (target.textContent === words) {
+    return;
+  }
+  empty(target);
+  (words.match(/[^\/]*\/?/g) || []).forEach(function (part): void {
+    target.appendChild(document.createTextNode(part));
+    target.appendChild(document.createElement('wbr'));
+  });
 }
 
 /** What is said of the test of a device; empty for nothing. */
