@@ -8,15 +8,13 @@ import (
 	"halledge/drivers/attached"
 	"halledge/drivers/builtin"
 	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/registry"
 )
 
 // TestEveryModelCanBeBuilt finds model files that name a driver we do not have, or options it does not know.
 func TestEveryModelCanBeBuilt(t *testing.T) {
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := drivertest.Models(t, configs.FS())
 	if len(models) == 0 {
 		t.Fatal("there are no models")
 	}
@@ -35,10 +33,7 @@ func TestEveryModelCanBeBuilt(t *testing.T) {
 
 // TestSoundCardIsNamedByAReference connects a USB sound card whose number may be another one after the next start.
 func TestSoundCardIsNamedByAReference(t *testing.T) {
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := drivertest.Models(t, configs.FS())
 	m := models[registry.Key{Class: device.ClassSpeaker, Name: "sound-card"}]
 	card := attached.Node{Kind: attached.Sound, Path: "/dev/snd/controlC1", Vendor: "0d8c", Product: "0014", Port: "1-2"}
 	if c, ok := builtin.All().At(m, card, "0d8c:0014@1-2"); !ok || c.File != "usb:0d8c:0014@1-2" {
@@ -48,10 +43,7 @@ func TestSoundCardIsNamedByAReference(t *testing.T) {
 
 // TestBareReaderCanBeBuilt connects what is offered for a card reader that the kernel makes no device file of.
 func TestBareReaderCanBeBuilt(t *testing.T) {
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := drivertest.Models(t, configs.FS())
 	reader := attached.Node{Kind: attached.USB, Path: "/dev/bus/usb/001/004", Vendor: "0400", Product: "c35a", Port: "1-1"}
 	built := 0
 	for key, model := range models {

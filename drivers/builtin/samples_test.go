@@ -14,6 +14,7 @@ import (
 	"halledge/configs"
 	"halledge/drivers/attached"
 	"halledge/drivers/builtin"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/registry"
 )
 
@@ -23,10 +24,7 @@ func TestSamplesAreRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := drivertest.Models(t, configs.FS())
 	all := builtin.All()
 	shown := map[string]bool{}
 	for _, file := range files {

@@ -3,6 +3,7 @@ package callpad
 import (
 	"io"
 	"log/slog"
+	"maps"
 	"sync"
 	"testing"
 
@@ -110,9 +111,7 @@ func reg() *registry.Registry {
 
 func options(more map[string]string) map[string]string {
 	o := map[string]string{"poll": "20ms", "reply_within": "500ms"}
-	for k, v := range more {
-		o[k] = v
-	}
+	maps.Copy(o, more)
 	return o
 }
 

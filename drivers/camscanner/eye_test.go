@@ -219,8 +219,7 @@ func TestNoPictures(t *testing.T) {
 					}
 				}()
 				err := s.serve(t.Context(), wire{host})
-				var de *device.Error
-				if !errors.As(err, &de) || de.Code != c.want {
+				if drivertest.Code(err) != c.want {
 					t.Errorf("got %v, want %s", err, c.want)
 				}
 				if err := errors.Join(host.Close(), far.Close()); err != nil {
@@ -243,8 +242,7 @@ func TestVerdicts(t *testing.T) {
 		{v4l2.ErrNoCapture, device.CodeUnsupported}, {os.ErrDeadlineExceeded, device.CodeNoPicture}, {io.ErrUnexpectedEOF, device.CodeBadReply},
 		{session.Unanswered(os.ErrDeadlineExceeded, true), device.CodeBadReply},
 	} {
-		var de *device.Error
-		if err := s.verdict(c.err); !errors.As(err, &de) || de.Code != c.want {
+		if err := s.verdict(c.err); drivertest.Code(err) != c.want {
 			t.Errorf("%v: %v, want %s", c.err, err, c.want)
 		}
 	}

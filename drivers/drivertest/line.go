@@ -3,7 +3,9 @@ package drivertest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/registry"
 )
 
 // Patience is the time for what must happen, however slow the machine.
@@ -46,6 +49,17 @@ func Keys(t testing.TB) *os.File {
 		}
 	})
 	return f
+}
+
+// Socket gives a network device with played hardware, plugged in until the test ends.
+func Socket(t testing.TB, far farend.Serve) *farend.TCP {
+	t.Helper()
+	line, err := farend.NewTCP(far)
+	if err != nil {
+		t.Fatal(err)
+	}
+	Plug(t, line)
+	return line
 }
 
 // Plug plugs played hardware in until the test ends.
@@ -101,6 +115,34 @@ func Next[T any](t *testing.T, d device.Device, values <-chan T) T {
 		var none T
 		return none
 	}
+}
+
+// Code is what a driver's error says, empty where it is none of a driver.
+func Code(err error) device.Code {
+	var de *device.Error
+	if !errors.As(err, &de) {
+		return ""
+	}
+	return de.Code
+}
+
+// Fails checks what a driver's error says, and whether trying again may help.
+func Fails(t testing.TB, err error, code device.Code, retry bool) {
+	t.Helper()
+	var de *device.Error
+	if !errors.As(err, &de) || de.Code != code || de.Retry != retry {
+		t.Errorf("got %v, want code %s and retry %v", err, code, retry)
+	}
+}
+
+// Models are the models in a folder of configurations.
+func Models(t testing.TB, configs fs.FS) registry.Models {
+	t.Helper()
+	all, err := registry.LoadModels(configs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // waitFor asks ok again and again until it says yes; state explains the failure.

@@ -74,14 +74,6 @@ func slip(number string) device.PrintJob {
 		{Text: "政务服务大厅", Align: device.Center}, {Text: number, Size: 4}, {QR: "https://hall.example/t/" + number}}}
 }
 
-func fails(t *testing.T, err error, code device.Code, retry bool) {
-	t.Helper()
-	var de *device.Error
-	if !errors.As(err, &de) || de.Code != code || de.Retry != retry {
-		t.Errorf("got %v, want code %s and retry %v", err, code, retry)
-	}
-}
-
 // leaves checks how much of a failed job is on paper.
 func leaves(t *testing.T, err error, want device.Outcome) {
 	t.Helper()
@@ -116,7 +108,7 @@ func TestFaultsStopAJobBeforeItBegins(t *testing.T) {
 			}
 			p.set(c.status)
 			err := r.Print(t.Context(), slip("A001"))
-			fails(t, err, c.code, c.retry)
+			drivertest.Fails(t, err, c.code, c.retry)
 			leaves(t, err, device.OutNothing)
 			if h := r.Health(); h.State != device.Degraded || h.Code != c.code {
 				t.Errorf("health is %+v", h)
@@ -189,7 +181,7 @@ func TestStoppedInTheMiddle(t *testing.T) {
 			r := run(t, p, c.opts)
 			drivertest.Reaches(t, r, device.OK, "")
 			err := r.Print(t.Context(), slip("A001"))
-			fails(t, err, c.code, false)
+			drivertest.Fails(t, err, c.code, false)
 			leaves(t, err, c.out)
 			drivertest.Reaches(t, r, device.Degraded, c.code)
 			if r.Health().Counters.Jobs != 0 {
@@ -267,7 +259,7 @@ func TestUnpluggedInTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := <-call
-	fails(t, err, device.CodeOffline, false)
+	drivertest.Fails(t, err, device.CodeOffline, false)
 	leaves(t, err, device.OutUnknown)
 	leaves(t, r.Print(t.Context(), slip("A001")), device.OutNothing)
 	drivertest.Reaches(t, r, device.Offline, device.CodeOffline)
@@ -305,7 +297,7 @@ func TestNextJobAfterATornOne(t *testing.T) {
 	go func() { call <- r.Print(ctx, job) }()
 	<-stalled
 	cancel()
-	fails(t, <-call, device.CodeTimeout, false)
+	drivertest.Fails(t, <-call, device.CodeTimeout, false)
 	close(goOn)
 	drivertest.Reaches(t, r, device.OK, "")
 	drivertest.Until(t, "a printer that answers again", func() bool { return r.Print(t.Context(), slip("A002")) == nil })
@@ -333,7 +325,7 @@ func TestPrintersThatTellNothing(t *testing.T) {
 				t.Error("the printer counts as one that tells how it is")
 			}
 			_, err := r.Paper(t.Context())
-			fails(t, err, device.CodeUnsupported, false)
+			drivertest.Fails(t, err, device.CodeUnsupported, false)
 			if asked := p.questions(); (asked > 0) != (status == "probe") {
 				t.Errorf("asked %d times", asked)
 			}
@@ -369,7 +361,7 @@ func TestWhatASlipCannotHold(t *testing.T) {
 		for _, qr := range []string{"native", "picture"} {
 			r := run(t, p, options("status", "barrier", "qr", qr))
 			drivertest.Reaches(t, r, device.OK, "")
-			fails(t, r.Print(t.Context(), device.PrintJob{ID: name, Lines: lines, Cut: true}), device.CodeUnsupported, false)
+			drivertest.Fails(t, r.Print(t.Context(), device.PrintJob{ID: name, Lines: lines, Cut: true}), device.CodeUnsupported, false)
 		}
 	}
 	if len(p.texts()) != 0 {
@@ -413,7 +405,7 @@ func TestSelfTestRecoversAfterAJam(t *testing.T) {
 	p := &printer{status: jammed, cleared: true}
 	r := run(t, p, options("status", "barrier"))
 	drivertest.Reaches(t, r, device.Degraded, device.CodeCutter)
-	fails(t, r.Print(t.Context(), slip("A001")), device.CodeCutter, false)
+	drivertest.Fails(t, r.Print(t.Context(), slip("A001")), device.CodeCutter, false)
 	if p.recoveries() != 0 {
 		t.Error("the driver told a jammed printer to go on")
 	}

@@ -63,7 +63,7 @@ func TestAnswerToAnEarlierSlip(t *testing.T) {
 				}
 			}
 			err := r.Print(t.Context(), slip("A001"))
-			fails(t, err, device.CodePaperOut, false)
+			drivertest.Fails(t, err, device.CodePaperOut, false)
 			leaves(t, err, left)
 			if c.powered {
 				c.reload(t, p, r)
@@ -80,7 +80,7 @@ func TestAnswerToAnEarlierSlip(t *testing.T) {
 				p.change(func() { p.slow = false })
 			}
 			err = <-call
-			fails(t, err, device.CodePaperOut, false)
+			drivertest.Fails(t, err, device.CodePaperOut, false)
 			leaves(t, err, left)
 			if slips := p.texts(); count(slips, "/t/A001") != 1 || count(slips, "/t/A002") != 0 {
 				t.Errorf("on paper: %q", slips)
@@ -99,7 +99,7 @@ func TestAnswerThatNeverComes(t *testing.T) {
 	}
 	r := run(t, p, options("status", "barrier", "poll", "1m"))
 	drivertest.Reaches(t, r, device.OK, "")
-	fails(t, r.Print(t.Context(), slip("A001")), device.CodeCoverOpen, false)
+	drivertest.Fails(t, r.Print(t.Context(), slip("A001")), device.CodeCoverOpen, false)
 	p.forget()
 	p.set(escpos.Status{})
 	for _, number := range []string{"A002", "A003"} {

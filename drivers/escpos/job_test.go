@@ -13,6 +13,7 @@ import (
 	"golang.org/x/image/font/gofont/goregular"
 
 	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/escpos"
 )
@@ -169,7 +170,7 @@ func TestFontMustBeOne(t *testing.T) {
 	}
 	for _, file := range []string{text, dir} {
 		_, err := New(registry.Config{Name: "kiosk-1.printer", Options: options("font", file)})
-		fails(t, err, device.CodeBadConfig, false)
+		drivertest.Fails(t, err, device.CodeBadConfig, false)
 	}
 }
 

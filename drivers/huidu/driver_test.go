@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -95,9 +96,7 @@ func answer(a huidu.Answer) []huidu.Packet {
 
 func options(more map[string]string) map[string]string {
 	o := map[string]string{"poll": "50ms", "refresh": "1s", "reply_within": "500ms"}
-	for k, v := range more {
-		o[k] = v
-	}
+	maps.Copy(o, more)
 	return o
 }
 
@@ -115,18 +114,7 @@ func TestConformance(t *testing.T) {
 // run runs a screen driver on a card that is plugged in.
 func run(t *testing.T, far *glass, more map[string]string) *Screen {
 	t.Helper()
-	line, err := farend.NewTCP(far.serve)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := line.Plug(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := line.Unplug(); err != nil {
-			t.Error(err)
-		}
-	})
+	line := drivertest.Socket(t, far.serve)
 	d, err := New(registry.Config{Name: "hall.led", Connect: registry.Connect{TCP: line.Addr()}, Options: options(more), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -8,29 +8,14 @@ import (
 	"halledge/configs"
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
-	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/registry"
 )
 
 // The model shows a call within the screen that its file says.
 func TestModel(t *testing.T) {
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := drivertest.Models(t, configs.FS())
 	far := newGlass()
-	line, err := farend.NewTCP(far.serve)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := line.Plug(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := line.Unplug(); err != nil {
-			t.Error(err)
-		}
-	})
+	line := drivertest.Socket(t, far.serve)
 	d, err := registry.New(map[string]registry.Driver{"huidu": {New: New}}).Build(
 		models[registry.Key{Class: device.ClassScreen, Name: "huidu-fullcolor"}],
 		registry.Site{Name: "hall.led", Connect: registry.Connect{TCP: line.Addr()}}, slog.New(slog.DiscardHandler))

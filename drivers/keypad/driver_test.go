@@ -128,7 +128,7 @@ func TestPausedWhileAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Display(t.Context(), device.PadFrame{State: "paused"}); codeOf(err) != device.CodeOffline {
+	if err := p.Display(t.Context(), device.PadFrame{State: "paused"}); drivertest.Code(err) != device.CodeOffline {
 		t.Errorf("before it runs: %v", err)
 	}
 	drivertest.Run(t, p)
@@ -211,7 +211,7 @@ func TestFileOfAnotherDevice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Run(t.Context()); codeOf(err) != device.CodeBadConfig {
+	if err := p.Run(t.Context()); drivertest.Code(err) != device.CodeBadConfig {
 		t.Errorf("Run gave %v", err)
 	}
 	if h := p.Health(); h.State != device.Unusable || h.Code != device.CodeBadConfig {

@@ -1,7 +1,6 @@
 package keypad
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -43,16 +42,7 @@ func strokes(codes ...evdev.KeyCode) []evdev.Event {
 
 // modelFile is what people buy.
 func modelFile(t *testing.T) registry.Model {
-	t.Helper()
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, ok := models[registry.Key{Class: device.ClassCallPad, Name: "usb-keypad"}]
-	if !ok {
-		t.Fatal("there is no model usb-keypad")
-	}
-	return m
+	return drivertest.Models(t, configs.FS())[registry.Key{Class: device.ClassCallPad, Name: "usb-keypad"}]
 }
 
 // packed gives events as the kernel has them in a device's file.
@@ -117,12 +107,4 @@ func counts(t *testing.T, p *Pad, jobs, garbage uint64) {
 		c := p.Health().Counters
 		return c.Jobs == jobs && c.Garbage == garbage
 	})
-}
-
-func codeOf(err error) device.Code {
-	var de *device.Error
-	if !errors.As(err, &de) {
-		return ""
-	}
-	return de.Code
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -101,9 +102,7 @@ func (p *glass) answer(f onbon.Frame) []byte {
 
 func options(more map[string]string) map[string]string {
 	o := map[string]string{"rows": "2", "poll": "100ms", "reply_within": "500ms"}
-	for k, v := range more {
-		o[k] = v
-	}
+	maps.Copy(o, more)
 	return o
 }
 

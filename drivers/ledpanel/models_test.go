@@ -14,10 +14,7 @@ import (
 
 // Every model of this driver shows a call, in the rows and colours that its file says.
 func TestModels(t *testing.T) {
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := drivertest.Models(t, configs.FS())
 	reg := registry.New(map[string]registry.Driver{"ledpanel": {New: New}})
 	call := device.Frame{Scene: device.SceneCalling, Lines: []string{"请A003号", "到1号窗口"}, More: []string{"A002到2号窗口", "A001到3号窗口"}, Flash: true, Serial: "1"}
 	for name, want := range map[string]struct {

@@ -14,15 +14,6 @@ import (
 	"halledge/firmware-protocols/ledtemplate"
 )
 
-func models(t *testing.T) registry.Models {
-	t.Helper()
-	all, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
 func drivers() *registry.Registry {
 	return registry.New(map[string]registry.Driver{"ledstrip": {New: New, Bus: true}, "ledmodbus": {New: NewModbus, Bus: true}})
 }
@@ -55,7 +46,7 @@ func TestStripsOnOneLine(t *testing.T) {
 	line := drivertest.Cable(t, w.serve)
 	var all []device.Screen
 	for address := range w.strips {
-		d, err := reg.Build(models(t)[registry.Key{Class: device.ClassScreen, Name: "strip-at"}], registry.Site{
+		d, err := reg.Build(drivertest.Models(t, configs.FS())[registry.Key{Class: device.ClassScreen, Name: "strip-at"}], registry.Site{
 			Name: "window-" + string(rune('1'+address)) + ".led", Connect: registry.Connect{Serial: line.Path()},
 			Options: map[string]string{"address": string(rune('1' + address))},
 		}, slog.New(slog.DiscardHandler))
@@ -82,7 +73,7 @@ func TestModels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			line := drivertest.Cable(t, far.serve)
-			d, err := drivers().Build(models(t)[registry.Key{Class: device.ClassScreen, Name: name}], registry.Site{
+			d, err := drivers().Build(drivertest.Models(t, configs.FS())[registry.Key{Class: device.ClassScreen, Name: name}], registry.Site{
 				Name: "window-1.led", Connect: registry.Connect{Serial: line.Path()},
 			}, slog.New(slog.DiscardHandler))
 			if err != nil {

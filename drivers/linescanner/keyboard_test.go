@@ -32,16 +32,7 @@ func typing(text string) string {
 
 // keyboardModel is the model file of scanners that type.
 func keyboardModel(t *testing.T) registry.Model {
-	t.Helper()
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, ok := models[registry.Key{Class: device.ClassScanner, Name: "usb-keyboard-scanner"}]
-	if !ok {
-		t.Fatal("there is no model usb-keyboard-scanner")
-	}
-	return m
+	return drivertest.Models(t, configs.FS())[registry.Key{Class: device.ClassScanner, Name: "usb-keyboard-scanner"}]
 }
 
 func TestConformanceOfAKeyboard(t *testing.T) {
@@ -146,8 +137,8 @@ func press(k evdev.KeyCode) (b []byte) {
 }
 
 func TestACodeThatIsTypedIsBounded(t *testing.T) {
-	b := newBoard(t, nil)
-	go func() { // more than a pipe holds
+	b := newBoard(t, map[string]string{"gap": "1s"}) // it is typed as fast as the machine can
+	go func() {                                      // more than a pipe holds
 		_, _ = b.file.WriteString(typing(strings.Repeat("0", 3000) + "\r"))
 		_, _ = b.file.WriteString(typing("https://a.example/3\r"))
 	}()

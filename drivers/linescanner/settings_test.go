@@ -2,7 +2,6 @@ package linescanner
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -120,8 +119,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		{"settings": strings.Repeat("A ", 17), "trigger": "honeywell"},
 		{"trigger": "bytes"},
 	} {
-		var de *device.Error
-		if _, err := New(registry.Config{Name: "kiosk-1.scanner", Options: options}); !errors.As(err, &de) || de.Code != device.CodeBadConfig {
+		if _, err := New(registry.Config{Name: "kiosk-1.scanner", Options: options}); drivertest.Code(err) != device.CodeBadConfig {
 			t.Errorf("%v: %v", options, err)
 		}
 	}

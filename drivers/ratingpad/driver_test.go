@@ -63,14 +63,6 @@ func ask(t *testing.T, d device.RatingPad, q device.RatingRequest) <-chan answer
 	return call
 }
 
-func code(err error) device.Code {
-	var de *device.Error
-	if !errors.As(err, &de) {
-		return ""
-	}
-	return de.Code
-}
-
 func TestTheDeviceIsToldWhatToAsk(t *testing.T) {
 	t.Parallel()
 	f := newFar(5)
@@ -116,7 +108,7 @@ func TestNoGrade(t *testing.T) {
 			call := ask(t, r, device.RatingRequest{Session: 1, Timeout: time.Second})
 			drivertest.Until(t, "the question", func() bool { return f.asked(1) })
 			f.with(c.happens)
-			if a := <-call; code(a.err) != c.want || a.rating.Stars != 0 {
+			if a := <-call; drivertest.Code(a.err) != c.want || a.rating.Stars != 0 {
 				t.Errorf("got %+v, %v; want %s", a.rating, a.err, c.want)
 			}
 			if name == "our own time" && f.asked(1) {
@@ -164,7 +156,7 @@ func TestPromptThatNoDeviceHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.(*Rater).Ask(t.Context(), device.RatingRequest{Prompt: "ⴰ"}); code(err) != device.CodeUnsupported {
+	if _, err := d.(*Rater).Ask(t.Context(), device.RatingRequest{Prompt: "ⴰ"}); drivertest.Code(err) != device.CodeUnsupported {
 		t.Errorf("got %v", err)
 	}
 }
@@ -180,7 +172,7 @@ func TestOrders(t *testing.T) {
 		t.Errorf("got %+v", a)
 	}
 	drivertest.Until(t, "the end", func() bool { return f.Heard() == "\x01\x02" })
-	if _, err := p.Ask(t.Context(), device.RatingRequest{Session: 2, Timeout: time.Millisecond}); code(err) != device.CodeTimeout {
+	if _, err := p.Ask(t.Context(), device.RatingRequest{Session: 2, Timeout: time.Millisecond}); drivertest.Code(err) != device.CodeTimeout {
 		t.Errorf("got %v", err)
 	}
 	drivertest.Until(t, "both orders", func() bool { return f.Heard() == "\x01\x02\x01\x02" })
@@ -237,7 +229,7 @@ func TestOptions(t *testing.T) {
 		{NewKeyboard, nil}, {NewKeyboard, map[string]string{"stars_5": "1", "stars_1": "1"}}, {NewKeyboard, map[string]string{"stars_5": "12"}},
 		{NewPad21, map[string]string{"stars_5": "1", "address": "0"}}, {NewPad21, nil}, {NewPad21, map[string]string{"stars_5": "5", "stars_1": "5"}},
 	} {
-		if _, err := c.new(registry.Config{Name: "window-1.rater", Options: c.options, Log: quiet()}); code(err) != device.CodeBadConfig {
+		if _, err := c.new(registry.Config{Name: "window-1.rater", Options: c.options, Log: quiet()}); drivertest.Code(err) != device.CodeBadConfig {
 			t.Errorf("%v: %v", c.options, err)
 		}
 	}

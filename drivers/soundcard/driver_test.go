@@ -122,7 +122,7 @@ func TestCardAndPlayerComeAndGo(t *testing.T) {
 	d := p.start(t)
 	p.unplug(t)
 	drivertest.Reaches(t, d, device.Offline, device.CodeOffline)
-	fails(t, d.Say(t.Context(), sounding(tone())), device.CodeOffline, true)
+	drivertest.Fails(t, d.Say(t.Context(), sounding(tone())), device.CodeOffline, true)
 	p.plug(t)
 	drivertest.Reaches(t, d, device.OK, "")
 	if err := d.(device.SelfTester).SelfTest(t.Context()); err != nil {
@@ -137,7 +137,7 @@ func TestCardAndPlayerComeAndGo(t *testing.T) {
 func TestAPlayerThatRefusesIsNamed(t *testing.T) {
 	p := newPlace(t, `cat > said; echo "audio open error: Device or resource busy" >&2; exit 1`)
 	d := p.start(t)
-	fails(t, d.Say(t.Context(), sounding(tone())), device.CodeBadReply, true)
+	drivertest.Fails(t, d.Say(t.Context(), sounding(tone())), device.CodeBadReply, true)
 }
 
 func TestACancelledSentenceEndsAtOnce(t *testing.T) {
@@ -150,7 +150,7 @@ func TestACancelledSentenceEndsAtOnce(t *testing.T) {
 	drivertest.Until(t, "the sentence to begin", func() bool { _, err := os.Stat(filepath.Join(p.dir, "begun")); return err == nil })
 	before := time.Now()
 	cancel()
-	fails(t, <-call, device.CodeTimeout, true)
+	drivertest.Fails(t, <-call, device.CodeTimeout, true)
 	if took := time.Since(before); took > drivertest.Patience {
 		t.Errorf("took %v", took)
 	}
@@ -159,25 +159,17 @@ func TestACancelledSentenceEndsAtOnce(t *testing.T) {
 func TestWithoutSoundNothingIsPlayed(t *testing.T) {
 	p := newPlace(t, `cat > said`)
 	d := p.start(t)
-	fails(t, d.Say(t.Context(), device.Announcement{Text: "请A零零一号"}), device.CodeUnsupported, false)
+	drivertest.Fails(t, d.Say(t.Context(), device.Announcement{Text: "请A零零一号"}), device.CodeUnsupported, false)
 	none := errors.New("no clips")
 	err := d.Say(t.Context(), device.Announcement{Sound: func(context.Context) ([]byte, error) { return nil, none }})
-	fails(t, err, device.CodeUnsupported, false)
+	drivertest.Fails(t, err, device.CodeUnsupported, false)
 	if !errors.Is(err, none) {
 		t.Errorf("the reason is lost: %v", err)
-	}
-}
-
-func fails(t *testing.T, err error, code device.Code, retry bool) {
-	t.Helper()
-	var e *device.Error
-	if !errors.As(err, &e) || e.Code != code || e.Retry != retry {
-		t.Errorf("got %v, want %s", err, code)
 	}
 }
 
 func TestOptions(t *testing.T) {
 	drivertest.Refuses(t, New, map[string]string{"volume": "0", "alsa": "-Dhw", "poll": "1ns", "mixer": "PCM"})
 	_, err := New(registry.Config{Name: "hall.speaker", Connect: registry.Connect{TCP: "127.0.0.1:9"}, Log: slog.New(slog.DiscardHandler)})
-	fails(t, err, device.CodeBadConfig, false)
+	drivertest.Fails(t, err, device.CodeBadConfig, false)
 }

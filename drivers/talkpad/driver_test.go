@@ -2,7 +2,6 @@ package talkpad
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -265,17 +264,12 @@ func TestSixByteLogsInWhileTheWindowIsOpen(t *testing.T) {
 			return same
 		})
 	}
-	if err := p.Refuse(t.Context()); !unsupported(err) {
+	if err := p.Refuse(t.Context()); drivertest.Code(err) != device.CodeUnsupported {
 		t.Errorf("refuse: %v", err)
 	}
 	if err := p.SelfTest(t.Context()); err != nil {
 		t.Errorf("self-test: %v", err)
 	}
-}
-
-func unsupported(err error) bool {
-	var de *device.Error
-	return errors.As(err, &de) && de.Code == device.CodeUnsupported
 }
 
 func TestOptions(t *testing.T) {

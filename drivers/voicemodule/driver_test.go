@@ -3,6 +3,7 @@ package voicemodule
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -18,9 +19,7 @@ func protocols() []string { return []string{"syn6288", "xfs5152"} }
 
 func options(protocol string, more map[string]string) map[string]string {
 	o := map[string]string{"protocol": protocol, "poll": "100ms", "reply_within": "300ms"}
-	for k, v := range more {
-		o[k] = v
-	}
+	maps.Copy(o, more)
 	return o
 }
 

@@ -20,10 +20,7 @@ import (
 // build makes a device of a model that hall-agent knows, connected as a site would write it.
 func build(t *testing.T, class device.Class, model string, connect registry.Connect, options map[string]string) device.Device {
 	t.Helper()
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := drivertest.Models(t, configs.FS())
 	m, ok := models[registry.Key{Class: class, Name: model}]
 	if !ok {
 		t.Fatalf("no model %s", model)

@@ -16,9 +16,9 @@ import (
 	"halledge/drivers/attached"
 	"halledge/drivers/builtin"
 	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/drivertest/farend"
 	"halledge/drivers/drivertest/sysfs"
-	"halledge/drivers/registry"
 	"halledge/firmware-protocols/escpos"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -53,10 +53,7 @@ func (p *paper) serve(rw io.ReadWriter) {
 
 // TestPrinterIsPluggedInAndPulledOut runs the shipped model with its real driver on a line that comes and goes.
 func TestPrinterIsPluggedInAndPulledOut(t *testing.T) {
-	all, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := drivertest.Models(t, configs.FS())
 	var hardware paper
 	line := farend.NewPTY(filepath.Join(t.TempDir(), "printer"), hardware.serve)
 	o := options(t, nil, config.Device{
@@ -104,10 +101,7 @@ func TestPrinterIsPluggedInAndPulledOut(t *testing.T) {
 
 // TestBareReaderIsOffered plugs in a card reader that the kernel makes no device file of.
 func TestBareReaderIsOffered(t *testing.T) {
-	all, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := drivertest.Models(t, configs.FS())
 	nodes := []attached.Node{
 		{Kind: attached.USB, Path: "/dev/bus/usb/001/004", Vendor: "0400", Product: "c35a", Port: "1-1.2"},
 		{Kind: attached.USB, Path: "/dev/bus/usb/001/005", Vendor: "0781", Product: "5567", Port: "1-1.3"},

@@ -10,28 +10,16 @@ import (
 	"halledge/configs"
 	"halledge/drivers/builtin"
 	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/drivertest/farend"
-	"halledge/drivers/registry"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // Whoever tests a rating device answers its question; one that is gone says so at once.
 func TestRatingDeviceIsTestedByAnAnswer(t *testing.T) {
-	all, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := drivertest.Models(t, configs.FS())
 	line := farend.NewPTY(filepath.Join(t.TempDir(), "rater"), func(rw io.ReadWriter) {
-		buf := make([]byte, 8)
-		for { // a finger that answers whatever is asked
-			n, err := rw.Read(buf)
-			if err == nil && n > 0 {
-				_, err = rw.Write([]byte("1"))
-			}
-			if err != nil {
-				return
-			}
-		}
+		farend.Converse(rw, func([]byte) []byte { return []byte("1") }) // a finger that answers whatever is asked
 	})
 	o := options(t, nil, config.Device{
 		Name: "window-1.rater", Model: "serial-rater", Connect: config.Connect{Serial: line.Path()}, Options: map[string]string{"ask": "05"},

@@ -15,8 +15,8 @@ import (
 	"halledge/drivers/attached"
 	"halledge/drivers/builtin"
 	"halledge/drivers/device"
+	"halledge/drivers/drivertest"
 	"halledge/drivers/drivertest/sysfs"
-	"halledge/drivers/registry"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -39,10 +39,7 @@ func waitFor(t *testing.T, what string, missing func() string) {
 // shipped gives the options of a set with the real models and drivers on a machine.
 func shipped(t *testing.T, m sysfs.Machine, site ...config.Device) devices.Options {
 	t.Helper()
-	all, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := drivertest.Models(t, configs.FS())
 	o := options(t, nil, site...)
 	o.Models, o.Registry, o.Root = all, builtin.All(), m.Root
 	return o

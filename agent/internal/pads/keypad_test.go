@@ -20,10 +20,7 @@ import (
 func keypad(t *testing.T) (p device.CallPad, press func(evdev.KeyCode)) {
 	t.Helper()
 	keys := drivertest.Keys(t)
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := drivertest.Models(t, configs.FS())
 	model := models[registry.Key{Class: device.ClassCallPad, Name: "usb-keypad"}]
 	site := registry.Site{Name: "window-1.pad", Connect: registry.Connect{File: keys.Name()}}
 	d, err := builtin.All().Build(model, site, slog.New(slog.DiscardHandler))

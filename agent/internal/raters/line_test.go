@@ -19,16 +19,14 @@ import (
 // onLine builds the devices of a line, by model and options, as the program does, and runs them.
 func onLine(t *testing.T, path string, models ...registry.Site) (all []device.Device) {
 	t.Helper()
-	known, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	known := drivertest.Models(t, configs.FS())
 	drivers := builtin.All()
 	for _, site := range models {
 		var d device.Device
 		for key, model := range known {
 			if key.Name == site.Name {
 				site.Connect = registry.Connect{Serial: path}
+				var err error
 				if d, err = drivers.Build(model, site, slog.New(slog.DiscardHandler)); err != nil {
 					t.Fatal(err)
 				}

@@ -67,10 +67,7 @@ func newDesk(t *testing.T) *desk {
 	}
 	d := &desk{Hall: halltest.Open(t, plan), t: t, rater: modbus.NewRater(1), wants: wants{wake: make(chan struct{}, 1)}}
 	d.cable = drivertest.Cable(t, d.serve)
-	models, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := drivertest.Models(t, configs.FS())
 	model := models[registry.Key{Class: device.ClassRatingPad, Name: "halledge-rater"}]
 	site := registry.Site{Name: "window-1.rater", Connect: registry.Connect{Serial: d.cable.Path()}, Options: map[string]string{"poll": "20ms", "reply_within": "2s"}}
 	r, err := builtin.All().Build(model, site, slog.New(slog.DiscardHandler))
@@ -85,27 +82,16 @@ func newDesk(t *testing.T) *desk {
 }
 
 func (d *desk) serve(rw io.ReadWriter) {
-	requests := modbus.NewRequestDecoder(1)
-	buf := make([]byte, modbus.MaxFrame)
-	for {
-		n, err := rw.Read(buf)
+	farend.Answer(rw, modbus.NewRequestDecoder(1), func(q modbus.Request) []byte {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		a, _ := d.rater.Handle(q)
+		out, err := a.Append(nil)
 		if err != nil {
-			return
+			return nil
 		}
-		requests.Push(buf[:n])
-		for q, ok := requests.Next(); ok; q, ok = requests.Next() {
-			d.mu.Lock()
-			a, _ := d.rater.Handle(q)
-			d.mu.Unlock()
-			out, err := a.Append(nil)
-			if err != nil {
-				return
-			}
-			if _, err := rw.Write(out); err != nil {
-				return
-			}
-		}
-	}
+		return out
+	})
 }
 
 // asks waits until the device asks something, and gives what.

@@ -34,10 +34,7 @@ import (
 // printers gives the models of the class.
 func printers(t testing.TB) map[string]registry.Model {
 	t.Helper()
-	all, err := registry.LoadModels(configs.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := drivertest.Models(t, configs.FS())
 	models := map[string]registry.Model{}
 	for key, m := range all {
 		if key.Class == device.ClassPrinter {

@@ -105,7 +105,7 @@ func TestBusComesBackAfterUnplug(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ports.Open(t.Context(), spec); code(err) != device.CodeOffline {
+	if _, err := ports.Open(t.Context(), spec); drivertest.Code(err) != device.CodeOffline {
 		t.Fatalf("open while unplugged: %v, want code offline", err)
 	}
 	if err := line.Plug(); err != nil {

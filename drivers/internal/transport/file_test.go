@@ -75,14 +75,14 @@ func TestFileHasDeadlines(t *testing.T) {
 	if _, err := io.ReadFull(conn, buf); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.PortStatus(); code(err) != device.CodeUnsupported {
+	if _, err := conn.PortStatus(); drivertest.Code(err) != device.CodeUnsupported {
 		t.Fatalf("status: %v, want code unsupported", err)
 	}
 }
 
 func TestFileThatHasNoPaperSaysSo(t *testing.T) {
 	conn := open(t, transport.Spec{File: "/dev/full"}) // answers ENOSPC, as usblp does
-	if _, err := conn.Write([]byte("A001")); code(err) != device.CodePaperOut || errors.Is(err, transport.ErrGone) {
+	if _, err := conn.Write([]byte("A001")); drivertest.Code(err) != device.CodePaperOut || errors.Is(err, transport.ErrGone) {
 		t.Fatalf("write: %v, want code paper_out and the connection kept", err)
 	}
 }
@@ -90,7 +90,7 @@ func TestFileThatHasNoPaperSaysSo(t *testing.T) {
 func TestFileIsExclusive(t *testing.T) {
 	path := fifo(t)
 	conn := open(t, transport.Spec{File: path})
-	if _, err := transport.Open(t.Context(), transport.Spec{File: path}); code(err) != device.CodeBusy {
+	if _, err := transport.Open(t.Context(), transport.Spec{File: path}); drivertest.Code(err) != device.CodeBusy {
 		t.Fatalf("second open: %v, want code busy", err)
 	}
 	if err := conn.Close(); err != nil {
@@ -115,7 +115,7 @@ func TestFileMustBeADevice(t *testing.T) {
 		drivertest.Cable(t, silent).Path(): device.CodeBadConfig,
 		filepath.Join(dir, "usb/lp0"):      device.CodeOffline,
 	} {
-		if _, err := transport.Open(t.Context(), transport.Spec{File: path}); code(err) != want {
+		if _, err := transport.Open(t.Context(), transport.Spec{File: path}); drivertest.Code(err) != want {
 			t.Errorf("%s: %v, want code %s", path, err, want)
 		}
 	}
@@ -135,7 +135,7 @@ func TestRightsAreToldApartFromAbsence(t *testing.T) {
 	}
 	asNobody(t, func() {
 		for _, spec := range []transport.Spec{{Serial: tty}, {File: pipe}} {
-			if _, err := transport.Open(t.Context(), spec); code(err) != device.CodePermission {
+			if _, err := transport.Open(t.Context(), spec); drivertest.Code(err) != device.CodePermission {
 				t.Errorf("%s: %v, want code permission", spec, err)
 			}
 		}
@@ -162,7 +162,7 @@ func TestFileWithoutAWayBack(t *testing.T) {
 		if _, err := conn.Write([]byte("A001")); err != nil {
 			t.Error(err)
 		}
-		if _, err := conn.Read(make([]byte, 1)); code(err) != device.CodeUnsupported {
+		if _, err := conn.Read(make([]byte, 1)); drivertest.Code(err) != device.CodeUnsupported {
 			t.Errorf("read: %v, want code unsupported", err)
 		}
 		printer.Close()
@@ -187,7 +187,7 @@ func TestWriteOnlyPort(t *testing.T) {
 	})
 	drivertest.Plug(t, line)
 	conn := open(t, transport.Spec{File: line.Path()})
-	if _, err := conn.Read(make([]byte, 1)); code(err) != device.CodeUnsupported {
+	if _, err := conn.Read(make([]byte, 1)); drivertest.Code(err) != device.CodeUnsupported {
 		t.Errorf("read: %v, want code unsupported", err)
 	}
 	if err := conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {

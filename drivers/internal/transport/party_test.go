@@ -171,14 +171,14 @@ func TestPartyEndsForAllWhenItIsPulled(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range cap(read) {
-		if err := <-read; !errors.Is(err, transport.ErrGone) || code(err) != device.CodeOffline {
+		if err := <-read; !errors.Is(err, transport.ErrGone) || drivertest.Code(err) != device.CodeOffline {
 			t.Errorf("read: %v, want ErrGone", err)
 		}
 	}
 	if err := say(t, a, "x"); !errors.Is(err, transport.ErrGone) {
 		t.Errorf("write: %v, want ErrGone", err)
 	}
-	if _, err := ports.Listen(t.Context(), spec); code(err) != device.CodeOffline {
+	if _, err := ports.Listen(t.Context(), spec); drivertest.Code(err) != device.CodeOffline {
 		t.Errorf("listen while unplugged: %v", err)
 	}
 	if err := line.Plug(); err != nil {

@@ -32,14 +32,6 @@ func open(t *testing.T, s transport.Spec) transport.Conn {
 	return conn
 }
 
-func code(err error) device.Code {
-	var de *device.Error
-	if errors.As(err, &de) {
-		return de.Code
-	}
-	return ""
-}
-
 func TestSerialReadTellsBytesTimeoutAndUnplugApart(t *testing.T) {
 	line := drivertest.Cable(t, echo)
 	conn := open(t, transport.Spec{Serial: line.Path(), Baud: 115200})
@@ -67,7 +59,7 @@ func TestSerialReadTellsBytesTimeoutAndUnplugApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 { // and it stays so
-		if n, err := conn.Read(buf); n != 0 || !errors.Is(err, transport.ErrGone) || code(err) != device.CodeOffline {
+		if n, err := conn.Read(buf); n != 0 || !errors.Is(err, transport.ErrGone) || drivertest.Code(err) != device.CodeOffline {
 			t.Fatalf("unplugged: got %d bytes, %v; want ErrGone and code offline", n, err)
 		}
 	}
@@ -76,46 +68,37 @@ func TestSerialReadTellsBytesTimeoutAndUnplugApart(t *testing.T) {
 	}
 }
 
-func TestSerialUnplugEndsBlockedRead(t *testing.T) {
-	line := drivertest.Cable(t, silent)
-	conn := open(t, transport.Spec{Serial: line.Path()})
+// endsRead proves that end makes a read without a deadline end with an error.
+func endsRead(t *testing.T, conn transport.Conn, end func() error, want error) {
+	t.Helper()
 	read := make(chan error, 1)
 	go func() {
 		_, err := conn.Read(make([]byte, 1))
 		read <- err
 	}()
-	if err := line.Unplug(); err != nil {
+	if err := end(); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case err := <-read:
-		if !errors.Is(err, transport.ErrGone) {
-			t.Fatalf("got %v, want ErrGone", err)
+		if !errors.Is(err, want) {
+			t.Fatalf("got %v, want %v", err, want)
 		}
 	case <-time.After(patience):
-		t.Fatal("a read without a deadline did not notice the unplug")
+		t.Fatal("the read goes on")
 	}
+}
+
+func TestSerialUnplugEndsBlockedRead(t *testing.T) {
+	line := drivertest.Cable(t, silent)
+	conn := open(t, transport.Spec{Serial: line.Path()})
+	endsRead(t, conn, line.Unplug, transport.ErrGone)
 }
 
 func TestSerialCloseReleasesReader(t *testing.T) {
 	line := drivertest.Cable(t, silent)
 	conn := open(t, transport.Spec{Serial: line.Path()})
-	read := make(chan error, 1)
-	go func() {
-		_, err := conn.Read(make([]byte, 1))
-		read <- err
-	}()
-	if err := conn.Close(); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case err := <-read:
-		if !errors.Is(err, os.ErrClosed) {
-			t.Fatalf("got %v, want os.ErrClosed", err)
-		}
-	case <-time.After(patience):
-		t.Fatal("Close left a reader behind")
-	}
+	endsRead(t, conn, conn.Close, os.ErrClosed)
 	if err := conn.Close(); err != nil {
 		t.Fatalf("second Close: %v", err)
 	}
@@ -248,7 +231,7 @@ func TestSerialWriteGoesOnWhenDeviceCatchesUp(t *testing.T) {
 func TestSerialIsExclusive(t *testing.T) {
 	line := drivertest.Cable(t, silent)
 	conn := open(t, transport.Spec{Serial: line.Path()})
-	if _, err := transport.Open(t.Context(), transport.Spec{Serial: line.Path()}); code(err) != device.CodeBusy {
+	if _, err := transport.Open(t.Context(), transport.Spec{Serial: line.Path()}); drivertest.Code(err) != device.CodeBusy {
 		t.Fatalf("second open: %v; want code busy", err)
 	}
 	if err := conn.Close(); err != nil {
@@ -279,7 +262,7 @@ func TestSerialOpenErrorsHaveCodes(t *testing.T) {
 		"two links":     {transport.Spec{Serial: line.Path(), TCP: "127.0.0.1:9100"}, device.CodeBadConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := transport.Open(t.Context(), c.spec); code(err) != c.want {
+			if _, err := transport.Open(t.Context(), c.spec); drivertest.Code(err) != c.want {
 				t.Fatalf("got %v, want code %s", err, c.want)
 			}
 		})
@@ -327,7 +310,7 @@ func TestSilenceOfALineIsKnownToAllWhoShareIt(t *testing.T) {
 	if got := transport.Silent(other); got < least || got > time.Since(before) {
 		t.Errorf("silent for %s, want %s to %s", got, least, time.Since(before))
 	}
-	if got := transport.Silent(open(t, transport.Spec{TCP: plugTCP(t, silent).Addr()})); got != 0 {
+	if got := transport.Silent(open(t, transport.Spec{TCP: drivertest.Socket(t, silent).Addr()})); got != 0 {
 		t.Errorf("a network connection is silent for %s", got)
 	}
 }
