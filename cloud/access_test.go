@@ -15,6 +15,7 @@ import (
 
 	"halledge/agent/kit/phc"
 	"halledge/agent/kit/problem"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
 	"halledge/test/fakes/viewer"
@@ -90,7 +91,8 @@ func TestViewingEndsWithTheSession(t *testing.T) {
 	s := start(t, database)
 	user := func(change func(*store.User)) {
 		beside(t, database, func(tx *store.Tx) error {
-			u := store.User{Name: "li", Password: phc.New([]byte("the right one")).String(), Origin: store.FromCLI, Created: time.Now()}
+			u := store.User{Name: "li", Password: phc.New([]byte("the right one")).String(), Origin: store.FromCLI, Created: time.Now(),
+				Roles: rights.Roles{rights.Video}, Scope: rights.Whole()}
 			change(&u)
 			return tx.PutUser(u)
 		})

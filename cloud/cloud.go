@@ -117,8 +117,9 @@ func (c *Cloud) openStore(ctx context.Context, registry *prometheus.Registry) er
 	}
 	var users []store.User
 	for _, u := range c.o.Config.Users {
+		roles, scope := u.Rights()
 		users = append(users, store.User{
-			Name: u.Name, FullName: u.FullName, Role: store.Role(u.Role), Password: u.Password.String(), Created: time.Now(),
+			Name: u.Name, FullName: u.FullName, Roles: roles, Scope: scope, Password: u.Password.String(), Created: time.Now(),
 		})
 	}
 	if err := c.store.Write(ctx, func(tx *store.Tx) error { return tx.ReplaceConfigUsers(users) }); err != nil {
@@ -173,10 +174,12 @@ func (c *Cloud) openBroker(registry *prometheus.Registry) error {
 func (c *Cloud) newDesk() *access.Desk {
 	var tokens []access.Token
 	for _, t := range c.o.Config.Tokens {
-		tokens = append(tokens, access.Token{Name: t.Name, Secret: t.Secret.Reveal(), Role: store.Role(t.Role)})
+		roles, scope := t.Rights()
+		tokens = append(tokens, access.Token{Name: t.Name, Secret: t.Secret.Reveal(), Roles: roles, Scope: scope})
 	}
 	return access.New(access.Options{
-		Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Secure, Keep: time.Duration(c.o.Config.Audit.Days) * 24 * time.Hour, Log: c.o.Log,
+		Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Secure, Factor: c.o.Config.SignIn.SecondFactor != config.FactorOff,
+		Keep: time.Duration(c.o.Config.Audit.Days) * 24 * time.Hour, Log: c.o.Log,
 	})
 }
 
@@ -204,7 +207,7 @@ func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalo
 	}
 	c.pages = web.Handler(web.Options{
 		API: a, Codes: codes, Desk: c.desk, Console: console.Handler(catalog), WHEP: c.video.node.Handler(), Ready: c.store.Ping, Proxies: proxies,
-		Registry: registry, Log: c.o.Log,
+		Hosts: c.o.Config.HTTP.Hosts, Secure: c.o.Config.HTTP.Secure, Registry: registry, Log: c.o.Log,
 	})
 	if c.http, err = net.Listen("tcp", c.o.Config.HTTP.Listen); err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)

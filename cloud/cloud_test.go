@@ -26,6 +26,10 @@ const (
 	hall     = hallsync.HallID("440900000000001")
 	password = "a long random word"
 	token    = "0123456789abcdef"
+
+	blindToken     = "0123456789abcdee" // may look at no camera
+	elsewhereToken = "0123456789abcded" // has other halls only
+
 	patience = 30 * time.Second
 )
 
@@ -44,11 +48,18 @@ func start(t *testing.T, database string) *service {
 		Version: "test", Log: slog.New(slog.DiscardHandler), Ready: func(a cloud.Addresses) { ready <- a },
 		Config: config.Config{
 			HTTP: config.HTTP{Listen: "127.0.0.1:0"}, MQTT: config.MQTT{Listen: "127.0.0.1:0"}, Database: database, Zone: "Asia/Shanghai",
-			Media:  config.Media{RTSP: "127.0.0.1:0", WebRTC: "127.0.0.1:0"},
-			Tokens: []config.Token{{Name: "test", Secret: config.NewSecret(token)}},
+			Media: config.Media{RTSP: "127.0.0.1:0", WebRTC: "127.0.0.1:0"},
+			Tokens: []config.Token{
+				{Name: "test", Roles: []string{"viewer", "manager", "video"}, Secret: config.NewSecret(token)},
+				{Name: "blind", Roles: []string{"viewer"}, Secret: config.NewSecret(blindToken)},
+				{Name: "elsewhere", Scope: []string{otherHall}, Secret: config.NewSecret(elsewhereToken)},
+			},
 			Halls: []config.Hall{{
 				Code: hall, Name: "甲厅", Password: config.Hash{Hash: phc.New([]byte(password))}, Publish: config.NewSecret("publish-me"),
 				Cameras: []config.Camera{{Code: "440900000000001-CM001", Name: "入口", Scene: 1}},
+			}, {
+				Code: otherHall, Name: "乙厅", Password: config.Hash{Hash: phc.New([]byte("another long word"))},
+				Cameras: []config.Camera{{Code: otherCamera, Name: "入口", Scene: 1}},
 			}},
 		},
 	})

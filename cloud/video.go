@@ -13,13 +13,15 @@ import (
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/halls"
 	"halledge/cloud/internal/media"
+	"halledge/cloud/internal/media/whep"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
 	"halledge/firmware-protocols/hallsync"
 )
 
-// errNobody is the refusal of a request that came past the web server.
-var errNobody = errors.New("nobody is signed in")
+// errNobody is the refusal of a request of somebody who may not see pictures, should it come past the web server.
+var errNobody = errors.New("nobody who may watch is signed in")
 
 // video is the video node together with what the board and the API want to know of it.
 type video struct {
@@ -37,7 +39,17 @@ func openVideo(o Options, catalog *problem.Catalog, board *halls.Board, desk *ac
 	var err error
 	v.node, err = media.New(media.Config{
 		RTSP: o.Config.Media.RTSP, WebRTC: o.Config.Media.WebRTC, Addresses: o.Config.Media.Addresses, Registry: register, Messages: catalog,
-		Authorize: func(r *http.Request, _ string) (media.Permit, error) { return permit(r, desk) },
+		Authorize: func(r *http.Request, camera string) (media.Permit, error) {
+			who, ok := access.WhoOf(r.Context())
+			if !ok || !who.May(rights.Watch) {
+				return media.Permit{}, errNobody
+			}
+			if !register.inScope(who.Scope, camera) {
+				return media.Permit{}, catalog.Problem(http.StatusNotFound, whep.CameraUnknown, nil)
+			}
+			held, release := desk.Hold(context.Background(), who)
+			return media.Permit{Done: held.Done(), Release: release}, nil
+		},
 		Changed: func(camera string) {
 			v.stale.Store(true)
 			if hall, ok := register.Hall(camera); ok {
@@ -53,16 +65,6 @@ func openVideo(o Options, catalog *problem.Catalog, board *halls.Board, desk *ac
 		},
 	}, o.Log)
 	return v, err
-}
-
-// permit lets somebody look at any camera while being signed in. The web server in front of the endpoint has said who it is.
-func permit(r *http.Request, desk *access.Desk) (media.Permit, error) {
-	who, ok := access.WhoOf(r.Context())
-	if !ok {
-		return media.Permit{}, errNobody
-	}
-	held, release := desk.Hold(context.Background(), who)
-	return media.Permit{Done: held.Done(), Release: release}, nil
 }
 
 // live says what arrives of a camera. The list of all is read again only after something changed.
@@ -82,11 +84,17 @@ func (v *video) live(camera string) api.Live {
 type register struct {
 	publishers map[string]string // hall → password
 	halls      map[string]string // camera → hall
-	readers    map[string]string // API token's name → its secret
+	readers    map[string]reader // by API token's name
+}
+
+// reader is a program that may read cameras.
+type reader struct {
+	secret string
+	scope  rights.Scope
 }
 
 func newRegister(c config.Config) *register {
-	r := &register{publishers: map[string]string{}, halls: map[string]string{}, readers: map[string]string{}}
+	r := &register{publishers: map[string]string{}, halls: map[string]string{}, readers: map[string]reader{}}
 	for _, h := range c.Halls {
 		if !h.Publish.Empty() {
 			r.publishers[string(h.Code)] = h.Publish.Reveal()
@@ -96,7 +104,9 @@ func newRegister(c config.Config) *register {
 		}
 	}
 	for _, t := range c.Tokens {
-		r.readers[t.Name] = t.Secret.Reveal()
+		if roles, scope := t.Rights(); roles.May(rights.Watch) {
+			r.readers[t.Name] = reader{secret: t.Secret.Reveal(), scope: scope}
+		}
 	}
 	return r
 }
@@ -114,7 +124,19 @@ func (r *register) Hall(camera string) (hall string, ok bool) {
 }
 
 // Reader implements the node's registry: another platform reads with an API token, its name as user and its secret as password.
-func (r *register) Reader(user, _ string) (password string, ok bool) {
-	password, ok = r.readers[user]
-	return password, ok
+func (r *register) Reader(user string) (password string, ok bool) {
+	found, ok := r.readers[user]
+	return found.secret, ok
+}
+
+// Sees implements the node's registry.
+func (r *register) Sees(user, camera string) bool {
+	found, ok := r.readers[user]
+	return ok && r.inScope(found.scope, camera)
+}
+
+// inScope reports whether there is a camera, and its hall is in the scope.
+func (r *register) inScope(scope rights.Scope, camera string) bool {
+	hall, ok := r.halls[camera]
+	return ok && scope.Covers(hallsync.HallID(hall))
 }

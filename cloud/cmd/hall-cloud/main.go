@@ -12,6 +12,7 @@ import (
 
 	"halledge/agent/kit/command"
 	"halledge/agent/kit/problem"
+	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/store"
 	"halledge/configs"
@@ -48,12 +49,9 @@ func versionCommand() *cobra.Command {
 // The sentences of the commands.
 const (
 	codeDatabaseBusy problem.Code = "database_busy"
-	codeUserOfFile   problem.Code = "user_of_file"   // name
-	codeUserUnknown  problem.Code = "user_unknown"   // name
 	codeBackupBad    problem.Code = "backup_damaged" // file
 	codeBackupOther  problem.Code = "backup_foreign" // file
 	codeBackupNewer  problem.Code = "backup_newer"   // file
-	codePasswordWeak problem.Code = "password_weak"  // low
 )
 
 // explain gives the sentence for an error, in Chinese where there is one.
@@ -61,9 +59,12 @@ func explain(err error) string {
 	var p problem.Problem
 	var locked *store.LockedError
 	var backup *store.BackupError
+	var fault *access.Fault
 	switch {
 	case errors.As(err, &p):
 		return p.Detail + p.Advice
+	case errors.As(err, &fault):
+		return say(fault.Code, fault.Args)
 	case errors.As(err, &locked):
 		return say(codeDatabaseBusy, nil)
 	case errors.As(err, &backup):

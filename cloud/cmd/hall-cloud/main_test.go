@@ -136,11 +136,13 @@ func TestPasswords(t *testing.T) {
 	s := newSite(t)
 	s.want(0, "$argon2id$v=19$", "a long enough word\n", "hash")
 	s.want(command.Usage, "至少要 10 个字符", "short\n", "hash")
+	s.want(command.Usage, "太常见", "Password123\n", "hash")
+	s.want(command.Usage, "太常见", "lisi123456\n", "user", "add", "lisi")
 	s.want(command.Usage, "至少要 10 个字符", strings.Repeat("x", 300), "hash")
 	s.want(command.Usage, "不能作用户名", "a long enough word\n", "user", "add", "Li")
 	s.want(command.Usage, "cloud.yaml", "a long enough word\n", "user", "add", "admin")
 	s.want(command.Usage, "至少要 10 个字符", "", "user", "add", "li")
-	s.want(command.Usage, "viewer, admin", "a long enough word\n", "user", "add", "li", "--role", "boss")
+	s.want(command.Usage, "viewer, manager, maintainer, auditor, video, admin", "a long enough word\n", "user", "add", "li", "--role", "boss")
 }
 
 func TestUsersAreDisabledAndEnabled(t *testing.T) {
@@ -151,6 +153,10 @@ func TestUsersAreDisabledAndEnabled(t *testing.T) {
 		s.want(command.Usage, "不能作用户名", "", "user", verb, "Li")
 		s.want(command.Usage, "hall-cloud: ", "", "user", verb)
 	}
+	s.want(command.Usage, "不行", "", "user", "role", "li", "boss")
+	s.want(command.Usage, "不是大厅编码的开头", "", "user", "scope", "li", "44x")
+	s.want(command.Usage, "cloud.yaml", "", "user", "role", "admin", "viewer")
+	s.want(command.Failure, "没有名为“ghost”的用户", "", "user", "totp-reset", "ghost")
 	r := s.run()
 	s.want(0, "", "a long enough word\n", "user", "add", "li", "--full-name", "李四", "--role", "admin")
 	for _, c := range []struct {
@@ -158,10 +164,13 @@ func TestUsersAreDisabledAndEnabled(t *testing.T) {
 		list string
 		code int
 	}{
-		{[]string{"user", "disable", "li"}, "li     admin   停用  命令添加  李四", http.StatusUnauthorized},
-		{[]string{"user", "enable", "li"}, "li     admin   启用  命令添加  李四", http.StatusCreated},
-		{[]string{"user", "add", "li"}, "li     admin   启用  命令添加", http.StatusCreated}, // another password, the same role
-		{[]string{"user", "add", "li", "--role", "viewer"}, "li     viewer  启用  命令添加", http.StatusCreated},
+		{[]string{"user", "disable", "li"}, "admin         all  停用  无动态口令  命令添加  李四", http.StatusUnauthorized},
+		{[]string{"user", "enable", "li"}, "admin         all  启用  无动态口令  命令添加  李四", http.StatusCreated},
+		{[]string{"user", "add", "li"}, "admin         all  启用", http.StatusCreated}, // another password, the same role
+		{[]string{"user", "add", "li", "--role", "viewer"}, "viewer        all  启用", http.StatusCreated},
+		{[]string{"user", "role", "li", "video,auditor"}, "auditor,video  all  启用", http.StatusCreated},
+		{[]string{"user", "scope", "li", "4409,440981,4401"}, "auditor,video  4401,4409  启用", http.StatusCreated},
+		{[]string{"user", "totp-reset", "li"}, "4401,4409  启用  无动态口令", http.StatusCreated},
 	} {
 		s.want(0, "", "a long enough word\n", c.args...)
 		s.want(0, c.list, "", "user", "list")
@@ -169,7 +178,7 @@ func TestUsersAreDisabledAndEnabled(t *testing.T) {
 			t.Errorf("%v: sign in %d, want %d", c.args, code, c.code)
 		}
 	}
-	s.want(0, "admin  viewer  启用  配置文件", "", "user", "list")
+	s.want(0, "admin  viewer,video   all        启用  无动态口令  配置文件", "", "user", "list")
 }
 
 // running is a hall-cloud run.
@@ -239,6 +248,10 @@ func TestVerifyEndsWithOneWhenBytesHaveChanged(t *testing.T) {
 
 func TestServiceFromBeginToEnd(t *testing.T) {
 	s := newSite(t)
+	s.want(command.Usage, "不行", "", "user", "role", "li", "boss")
+	s.want(command.Usage, "不是大厅编码的开头", "", "user", "scope", "li", "44x")
+	s.want(command.Usage, "cloud.yaml", "", "user", "role", "admin", "viewer")
+	s.want(command.Failure, "没有名为“ghost”的用户", "", "user", "totp-reset", "ghost")
 	r := s.run()
 	s.want(0, "", "a long enough word\n", "user", "add", "li", "--full-name", "李四")
 	if code := s.signIn(r, "li", "a long enough word"); code != http.StatusCreated {

@@ -19,19 +19,18 @@ import (
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/config"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 )
 
-const (
-	minPassword = 10  // characters
-	maxPassword = 256 // bytes
-)
+// maxPassword is in bytes. A little more is read, so that a longer one is noticed.
+const maxPassword = 256
 
 func hashCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "hash", Short: "从标准输入读一个密码，输出写进 cloud.yaml 的散列", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			password, err := readPassword(cmd.InOrStdin(), cmd.ErrOrStderr())
+			password, err := readPassword(cmd.InOrStdin(), cmd.ErrOrStderr(), "")
 			if err != nil {
 				return err
 			}
@@ -41,38 +40,111 @@ func hashCommand() *cobra.Command {
 	}
 }
 
+// userOptions are what flags say of a user.
+type userOptions struct{ fullName, roles, scope string }
+
 func userCommand(path *string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "user", Short: "控制台的用户", Args: command.Args(cobra.NoArgs),
+		Use: "user", Short: "控制台的用户；服务运行时也可以用", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	var fullName, role string
+	var o userOptions
 	add := &cobra.Command{
-		Use: "add 用户名", Short: "添加用户或重设密码，密码从标准输入读；服务运行时也可以用", Args: command.Args(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return addUser(cmd, *path, args[0], fullName, role) },
+		Use: "add 用户名", Short: "添加用户或重设密码，密码从标准输入读；他下次登录要改密码", Args: command.Args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return addUser(cmd, *path, args[0], o) },
 	}
-	add.Flags().StringVar(&fullName, "full-name", "", "姓名，显示在控制台上")
-	add.Flags().StringVar(&role, "role", "", "viewer 只看运行情况，admin 还能看审计；不写时新用户是 viewer，老用户不变")
-	cmd.AddCommand(add, &cobra.Command{
-		Use: "disable 用户名", Short: "停用用户，正在用的登录立即失效；服务运行时也可以用", Args: command.Args(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return changeUser(cmd, *path, args[0], store.ActionUserDisable, func(u *store.User) { u.Disabled = true })
+	add.Flags().StringVar(&o.fullName, "full-name", "", "姓名，显示在控制台上")
+	add.Flags().StringVar(&o.roles, "role", "", roleHelp+"；不写时新用户是 viewer，老用户不变")
+	add.Flags().StringVar(&o.scope, "scope", "", scopeHelp+"；不写时新用户是 all，老用户不变")
+	cmd.AddCommand(add,
+		changeCommand(path, "role 用户名 角色", "换角色："+roleHelp, func(arg string) (access.Change, error) {
+			roles, err := parseRoles(arg)
+			return access.Change{Roles: &roles}, err
+		}),
+		changeCommand(path, "scope 用户名 范围", "换管辖范围："+scopeHelp, func(arg string) (access.Change, error) {
+			scope, err := parseScope(arg)
+			return access.Change{Scope: &scope}, err
+		}),
+		changeCommand(path, "disable 用户名", "停用用户，正在用的登录立即失效", func(string) (access.Change, error) {
+			disabled := true
+			return access.Change{Disabled: &disabled}, nil
+		}),
+		changeCommand(path, "enable 用户名", "重新启用停用的用户", func(string) (access.Change, error) {
+			disabled := false
+			return access.Change{Disabled: &disabled}, nil
+		}),
+		&cobra.Command{
+			Use: "totp-reset 用户名", Short: "清除动态口令，例如手机丢了；他要重新绑定", Args: command.Args(cobra.ExactArgs(1)),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return change(cmd, *path, args[0], false, func(by access.Acting, tx *store.Tx) error { return by.ResetFactor(tx, args[0]) })
+			},
 		},
-	}, &cobra.Command{
-		Use: "enable 用户名", Short: "重新启用停用的用户；服务运行时也可以用", Args: command.Args(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return changeUser(cmd, *path, args[0], store.ActionUserEnable, func(u *store.User) { u.Disabled = false })
-		},
-	}, &cobra.Command{
-		Use: "list", Short: "列出全部用户；服务运行时也可以用", Args: command.Args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return listUsers(cmd, *path) },
-	})
+		&cobra.Command{
+			Use: "list", Short: "列出全部用户", Args: command.Args(cobra.NoArgs),
+			RunE: func(cmd *cobra.Command, _ []string) error { return listUsers(cmd, *path) },
+		})
 	return cmd
 }
 
-func addUser(cmd *cobra.Command, path, name, fullName, role string) error {
-	if roles := []string{"", config.RoleViewer, config.RoleAdmin}; !slices.Contains(roles, role) {
-		return usage(config.NotAllowed, "value", role, "allowed", strings.Join(roles[1:], ", "))
+const (
+	roleHelp  = "viewer 看运行情况，manager 还看人员，maintainer 只看设备，auditor 看审计，video 看视频，admin 管用户；几个角色用逗号隔开"
+	scopeHelp = "大厅编码的开头几位，例如 4409,440981；all 是全部大厅"
+)
+
+// changeCommand makes a command that changes one thing of a user; what comes after his name, if anything, says to what.
+func changeCommand(path *string, use, short string, read func(arg string) (access.Change, error)) *cobra.Command {
+	args := strings.Count(use, " ")
+	return &cobra.Command{
+		Use: use, Short: short, Args: command.Args(cobra.ExactArgs(args)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			c, err := read(given[len(given)-1])
+			if err != nil {
+				return err
+			}
+			return change(cmd, *path, given[0], true, func(by access.Acting, tx *store.Tx) error { return by.Change(tx, given[0], c) })
+		},
+	}
+}
+
+func parseRoles(text string) (rights.Roles, error) {
+	roles, err := rights.ParseRoles(text)
+	var unknown *rights.UnknownError
+	if errors.As(err, &unknown) {
+		return nil, usage(config.NotAllowed, "value", unknown.Name, "allowed", strings.Join(rights.Roles(rights.All()).Names(), ", "))
+	}
+	return roles, err
+}
+
+func parseScope(text string) (rights.Scope, error) {
+	scope, err := rights.ParseScope(text)
+	var bad *rights.PrefixError
+	if errors.As(err, &bad) {
+		return nil, usage(config.ScopePrefix, "value", bad.Text)
+	}
+	return scope, err
+}
+
+func addUser(cmd *cobra.Command, path, name string, o userOptions) error {
+	var c access.Change
+	if o.roles != "" {
+		roles, err := parseRoles(o.roles)
+		if err != nil {
+			return err
+		}
+		c.Roles = &roles
+	}
+	if o.scope != "" {
+		scope, err := parseScope(o.scope)
+		if err != nil {
+			return err
+		}
+		c.Scope = &scope
+	}
+	if cmd.Flags().Changed("full-name") {
+		c.FullName = &o.fullName
+	}
+	if !config.ValidUserName(name) {
+		return usage(config.UserName, "value", name)
 	}
 	cfg, err := load(path, cmd.ErrOrStderr())
 	if err == nil {
@@ -81,59 +153,52 @@ func addUser(cmd *cobra.Command, path, name, fullName, role string) error {
 	if err != nil {
 		return err
 	}
-	password, err := readPassword(cmd.InOrStdin(), cmd.ErrOrStderr())
+	password, err := readPassword(cmd.InOrStdin(), cmd.ErrOrStderr(), name)
 	if err != nil {
 		return err
 	}
 	hash := phc.New(password).String()
-	return writeUsers(cmd, cfg, func(tx *store.Tx, now time.Time) error {
-		u, known, err := tx.User(name)
+	return writeUsers(cmd, cfg, func(by access.Acting, tx *store.Tx) error {
+		_, known, err := tx.User(name)
 		if err != nil {
 			return err
 		}
 		if !known {
-			u = store.User{Name: name, Created: now}
+			u := store.User{Name: name, FullName: o.fullName, Password: hash, Roles: rights.Roles{rights.Viewer}, Scope: rights.Whole()}
+			if c.Roles != nil {
+				u.Roles = *c.Roles
+			}
+			if c.Scope != nil {
+				u.Scope = *c.Scope
+			}
+			return by.Add(tx, u)
 		}
-		if role != "" {
-			u.Role = store.Role(role)
-		}
-		u.FullName, u.Password, u.Origin = fullName, hash, store.FromCLI
-		if err := tx.ClearFailures(name); err != nil {
+		if err := by.Change(tx, name, c); err != nil {
 			return err
 		}
-		return putUser(tx, u, store.ActionUserAdd, now)
+		return by.SetPassword(tx, name, hash)
 	})
 }
 
-// changeUser changes a user that there is.
-func changeUser(cmd *cobra.Command, path, name, action string, change func(*store.User)) error {
+// change changes a user that there is; ofFile says that cloud.yaml would undo the change of one of its users.
+func change(cmd *cobra.Command, path, name string, ofFile bool, do func(access.Acting, *store.Tx) error) error {
+	if !config.ValidUserName(name) {
+		return usage(config.UserName, "value", name)
+	}
 	cfg, err := load(path, cmd.ErrOrStderr())
-	if err == nil {
+	if err == nil && ofFile {
 		err = mayChange(cfg, name)
 	}
 	if err != nil {
 		return err
 	}
-	return writeUsers(cmd, cfg, func(tx *store.Tx, now time.Time) error {
-		u, known, err := tx.User(name)
-		if err != nil {
-			return err
-		}
-		if !known {
-			return errors.New(say(codeUserUnknown, map[string]string{"name": name}))
-		}
-		change(&u)
-		return putUser(tx, u, action, now)
-	})
+	return writeUsers(cmd, cfg, do)
 }
 
-// mayChange refuses names that can not be, and users that cloud.yaml speaks of: it would undo the change at the next start.
+// mayChange refuses users that cloud.yaml speaks of: it would undo the change at the next start.
 func mayChange(cfg config.Config, name string) error {
-	if !config.ValidUserName(name) {
-		return usage(config.UserName, "value", name)
-	}
 	if slices.ContainsFunc(cfg.Users, func(u config.User) bool { return u.Name == name }) {
-		return usage(codeUserOfFile, "name", name)
+		return usage(access.CodeOfFile, "name", name)
 	}
 	return nil
 }
@@ -147,20 +212,14 @@ func usage[C ~string](code C, args ...string) error {
 	return &command.Error{Code: command.Usage, Err: errors.New(say(problem.Code(code), m))}
 }
 
-func writeUsers(cmd *cobra.Command, cfg config.Config, do func(*store.Tx, time.Time) error) error {
+func writeUsers(cmd *cobra.Command, cfg config.Config, do func(access.Acting, *store.Tx) error) error {
 	st, err := store.Open(cmd.Context(), cfg.Database, store.Options{Shared: true})
 	if err != nil {
 		return err
 	}
-	err = st.Write(cmd.Context(), func(tx *store.Tx) error { return do(tx, time.Now()) })
+	by := access.Acting{Actor: operator(), By: access.ByCommand, Scope: rights.Whole(), At: time.Now()}
+	err = st.Write(cmd.Context(), func(tx *store.Tx) error { return do(by, tx) })
 	return errors.Join(err, st.Close())
-}
-
-func putUser(tx *store.Tx, u store.User, action string, now time.Time) error {
-	if err := tx.PutUser(u); err != nil {
-		return err
-	}
-	return tx.AddAudit(store.Audit{At: now, Actor: operator(), By: access.ByCommand, Action: action, Subject: u.Name, Result: "ok"})
 }
 
 func listUsers(cmd *cobra.Command, path string) error {
@@ -176,7 +235,11 @@ func listUsers(cmd *cobra.Command, path string) error {
 			if u.Disabled {
 				state = "停用"
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", u.Name, u.Role, state, origins[u.Origin], u.FullName)
+			factor := "无动态口令"
+			if u.SecondFactor {
+				factor = "有动态口令"
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", u.Name, u.Roles, u.Scope, state, factor, origins[u.Origin], u.FullName)
 		}
 		return table.Flush()
 	})
@@ -190,14 +253,15 @@ func operator() string {
 	return strconv.Itoa(os.Getuid())
 }
 
-// readPassword reads a new password.
-func readPassword(in io.Reader, prompt io.Writer) ([]byte, error) {
+// readPassword reads a new password of a user; the name may be empty.
+func readPassword(in io.Reader, prompt io.Writer, user string) ([]byte, error) {
 	password, err := command.ReadSecret(in, prompt, "密码：", maxPassword)
 	if err != nil {
 		return nil, err
 	}
-	if len([]rune(password)) < minPassword || len(password) > maxPassword {
-		return nil, usage(codePasswordWeak, "low", strconv.Itoa(minPassword))
+	var fault *access.Fault
+	if err := access.CheckPassword(user, password); errors.As(err, &fault) {
+		return nil, &command.Error{Code: command.Usage, Err: errors.New(say(fault.Code, fault.Args))}
 	}
 	return []byte(password), nil
 }

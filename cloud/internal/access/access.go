@@ -17,6 +17,7 @@ import (
 	"halledge/agent/kit/phc"
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/origin"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 )
 
@@ -46,6 +47,9 @@ const (
 	CodeTooOften problem.Code = "rate_limited"   // too many attempts from one network; RetryAfter
 	CodeBusy     problem.Code = "sign_in_busy"   // too many wait for their passwords to be judged; RetryAfter
 
+	CodeNeedsCode problem.Code = "sign_in_code"       // the password is right, and a code of the second factor is missing
+	CodeWrongCode problem.Code = "sign_in_code_wrong" // or was used before
+
 	CodeSignedOut problem.Code = "session_signed_out" // by another page of the same browser
 	CodeReplaced  problem.Code = "session_replaced"   // somebody signed in anew with the same browser
 	CodeExpired   problem.Code = "session_expired"
@@ -67,15 +71,27 @@ type Refusal struct {
 
 func (e *Refusal) Error() string { return "access refused: " + string(e.Code) }
 
+// What somebody has to do before anything else.
+const (
+	MustPassword = "password"      // choose a password of his own
+	MustFactor   = "second_factor" // set up a second factor
+)
+
 // Who is somebody who is in. Expires is zero for a token.
 type Who struct {
-	User    string
-	Name    string
-	Role    store.Role
-	By      string
-	Expires time.Time
-	session sessionID
+	User         string
+	Name         string
+	Roles        rights.Roles
+	Scope        rights.Scope
+	By           string
+	Must         string // what comes first: MustPassword, MustFactor or nothing
+	SecondFactor bool
+	Expires      time.Time
+	session      sessionID
 }
+
+// May reports whether somebody may do one of the things now.
+func (w Who) May(some rights.Right) bool { return w.Must == "" && w.Roles.May(some) }
 
 // WithWho lets a context say who is in.
 func WithWho(ctx context.Context, who Who) context.Context {
@@ -97,7 +113,8 @@ type sessionID = [sha256.Size]byte
 type Token struct {
 	Name   string
 	Secret string
-	Role   store.Role
+	Roles  rights.Roles
+	Scope  rights.Scope
 }
 
 // Options are the parts of a Desk.
@@ -105,6 +122,7 @@ type Options struct {
 	Store  *store.Store
 	Tokens []Token
 	Secure bool             // mark cookies for https only
+	Factor bool             // administrators must have a second factor
 	Keep   time.Duration    // how long the audit is kept; 0: for ever
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger
@@ -115,6 +133,7 @@ type Desk struct {
 	store     *store.Store
 	tokens    []tokenHash
 	secure    bool
+	factor    bool
 	keep      time.Duration // of the audit
 	now       func() time.Time
 	log       *slog.Logger
@@ -130,15 +149,14 @@ type Desk struct {
 }
 
 type tokenHash struct {
-	name string
-	role store.Role
+	who  Who
 	hash [sha256.Size]byte
 }
 
 // New makes a Desk.
 func New(o Options) *Desk {
 	d := &Desk{
-		store: o.Store, secure: o.Secure, keep: o.Keep, now: o.Now, log: o.Log, tries: origin.NewLimit(attemptPause, attemptBurst, maxNetworks),
+		store: o.Store, secure: o.Secure, factor: o.Factor, keep: o.Keep, now: o.Now, log: o.Log, tries: origin.NewLimit(attemptPause, attemptBurst, maxNetworks),
 		hashes: make(chan struct{}, hashesAtOnce), regulars: make(chan struct{}, maxWaiting), strangers: make(chan struct{}, maxWaiting),
 		decoy: phc.New([]byte(rand.Text())), markKey: []byte(rand.Text()), holds: map[*hold]struct{}{},
 	}
@@ -146,13 +164,15 @@ func New(o Options) *Desk {
 		d.now = time.Now
 	}
 	for _, t := range o.Tokens {
-		d.tokens = append(d.tokens, tokenHash{name: t.Name, role: t.Role, hash: sha256.Sum256([]byte(t.Secret))})
+		who := Program(t.Name)
+		who.Roles, who.Scope = t.Roles, t.Scope
+		d.tokens = append(d.tokens, tokenHash{who: who, hash: sha256.Sum256([]byte(t.Secret))})
 	}
 	return d
 }
 
-// Program is who a program is that has shown the secret of a token somewhere else than in a request.
-func Program(token string) Who { return Who{User: token, Name: token, Role: store.Viewer, By: ByToken} }
+// Program names a program that has shown the secret of a token, for the audit.
+func Program(token string) Who { return Who{User: token, Name: token, By: ByToken} }
 
 func (d *Desk) cookie(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
@@ -180,7 +200,7 @@ func (d *Desk) Identify(r *http.Request) (Who, error) {
 		return Who{}, &Refusal{Code: CodeSignIn}
 	}
 	ctx := r.Context()
-	id := sha256.Sum256([]byte(cookie))
+	id := sessionOf(cookie)
 	s, u, found, err := d.store.Session(ctx, id)
 	if err != nil {
 		return Who{}, fmt.Errorf("identify: %w", err)
@@ -194,7 +214,21 @@ func (d *Desk) Identify(r *http.Request) (Who, error) {
 			return Who{}, fmt.Errorf("identify: %w", err)
 		}
 	}
-	return Who{User: u.Name, Name: u.FullName, Role: u.Role, By: ByPassword, Expires: s.Expires, session: id}, nil
+	return d.person(u, s), nil
+}
+
+// person is a user in a session.
+func (d *Desk) person(u store.User, s store.Session) Who {
+	who := Who{
+		User: u.Name, Name: u.FullName, Roles: u.Roles, Scope: u.Scope, By: ByPassword, SecondFactor: u.SecondFactor, Expires: s.Expires, session: s.TokenHash,
+	}
+	switch {
+	case u.MustChange:
+		who.Must = MustPassword
+	case d.factor && u.Roles.Has(rights.Admin) && !u.SecondFactor:
+		who.Must = MustFactor
+	}
+	return who
 }
 
 // over reports whether a session has ended by itself.
@@ -211,12 +245,8 @@ func (d *Desk) bearer(header string) (Who, error) {
 			found = t
 		}
 	}
-	if !strings.EqualFold(scheme, "Bearer") || found.name == "" {
+	if !strings.EqualFold(scheme, "Bearer") || found.who.User == "" {
 		return Who{}, &Refusal{Code: CodeSignIn}
 	}
-	who := Program(found.name)
-	if found.role != "" {
-		who.Role = found.role
-	}
-	return who, nil
+	return found.who, nil
 }

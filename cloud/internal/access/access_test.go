@@ -15,6 +15,7 @@ import (
 	"halledge/agent/kit/phc"
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/access"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -65,12 +66,12 @@ func startAt(t *testing.T, path string) *fixture {
 	}
 	t.Cleanup(func() { _ = st.Close() })
 	c := &clock{at: time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)}
-	u := store.User{Name: "li", FullName: "李四", Role: store.Admin, Password: rightHash(), Origin: store.FromCLI, Created: c.at}
+	u := store.User{Name: "li", FullName: "李四", Roles: rights.Roles{rights.Viewer, rights.Auditor}, Scope: rights.Whole(), Password: rightHash(), Origin: store.FromCLI, Created: c.at}
 	if err := st.Write(t.Context(), func(tx *store.Tx) error { return tx.PutUser(u) }); err != nil {
 		t.Fatal(err)
 	}
 	d := access.New(access.Options{
-		Store: st, Tokens: []access.Token{{Name: "demo", Secret: "0123456789abcdef"}, {Name: "auditor", Secret: "fedcba9876543210", Role: store.Admin}}, Secure: true, Now: c.now,
+		Store: st, Tokens: []access.Token{{Name: "demo", Secret: "0123456789abcdef", Roles: rights.Roles{rights.Viewer}}, {Name: "auditor", Secret: "fedcba9876543210", Roles: rights.Roles{rights.Auditor}}}, Secure: true, Now: c.now,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	return &fixture{Desk: d, t: t, st: st, clock: c}
@@ -142,10 +143,10 @@ func TestSessionFromBeginToEnd(t *testing.T) {
 	if !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/" || len(cookie.Value) < 40 {
 		t.Errorf("cookie %+v", cookie)
 	}
-	if who.User != "li" || who.Name != "李四" || who.By != access.ByPassword || who.Role != store.Admin {
+	if who.User != "li" || who.Name != "李四" || who.By != access.ByPassword || who.Roles.String() != "viewer,auditor" {
 		t.Errorf("who %+v", who)
 	}
-	if again, code := f.identify(with(cookie)); code != "ok" || again.User != "li" || again.Name != "李四" || again.Role != store.Admin {
+	if again, code := f.identify(with(cookie)); code != "ok" || again.User != "li" || again.Name != "李四" || again.Roles.String() != "viewer,auditor" {
 		t.Errorf("%+v, %s", again, code)
 	}
 	gone, err := f.SignOut(t.Context(), who, remote)
@@ -210,11 +211,11 @@ func TestBearerToken(t *testing.T) {
 			r.Header.Set("Authorization", header)
 			r.AddCookie(cookie) // a wrong token is not made good by a cookie
 		})
-		if code != want || want == "ok" && (who.User != "demo" || who.By != access.ByToken || who.Role != store.Viewer) {
+		if code != want || want == "ok" && (who.User != "demo" || who.By != access.ByToken || who.Roles.String() != "viewer") {
 			t.Errorf("%q: %s, %+v", header, code, who)
 		}
 	}
-	if who, _ := f.identify(func(r *http.Request) { r.Header.Set("Authorization", "Bearer fedcba9876543210") }); who.User != "auditor" || who.Role != store.Admin {
+	if who, _ := f.identify(func(r *http.Request) { r.Header.Set("Authorization", "Bearer fedcba9876543210") }); who.User != "auditor" || who.Roles.String() != "auditor" {
 		t.Errorf("%+v", who)
 	}
 	if _, code := f.identify(func(*http.Request) {}); code != access.CodeSignIn {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"halledge/agent/kit/phc"
+	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/origin"
 	"halledge/cloud/internal/store"
 )
@@ -46,18 +48,38 @@ const resultDisabled = "user_disabled"
 // Attempt is one try to sign in.
 type Attempt struct {
 	User, Password string
+	Code           string // of the second factor, or a recovery code; empty while none is asked for
 	Remote         string // address of the client
 	Cookie         string // of the session the browser has, as Carried gives it: that session ends when a new one begins
+	action         string // what the password is for, as the audit says it; empty: to sign in
 }
 
-// SignIn checks a password. On success it gives the cookie to set; a *Refusal says why not. Whether there is such a user makes no
-// difference to how failures are counted. The audit has every password that was judged.
+// SignIn checks a password, and the code of who has a second factor. On success it gives the cookie to set; a *Refusal says why not.
+// Whether there is such a user makes no difference to how failures are counted, and wrong codes count as wrong passwords do. The audit
+// has every password that was judged.
 func (d *Desk) SignIn(ctx context.Context, a Attempt) (*http.Cookie, Who, error) {
-	if !d.tries.Allow(origin.Network(a.Remote)) {
-		return nil, Who{}, &Refusal{Code: CodeTooOften, RetryAfter: attemptPause}
+	u, done, err := d.prove(ctx, a)
+	if err != nil {
+		return nil, Who{}, err
 	}
-	if len(a.User) > maxUser || len(a.Password) > maxPassword || a.User == "" {
-		return nil, Who{}, &Refusal{Code: CodeWrong}
+	defer done()
+	if u.SecondFactor && a.Code == "" {
+		note := store.Audit{At: d.now(), Actor: u.Name, By: ByPassword, Action: store.ActionSignIn, Result: string(CodeNeedsCode), Remote: a.Remote}
+		if err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.AddAudit(note) }); err != nil {
+			return nil, Who{}, fmt.Errorf("sign in: %w", err)
+		}
+		return nil, Who{}, &Refusal{Code: CodeNeedsCode}
+	}
+	return d.open(ctx, u, a)
+}
+
+// prove checks a password. It gives the user whose it is; done must be called when nothing that takes long is left to do.
+func (d *Desk) prove(ctx context.Context, a Attempt) (u store.User, done func(), err error) {
+	if !d.tries.Allow(origin.Network(a.Remote)) {
+		return u, nil, &Refusal{Code: CodeTooOften, RetryAfter: attemptPause}
+	}
+	if len(a.User) > maxUser || len(a.Password) > maxPassword || len(a.Code) > maxUser || a.User == "" {
+		return u, nil, &Refusal{Code: CodeWrong}
 	}
 	u, known, done, err := d.turn(ctx, a)
 	if err != nil {
@@ -65,13 +87,13 @@ func (d *Desk) SignIn(ctx context.Context, a Attempt) (*http.Cookie, Who, error)
 		if errors.As(err, &refusal) {
 			d.log.Warn("sign-in refused", "code", refusal.Code, "remote", a.Remote)
 		}
-		return nil, Who{}, err
+		return u, nil, err
 	}
-	defer done()
 	hash := d.decoy
 	if known {
 		if hash, err = phc.Parse(u.Password); err != nil {
-			return nil, Who{}, fmt.Errorf("sign in: password of %s: %w", u.Name, err)
+			done()
+			return u, nil, fmt.Errorf("sign in: password of %s: %w", u.Name, err)
 		}
 	}
 	right := hash.Matches([]byte(a.Password))
@@ -80,9 +102,10 @@ func (d *Desk) SignIn(ctx context.Context, a Attempt) (*http.Cookie, Who, error)
 		if right && u.Disabled {
 			result = resultDisabled
 		}
-		return nil, Who{}, d.failed(ctx, u.Name, a.Remote, result)
+		done()
+		return u, nil, d.failed(ctx, u.Name, a, CodeWrong, result)
 	}
-	return d.open(ctx, u, a)
+	return u, done, nil
 }
 
 // turn gives the user an attempt is for when it is its turn to be judged; done must be called then. Who may not try does not
@@ -159,11 +182,10 @@ func (d *Desk) mayTry(ctx context.Context, a Attempt) (u store.User, known, fami
 
 // open begins a session, and ends the one the browser had.
 func (d *Desk) open(ctx context.Context, u store.User, a Attempt) (*http.Cookie, Who, error) {
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // never fails (crypto/rand)
-	text := base64.RawURLEncoding.EncodeToString(secret)
+	var text string
+	var who Who
+	wrong := false
 	now := d.now()
-	who := Who{User: u.Name, Name: u.FullName, Role: u.Role, By: ByPassword, Expires: now.Add(sessionLife), session: sha256.Sum256([]byte(text))}
 	// What was judged is written down, whether or not the browser still waits.
 	err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		// The password took its time to judge: it may have been changed meanwhile.
@@ -174,11 +196,13 @@ func (d *Desk) open(ctx context.Context, u store.User, a Attempt) (*http.Cookie,
 		if !found || cur.Disabled || cur.Password != u.Password {
 			return &Refusal{Code: CodeWrong}
 		}
-		if err := tx.SignedIn(u.Name, origin.Network(a.Remote), now, now.Add(-familiarFor)); err != nil {
-			return err
+		if cur.SecondFactor {
+			good, err := d.takeCode(tx, u.Name, a, now)
+			if wrong = !good; err != nil || wrong {
+				return err
+			}
 		}
-		s := store.Session{TokenHash: who.session, Name: u.Name, Created: now, Used: now, Expires: who.Expires}
-		if err := tx.AddSession(s, now); err != nil {
+		if text, who, err = d.session(tx, cur, a.Remote); err != nil {
 			return err
 		}
 		if err := d.replace(tx, a, now); err != nil {
@@ -189,11 +213,27 @@ func (d *Desk) open(ctx context.Context, u store.User, a Attempt) (*http.Cookie,
 	if err != nil {
 		return nil, Who{}, fmt.Errorf("sign in: %w", err)
 	}
+	if wrong {
+		return nil, Who{}, d.failed(ctx, u.Name, a, CodeWrongCode, string(CodeWrongCode))
+	}
 	if a.Cookie != "" {
-		old := sha256.Sum256([]byte(a.Cookie))
+		old := sessionOf(a.Cookie)
 		d.end(CodeReplaced, func(h *hold) bool { return h.session == old })
 	}
 	return d.cookie(text, int(sessionLife.Seconds())), who, nil
+}
+
+// session stores a new session of a user, and gives its cookie's text.
+func (d *Desk) session(tx *store.Tx, u store.User, remote string) (text string, who Who, err error) {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails (crypto/rand)
+	text = base64.RawURLEncoding.EncodeToString(secret)
+	now := d.now()
+	s := store.Session{TokenHash: sessionOf(text), Name: u.Name, Created: now, Used: now, Expires: now.Add(sessionLife)}
+	if err := tx.SignedIn(u.Name, origin.Network(remote), now, now.Add(-familiarFor)); err != nil {
+		return "", Who{}, err
+	}
+	return text, d.person(u, s), tx.AddSession(s, now)
 }
 
 // replace drops the session that the browser of an attempt had, whoever it was.
@@ -201,7 +241,7 @@ func (d *Desk) replace(tx *store.Tx, a Attempt, now time.Time) error {
 	if a.Cookie == "" {
 		return nil
 	}
-	old := sha256.Sum256([]byte(a.Cookie))
+	old := sessionOf(a.Cookie)
 	name, found, err := tx.SessionUser(old)
 	if err != nil || !found {
 		return err
@@ -212,11 +252,11 @@ func (d *Desk) replace(tx *store.Tx, a Attempt, now time.Time) error {
 	return tx.AddAudit(store.Audit{At: now, Actor: name, By: ByPassword, Action: store.ActionSignOut, Result: string(CodeReplaced), Remote: a.Remote})
 }
 
-// failed counts a failure, and locks the name for the network at the last one.
-func (d *Desk) failed(ctx context.Context, name, remote, result string) error {
+// failed counts a failure, and locks the name for the network at the last one. Its error is a *Refusal with the code, or the lock's.
+func (d *Desk) failed(ctx context.Context, name string, a Attempt, code problem.Code, result string) error {
 	now := d.now()
-	from := origin.Network(remote)
-	refusal := &Refusal{Code: CodeWrong}
+	from := origin.Network(a.Remote)
+	refusal := &Refusal{Code: code}
 	err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		f, err := tx.Failures(name, from)
 		if err != nil {
@@ -234,12 +274,12 @@ func (d *Desk) failed(ctx context.Context, name, remote, result string) error {
 		if err := tx.PutFailures(f, now.Add(-lockFor)); err != nil {
 			return err
 		}
-		return tx.AddAudit(store.Audit{At: now, Actor: name, By: ByPassword, Action: store.ActionSignIn, Result: result, Remote: remote})
+		return tx.AddAudit(store.Audit{At: now, Actor: name, By: ByPassword, Action: cmp.Or(a.action, store.ActionSignIn), Result: result, Remote: a.Remote})
 	})
 	if err != nil {
 		return fmt.Errorf("sign in: %w", err)
 	}
-	d.log.Warn("sign-in refused", "code", refusal.Code, "remote", remote)
+	d.log.Warn("sign-in refused", "code", refusal.Code, "remote", a.Remote)
 	return refusal
 }
 

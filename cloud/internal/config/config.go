@@ -4,9 +4,11 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 
 	"halledge/agent/kit/gm"
 	"halledge/agent/kit/phc"
+	"halledge/cloud/internal/rights"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -19,6 +21,7 @@ type Config struct {
 	Zone     string   `yaml:"zone"`     // IANA time zone of the times in answers, default Asia/Shanghai
 	Media    Media    `yaml:"media"`
 	Province Province `yaml:"province"`
+	SignIn   SignIn   `yaml:"sign_in"`
 	Users    []User   `yaml:"users"`
 	Tokens   []Token  `yaml:"tokens"`
 	Audit    Audit    `yaml:"audit"`
@@ -35,7 +38,21 @@ type HTTP struct {
 	// Proxies are the addresses or networks (CIDR) of proxies in front. What they write in X-Forwarded-For is believed: without
 	// it everybody behind a proxy would count as one client, in the audit as in the limits of sign-in.
 	Proxies []Network `yaml:"proxies"`
+	// Hosts are the names browsers may reach it by, beside localhost and addresses. A page of another name that was made to point here
+	// is refused.
+	Hosts []string `yaml:"hosts"`
 }
+
+// SignIn is what people need to sign in to the console.
+type SignIn struct {
+	SecondFactor string `yaml:"second_factor"` // admins (default): administrators must have one; off: who has one needs it
+}
+
+// The values of SignIn.SecondFactor.
+const (
+	FactorAdmins = "admins"
+	FactorOff    = "off"
+)
 
 // MQTT is the embedded broker.
 type MQTT struct {
@@ -71,26 +88,48 @@ func (k *VerifyKey) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// What users and tokens may do. No role means viewer.
-const (
-	RoleViewer = "viewer" // sees everything but the audit
-	RoleAdmin  = "admin"  // sees the audit too
-)
-
-// User is a person who may sign in to the console.
+// User is a person who may sign in to the console. Roles are names of package rights; Role is how older files say it: viewer, admin or
+// nothing. Scope lists what the codes of his halls begin with; without it he has all halls.
 type User struct {
-	Name     string `yaml:"name"`
-	FullName string `yaml:"full_name"`
-	Role     string `yaml:"role"`
-	Password Hash   `yaml:"password"`
+	Name     string   `yaml:"name"`
+	FullName string   `yaml:"full_name"`
+	Role     string   `yaml:"role"`
+	Roles    []string `yaml:"roles"`
+	Scope    []string `yaml:"scope"`
+	Password Hash     `yaml:"password"`
+}
+
+// Rights gives the roles and the scope. What Load has found wrong gives none.
+func (u User) Rights() (rights.Roles, rights.Scope) {
+	roles := rights.Earlier(u.Role)
+	if u.Roles != nil {
+		roles, _ = rights.RolesOf(u.Roles)
+	}
+	return roles, scope(u.Scope)
 }
 
 // Token lets another program read the API with Authorization: Bearer, and the cameras over RTSP with the name as user and the
-// secret as password.
+// secret as password. Role, Roles and Scope are as those of a User; a program is no administrator.
 type Token struct {
-	Name   string `yaml:"name"`
-	Role   string `yaml:"role"`
-	Secret Secret `yaml:"secret"`
+	Name   string   `yaml:"name"`
+	Role   string   `yaml:"role"`
+	Roles  []string `yaml:"roles"`
+	Scope  []string `yaml:"scope"`
+	Secret Secret   `yaml:"secret"`
+}
+
+// Rights gives the roles and the scope. What Load has found wrong gives none.
+func (t Token) Rights() (rights.Roles, rights.Scope) {
+	roles, where := User{Role: t.Role, Roles: t.Roles, Scope: t.Scope}.Rights()
+	return slices.DeleteFunc(roles, func(r rights.Role) bool { return r == rights.Admin }), where
+}
+
+func scope(prefixes []string) rights.Scope {
+	if prefixes == nil {
+		return rights.Whole()
+	}
+	s, _ := rights.ScopeOf(prefixes)
+	return s
 }
 
 // Audit says how long it is kept who did what.
@@ -167,6 +206,7 @@ func (n *Network) UnmarshalText(b []byte) error {
 func defaults() Config {
 	return Config{
 		HTTP: HTTP{Listen: ":9090"}, MQTT: MQTT{Listen: "127.0.0.1:1883"}, Database: "cloud.db", Zone: "Asia/Shanghai",
-		Media: Media{RTSP: ":8554", WebRTC: ":8189"}, Audit: Audit{Days: 730}, Log: Log{Level: "info"},
+		Media: Media{RTSP: ":8554", WebRTC: ":8189"}, Audit: Audit{Days: 730},
+		SignIn: SignIn{SecondFactor: FactorAdmins}, Log: Log{Level: "info"},
 	}
 }

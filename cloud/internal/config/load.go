@@ -16,6 +16,7 @@ import (
 
 	"halledge/agent/kit/gm"
 	"halledge/agent/kit/strictyaml"
+	"halledge/cloud/internal/rights"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -45,6 +46,10 @@ const (
 	VerifyKeyBad strictyaml.Code = "config_verify_key"
 	ProxyWide    strictyaml.Code = "config_proxy_wide" // value
 	AuditDays    strictyaml.Code = "config_audit_days" // low, high
+	RoleBoth     strictyaml.Code = "config_role_both"
+	ScopePrefix  strictyaml.Code = "config_scope" // value
+	FactorIsOff  strictyaml.Code = "config_factor_off"
+	HostName     strictyaml.Code = "config_host_name" // value
 )
 
 const (
@@ -58,6 +63,7 @@ const (
 
 var (
 	userName   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
+	hostName   = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 	cameraTail = regexp.MustCompile(`^-CM[0-9]{3}$`)
 )
 
@@ -158,6 +164,17 @@ func (c *checker) config(v *Config) {
 		c.at("$.log.level", NotAllowed, "value", v.Log.Level, "allowed", strings.Join(levels, ", "))
 	}
 	c.province(&v.Province)
+	for i, h := range v.HTTP.Hosts {
+		if !hostName.MatchString(h) {
+			c.at(fmt.Sprintf("$.http.hosts[%d]", i), HostName, "value", h)
+		}
+	}
+	switch factors := []string{FactorAdmins, FactorOff}; {
+	case !slices.Contains(factors, v.SignIn.SecondFactor):
+		c.at("$.sign_in.second_factor", NotAllowed, "value", v.SignIn.SecondFactor, "allowed", strings.Join(factors, ", "))
+	case v.SignIn.SecondFactor == FactorOff:
+		c.doc.Warn("$.sign_in.second_factor", FactorIsOff, nil)
+	}
 	c.users(v.Users)
 	c.tokens(v.Tokens)
 	c.halls(v.Halls)
@@ -200,16 +217,32 @@ func (c *checker) users(users []User) {
 		}
 		c.once(seen, path+".name", u.Name)
 		c.name(path+".full_name", u.FullName)
-		c.role(path+".role", u.Role)
+		c.rights(path, u.Role, u.Roles, u.Scope, rights.All())
 		if u.Password.IsZero() {
 			c.at(path+".password", Missing, "key", "password")
 		}
 	}
 }
 
-func (c *checker) role(path, role string) {
-	if roles := []string{"", RoleViewer, RoleAdmin}; !slices.Contains(roles, role) {
-		c.at(path, NotAllowed, "value", role, "allowed", strings.Join(roles[1:], ", "))
+func (c *checker) rights(path, role string, roles, scope []string, allowed rights.Roles) {
+	if earlier := []string{"", string(rights.Viewer), string(rights.Admin)}; !slices.Contains(earlier, role) {
+		c.at(path+".role", NotAllowed, "value", role, "allowed", strings.Join(earlier[1:], ", "))
+	}
+	if role != "" && roles != nil {
+		c.at(path+".role", RoleBoth)
+	}
+	for i, r := range roles {
+		if !allowed.Has(rights.Role(r)) {
+			c.at(fmt.Sprintf("%s.roles[%d]", path, i), NotAllowed, "value", r, "allowed", strings.Join(allowed.Names(), ", "))
+		}
+	}
+	if scope != nil && len(scope) == 0 {
+		c.at(path+".scope", Missing, "key", "scope")
+	}
+	for i, p := range scope {
+		if _, err := rights.ScopeOf([]string{p}); err != nil || p == "" {
+			c.at(fmt.Sprintf("%s.scope[%d]", path, i), ScopePrefix, "value", p)
+		}
 	}
 }
 
@@ -222,7 +255,7 @@ func (c *checker) tokens(tokens []Token) {
 			c.at(path+".name", UserName, "value", t.Name)
 		}
 		c.once(names, path+".name", t.Name)
-		c.role(path+".role", t.Role)
+		c.rights(path, t.Role, t.Roles, t.Scope, slices.DeleteFunc(rights.All(), func(r rights.Role) bool { return r == rights.Admin }))
 		if t.Secret.Ref == "" {
 			c.at(path+".secret", Missing, "key", "secret")
 			continue

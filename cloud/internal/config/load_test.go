@@ -56,7 +56,7 @@ func TestSampleIsGood(t *testing.T) {
 	}
 	h := c.Halls[0]
 	if c.HTTP.Listen != ":9090" || c.MQTT.Listen != "127.0.0.1:1883" || c.Media.RTSP != ":8554" || c.Media.WebRTC != ":8189" ||
-		c.Database != "/var/lib/hall-cloud/cloud.db" || c.Zone != "Asia/Shanghai" || c.Users[0].Name != "admin" || c.Users[0].Role != config.RoleAdmin ||
+		c.Database != "/var/lib/hall-cloud/cloud.db" || c.Zone != "Asia/Shanghai" || c.Users[0].Name != "admin" || fmt.Sprint(c.Users[0].Roles) != "[viewer manager maintainer auditor video admin]" ||
 		c.Tokens[0].Secret.Reveal() != "0123456789abcdef" || h.Code != "440900000000001" || h.Publish.Reveal() != "publish-me" ||
 		h.Cameras[0].Code != "440900000000001-CM001" || h.Password.IsZero() {
 		t.Errorf("%+v", c)
@@ -100,6 +100,13 @@ func TestProblemsSayWhere(t *testing.T) {
 		"audit too long":       {"schema: 1\naudit: {days: 3651}\n", "2:15 config_audit_days"},
 		"audit without end":    {"schema: 1\naudit: {days: 0}\n", "2:15 config_audit_days"},
 		"role":                 {strings.Replace(user, "name: li", "name: li, role: boss", 1), "3:22 config_not_allowed"},
+		"roles":                {strings.Replace(user, "name: li", "name: li, roles: [viewer, boss]", 1), "3:32 config_not_allowed"},
+		"both ways":            {strings.Replace(user, "name: li", "name: li, role: admin, roles: [viewer]", 1), "3:22 config_role_both"},
+		"scope":                {strings.Replace(user, "name: li", "name: li, scope: [4409, 44x]", 1), "3:30 config_scope"},
+		"no scope":             {strings.Replace(user, "name: li", "name: li, scope: []", 1), "3:23 config_missing"},
+		"admin's token":        {"schema: 1\ntokens:\n  - {name: a, roles: [admin], secret: file:secrets/report.token}\n", "3:23 config_not_allowed"},
+		"second factor":        {"schema: 1\nsign_in: {second_factor: never}\n", "2:26 config_not_allowed"},
+		"host":                 {"schema: 1\nhttp: {hosts: [hall.example.cn, \"https://hall.example.cn\"]}\n", "2:33 config_host_name"},
 		"role of a token":      {"schema: 1\ntokens:\n  - {name: a, role: root, secret: file:secrets/report.token}\n", "3:21 config_not_allowed"},
 		"province over http":   {"schema: 1\nprovince: {url: \"http://codes.example.cn/\", name: a, key: file:secrets/codes.key, peer: " + peer + "}\n", "2:17 config_codes_url"},
 		"province without key": {"schema: 1\nprovince: {url: \"https://codes.example.cn/\", name: a, peer: " + peer + "}\n", "2:11 config_missing"},
@@ -253,5 +260,40 @@ func TestSecretDoesNotPrint(t *testing.T) {
 	}
 	if text := fmt.Sprintf("%v %+v %#v %s %s", s, s, s, s.LogValue(), raw); strings.Contains(text, "hush") || s.Reveal() != "hush" {
 		t.Error(text)
+	}
+}
+
+// Files of before say one role of two, or none; they mean what they meant.
+func TestEarlierRolesAreRead(t *testing.T) {
+	const hash = "$argon2id$v=19$m=19456,t=2,p=1$AnTbzF3glLNhizCK8osIQQ$rrFPVcSA5llpb8bPJBRit/R3trgXa75vuOmJh5q/j24"
+	dir, _ := sampleDir(t)
+	text := "schema: 1\nusers:\n"
+	for _, u := range []string{"a, role: admin", "v, role: viewer", "n", "s, roles: [video], scope: [4409, 440100000000001]", "e, roles: []"} {
+		text += "  - {name: " + u + ", password: '" + hash + "'}\n"
+	}
+	c, problems := load(t, dir, text+"tokens: [{name: t, role: admin, secret: file:secrets/report.token}]\n")
+	if len(problems) != 0 {
+		t.Fatal(problems)
+	}
+	got := ""
+	for _, u := range c.Users {
+		roles, scope := u.Rights()
+		got += fmt.Sprintf("%s %s %s\n", u.Name, roles, scope)
+	}
+	roles, scope := c.Tokens[0].Rights()
+	got += fmt.Sprintf("%s %s\n", roles, scope)
+	want := "a viewer,manager,maintainer,auditor,video,admin all\nv viewer,video all\nn viewer,video all\ns video 440100000000001,4409\ne  all\n" +
+		"viewer,manager,maintainer,auditor,video all\n"
+	if got != want || c.SignIn.SecondFactor != config.FactorAdmins {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestNoSecondFactorIsAWarning(t *testing.T) {
+	for _, text := range []string{"off", "'off'"} {
+		c, problems := load(t, t.TempDir(), "schema: 1\nsign_in: {second_factor: "+text+"}\n")
+		if problems.Err() != nil || len(problems) != 1 || problems[0].Code != config.FactorIsOff || c.SignIn.SecondFactor != config.FactorOff {
+			t.Errorf("%s: %v", text, problems)
+		}
 	}
 }

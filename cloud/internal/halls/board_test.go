@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -189,7 +190,7 @@ func TestFiguresFollowTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, path)
 		defer f.stop()
-		follower := f.Follow()
+		follower := f.In(rights.Whole()).Follow()
 		defer follower.Close()
 		if err := f.st.Write(t.Context(), func(tx *store.Tx) error {
 			now := time.Now()
@@ -230,7 +231,7 @@ func TestSlowFollowerGetsTheNewestOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, path)
 		defer f.stop()
-		follower := f.Follow()
+		follower := f.In(rights.Whole()).Follow()
 		defer follower.Close()
 		f.Connected(hallB)
 		time.Sleep(time.Second)

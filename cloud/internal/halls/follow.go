@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"halledge/cloud/internal/rights"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -14,23 +15,15 @@ type Change struct {
 	Parts  Parts
 }
 
-// Follower follows the changes of all halls. What changes twice before it is read comes once: a slow reader gets fewer changes,
+// Follower follows the changes of the halls of a View. What changes twice before it is read comes once: a slow reader gets fewer changes,
 // never old ones, and needs no more memory than one entry for each hall.
 type Follower struct {
 	board  *Board
+	scope  rights.Scope
 	signal chan struct{}
 
 	mu      sync.Mutex
 	pending map[hallsync.HallID]Parts
-}
-
-// Follow begins to follow. Close ends it.
-func (b *Board) Follow() *Follower {
-	f := &Follower{board: b, signal: make(chan struct{}, 1), pending: map[hallsync.HallID]Parts{}}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.followers[f] = struct{}{}
-	return f
 }
 
 // Close ends following.
@@ -63,6 +56,9 @@ func (b *Board) tell(id hallsync.HallID, parts Parts) {
 	followers := slices.Collect(maps.Keys(b.followers))
 	b.mu.Unlock()
 	for _, f := range followers {
+		if !f.scope.Covers(id) {
+			continue
+		}
 		f.mu.Lock()
 		f.pending[id] |= parts
 		f.mu.Unlock()

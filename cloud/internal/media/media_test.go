@@ -26,9 +26,8 @@ type register struct{}
 
 func (register) Publisher(h string) (string, bool) { return "publish-1", h == hall }
 func (register) Hall(c string) (string, bool)      { return hall, c == cam }
-func (register) Reader(user, c string) (string, bool) {
-	return "read-1", user == "platform" && c == cam
-}
+func (register) Reader(user string) (string, bool) { return "read-1", user == "platform" }
+func (register) Sees(_, c string) bool             { return c == cam }
 
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()

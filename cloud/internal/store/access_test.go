@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 )
 
 func TestSessionsEnd(t *testing.T) {
 	st := open(t, filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
-	li := store.User{Name: "li", FullName: "李四", Password: "1", Role: store.Admin, Origin: store.FromCLI, Created: start}
+	li := store.User{Name: "li", FullName: "李四", Password: "1", Roles: rights.All(), Scope: rights.Scope{"4409"}, Origin: store.FromCLI, Created: start}
 	put := func(u store.User) { write(t, st, func(tx *store.Tx) error { return tx.PutUser(u) }) }
 	signIn := func(n byte, at, until time.Time) {
 		write(t, st, func(tx *store.Tx) error {
@@ -21,7 +22,7 @@ func TestSessionsEnd(t *testing.T) {
 	}
 	there := func(n byte) bool {
 		x, u, found, err := st.Session(t.Context(), [32]byte{n})
-		if err != nil || found && (x.Name != "li" || u.FullName != "李四" || u.Role != li.Role) {
+		if err != nil || found && (x.Name != "li" || u.FullName != "李四" || u.Roles.String() != li.Roles.String() || u.Scope.String() != li.Scope.String()) {
 			t.Fatalf("%+v %+v, %v", x, u, err)
 		}
 		return found
@@ -32,10 +33,17 @@ func TestSessionsEnd(t *testing.T) {
 	if there(1) || !there(2) {
 		t.Errorf("expired %t, live %t", there(1), there(2))
 	}
-	li.Role = store.Viewer
 	put(li)
 	if !there(2) {
-		t.Error("another role ended the session")
+		t.Error("nothing changed, and the session ended")
+	}
+	for _, change := range []func(){func() { li.Roles = rights.Roles{rights.Viewer} }, func() { li.Scope = rights.Scope{"44"} }} {
+		change()
+		put(li)
+		if there(2) {
+			t.Error("the session has rights that its user has no more")
+		}
+		signIn(2, start.Add(2*time.Hour), start.Add(4*time.Hour))
 	}
 	li.Password = "2"
 	put(li)
@@ -52,7 +60,7 @@ func TestSessionsEnd(t *testing.T) {
 	if list, err := st.Sessions(t.Context()); there(4) || err != nil || len(list) != 0 {
 		t.Errorf("a disabled user is signed in: %+v, %v", list, err)
 	}
-	if users, err := st.Users(t.Context()); err != nil || len(users) != 1 || !users[0].Disabled || users[0].Role != store.Viewer || users[0].Name != "li" {
+	if users, err := st.Users(t.Context()); err != nil || len(users) != 1 || !users[0].Disabled || users[0].Roles.String() != "viewer" || users[0].Name != "li" {
 		t.Errorf("users %+v, %v", users, err)
 	}
 }
@@ -251,8 +259,127 @@ func TestOldDatabaseIsBroughtUpToDate(t *testing.T) {
 	if err != nil || total != 4 || got != "demo ? li李四 li李四 " {
 		t.Errorf("audit %q of %d, %v", got, total, err)
 	}
-	if u, found, err := st.User(t.Context(), "li"); err != nil || !found || u.Role != store.Viewer || u.Disabled {
+	if u, found, err := st.User(t.Context(), "li"); err != nil || !found || u.Roles.String() != "viewer,video" || u.Scope.String() != "all" || u.Disabled {
 		t.Errorf("user %+v, %v", u, err)
+	}
+}
+
+// What the two roles of before allowed stays allowed, for every hall.
+func TestOldRolesBecomeSets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cloud.db")
+	if err := open(t, path, store.Options{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	store.MigrateDown(t, path, 4)
+	execute(t, path, `INSERT INTO users (name, full_name, password, origin, role, created_ms) VALUES ('a', '', 'x', 'cli', 'admin', 1), ('v', '', 'x', 'cli', 'viewer', 1)`)
+	st := open(t, path, store.Options{})
+	for name, want := range map[string]string{"a": "viewer,manager,maintainer,auditor,video,admin", "v": "viewer,video"} {
+		if u, _, err := st.User(t.Context(), name); err != nil || u.Roles.String() != want || !u.Scope.Whole() || u.MustChange || u.SecondFactor {
+			t.Errorf("%s: %+v, %v", name, u, err)
+		}
+	}
+}
+
+func TestSecondFactorsAndRecoveryCodes(t *testing.T) {
+	st := open(t, filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
+	u := store.User{Name: "li", Origin: store.FromConfig, Created: start}
+	has := func() bool {
+		u, _, err := st.User(t.Context(), "li")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.SecondFactor
+	}
+	left := func() int {
+		n, err := st.RecoveryCodes(t.Context(), "li")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	put := func(f store.SecondFactor) {
+		write(t, st, func(tx *store.Tx) error {
+			if err := tx.PutUser(u); err != nil {
+				return err
+			}
+			return tx.PutSecondFactor("li", f)
+		})
+	}
+	put(store.SecondFactor{Pending: "B"})
+	if has() {
+		t.Error("what is not confirmed counts")
+	}
+	want := store.SecondFactor{Secret: "A", Pending: "B", Step: 7}
+	put(want)
+	write(t, st, func(tx *store.Tx) error {
+		if err := tx.PutRecoveryCodes("li", [][32]byte{{1}, {2}}); err != nil {
+			return err
+		}
+		for hash, had := range map[byte]bool{1: true, 3: false} {
+			if got, err := tx.UseRecoveryCode("li", [32]byte{hash}); err != nil || got != had {
+				t.Errorf("code %d: %t, %v", hash, got, err)
+			}
+		}
+		if got, err := tx.UseRecoveryCode("li", [32]byte{1}); err != nil || got {
+			t.Errorf("used twice: %v", err)
+		}
+		got, err := tx.SecondFactor("li")
+		if got != want {
+			t.Errorf("%+v", got)
+		}
+		return err
+	})
+	if !has() || left() != 1 {
+		t.Errorf("has one %t, %d codes", has(), left())
+	}
+	u.Password = "another"
+	write(t, st, func(tx *store.Tx) error { return tx.PutUser(u) })
+	if !has() {
+		t.Error("lost with the password")
+	}
+	write(t, st, func(tx *store.Tx) error { return tx.DropSecondFactor("li") })
+	if has() || left() != 0 {
+		t.Errorf("dropped: has one %t, %d codes", has(), left())
+	}
+	put(want)
+	write(t, st, func(tx *store.Tx) error { return tx.ReplaceConfigUsers(nil) })
+	write(t, st, func(tx *store.Tx) error { return tx.PutUser(u) })
+	if has() {
+		t.Error("a user of the same name has the second factor of the one before")
+	}
+}
+
+// An auditor of some halls reads what was done there, and what was done by and to the people of those halls.
+func TestAuditWithinAScope(t *testing.T) {
+	st := open(t, filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
+	write(t, st, func(tx *store.Tx) error {
+		for i, a := range []store.Audit{
+			{Actor: "far", By: "password", Subject: "440900000000001-CM001"}, {Actor: "li", By: "password"}, {Actor: "far", By: "password", Subject: "440100000000001-CM001"},
+			{Actor: "root", By: "command", Subject: "li"}, {Actor: "li", By: "token"}, {Actor: "?1234", By: "password"},
+		} {
+			a.At = start.Add(time.Duration(i) * time.Second)
+			a.Result = fmt.Sprint(i)
+			if err := tx.AddAudit(a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for name, c := range map[string]struct {
+		within store.AuditScope
+		want   string
+	}{
+		"halls": {store.AuditScope{Prefixes: []string{"4409"}}, "0 1"}, "people": {store.AuditScope{Users: []string{"li"}}, "31 2"},
+		"both": {store.AuditScope{Users: []string{"li"}, Prefixes: []string{"4409", "4401"}}, "3210 4"}, "nothing": {store.AuditScope{}, " 0"},
+	} {
+		lines, total, err := st.Audits(t.Context(), store.AuditQuery{Within: &c.within, Limit: 9})
+		got := ""
+		for _, l := range lines {
+			got += l.Result
+		}
+		if got = fmt.Sprint(got, " ", total); err != nil || got != c.want {
+			t.Errorf("%s: %s, want %s, %v", name, got, c.want, err)
+		}
 	}
 }
 

@@ -16,6 +16,13 @@ const (
 	ActionUserAdd     = "user_add"
 	ActionUserDisable = "user_disable"
 	ActionUserEnable  = "user_enable"
+	ActionUserRoles   = "user_roles"
+	ActionUserScope   = "user_scope"
+	ActionUserName    = "user_name"     // the full name
+	ActionPassword    = "password"      // of somebody else, or one's own
+	ActionFactor      = "second_factor" // set up
+	ActionFactorReset = "second_factor_reset"
+	ActionRecovery    = "recovery_code" // used instead of a code
 )
 
 // Audit is one line of who did what. It is never changed, and dropped when it has been kept long enough.
@@ -50,8 +57,15 @@ type AuditQuery struct {
 	Action string
 	From   time.Time
 	To     time.Time
+	Within *AuditScope // nil: everything
 	Limit  int
 	Offset int
+}
+
+// AuditScope picks the lines about the halls and cameras whose code begins with one of the prefixes, and those by or about the users.
+type AuditScope struct {
+	Users    []string
+	Prefixes []string
 }
 
 // where writes the conditions that are asked for, and only them, so that each can use its index.
@@ -67,6 +81,19 @@ func (q AuditQuery) where() (text string, args []any) {
 	add(q.Action != "", "action =", q.Action)
 	add(!q.From.IsZero(), "at_ms >=", q.From.UnixMilli())
 	add(!q.To.IsZero(), "at_ms <", q.To.UnixMilli())
+	if q.Within != nil {
+		some := []string{"FALSE"}
+		for _, name := range q.Within.Users {
+			args = append(args, name)
+			n := len(args)
+			some = append(some, fmt.Sprintf("actor = $%d AND came_by IN ('', 'password')", n), fmt.Sprintf("subject = $%d", n))
+		}
+		for _, prefix := range q.Within.Prefixes {
+			args = append(args, prefix)
+			some = append(some, fmt.Sprintf("substr(subject, 1, %d) = $%d", len(prefix), len(args)))
+		}
+		conditions = append(conditions, "("+strings.Join(some, " OR ")+")")
+	}
 	if conditions == nil {
 		return "", nil
 	}

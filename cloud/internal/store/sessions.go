@@ -40,19 +40,17 @@ func (t *Tx) AddSession(x Session, now time.Time) error {
 // sessionsOfUsers picks the sessions of users who may sign in: that of another is as good as ended.
 const sessionsOfUsers = ` FROM sessions s JOIN users u ON u.name = s.name AND u.disabled = 0`
 
-// Session reads a session and the name, full name and role of its user.
-func (s *Store) Session(ctx context.Context, tokenHash [32]byte) (Session, User, bool, error) {
-	x := Session{TokenHash: tokenHash}
-	var u User
-	found := false
-	err := s.query(ctx, `SELECT s.name, s.created_ms, s.used_ms, s.expires_ms, u.full_name, u.role`+sessionsOfUsers+`
-		WHERE s.token_hash = $1`, func(rows *sql.Rows) error {
+// Session reads a session and its user.
+func (s *Store) Session(ctx context.Context, tokenHash [32]byte) (x Session, u User, found bool, err error) {
+	err = s.query(ctx, `SELECT s.created_ms, s.used_ms, s.expires_ms, `+userColumns+sessionsOfUsers+` WHERE s.token_hash = $1`, func(rows *sql.Rows) error {
 		found = true
 		var created, used, expires int64
-		err := rows.Scan(&x.Name, &created, &used, &expires, &u.FullName, &u.Role)
-		x.Created, x.Used, x.Expires = time.UnixMilli(created), time.UnixMilli(used), time.UnixMilli(expires)
-		u.Name = x.Name
-		return err
+		var into scannedUser
+		if err := rows.Scan(append([]any{&created, &used, &expires}, into.fields(&u)...)...); err != nil {
+			return err
+		}
+		x = Session{TokenHash: tokenHash, Name: u.Name, Created: time.UnixMilli(created), Used: time.UnixMilli(used), Expires: time.UnixMilli(expires)}
+		return into.finish(&u)
 	}, tokenHash[:])
 	return x, u, found, err
 }
@@ -86,6 +84,11 @@ func (t *Tx) SessionUser(tokenHash [32]byte) (name string, found bool, err error
 // DropSession ends a session.
 func (t *Tx) DropSession(tokenHash [32]byte) error {
 	return t.exec(`DELETE FROM sessions WHERE token_hash = $1`, tokenHash[:])
+}
+
+// DropOtherSessions ends the sessions of a user but one.
+func (t *Tx) DropOtherSessions(name string, keep [32]byte) error {
+	return t.exec(`DELETE FROM sessions WHERE name = $1 AND token_hash <> $2`, name, keep[:])
 }
 
 // Failures is how often signing in under a name from a network has failed in a row. Locked is zero when that is not locked.

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"halledge/cloud/internal/province"
 )
 
 // client gives the address (host:port) of who sent a request. Behind a proxy of ours that is the last address in X-Forwarded-For
@@ -40,6 +42,21 @@ func address(text string) (netip.Addr, bool) {
 	}
 	pair, err := netip.ParseAddrPort(text)
 	return pair.Addr().Unmap().WithZone(""), err == nil
+}
+
+// hostAllowed stops DNS rebinding: a page of a foreign name that is made to point here carries that name. An address or localhost was
+// not looked up. What is for programs is not asked: none of them runs such pages, and one that shows a token is no page.
+func (s *server) hostAllowed(r *http.Request) bool {
+	switch path := r.URL.Path; {
+	case path == "/healthz", path == "/readyz", path == "/metrics", path == province.Path, r.Header.Get("Authorization") != "", r.Host == "":
+		return true
+	}
+	host := strings.ToLower(r.Host)
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil || host == "localhost" || slices.Contains(s.Hosts, strings.TrimSuffix(host, "."))
 }
 
 func ours(ip netip.Addr, proxies []netip.Prefix) bool {

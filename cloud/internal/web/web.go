@@ -18,6 +18,7 @@ import (
 	"halledge/agent/kit/limit"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/province"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
 
@@ -47,6 +48,8 @@ type Options struct {
 	Codes    http.Handler                // answers halls that ask about codes of citizens; nil: nobody does
 	Ready    func(context.Context) error // nil when requests can be served
 	Proxies  []netip.Prefix              // ours, in front: they say who the client is
+	Hosts    []string                    // names browsers may reach the pages by, beside localhost and addresses
+	Secure   bool                        // browsers come by https, and are told never to come otherwise
 	Registry *prometheus.Registry
 	Log      *slog.Logger
 }
@@ -86,6 +89,9 @@ func (s *server) around(next http.Handler) http.Handler {
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if s.Secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		r.RemoteAddr = client(r, s.Proxies)
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		begun := time.Now()
@@ -98,6 +104,10 @@ func (s *server) around(next http.Handler) http.Handler {
 				s.requests.WithLabelValues(route, strconv.Itoa(rec.status)).Observe(time.Since(begun).Seconds())
 			}
 		}()
+		if !s.hostAllowed(r) {
+			s.API.RefuseHost(rec)
+			return
+		}
 		next.ServeHTTP(rec, r)
 	})
 }
@@ -135,9 +145,9 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n")) // a client that has gone cannot be told
 }
 
-// watch lets people who are signed in look at cameras, and notes who began to look at which.
+// watch lets people who may look at cameras, and notes who began to look at which.
 func (s *server) watch(w http.ResponseWriter, r *http.Request) {
-	who, err := s.API.Admit(r)
+	who, err := s.API.Admit(r, rights.Watch)
 	if err != nil {
 		s.API.Fail(w, r, err)
 		return

@@ -18,6 +18,7 @@ import (
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web"
 	"halledge/cloud/internal/web/api"
@@ -45,12 +46,13 @@ func begin(t *testing.T) *fixture {
 	must(t, err)
 	catalog, err := problem.ParseCatalog(configs.Messages())
 	must(t, err)
-	desk := access.New(access.Options{Store: st, Tokens: []access.Token{{Name: "demo", Secret: token}}, Log: log})
+	desk := access.New(access.Options{Store: st, Tokens: []access.Token{{Name: "demo", Secret: token, Roles: rights.Roles{rights.Video}, Scope: rights.Whole()}}, Log: log})
 	a, err := api.New(api.Options{Store: st, Board: board, Desk: desk, Catalog: catalog, Zone: time.UTC, Closing: t.Context(), Log: log})
 	must(t, err)
 	f := &fixture{t: t, st: st}
 	f.handler = web.Handler(web.Options{
 		API: a, Desk: desk, Ready: func(context.Context) error { return f.sick }, Registry: prometheus.NewRegistry(), Log: log,
+		Hosts: []string{"example.com"},
 		Console: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/panic" {
 				panic("broken")
@@ -250,4 +252,35 @@ func TestServeBoundsConnections(t *testing.T) {
 			_ = c.Close()
 		}
 	})
+}
+
+// A page of a foreign name that was made to point here gets nothing; addresses, localhost and the names of the configuration do, and
+// programs are not asked.
+func TestOnlyKnownHosts(t *testing.T) {
+	f := begin(t)
+	for host, want := range map[string]int{
+		"example.com": 200, "EXAMPLE.com:9090": 200, "example.com.": 200, "localhost:9090": 200, "127.0.0.1:9090": 200, "[::1]:9090": 200, "192.0.2.7": 200,
+		"evil.example": 421, "example.com.evil.example": 421, "localhost.evil.example:9090": 421,
+	} {
+		named := func(r *http.Request) { r.Host = host }
+		for _, path := range []string{"/", "/halls"} {
+			if rec := f.do(http.MethodGet, path, named); rec.Code != want {
+				t.Errorf("%s%s: %d, want %d", host, path, rec.Code, want)
+			}
+		}
+		refused := want != 200
+		for path, method := range map[string]string{"/api/v1/session": http.MethodGet, "/whep/x": http.MethodPost} {
+			if rec := f.do(method, path, named); (rec.Code == http.StatusMisdirectedRequest) != refused {
+				t.Errorf("%s%s: %d", host, path, rec.Code)
+			}
+		}
+		for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+			if rec := f.do(http.MethodGet, path, named); rec.Code != http.StatusOK {
+				t.Errorf("%s%s: %d", host, path, rec.Code)
+			}
+		}
+		if rec := f.do(http.MethodGet, "/api/v1/session", named, signed); rec.Code != http.StatusOK {
+			t.Errorf("a program at %s: %d", host, rec.Code)
+		}
+	}
 }

@@ -37,7 +37,10 @@ func (s *settings) Publisher(hall string) (string, bool) { p, ok := s.Halls[hall
 func (s *settings) Hall(camera string) (string, bool) { h, ok := s.Cameras[camera]; return h, ok }
 
 // Reader implements ingest.Registry.
-func (s *settings) Reader(user, _ string) (string, bool) { return s.Password, user == s.User }
+func (s *settings) Reader(user string) (string, bool) { return s.Password, user == s.User }
+
+// Sees implements ingest.Registry.
+func (s *settings) Sees(_, camera string) bool { _, ok := s.Cameras[camera]; return ok }
 
 var errDenied = errors.New("wrong token")
 

@@ -36,8 +36,10 @@ type Registry interface {
 	Publisher(hall string) (password string, ok bool)
 	// Hall gives the hall that a registered camera belongs to.
 	Hall(camera string) (hall string, ok bool)
-	// Reader gives the password of a user who may read a camera.
-	Reader(user, camera string) (password string, ok bool)
+	// Reader gives the password of a user who may read cameras.
+	Reader(user string) (password string, ok bool)
+	// Sees reports whether there is a camera for such a user.
+	Sees(user, camera string) bool
 }
 
 // Server is the RTSP port.

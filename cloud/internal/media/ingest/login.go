@@ -122,11 +122,11 @@ func (s *Server) login(conn *gortsplib.ServerConn, req *base.Request,
 
 // mayRead checks a reader's login for a camera, and gives the user; the answer is nil when it may.
 func (s *Server) mayRead(conn *gortsplib.ServerConn, req *base.Request, camera string) (user string, res *base.Response, err error) {
-	user, res, err = s.login(conn, req, func(user string) (string, bool) { return s.registry.Reader(user, camera) })
+	user, res, err = s.login(conn, req, s.registry.Reader)
 	if res != nil {
 		return "", res, err
 	}
-	if _, known := s.registry.Hall(camera); !known {
+	if !s.registry.Sees(user, camera) {
 		return "", status(base.StatusNotFound), nil
 	}
 	return user, nil, nil

@@ -14,11 +14,12 @@ import (
 	"time"
 
 	"halledge/cloud/internal/access"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
 )
 
-func TestAuditIsForAdmins(t *testing.T) {
+func TestAuditIsForAuditors(t *testing.T) {
 	f := begin(t)
 	visit := f.browser()
 	if a := visit(http.MethodGet, "/api/v1/audit", ""); a.status != http.StatusUnauthorized || a.code(t) != "sign_in" {
@@ -35,14 +36,15 @@ func TestAuditIsForAdmins(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		u.Role = store.Admin
+		u.Roles = rights.Roles{rights.Auditor}
 		return tx.PutUser(u)
 	}))
+	visit(http.MethodPost, "/api/v1/session", `{"user":"li","password":"right"}`)
 	a := visit(http.MethodGet, "/api/v1/audit", "")
 	var page api.Page[api.AuditLine]
 	a.into(t, &page)
-	if a.status != http.StatusOK || page.Total != 1 || len(page.Items) != 1 {
-		t.Fatalf("after being made admin: %d %s", a.status, a.body)
+	if a.status != http.StatusOK || page.Total != 2 || len(page.Items) != 2 {
+		t.Fatalf("after being made auditor: %d %s", a.status, a.body)
 	}
 	l := page.Items[0]
 	if l.User != "li" || l.Name != "李四" || l.By != "password" || l.Action != "sign_in" || l.Result != "ok" || l.Remote != "127.0.0.1" || l.ID == 0 || l.At.IsZero() {

@@ -18,6 +18,7 @@ import (
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 )
 
@@ -36,7 +37,11 @@ const (
 	codeHallUnknown    problem.Code = "hall_unknown"  // hall
 	codeForeignOrigin  problem.Code = "foreign_origin"
 	codeTooManyStreams problem.Code = "too_many_streams"
+	codeHostUnknown    problem.Code = "host_unknown"
 	codeInternal       problem.Code = "internal" // id
+	codePasswordFirst  problem.Code = "password_first"
+	codeFactorFirst    problem.Code = "factor_first"
+	codePasswordWrong  problem.Code = "password_wrong"
 )
 
 // KnownCamera is a camera the cloud's configuration names.
@@ -120,6 +125,9 @@ type call struct {
 	who access.Who
 }
 
+// board is the board as the one who asks may see it. Nothing here reads it otherwise.
+func (a *API) board(c *call) halls.View { return a.Board.In(c.who.Scope) }
+
 func (a *API) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := &call{w: w, r: r}
@@ -133,23 +141,37 @@ func (a *API) serve(rt route) http.HandlerFunc {
 	}
 }
 
-// enter checks origin and sign-in.
+// enter checks origin, sign-in and rights.
 func (a *API) enter(c *call, rt route) error {
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxBody)
 	if rt.public {
 		return a.sameOrigin(c.r)
 	}
-	who, err := a.Admit(c.r)
-	c.who = who
-	if err == nil && rt.admin && who.Role != store.Admin {
-		err = a.problem(http.StatusForbidden, codeNotAllowed)
+	var err error
+	c.who, err = a.identify(c.r)
+	if err == nil && !rt.self {
+		err = a.allowed(c.who, rt.may)
 	}
 	return err
 }
 
-// Admit says who sends a request, for handlers beside this API. A browser's request that changes something must come from the
-// console's own origin; a program with a bearer token has none.
-func (a *API) Admit(r *http.Request) (access.Who, error) {
+// Admit says who sends a request, for handlers beside this API, if he has one of the rights.
+func (a *API) Admit(r *http.Request, some rights.Right) (access.Who, error) {
+	who, err := a.identify(r)
+	if err == nil {
+		err = a.allowed(who, some)
+	}
+	return who, err
+}
+
+// RefuseHost answers a request that names a host which is not ours.
+func (a *API) RefuseHost(w http.ResponseWriter) {
+	a.refuse(w, http.StatusMisdirectedRequest, codeHostUnknown)
+}
+
+// identify says who sends a request. A browser's request that changes something must come from the console's own origin; a program
+// with a bearer token has none.
+func (a *API) identify(r *http.Request) (access.Who, error) {
 	who, err := a.Desk.Identify(r)
 	if err != nil {
 		return access.Who{}, err
@@ -158,6 +180,19 @@ func (a *API) Admit(r *http.Request) (access.Who, error) {
 		err = a.sameOrigin(r)
 	}
 	return who, err
+}
+
+// allowed refuses somebody who has none of the rights, or something to do first.
+func (a *API) allowed(who access.Who, some rights.Right) error {
+	switch {
+	case who.Must == access.MustPassword:
+		return a.problem(http.StatusForbidden, codePasswordFirst)
+	case who.Must == access.MustFactor:
+		return a.problem(http.StatusForbidden, codeFactorFirst)
+	case !who.May(some):
+		return a.problem(http.StatusForbidden, codeNotAllowed)
+	}
+	return nil
 }
 
 func (a *API) sameOrigin(r *http.Request) error {
@@ -172,10 +207,13 @@ func (a *API) sameOrigin(r *http.Request) error {
 func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	var p problem.Problem
 	var refusal *access.Refusal
+	var fault *access.Fault
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &p):
 		problem.Write(w, p)
+	case errors.As(err, &fault):
+		problem.Write(w, a.Catalog.Problem(statusOf(fault.Code), fault.Code, fault.Args))
 	case errors.As(err, &refusal):
 		a.refusal(w, refusal)
 	case errors.As(err, &large):

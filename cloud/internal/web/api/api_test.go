@@ -26,7 +26,7 @@ func TestSignInAndOut(t *testing.T) {
 	a := visit(http.MethodPost, "/api/v1/session", `{"user":"li","password":"right"}`)
 	var s api.Session
 	a.into(t, &s)
-	if a.status != http.StatusCreated || s.User != "li" || s.Name != "李四" || s.Role != "viewer" || s.By != "password" || s.ExpiresAt == nil {
+	if a.status != http.StatusCreated || s.User != "li" || s.Name != "李四" || fmt.Sprintf("%v %q %q", s.Roles, s.Scope, s.Must) != `[viewer manager video] [""] ""` || s.By != "password" || s.ExpiresAt == nil {
 		t.Fatalf("%d %+v", a.status, s)
 	}
 	if c := a.header.Get("Set-Cookie"); !strings.Contains(c, "HttpOnly") || !strings.Contains(c, "SameSite=Strict") {

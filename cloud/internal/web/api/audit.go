@@ -9,6 +9,8 @@ import (
 
 var auditActions = []string{
 	store.ActionSignIn, store.ActionSignOut, store.ActionWatch, store.ActionUserAdd, store.ActionUserDisable, store.ActionUserEnable,
+	store.ActionUserName, store.ActionUserRoles, store.ActionUserScope, store.ActionPassword, store.ActionFactor, store.ActionFactorReset,
+	store.ActionRecovery,
 }
 
 func (a *API) listAudit(c *call) error {
@@ -21,6 +23,16 @@ func (a *API) listAudit(c *call) error {
 		return q.bad
 	}
 	want.Limit, want.Offset = w.size, w.offset
+	if !c.who.Scope.Whole() {
+		users, err := a.Desk.Users(c.r.Context(), c.who.Scope)
+		if err != nil {
+			return err
+		}
+		want.Within = &store.AuditScope{Prefixes: c.who.Scope}
+		for _, u := range users {
+			want.Within.Users = append(want.Within.Users, u.Name)
+		}
+	}
 	rows, total, err := a.Store.Audits(c.r.Context(), want)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/rights"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -20,7 +21,7 @@ func (a *API) listCameras(c *call) error {
 		return q.bad
 	}
 	var found []Camera
-	for _, s := range a.Board.All() {
+	for _, s := range a.board(c).All() {
 		if hall != "" && string(s.ID) != hall {
 			continue
 		}
@@ -31,7 +32,19 @@ func (a *API) listCameras(c *call) error {
 			}
 		}
 	}
-	return a.write(c, http.StatusOK, cut(found, w))
+	page := cut(found, w)
+	a.watchable(c, page.Items)
+	return a.write(c, http.StatusOK, page)
+}
+
+// watchable tells only those who may look at cameras where.
+func (a *API) watchable(c *call, list []Camera) {
+	if c.who.May(rights.Watch) {
+		return
+	}
+	for i := range list {
+		list[i].Whep = ""
+	}
 }
 
 // camerasOf joins the cameras the configuration names with what the hall reports of them. A camera that only the hall knows is

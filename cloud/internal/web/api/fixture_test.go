@@ -20,6 +20,7 @@ import (
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/halls"
 	"halledge/cloud/internal/ingest"
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
 	"halledge/configs"
@@ -34,6 +35,7 @@ const (
 	token = "0123456789abcdef"
 
 	adminToken = "fedcba9876543210"
+	localToken = "fedcba9876543211" // of an administrator of 4409
 )
 
 var start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.FixedZone("CST", 8*3600))
@@ -60,10 +62,15 @@ func begin(t *testing.T) *fixture {
 	catalog, err := problem.ParseCatalog(configs.Messages())
 	must(t, err)
 	must(t, st.Write(t.Context(), func(tx *store.Tx) error {
-		return tx.PutUser(store.User{Name: "li", FullName: "李四", Password: phc.New([]byte("right")).String(), Origin: store.FromCLI, Created: start})
+		return tx.PutUser(store.User{Name: "li", FullName: "李四", Password: phc.New([]byte("right")).String(), Origin: store.FromCLI, Created: start,
+			Roles: rights.Roles{rights.Viewer, rights.Manager, rights.Video}, Scope: rights.Whole()})
 	}))
 	desk := access.New(access.Options{
-		Store: st, Tokens: []access.Token{{Name: "demo", Secret: token}, {Name: "auditor", Secret: adminToken, Role: store.Admin}}, Log: log,
+		Store: st, Tokens: []access.Token{
+			{Name: "demo", Secret: token, Roles: rights.Roles{rights.Viewer, rights.Manager, rights.Video}, Scope: rights.Whole()},
+			{Name: "local", Secret: localToken, Roles: rights.Roles{rights.Admin}, Scope: rights.Scope{"4409"}},
+			{Name: "auditor", Secret: adminToken, Roles: rights.All(), Scope: rights.Whole()},
+		}, Factor: true, Log: log,
 	})
 	closing, end := context.WithCancel(context.Background())
 	a, err := api.New(api.Options{
@@ -89,7 +96,7 @@ func begin(t *testing.T) *fixture {
 	f.work()
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	follower := board.Follow()
+	follower := board.In(rights.Whole()).Follow()
 	running.Go(func() { _ = board.Run(ctx) })
 	running.Go(func() { _ = desk.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait() })

@@ -9,6 +9,7 @@ import (
 
 	"halledge/agent/kit/health"
 	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/rights"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -25,7 +26,7 @@ func (a *API) listHalls(c *call) error {
 		return q.bad
 	}
 	var found []Hall
-	for _, s := range a.Board.All() {
+	for _, s := range a.board(c).All() {
 		h := a.hall(s)
 		text := strings.ToLower(string(h.ID) + "\n" + h.Name + "\n" + h.Region)
 		if strings.Contains(text, part) && (state == "" || string(h.State) == state) && (severity == "" || h.Severity == severity) {
@@ -37,19 +38,24 @@ func (a *API) listHalls(c *call) error {
 
 func (a *API) getHall(c *call) error {
 	id := c.r.PathValue("id")
-	s, known := a.Board.Get(hallsync.HallID(id))
+	s, known := a.board(c).Get(hallsync.HallID(id))
 	if !known {
 		return a.problem(http.StatusNotFound, codeHallUnknown, "hall", id)
 	}
 	d := HallDetail{
-		Hall: a.hall(s), Queues: queues(s), DeviceList: []hallsync.DeviceStatus{}, CameraList: a.camerasOf(s), Health: a.health(s), Log: a.logOf(s),
+		Hall: a.hall(s), Queues: queues(s), Calls: []Call{}, DeviceList: []hallsync.DeviceStatus{}, CameraList: a.camerasOf(s), Health: a.health(s),
+		Log: a.logOf(s),
 	}
-	if s.Report != nil {
+	a.watchable(c, d.CameraList)
+	if s.Report != nil && c.who.May(rights.Devices) {
 		d.DeviceList = append(d.DeviceList, s.Report.Devices...)
 	}
 	var err error
-	if d.WindowList, err = a.windows(c.r.Context(), s); err != nil {
+	if d.WindowList, err = a.windows(c, s); err != nil {
 		return err
+	}
+	if !c.who.May(rights.Day) {
+		return a.write(c, http.StatusOK, d)
 	}
 	if d.Calls, err = a.calls(c.r.Context(), s); err != nil {
 		return err
@@ -134,16 +140,20 @@ func queues(s halls.Status) []Queue {
 	return list
 }
 
-// windows lists the windows that facts speak of, then those the hall says it has and nothing has happened at yet.
-func (a *API) windows(ctx context.Context, s halls.Status) ([]Window, error) {
-	rows, err := a.Store.Windows(ctx, s.ID)
+// windows lists the windows that facts speak of, then those the hall says it has and nothing has happened at yet. Who works there, and
+// which ticket is there, is for those who may know.
+func (a *API) windows(c *call, s halls.Status) ([]Window, error) {
+	rows, err := a.Store.Windows(c.r.Context(), s.ID)
 	if err != nil {
 		return nil, err
 	}
 	list := []Window{}
 	for _, row := range rows {
-		w := Window{ID: row.ID, State: row.State, Reason: row.Reason, Staff: row.Staff, Since: a.when(row.Since)}
-		if row.Ticket != "" {
+		w := Window{ID: row.ID, State: row.State, Reason: row.Reason, Since: a.when(row.Since)}
+		if c.who.May(rights.People) {
+			w.Staff = row.Staff
+		}
+		if row.Ticket != "" && c.who.May(rights.Day) {
 			w.Ticket = &WindowTicket{ID: row.Ticket, Number: row.Number, State: row.TicketState}
 		}
 		list = append(list, w)

@@ -80,7 +80,7 @@ func (q *query) hall() halls.Status {
 	if id == "" {
 		q.refuse("hall")
 	}
-	s, known := q.a.Board.Get(hallsync.HallID(id))
+	s, known := q.a.board(q.c).Get(hallsync.HallID(id))
 	if !known && q.bad == nil {
 		q.bad = q.a.problem(http.StatusNotFound, codeHallUnknown, "hall", id)
 	}

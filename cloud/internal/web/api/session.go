@@ -1,10 +1,29 @@
 package api
 
 import (
+	"encoding/base64"
+	"errors"
 	"net/http"
 
+	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/access"
 )
+
+// accountRoutes are what everybody who is signed in may do for himself.
+func (a *API) accountRoutes() []route {
+	refusals := []int{
+		http.StatusBadRequest, http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+		http.StatusTooManyRequests, http.StatusServiceUnavailable,
+	}
+	return []route{
+		{method: http.MethodPut, path: "/api/v1/account/password", name: "changePassword", summary: "改自己的密码，别处的登录随之失效", self: true,
+			body: NewPassword{}, answer: Session{}, refusals: refusals, handle: a.putPassword},
+		{method: http.MethodPost, path: "/api/v1/account/second-factor", name: "beginSecondFactor", summary: "领取动态口令的密钥，确认后才生效", self: true,
+			body: FactorRequest{}, answer: Factor{}, status: http.StatusCreated, refusals: refusals, handle: a.postFactor},
+		{method: http.MethodPut, path: "/api/v1/account/second-factor", name: "confirmSecondFactor", summary: "用一个动态口令确认，得到恢复码", self: true,
+			body: FactorCode{}, answer: RecoveryCodes{}, refusals: refusals, handle: a.putFactor},
+	}
+}
 
 func (a *API) postSession(c *call) error {
 	var in SignIn
@@ -12,16 +31,16 @@ func (a *API) postSession(c *call) error {
 		return err
 	}
 	cookie, who, err := a.Desk.SignIn(c.r.Context(), access.Attempt{
-		User: in.User, Password: in.Password, Remote: remote(c.r), Cookie: access.Carried(c.r),
+		User: in.User, Password: in.Password, Code: in.Code, Remote: remote(c.r), Cookie: access.Carried(c.r),
 	})
 	if err != nil {
 		return err
 	}
 	http.SetCookie(c.w, cookie)
-	return a.write(c, http.StatusCreated, a.session(who))
+	return a.session(c, http.StatusCreated, who)
 }
 
-func (a *API) getSession(c *call) error { return a.write(c, http.StatusOK, a.session(c.who)) }
+func (a *API) getSession(c *call) error { return a.session(c, http.StatusOK, c.who) }
 
 func (a *API) deleteSession(c *call) error {
 	cookie, err := a.Desk.SignOut(c.r.Context(), c.who, remote(c.r))
@@ -33,10 +52,83 @@ func (a *API) deleteSession(c *call) error {
 	return nil
 }
 
-func (a *API) session(who access.Who) Session {
-	s := Session{User: who.User, Name: who.Name, Role: string(who.Role), By: who.By}
+func (a *API) session(c *call, status int, who access.Who) error {
+	s := Session{
+		User: who.User, Name: who.Name, Roles: who.Roles.Names(), Scope: append([]string{}, who.Scope...), By: who.By, Must: who.Must,
+		SecondFactor: who.SecondFactor,
+	}
 	if !who.Expires.IsZero() {
 		s.ExpiresAt = a.when(who.Expires)
 	}
-	return s
+	if who.SecondFactor {
+		var err error
+		if s.RecoveryLeft, err = a.Desk.RecoveryLeft(c.r.Context(), who); err != nil {
+			return err
+		}
+	}
+	return a.write(c, status, s)
+}
+
+func (a *API) putPassword(c *call) error {
+	var in NewPassword
+	if err := a.read(c, &in); err != nil {
+		return err
+	}
+	cookie, who, err := a.Desk.ChangePassword(c.r.Context(), c.who, access.Attempt{Password: in.Old, Remote: remote(c.r)}, in.New)
+	if err != nil {
+		return a.proof(err)
+	}
+	http.SetCookie(c.w, cookie)
+	return a.session(c, http.StatusOK, who)
+}
+
+func (a *API) postFactor(c *call) error {
+	var in FactorRequest
+	if err := a.read(c, &in); err != nil {
+		return err
+	}
+	e, err := a.Desk.BeginFactor(c.r.Context(), c.who, access.Attempt{Password: in.Password, Code: in.Code, Remote: remote(c.r)})
+	if err != nil {
+		return a.proof(err)
+	}
+	image := "data:image/png;base64," + base64.StdEncoding.EncodeToString(e.PNG)
+	return a.write(c, http.StatusCreated, Factor{Secret: e.Secret, URI: e.URI, Image: image})
+}
+
+func (a *API) putFactor(c *call) error {
+	var in FactorCode
+	if err := a.read(c, &in); err != nil {
+		return err
+	}
+	codes, err := a.Desk.ConfirmFactor(c.r.Context(), c.who, in.Code, remote(c.r))
+	if err != nil {
+		return err
+	}
+	return a.write(c, http.StatusOK, RecoveryCodes{Codes: codes})
+}
+
+// proof says of somebody who is signed in that what he proves himself with is wrong: 401 would say that he is not.
+func (a *API) proof(err error) error {
+	var refusal *access.Refusal
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	codes := map[problem.Code]problem.Code{access.CodeWrong: codePasswordWrong, access.CodeWrongCode: access.CodeFactorCode}
+	if code, ours := codes[refusal.Code]; ours {
+		return a.problem(http.StatusUnprocessableEntity, code)
+	}
+	return err
+}
+
+// statusOf gives the status that goes with a fault.
+func statusOf(code problem.Code) int {
+	switch code {
+	case access.CodeUserUnknown:
+		return http.StatusNotFound
+	case access.CodeNoAccount:
+		return http.StatusForbidden
+	case access.CodeWeak, access.CodeCommon, access.CodeSame, access.CodeFactorCode:
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusConflict
 }

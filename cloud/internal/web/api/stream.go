@@ -15,7 +15,7 @@ import (
 // maxStreams bounds the readers at once.
 const maxStreams = 256
 
-// getStream sends the changes of all halls for as long as the reader stays and is signed in.
+// getStream sends the changes of the halls of a reader for as long as he stays and is signed in.
 func (a *API) getStream(c *call) error {
 	select {
 	case a.streams <- struct{}{}:
@@ -28,7 +28,7 @@ func (a *API) getStream(c *call) error {
 	defer context.AfterFunc(a.Closing, cancel)()
 	ctx, release := a.Desk.Hold(ctx, c.who)
 	defer release()
-	follower := a.Board.Follow()
+	follower := a.board(c).Follow()
 	defer follower.Close()
 	stream, err := sse.Start(c.w, c.r.WithContext(ctx), sse.Options{})
 	if err != nil {

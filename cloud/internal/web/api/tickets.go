@@ -1,12 +1,14 @@
 package api
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"math"
 	"net/http"
 	"time"
 
+	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -77,13 +79,13 @@ func (a *API) listFacts(c *call) error {
 	}
 	page := Page[Fact]{Items: []Fact{}, Total: total}
 	for _, e := range rows {
-		page.Items = append(page.Items, a.fact(e))
+		page.Items = append(page.Items, a.fact(c, e))
 	}
 	return a.write(c, http.StatusOK, page)
 }
 
 // fact shows a stored fact. What was refused as unreadable has no payload to show.
-func (a *API) fact(e store.Event) Fact {
+func (a *API) fact(c *call, e store.Event) Fact {
 	f := Fact{
 		Epoch: e.Epoch, Seq: e.Seq, Kind: e.Kind, V: e.V, At: a.local(e.At), ReceivedAt: a.local(e.Received), Refused: e.Refused,
 		Hash: hex.EncodeToString(e.Hash[:]),
@@ -95,7 +97,41 @@ func (a *API) fact(e store.Event) Fact {
 	if e.Kind == hallsync.KindPlanEdited {
 		f.Payload = withoutText(f.Payload)
 	}
+	if !c.who.May(rights.People) {
+		f.Payload = withoutPeople(f.Payload)
+	}
 	return f
+}
+
+// withoutPeople shows a fact without who did it and whom it is about.
+func withoutPeople(payload json.RawMessage) json.RawMessage {
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.UseNumber() // as it was written
+	var v any
+	if d.Decode(&v) != nil {
+		return nil
+	}
+	strip(v)
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+func strip(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		delete(v, "person")
+		delete(v, "staff")
+		for _, part := range v {
+			strip(part)
+		}
+	case []any:
+		for _, part := range v {
+			strip(part)
+		}
+	}
 }
 
 // withoutText shows an edit of a hall's plan without the plan: it has the hashes of everybody's PIN in it.

@@ -18,19 +18,92 @@ type Page[T any] struct {
 
 // SignIn is the body of POST /api/v1/session. The answer is a Session and the cookie hall_session.
 // Requests that change something with the cookie must come from the console's own origin.
+// Who has a second factor is refused with the code sign_in_code when Code is empty, and sends all three then; a recovery code does
+// instead of one.
 type SignIn struct {
 	User     string `json:"user"`
 	Password string `json:"password"`
+	Code     string `json:"code,omitempty"`
 }
 
-// Session is who is signed in. By is password (the cookie) or token (Authorization: Bearer); a token does not expire. Role is
-// viewer or admin.
+// Session is who is signed in. By is password (the cookie) or token (Authorization: Bearer); a token does not expire. Scope lists
+// what the codes of his halls begin with: "" is every hall. While Must is password or second_factor, nothing but the account's own
+// requests is let through.
 type Session struct {
-	User      string     `json:"user"`
-	Name      string     `json:"name"`
-	Role      string     `json:"role"`
-	By        string     `json:"by"`
-	ExpiresAt *time.Time `json:"expires_at"`
+	User         string     `json:"user"`
+	Name         string     `json:"name"`
+	Roles        []string   `json:"roles"` // viewer, manager, maintainer, auditor, video, admin
+	Scope        []string   `json:"scope"`
+	By           string     `json:"by"`
+	Must         string     `json:"must"`
+	SecondFactor bool       `json:"second_factor"`
+	RecoveryLeft int        `json:"recovery_left"` // recovery codes not used yet
+	ExpiresAt    *time.Time `json:"expires_at"`
+}
+
+// NewPassword is the body of PUT /api/v1/account/password. All sessions of the user end; the answer sets the cookie of a new one.
+type NewPassword struct {
+	Old string `json:"old"`
+	New string `json:"new"`
+}
+
+// FactorRequest is the body of POST /api/v1/account/second-factor. Code is one of the second factor there is.
+type FactorRequest struct {
+	Password string `json:"password"`
+	Code     string `json:"code,omitempty"`
+}
+
+// Factor is what an authenticator needs. It counts when it is confirmed with PUT.
+type Factor struct {
+	Secret string `json:"secret"` // base32
+	URI    string `json:"uri"`    // otpauth
+	Image  string `json:"image"`  // the URI as a QR code: data:image/png;base64
+}
+
+// FactorCode is the body of PUT /api/v1/account/second-factor.
+type FactorCode struct {
+	Code string `json:"code"`
+}
+
+// RecoveryCodes are shown once. Each does once instead of a code.
+type RecoveryCodes struct {
+	Codes []string `json:"codes"`
+}
+
+// User is one line of GET /api/v1/users, in order of name; those who have halls beyond the reader's are not listed.
+// Filter: q (part of name or full name).
+type User struct {
+	Name         string    `json:"name"`
+	FullName     string    `json:"full_name"`
+	Roles        []string  `json:"roles"`
+	Scope        []string  `json:"scope"`
+	Disabled     bool      `json:"disabled"`
+	Origin       string    `json:"origin"`        // config: of cloud.yaml, which alone changes him; cli: added here or by command
+	MustChange   bool      `json:"must_change"`   // has to choose a password of his own
+	SecondFactor bool      `json:"second_factor"` // has one
+	CreatedAt    time.Time `json:"created_at"`
+}
+
+// NewUser is the body of POST /api/v1/users.
+type NewUser struct {
+	Name     string   `json:"name"`
+	FullName string   `json:"full_name"`
+	Password string   `json:"password"` // for the first sign-in
+	Roles    []string `json:"roles"`
+	Scope    []string `json:"scope"`
+}
+
+// UserChange is the body of PUT /api/v1/users/{name}. What is missing or null stays.
+type UserChange struct {
+	FullName *string   `json:"full_name,omitempty"`
+	Roles    *[]string `json:"roles,omitempty"`
+	Scope    *[]string `json:"scope,omitempty"`
+	Disabled *bool     `json:"disabled,omitempty"`
+}
+
+// UserPassword is the body of PUT /api/v1/users/{name}/password. The user has to choose another one at his next sign-in.
+type UserPassword struct {
+	Password string `json:"password"`
 }
 
 // HallState says whether a hall is heard.
@@ -102,7 +175,7 @@ type Window struct {
 	ID     hallsync.WindowID    `json:"id"`
 	State  hallsync.WindowState `json:"state"`
 	Reason string               `json:"reason"` // of a pause
-	Staff  hallsync.StaffID     `json:"staff"`  // work id, empty when nobody
+	Staff  hallsync.StaffID     `json:"staff"`  // work id, empty when nobody; for managers
 	Since  *time.Time           `json:"since"`  // null: nothing has happened there yet
 	Ticket *WindowTicket        `json:"ticket"` // the ticket called to it or served at it
 }
@@ -174,7 +247,7 @@ type Ticket struct {
 
 // Fact is one line of GET /api/v1/facts?hall=…, in rising order of seq: what the hall wrote, and when it came.
 // Filters: hall (required), epoch (default: the one in force), after (a seq, default 0), kind. Page by after, not by page:
-// the next page starts after the last seq of this one.
+// the next page starts after the last seq of this one. Payloads name people (person, staff) for managers only.
 type Fact struct {
 	Epoch      string          `json:"epoch"`
 	Seq        hallsync.Seq    `json:"seq"`
@@ -201,10 +274,11 @@ type Camera struct {
 	BitsPS  int64           `json:"bits_ps"`
 	Live    bool            `json:"live"`
 	Viewers int             `json:"viewers"`
-	Whep    string          `json:"whep"` // path of the WHEP endpoint: POST an SDP offer there, with the session
+	Whep    string          `json:"whep"` // path of the WHEP endpoint: POST an SDP offer there, with the session; empty for who may not
 }
 
-// AuditLine is one line of GET /api/v1/audit, newest first, for admins only. By says what User is: the account of a person
+// AuditLine is one line of GET /api/v1/audit, newest first, for auditors; one of a part of the halls has the
+// lines about those halls, and by and about the users of those. By says what User is: the account of a person
 // (password), the name of a token (token), or an account of the machine that ran hall-cloud (command); it is empty in lines of
 // older versions. What was typed as a user's name and is none is not kept, because it may be a password: User is then a question
 // mark with eight hex digits, the same for the same text until the program ends.
@@ -215,7 +289,7 @@ type AuditLine struct {
 	User    string    `json:"user"`
 	Name    string    `json:"name"` // full name of the user, as it is now
 	By      string    `json:"by"`
-	Action  string    `json:"action"`  // sign_in, sign_out, watch, user_add, user_disable or user_enable
+	Action  string    `json:"action"`  // sign_in, sign_out, watch, password, second_factor, user_add …
 	Subject string    `json:"subject"` // a camera, or a user
 	Result  string    `json:"result"`  // ok, a code, or the HTTP status of a refused viewing
 	Remote  string    `json:"remote"`  // address of the client

@@ -1,0 +1,286 @@
+package cloud_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
+
+	"halledge/agent/kit/phc"
+	"halledge/cloud/internal/rights"
+	"halledge/cloud/internal/store"
+)
+
+// The hall and the camera that nobody of the matrix has, and those that are not there at all.
+const (
+	otherHall   = "441000000000001"
+	otherCamera = otherHall + "-CM001"
+	noHall      = "440300000000001"
+	noCamera    = noHall + "-CM001"
+)
+
+// row says who is let in at a route, and how he is answered. A path with {hall}, {camera} or {user} is asked for with one's own, with
+// another's and with one that is not there; the two last have to be answered alike.
+type row struct {
+	path, body string
+	may        string // roles; "public" is everybody, "self" all who are signed in
+	want       int    // the answer to those who are let in, 200 if none is given
+	foreign    int    // to another's, 404 if none is given
+}
+
+const everyViewer = "viewer manager maintainer video"
+
+// rows has one row for each route.
+func rows() map[string]row {
+	const v1 = "/api/v1/"
+	return map[string]row{
+		"GET /api/v1/openapi.json": {path: v1 + "openapi.json", may: "public"},
+		"POST /api/v1/session":     {path: v1 + "session", body: `{"user":"","password":""}`, may: "public", want: 401},
+		"GET /api/v1/session":      {path: v1 + "session", may: "self"},
+		"DELETE /api/v1/session":   {path: v1 + "session", may: "self", want: 204},
+
+		"PUT /api/v1/account/password":       {path: v1 + "account/password", body: `{"old":"x","new":"short"}`, may: "self", want: 422},
+		"POST /api/v1/account/second-factor": {path: v1 + "account/second-factor", body: `{"password":"wrong"}`, may: "self", want: 422},
+		"PUT /api/v1/account/second-factor":  {path: v1 + "account/second-factor", body: `{"code":"000000"}`, may: "self", want: 409},
+
+		"GET /api/v1/halls":      {path: v1 + "halls", may: everyViewer},
+		"GET /api/v1/halls/{id}": {path: v1 + "halls/{hall}", may: everyViewer},
+		"GET /api/v1/stream":     {path: v1 + "stream", may: everyViewer},
+		"GET /api/v1/tickets":    {path: v1 + "tickets?hall={hall}", may: "viewer manager"},
+		"GET /api/v1/facts":      {path: v1 + "facts?hall={hall}", may: "viewer manager"},
+		"GET /api/v1/cameras":    {path: v1 + "cameras?hall={hall}", may: everyViewer, foreign: 200},
+		"GET /api/v1/audit":      {path: v1 + "audit", may: "auditor"},
+
+		"GET /api/v1/users":                         {path: v1 + "users", may: "admin"},
+		"POST /api/v1/users":                        {path: v1 + "users", body: `{"name":"new","password":"short","roles":[],"scope":[]}`, may: "admin", want: 422},
+		"PUT /api/v1/users/{name}":                  {path: v1 + "users/{user}", body: `{}`, may: "admin"},
+		"PUT /api/v1/users/{name}/password":         {path: v1 + "users/{user}/password", body: `{"password":"a word long enough"}`, may: "admin", want: 204},
+		"DELETE /api/v1/users/{name}/second-factor": {path: v1 + "users/{user}/second-factor", may: "admin", want: 204},
+
+		"POST /whep/{camera}":             {path: "/whep/{camera}", may: "video", want: 415},
+		"DELETE /whep/{camera}/{session}": {path: "/whep/{camera}/x", may: "video", want: 404},
+		"GET /healthz":                    {path: "/healthz", may: "public"},
+		"GET /readyz":                     {path: "/readyz", may: "public"},
+		"GET /metrics":                    {path: "/metrics", may: "public"},
+	}
+}
+
+// askers are one of each role, all for one hall; one with every role who has to choose a password first; and one administrator
+// without a second factor.
+func askers() []string {
+	return append(rights.Roles(rights.All()).Names(), "fresh", "bare")
+}
+
+// matrix is a service with the askers and a user of each hall.
+type matrix struct {
+	*service
+	database string
+	hash     string
+}
+
+func startMatrix(t *testing.T) *matrix {
+	t.Helper()
+	m := &matrix{database: filepath.Join(t.TempDir(), "cloud.db"), hash: phc.New([]byte("the right one")).String()}
+	m.service = start(t, m.database)
+	beside(t, m.database, func(tx *store.Tx) error {
+		put := func(name string, roles rights.Roles, scope rights.Scope, fresh bool) error {
+			return tx.PutUser(store.User{Name: name, Password: m.hash, Origin: store.FromCLI, Roles: roles, Scope: scope, MustChange: fresh, Created: time.Now()})
+		}
+		var errs []error
+		for _, role := range rights.All() {
+			errs = append(errs, put(string(role), rights.Roles{role}, rights.Scope{string(hall)}, false))
+		}
+		errs = append(errs, put("fresh", rights.All(), rights.Scope{string(hall)}, true), put("bare", rights.Roles{rights.Viewer, rights.Admin}, rights.Scope{string(hall)}, false),
+			put("own", nil, rights.Scope{string(hall)}, false), put("other", nil, rights.Scope{otherHall}, false))
+		return errors.Join(errs...)
+	})
+	return m
+}
+
+// enter signs somebody in. The administrator of the matrix gets his second factor then.
+func (m *matrix) enter(name string) *http.Client {
+	m.t.Helper()
+	if name == "" {
+		return &http.Client{}
+	}
+	factor := func(secret string) {
+		if name == "admin" {
+			beside(m.t, m.database, func(tx *store.Tx) error { return tx.PutSecondFactor(name, store.SecondFactor{Secret: secret}) })
+		}
+	}
+	factor("")
+	defer factor("JBSWY3DPEHPK3PXP")
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	// Each comes from an address of his own: they do not use up one another's attempts.
+	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+slices.Index(askers(), name)))}}
+	client := &http.Client{Jar: jar, Transport: &http.Transport{DialContext: from.DialContext}}
+	m.t.Cleanup(client.CloseIdleConnections)
+	if status, code, _ := m.ask(client, http.MethodPost, "/api/v1/session", `{"user":"`+name+`","password":"the right one"}`); status != http.StatusCreated {
+		m.t.Fatalf("%s signs in: %d %s", name, status, code)
+	}
+	return client
+}
+
+// ask gives the status, code and body of an answer. A stream has no end: what is no refusal is read for a while only.
+func (m *matrix) ask(client *http.Client, method, path, body string) (status int, code, text string) {
+	m.t.Helper()
+	ctx, cancel := context.WithCancel(m.t.Context())
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+m.addr.HTTP+path, strings.NewReader(body))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		return resp.StatusCode, "", ""
+	}
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var p struct{ Code string }
+	_ = json.Unmarshal(raw, &p) // only problems have one
+	return resp.StatusCode, p.Code, string(raw)
+}
+
+// in puts whose it is into a path.
+func in(path, hall, camera, user string) string {
+	return strings.NewReplacer("{hall}", hall, "{camera}", camera, "{user}", user).Replace(path)
+}
+
+// Every route lets in those, and no others, whom its row names, and shows nothing of other halls. A route without a row fails.
+func TestWhoMayDoWhat(t *testing.T) {
+	m := startMatrix(t)
+	table := rows()
+	var doc struct{ Paths map[string]map[string]any }
+	m.get("/api/v1/openapi.json", &doc)
+	for path, methods := range doc.Paths {
+		for method := range methods {
+			if route := strings.ToUpper(method) + " " + path; table[route].path == "" {
+				t.Errorf("%s has no row", route)
+			}
+		}
+	}
+	for _, name := range append(askers(), "") {
+		t.Run(cmp.Or(name, "nobody"), func(t *testing.T) {
+			client := m.enter(name)
+			for route, r := range table {
+				m.check(t, client, name, route, r)
+			}
+		})
+	}
+}
+
+func (m *matrix) check(t *testing.T, client *http.Client, name, route string, r row) {
+	method, _, _ := strings.Cut(route, " ")
+	if method == http.MethodDelete && strings.HasSuffix(route, "/session") && name != "" {
+		client = m.enter(name) // this one is over then
+	}
+	want, code := cmp.Or(r.want, http.StatusOK), ""
+	in401 := name == "" && r.may != "public"
+	allowed := r.may == "public" || !in401 && (r.may == "self" || slices.Contains(strings.Fields(r.may), name))
+	switch {
+	case in401:
+		want, code = http.StatusUnauthorized, "sign_in"
+	case allowed:
+	case name == "fresh":
+		want, code = http.StatusForbidden, "password_first"
+	case name == "bare":
+		want, code = http.StatusForbidden, "factor_first"
+	default:
+		want, code = http.StatusForbidden, "not_allowed"
+	}
+	status, said, text := m.ask(client, method, in(r.path, string(hall), cameraCode, "own"), r.body)
+	if status != want || code != "" && said != code {
+		t.Errorf("%s: %d %s, want %d %s", route, status, said, want, code)
+	}
+	if r.may != "public" && strings.Contains(text, otherHall) {
+		t.Errorf("%s tells of another hall: %s", route, text)
+	}
+	if !strings.Contains(r.path, "{") {
+		return
+	}
+	if allowed {
+		want = cmp.Or(r.foreign, http.StatusNotFound)
+	}
+	status, _, text = m.ask(client, method, in(r.path, otherHall, otherCamera, "other"), r.body)
+	absentStatus, _, absent := m.ask(client, method, in(r.path, noHall, noCamera, "ghost"), r.body)
+	text = strings.NewReplacer(otherHall, noHall, "other", "ghost").Replace(text)
+	if status != want || absentStatus != status || absent != text {
+		t.Errorf("%s of another: %d %s, of none: %d %s, want %d", route, status, text, absentStatus, absent, want)
+	}
+}
+
+// What somebody may see ends when his rights do, in the middle of a stream.
+func TestStreamsEndWithTheRights(t *testing.T) {
+	m := startMatrix(t)
+	client := m.enter("viewer")
+	resp, err := client.Get("http://" + m.addr.HTTP + "/api/v1/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	beside(t, m.database, func(tx *store.Tx) error {
+		u, _, err := tx.User("viewer")
+		if err != nil {
+			return err
+		}
+		u.Scope = rights.Scope{otherHall}
+		return tx.PutUser(u)
+	})
+	if raw, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(raw), "session_ended") {
+		t.Errorf("%s, %v", raw, err)
+	}
+	if status, _, _ := m.ask(client, http.MethodGet, "/api/v1/halls", ""); status != http.StatusUnauthorized {
+		t.Errorf("afterwards: %d", status)
+	}
+}
+
+// A program reads by RTSP what its role and its scope let it see; what they do not is as if it were not there.
+func TestWhoMayReadByRTSP(t *testing.T) {
+	s := start(t, filepath.Join(t.TempDir(), "cloud.db"))
+	s.publish()
+	for login, want := range map[string]base.StatusCode{
+		"test:" + token + " " + cameraCode: 0, "test:" + token + " " + noCamera: base.StatusNotFound, "elsewhere:" + elsewhereToken + " " + cameraCode: base.StatusNotFound,
+		"blind:" + blindToken + " " + cameraCode: base.StatusUnauthorized, "blind:" + blindToken + " " + noCamera: base.StatusUnauthorized,
+	} {
+		user, camera, _ := strings.Cut(login, " ")
+		u, err := base.ParseURL("rtsp://" + user + "@" + s.addr.RTSP + "/" + camera)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := gortsplib.Client{Scheme: u.Scheme, Host: u.Host}
+		if err := c.Start2(); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = c.Describe(u)
+		c.Close()
+		var bad liberrors.ErrClientBadStatusCode
+		if want == 0 && err != nil || want != 0 && (!errors.As(err, &bad) || bad.Code != want) {
+			t.Errorf("%s: %v, want %d", login, err, want)
+		}
+	}
+}
