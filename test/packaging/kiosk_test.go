@@ -27,6 +27,7 @@ type shown struct {
 	asked atomic.Int64
 	stuck atomic.Bool // the browser itself does not answer
 	cmd   *exec.Cmd
+	agent string // its address
 }
 
 func show(t *testing.T, settings string) *shown {
@@ -51,6 +52,7 @@ func show(t *testing.T, settings string) *shown {
 		s.asked.Add(1)
 	}))
 	t.Cleanup(agent.Close)
+	s.agent = agent.URL
 	port := agent.URL[strings.LastIndex(agent.URL, ":")+1:]
 	s.write("token", "0123456789abcdef\n", 0o600)
 	s.write("browser", "#!/bin/sh\nprintf '%s\\n' \"$@\" >"+s.path("args")+"\nfor a; do case $a in --user-data-dir=*) echo "+port+" >\"${a#*=}/DevToolsActivePort\" ;; esac; done\necho $$ >>"+s.path("pids")+"\nexec sleep 1000\n", 0o700)
@@ -120,6 +122,20 @@ func (s *shown) looks(n int64) {
 }
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
+
+// Only a machine that is set up for it lets its page use the camera.
+func TestTheCameraIsForThosePagesThatReadCodes(t *testing.T) {
+	for settings, lets := range map[string]bool{"CAMERA=yes": true, "CAMERA=no": false, "": false} {
+		s := show(t, "SILENT_S=1000\n"+settings)
+		s.nth(1)
+		args := read(t, s.path("args"))
+		for _, flag := range []string{"--auto-accept-camera-and-microphone-capture\n", "--unsafely-treat-insecure-origin-as-secure=" + s.agent + "\n"} {
+			if strings.Contains(args, flag) != lets {
+				t.Errorf("%q, %q: %s", settings, flag, args)
+			}
+		}
+	}
+}
 
 func TestAKilledBrowserComesBack(t *testing.T) {
 	s := show(t, "SILENT_S=1000")
