@@ -116,7 +116,11 @@ func (g *grid) bending() *bending {
 	return s
 }
 
-func (s *bending) grey(q point) float64 { return s.p.at(q.x-s.from.x, q.y-s.from.y) }
+// grey gives the grey of the pixel at a place: in a soft picture those beside it are nearly the same.
+func (s *bending) grey(q point) float64 {
+	x, y := within(q.x-s.from.x, s.p.w), within(q.y-s.from.y, s.p.h)
+	return float64(s.p.pix[int(y)*s.p.w+int(x)])
+}
 
 // frame is the code around a node as its neighbours say it lies: where the node is, and a module to the right and down.
 type frame struct{ at, u, v point }

@@ -138,7 +138,7 @@ func (r *reading) qr(p *picture, radius int, scale float64) {
 		if slices.ContainsFunc(used, func(f finder) bool { return f == t.corner || f == t.right || f == t.below }) {
 			continue
 		}
-		if r.read(p, t, scale) {
+		if r.read(p, t, i == 0, scale) {
 			used = append(used, t.corner, t.right, t.below)
 		}
 	}
@@ -147,21 +147,24 @@ func (r *reading) qr(p *picture, radius int, scale float64) {
 // flats is how many grids of three finders are read as they are.
 const flats = 3
 
-// read reads the code that three finders belong to. Where there is none it keeps the grids that may be bent to one.
-func (r *reading) read(p *picture, t triple, scale float64) bool {
+// read reads the code that three finders belong to. Where there is none it keeps the grids that may be bent to one; surest says that no
+// other three finders are likelier to be a code's.
+func (r *reading) read(p *picture, t triple, surest bool, scale float64) bool {
 	for i, l := range p.grids(t) {
-		var looks float64
-		if i < flats && l.timing > 0.5 {
+		flat := i < flats && l.timing > 0.5
+		if !flat && !surest {
+			break
+		}
+		m := l.sample()
+		looks := m.looks(m.limits(6))
+		if flat && looks >= hopeful {
 			l.align()
 			text, like, ok := l.sample().text()
 			if ok {
 				r.add(Code{Text: text, Symbology: QR, Area: l.area(scale)})
 				return true
 			}
-			looks = like
-		} else {
-			m := l.sample()
-			looks = m.looks(m.limits(6))
+			looks = max(looks, like)
 		}
 		r.sight.Shown = r.sight.Shown || looks >= likely
 		if looks >= hopeful {
