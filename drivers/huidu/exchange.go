@@ -17,6 +17,7 @@ const (
 	tries    = 3                      // an order that the card is not ready for is sent this often
 	wait     = 200 * time.Millisecond // before that
 	quietFor = 100 * time.Millisecond // silence that ends what a missed answer left behind
+	idleFor  = time.Millisecond       // of a line on which nothing is due: what came unasked must not be put before the answer
 )
 
 // card speaks with one card. It implements panel.Card; its fields below within are of the open connection.
@@ -125,12 +126,14 @@ func (c *card) order(conn transport.Conn, xml []byte, method string) (huidu.Answ
 
 // exchange sends packets and gives the answer of the wanted kind; of orders the whole XML is its payload.
 func (c *card) exchange(conn transport.Conn, packets []huidu.Packet, want huidu.Command) (huidu.Packet, error) {
+	quiet := idleFor
 	if c.owed { // a late answer must not be taken for this one's
-		n, err := transport.Discard(conn, huidu.MaxXML, quietFor)
-		c.session.Garbage(n)
-		if err != nil {
-			return huidu.Packet{}, err
-		}
+		quiet = quietFor
+	}
+	n, err := transport.Discard(conn, huidu.MaxXML, quiet)
+	c.session.Garbage(n)
+	if err != nil {
+		return huidu.Packet{}, err
 	}
 	before := c.packets.Garbage()
 	defer func() { c.session.Garbage(int(c.packets.Garbage() - before)) }()
