@@ -3,6 +3,7 @@
 package voicemodule
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -112,7 +113,7 @@ func (m *Module) Say(ctx context.Context, a device.Announcement) error {
 	if a.Language != "" && a.Language != mandarin {
 		return &device.Error{Op: m.cfg.Name + " say", Code: device.CodeUnsupported, Err: errors.New("the module speaks Mandarin only")}
 	}
-	frames, err := m.dialect.speak(a.Text, orElse(a.Volume, m.volume), orElse(a.Rate, m.rate))
+	frames, err := m.dialect.speak(a.Text, cmp.Or(a.Volume, m.volume), cmp.Or(a.Rate, m.rate))
 	if err != nil {
 		return &device.Error{Op: m.cfg.Name + " say", Code: device.CodeUnsupported, Err: err}
 	}
@@ -209,13 +210,6 @@ func (m *Module) ending(conn transport.Conn, takes time.Duration) error {
 		_, err = m.await(conn, between, syn6288.Idle)
 	}
 	return err
-}
-
-func orElse(value, otherwise int) int {
-	if value == 0 {
-		return otherwise
-	}
-	return value
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
