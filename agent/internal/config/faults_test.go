@@ -126,6 +126,7 @@ var faults = []struct {
 	{"hall.yaml", "printer: kiosk-1.printer", "printer: kiosk-2.printer", config.UnknownPrinter, "$.kiosks[0].printer", "kiosk-2"},
 	{"hall.yaml", "# spare: desk-1.printer", "spare: desk-9.printer", config.UnknownPrinter, "$.kiosks[0].spare", "desk-9"},
 	{"hall.yaml", "# spare: desk-1.printer", "spare: kiosk-1.printer", config.UnknownPrinter, "$.kiosks[0].spare", "spare: kiosk-1"},
+	{"hall.yaml", "# camera: page", "camera: usb", strictyaml.NotAllowed, "$.kiosks[0].camera", "usb"},
 	{"hall.yaml", "reprints: 2", "reprints: -1", strictyaml.OutOfRange, "$.rules.reprints", "-1"},
 	{"hall.yaml", "windows: []", "windows: [7]", config.UnknownWindow, "$.screens[0].windows[0]", "7"},
 	{"hall.yaml", "paused: 暂停服务", "paused: \"\"", strictyaml.Missing, "$.rules.panels.paused", "paused"},
