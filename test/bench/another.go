@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"halledge/test/demo"
+	"halledge/test/unit"
 )
 
 // another runs an agent beside the demo's, or in its place, by a configuration of its own, until use returns.
@@ -25,7 +26,7 @@ func (b *bench) another(ctx context.Context, config string, use func(base string
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
+	if err := unit.Start(cmd); err != nil {
 		return err
 	}
 	defer func() {

@@ -1,16 +1,21 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"halledge/drivers/drivertest/farend"
+	"halledge/firmware-protocols/modbus"
+	"halledge/test/unit"
 )
 
 // trip is a question and its answer, in bytes.
@@ -63,4 +68,64 @@ func answer(rw io.ReadWriter, row []trip) {
 			return
 		}
 	}
+}
+
+// padAnswer is how long the answer of a call pad is, in bytes, when it is asked for its last key.
+const padAnswer = 9
+
+// bare polls the call pads at the paths as often as the agent does, and nothing else, until it fails.
+func bare(paths []string) error {
+	failed := make(chan error)
+	for _, path := range paths {
+		go func() { failed <- barePad(path) }()
+	}
+	return <-failed
+}
+
+func barePad(path string) error {
+	frame, err := modbus.Request{Unit: 1, Function: modbus.ReadInput, Count: 2}.Append(nil)
+	if err != nil {
+		return err
+	}
+	host, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	buf := make([]byte, padAnswer)
+	for range time.Tick(padPoll) {
+		if err := host.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+			return err
+		}
+		if _, err := host.Write(frame); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(host, buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bareShare gives the part of a core, in percent, that bare takes.
+func (b *bench) bareShare(ctx context.Context, paths []string) (share float64, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	var said bytes.Buffer
+	cmd := exec.CommandContext(ctx, self, append([]string{"-bare"}, paths...)...)
+	cmd.Stderr = &said
+	if err := unit.Start(cmd); err != nil {
+		return 0, err
+	}
+	share, err = b.shareOf(ctx, cmd.Process.Pid)
+	if killed := cmd.Process.Kill(); err == nil {
+		err = killed
+	}
+	_ = cmd.Wait() // killed
+	if err == nil && said.Len() > 0 {
+		err = fmt.Errorf("bare polls: %s", said.String())
+	}
+	return share, err
 }

@@ -53,10 +53,15 @@ func (o options) effort() effort {
 
 func main() {
 	var o options
+	polls := flag.Bool("bare", false, "only poll the call pads at the paths that follow")
 	flag.BoolVar(&o.short, "short", false, "only see that everything can be measured")
 	flag.StringVar(&o.bin, "bin", "", "directory of hall-agent, hall-cloud and hall-sim (default: build them into bin/)")
 	flag.StringVar(&o.only, "only", "", "measure only the parts whose name contains this, such as commands")
 	flag.Parse()
+	if *polls {
+		fmt.Fprintln(os.Stderr, bare(flag.Args()))
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := save(ctx, o); err != nil {

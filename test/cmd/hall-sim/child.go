@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"halledge/test/unit"
 )
 
 // child is one of the demo's real programs.
@@ -43,7 +45,11 @@ func start(ctx context.Context, dir string, begun func(*child), ready any, bin s
 	c.cmd.Stdout, c.cmd.Stderr = logFile, logFile
 	// Ctrl-C must reach this program only: it stops its children in order. If it dies, they die.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	if err := c.cmd.Start(); err != nil {
+	run := c.cmd.Start
+	if name == "hall-agent" {
+		run = func() error { return unit.Start(c.cmd) }
+	}
+	if err := run(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
 	go func() {
