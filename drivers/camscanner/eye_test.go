@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -137,13 +138,40 @@ func TestLooksRarelyWhileNothingHappens(t *testing.T) {
 
 func TestGreysOfRawPictures(t *testing.T) {
 	t.Parallel()
-	yuyv := []byte{10, 128, 20, 128, 0xEE, 0xEE, 30, 128, 40, 128, 0xEE, 0xEE}
-	if got := greys(yuyv, v4l2.Form{Width: 2, Height: 2, Stride: 6}, 2); !bytes.Equal(got.Pix, []byte{10, 20, 30, 40}) {
-		t.Errorf("YUYV: %v", got.Pix)
+	for name, c := range map[string]struct {
+		sent []byte
+		form v4l2.Form
+		want []byte
+	}{
+		"YUYV":                 {[]byte{10, 128, 20, 128, 0xEE, 0xEE, 30, 128, 40, 128, 0xEE, 0xEE}, v4l2.Form{Pixel: v4l2.YUYV, Width: 2, Height: 2, Stride: 6}, []byte{10, 20, 30, 40}},
+		"UYVY":                 {[]byte{128, 10, 128, 20, 128, 30, 128, 40}, v4l2.Form{Pixel: v4l2.UYVY, Width: 2, Height: 2, Stride: 4}, []byte{10, 20, 30, 40}},
+		"NV12":                 {[]byte{10, 20, 30, 40, 128, 128}, v4l2.Form{Pixel: v4l2.NV12, Width: 2, Height: 2, Stride: 2}, []byte{10, 20, 30, 40}},
+		"GREY that breaks off": {[]byte{1, 2, 3, 0xEE, 4, 5}, v4l2.Form{Pixel: v4l2.GREY, Width: 3, Height: 3, Stride: 4}, []byte{1, 2, 3, 4, 5, 0, 0, 0, 0}},
+		"UYVY that breaks off": {[]byte{128}, v4l2.Form{Pixel: v4l2.UYVY, Width: 1, Height: 1, Stride: 2}, []byte{0}},
+	} {
+		if got := greys(c.sent, c.form); !bytes.Equal(got.Pix, c.want) {
+			t.Errorf("%s: %v", name, got.Pix)
+		}
 	}
-	grey := []byte{1, 2, 3, 0xEE, 4, 5}
-	if got := greys(grey, v4l2.Form{Width: 3, Height: 3, Stride: 4}, 1); !bytes.Equal(got.Pix, []byte{1, 2, 3, 4, 5, 0, 0, 0, 0}) {
-		t.Errorf("GREY that breaks off: %v", got.Pix)
+}
+
+// The JPEGs of cameras differ from those of files: an AVI1 marker, no Huffman tables, sometimes no end, and a picture of which the rest
+// was lost.
+func TestJPEGsOfCameras(t *testing.T) {
+	t.Parallel()
+	file := encoded(t, 64, 48)
+	avi1 := append([]byte{0xFF, 0xE0, 0, 16}, "AVI1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
+	i := bytes.Index(file, []byte{0xFF, 0xC4})
+	n := 2 + int(file[i+2])<<8 + int(file[i+3])
+	sent := slices.Concat(file[:2], avi1, file[2:i], file[i+n:])
+	for name, data := range map[string][]byte{"whole": sent, "filled up": append(bytes.Clone(sent), make([]byte, 100)...), "without an end": sent[:len(sent)-2]} {
+		if img, err := (picture{jpeg: data}).gray(); err != nil || img.Rect.Dx() != 64 || img.Pix[0] > 2 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	scan := bytes.Index(sent, []byte{0xFF, 0xDA})
+	if _, err := (picture{jpeg: sent[:scan+12]}).gray(); err == nil {
+		t.Error("a picture of which nearly all was lost passes as one")
 	}
 }
 

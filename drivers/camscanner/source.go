@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"io"
 	"os"
 	"time"
 
@@ -39,7 +40,8 @@ func (p picture) gray() (*image.Gray, error) {
 	case parsed.Width < 1 || parsed.Height < 1 || parsed.Width > maxPixels/parsed.Height:
 		return nil, fmt.Errorf("%w: %d×%d", errTooBig, parsed.Width, parsed.Height)
 	}
-	img, err := jpeg.Decode(bytes.NewReader(parsed.Data))
+	// some cameras leave the end marker out; nobody looks at a second one
+	img, err := jpeg.Decode(io.MultiReader(bytes.NewReader(parsed.Data), bytes.NewReader([]byte{0xFF, 0xD9})))
 	if err != nil {
 		return nil, err
 	}
@@ -77,22 +79,20 @@ func (c *camera) stop() { c.stream.Stop() }
 func (c *camera) next(ctx context.Context, take func(picture)) error {
 	f := c.stream.Form()
 	return c.stream.Next(ctx, patience, func(b []byte) {
-		switch f.Pixel {
-		case v4l2.GREY:
-			take(picture{grey: greys(b, f, 1)})
-		case v4l2.YUYV:
-			take(picture{grey: greys(b, f, 2)})
-		default:
-			take(picture{jpeg: bytes.Clone(b)})
+		if _, step := f.Pixel.Grey(); step > 0 {
+			take(picture{grey: greys(b, f)})
+			return
 		}
+		take(picture{jpeg: bytes.Clone(bytes.TrimRight(b, "\x00"))}) // some cameras fill the buffer up
 	})
 }
 
-// greys copies the greys out of a picture whose pixels have step bytes, the first of them grey. A picture that breaks off ends grey.
-func greys(b []byte, f v4l2.Form, step int) *image.Gray {
+// greys copies the greys out of a picture. One that breaks off ends black.
+func greys(b []byte, f v4l2.Form) *image.Gray {
+	first, step := f.Pixel.Grey()
 	img := image.NewGray(image.Rect(0, 0, f.Width, f.Height))
 	for y := range f.Height {
-		row := b[min(y*f.Stride, len(b)):]
+		row := b[min(y*f.Stride+first, len(b)):]
 		to := img.Pix[y*img.Stride:][:f.Width]
 		for x := range to {
 			if x*step >= len(row) {

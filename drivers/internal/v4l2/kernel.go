@@ -76,8 +76,21 @@ const (
 	tellsOfNode   = 0x80000000 // V4L2_CAP_DEVICE_CAPS
 )
 
-// ioctl makes a request. A signal is no reason to fail.
-func ioctl(fd uintptr, req uintptr, arg unsafe.Pointer) error {
+// kernel is what is asked of the kernel.
+type kernel interface {
+	// ioctl makes a request about a device.
+	ioctl(fd, req uintptr, arg unsafe.Pointer) error
+	// poll waits until a device has something, for milliseconds at most.
+	poll(fd *unix.PollFd, milliseconds int) (n int, err error)
+	mmap(fd uintptr, offset int64, length int) ([]byte, error)
+	munmap(b []byte) error
+}
+
+// linux is the kernel that runs.
+type linux struct{}
+
+// ioctl takes a signal as no reason to fail.
+func (linux) ioctl(fd, req uintptr, arg unsafe.Pointer) error {
 	for {
 		_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, req, uintptr(arg))
 		switch {
@@ -89,3 +102,13 @@ func ioctl(fd uintptr, req uintptr, arg unsafe.Pointer) error {
 		}
 	}
 }
+
+func (linux) poll(fd *unix.PollFd, milliseconds int) (int, error) {
+	return unix.Poll(unsafe.Slice(fd, 1), milliseconds)
+}
+
+func (linux) mmap(fd uintptr, offset int64, length int) ([]byte, error) {
+	return unix.Mmap(int(fd), offset, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+}
+
+func (linux) munmap(b []byte) error { return unix.Munmap(b) }

@@ -22,8 +22,26 @@ const (
 	MJPG Pixel = 'M' | 'J'<<8 | 'P'<<16 | 'G'<<24 // a JPEG each
 	JPEG Pixel = 'J' | 'P'<<8 | 'E'<<16 | 'G'<<24 // the same by another name
 	GREY Pixel = 'G' | 'R'<<8 | 'E'<<16 | 'Y'<<24 // a byte a pixel
+	NV12 Pixel = 'N' | 'V'<<8 | '1'<<16 | '2'<<24 // a byte a pixel, its grey, and then the colours of all
+	YU12 Pixel = 'Y' | 'U'<<8 | '1'<<16 | '2'<<24 // the same with colours in another order
 	YUYV Pixel = 'Y' | 'U'<<8 | 'Y'<<16 | 'V'<<24 // two bytes a pixel, of which the first is its grey
+	YVYU Pixel = 'Y' | 'V'<<8 | 'Y'<<16 | 'U'<<24 // the same with colours in another order
+	UYVY Pixel = 'U' | 'Y'<<8 | 'V'<<16 | 'Y'<<24 // two bytes a pixel, of which the second is its grey
 )
+
+// Grey says where a picture that is no JPEG has the greys: the first is byte first of a row, and each next one step bytes further. step
+// is 0 of a JPEG.
+func (p Pixel) Grey() (first, step int) {
+	switch p {
+	case GREY, NV12, YU12:
+		return 0, 1
+	case YUYV, YVYU:
+		return 0, 2
+	case UYVY:
+		return 1, 2
+	}
+	return 0, 0
+}
 
 func (p Pixel) String() string {
 	return string([]byte{byte(p), byte(p >> 8), byte(p >> 16), byte(p >> 24)})
@@ -33,7 +51,7 @@ func (p Pixel) String() string {
 var (
 	ErrNotVideo  = errors.New("no video device")
 	ErrNoCapture = errors.New("a video device that takes no pictures")
-	ErrNoForm    = errors.New("a camera that sends none of MJPG, JPEG, GREY and YUYV")
+	ErrNoForm    = errors.New("a camera that sends pictures in no known form")
 )
 
 // Wish is how pictures should come: in pixels, and how many a second. A camera may choose what it can instead.
@@ -59,21 +77,26 @@ const look = 100 * time.Millisecond
 // Stream is a camera that is on. It is for one goroutine at a time.
 type Stream struct {
 	raw    syscall.RawConn
+	kernel kernel
 	form   Form
 	mapped [][]byte
+
+	spoiled int // pictures since the last whole one of which a part was lost on the USB
 }
 
 // Start switches a camera on. Its errors are those above, or wrap what the kernel said: EBUSY when another program has it on, ENODEV
 // when it is gone, ENOSPC when the USB has no room for its pictures.
-func Start(raw syscall.RawConn, w Wish) (*Stream, error) {
-	s := &Stream{raw: raw}
+func Start(raw syscall.RawConn, w Wish) (*Stream, error) { return start(raw, linux{}, w) }
+
+func start(raw syscall.RawConn, k kernel, w Wish) (*Stream, error) {
+	s := &Stream{raw: raw, kernel: k}
 	for _, step := range []func(uintptr) error{
 		s.isCamera,
 		func(fd uintptr) error { return s.choose(fd, w) },
 		s.mapBuffers,
 		func(fd uintptr) error {
 			kind := uint32(kindCapture)
-			return named("start", ioctl(fd, reqOn, unsafe.Pointer(&kind)))
+			return named("start", s.kernel.ioctl(fd, reqOn, unsafe.Pointer(&kind)))
 		},
 	} {
 		if err := s.control(step); err != nil {
@@ -105,7 +128,7 @@ func named(op string, err error) error {
 
 func (s *Stream) isCamera(fd uintptr) error {
 	var c capability
-	if err := ioctl(fd, reqCapability, unsafe.Pointer(&c)); err != nil {
+	if err := s.kernel.ioctl(fd, reqCapability, unsafe.Pointer(&c)); err != nil {
 		if errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) {
 			return ErrNotVideo
 		}
@@ -126,17 +149,17 @@ func (s *Stream) choose(fd uintptr, w Wish) error {
 	has := map[Pixel]bool{}
 	for i := range uint32(64) {
 		d := description{index: i, kind: kindCapture}
-		if ioctl(fd, reqFormats, unsafe.Pointer(&d)) != nil {
+		if s.kernel.ioctl(fd, reqFormats, unsafe.Pointer(&d)) != nil {
 			break // the end of the list
 		}
 		has[d.pixel] = true
 	}
-	for _, pixel := range [4]Pixel{MJPG, JPEG, GREY, YUYV} {
+	for _, pixel := range [...]Pixel{MJPG, JPEG, GREY, NV12, YU12, YUYV, YVYU, UYVY} {
 		if !has[pixel] {
 			continue
 		}
 		f := format{kind: kindCapture, width: uint32(w.Width), height: uint32(w.Height), pixel: pixel}
-		if err := ioctl(fd, reqSetFormat, unsafe.Pointer(&f)); err != nil {
+		if err := s.kernel.ioctl(fd, reqSetFormat, unsafe.Pointer(&f)); err != nil {
 			return named("format", err)
 		}
 		if f.pixel != pixel {
@@ -146,7 +169,7 @@ func (s *Stream) choose(fd uintptr, w Wish) error {
 			return fmt.Errorf("video format: %+v cannot be", s.form)
 		}
 		p := parameters{kind: kindCapture, numerator: 1, denominator: uint32(w.Rate)}
-		_ = ioctl(fd, reqParameters, unsafe.Pointer(&p)) // a camera with one rate has no such request
+		_ = s.kernel.ioctl(fd, reqParameters, unsafe.Pointer(&p)) // a camera with one rate has no such request
 		return nil
 	}
 	return ErrNoForm
@@ -157,35 +180,30 @@ func (f Form) sane() bool {
 	if f.Width < 1 || f.Height < 1 || f.Width > maxSide || f.Height > maxSide {
 		return false
 	}
-	switch f.Pixel {
-	case GREY:
-		return f.Stride >= f.Width && f.Stride <= 2*maxSide
-	case YUYV:
-		return f.Stride >= 2*f.Width && f.Stride <= 4*maxSide
-	}
-	return true
+	_, step := f.Pixel.Grey()
+	return step == 0 || f.Stride >= step*f.Width && f.Stride <= 2*step*maxSide
 }
 
 // mapBuffers makes the buffers and gives them to the camera.
 func (s *Stream) mapBuffers(fd uintptr) error {
 	r := request{count: buffers, kind: kindCapture, memory: memoryMapped}
-	if err := ioctl(fd, reqBuffers, unsafe.Pointer(&r)); err != nil {
+	if err := s.kernel.ioctl(fd, reqBuffers, unsafe.Pointer(&r)); err != nil {
 		return named("buffers", err)
 	}
 	for i := range min(r.count, 2*buffers) {
 		b := buffer{index: i, kind: kindCapture, memory: memoryMapped}
-		if err := ioctl(fd, reqBuffer, unsafe.Pointer(&b)); err != nil {
+		if err := s.kernel.ioctl(fd, reqBuffer, unsafe.Pointer(&b)); err != nil {
 			return named("buffer", err)
 		}
 		if b.length == 0 || b.length > maxBuffer {
 			return fmt.Errorf("video buffer: %d bytes cannot be", b.length)
 		}
-		m, err := unix.Mmap(int(fd), int64(uint32(b.offset)), int(b.length), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		m, err := s.kernel.mmap(fd, int64(uint32(b.offset)), int(b.length))
 		if err != nil {
 			return named("map", err)
 		}
 		s.mapped = append(s.mapped, m)
-		if err := ioctl(fd, reqQueue, unsafe.Pointer(&b)); err != nil {
+		if err := s.kernel.ioctl(fd, reqQueue, unsafe.Pointer(&b)); err != nil {
 			return named("queue", err)
 		}
 	}
@@ -198,6 +216,7 @@ func (s *Stream) mapBuffers(fd uintptr) error {
 // Next waits for a picture, at most patience long, and lets take see it: its bytes are the camera's again afterwards. It fails with
 // os.ErrDeadlineExceeded when none came, with ctx's error, and else with an error after which the stream is over.
 func (s *Stream) Next(ctx context.Context, patience time.Duration, take func(picture []byte)) error {
+	s.spoiled = 0
 	for end := time.Now().Add(patience); ; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -209,7 +228,11 @@ func (s *Stream) Next(ctx context.Context, patience time.Duration, take func(pic
 		}); err != nil || taken {
 			return err
 		}
-		if time.Now().After(end) {
+		switch {
+		case time.Now().Before(end):
+		case s.spoiled > 0:
+			return fmt.Errorf("%w: of %d pictures parts were lost on the USB", os.ErrDeadlineExceeded, s.spoiled)
+		default:
 			return os.ErrDeadlineExceeded
 		}
 	}
@@ -217,15 +240,15 @@ func (s *Stream) Next(ctx context.Context, patience time.Duration, take func(pic
 
 // dequeue waits a moment for a picture and gives its buffer back when it was seen.
 func (s *Stream) dequeue(fd uintptr, take func([]byte)) (taken bool, err error) {
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	if n, err := unix.Poll(fds, int(look.Milliseconds())); n == 0 || errors.Is(err, unix.EINTR) {
+	ready := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+	if n, err := s.kernel.poll(&ready, int(look.Milliseconds())); n == 0 || errors.Is(err, unix.EINTR) {
 		return false, nil
 	} else if err != nil {
 		return false, named("wait", err)
 	}
 	b := buffer{kind: kindCapture, memory: memoryMapped}
-	switch err := ioctl(fd, reqDequeue, unsafe.Pointer(&b)); {
-	case errors.Is(err, unix.EAGAIN) && fds[0].Revents&unix.POLLIN != 0:
+	switch err := s.kernel.ioctl(fd, reqDequeue, unsafe.Pointer(&b)); {
+	case errors.Is(err, unix.EAGAIN) && ready.Revents&unix.POLLIN != 0:
 		return false, nil
 	case errors.Is(err, unix.EAGAIN): // an error and nothing to take: it was pulled
 		return false, named("picture", unix.ENODEV)
@@ -238,21 +261,23 @@ func (s *Stream) dequeue(fd uintptr, take func([]byte)) (taken bool, err error) 
 		m := s.mapped[b.index]
 		take(m[:min(int(b.used), len(m))])
 		taken = true
+	} else {
+		s.spoiled++
 	}
-	return taken, named("queue", ioctl(fd, reqQueue, unsafe.Pointer(&b)))
+	return taken, named("queue", s.kernel.ioctl(fd, reqQueue, unsafe.Pointer(&b)))
 }
 
 // Stop switches the camera off. It may be called again, and after the device was closed.
 func (s *Stream) Stop() {
 	_ = s.control(func(fd uintptr) error { // closing the device would do the same
 		kind := uint32(kindCapture)
-		return ioctl(fd, reqOff, unsafe.Pointer(&kind))
+		return s.kernel.ioctl(fd, reqOff, unsafe.Pointer(&kind))
 	})
 	for _, m := range s.mapped {
-		_ = unix.Munmap(m) // fails for what is not mapped, and these are
+		_ = s.kernel.munmap(m) // fails for what is not mapped, and these are
 	}
 	s.mapped = nil
 	_ = s.control(func(fd uintptr) error {
-		return ioctl(fd, reqBuffers, unsafe.Pointer(&request{kind: kindCapture, memory: memoryMapped}))
+		return s.kernel.ioctl(fd, reqBuffers, unsafe.Pointer(&request{kind: kindCapture, memory: memoryMapped}))
 	})
 }
