@@ -73,6 +73,9 @@ func (s *site) recordsBytes(t *testing.T, p *chrome.Page) {
 	s.Sim(t, "tap-card", "--person", "1")
 	p.Sees("字节不显示", "AA AA AA 96 69")
 	s.shot(t, p, "ops-trace-reader")
+	if uneven := chrome.Eval[[]string](p, `Array.from(document.querySelectorAll('.trace-at'), (e) => e.textContent).filter((at) => !/^\d\d(:\d\d){2}\.\d{3}$/.test(at))`); len(uneven) > 0 {
+		t.Errorf("times of other lengths: %q", uneven)
+	}
 	for _, private := range []string{"991101", "测试甲", "测试路", "39 00 39 00 31 00 31 00"} {
 		if strings.Contains(p.Text(), private) {
 			t.Errorf("the page shows %s", private)

@@ -29,15 +29,16 @@ function itemOf(s: Spare, id: string): HTMLElement {
   const left = make('div', 'spare-what', undefined, [make('b', '', what || kindOf(s)), make('small', '', where)]);
   const item = make('li', '', undefined, [left]);
   if (s.proposals.length === 0) {
-    item.appendChild(make('p', 'advice', '看不出是什么型号。知道型号就在大厅主机上运行：hall-agent devices add ' + (s.ref || s.path) + ' --model 型号 --write'));
+    item.appendChild(make('p', 'advice', '看不出是什么型号。知道型号就在大厅主机上运行：', [commandOf(s, '型号')]));
     return item;
   }
   const stanza = make('pre', 'stanza', s.proposals[0].stanza);
-  const hint = make('small', '', hintOf(s, s.proposals[0], true));
+  const hint = make('small', '');
+  drawHint(hint, s, s.proposals[0], true);
   if (s.proposals.length > 1) {
     left.appendChild(chooser(s, id, function (p: Proposal, first: boolean): void {
       text(stanza, p.stanza);
-      text(hint, hintOf(s, p, first));
+      drawHint(hint, s, p, first);
     }));
   } else {
     left.appendChild(make('span', 'spare-model', nameOf(s.proposals[0])));
@@ -49,8 +50,14 @@ function itemOf(s: Spare, id: string): HTMLElement {
 
 function nameOf(p: Proposal): string { return (p.sure ? '' : '可能是 ') + p.title + '（' + classOf(p) + '，' + p.model + '）'; }
 
-function hintOf(s: Spare, p: Proposal, first: boolean): string {
-  return '写进 agent.yaml 的 devices 一段，再重启服务；或在大厅主机上运行 hall-agent devices add ' + (s.ref || s.path) + (first ? '' : ' --model ' + p.model) + ' --write';
+function drawHint(hint: HTMLElement, s: Spare, p: Proposal, first: boolean): void {
+  text(hint, '写进 agent.yaml 的 devices 一段，再重启服务；或在大厅主机上运行：');
+  hint.appendChild(commandOf(s, first ? '' : p.model));
+}
+
+/** What adds a device to the configuration; the model is named where it is not the first that comes to mind. */
+function commandOf(s: Spare, model: string): HTMLElement {
+  return make('code', '', 'hall-agent devices add ' + (s.ref || s.path) + (model ? ' --model ' + model : '') + ' --write');
 }
 
 function chooser(s: Spare, id: string, chosen: (p: Proposal, first: boolean) => void): HTMLElement {

@@ -61,7 +61,9 @@ function drawRow(row: Row): void {
   const title = /^([^（]*)(?:（(.*)）)?$/.exec(d.title); // LED 条屏（仰邦 K 系列字库卡，单行）
   text(row.title, title && title[1] || d.title || '没有这个型号');
   text(row.model, (title && title[2] ? title[2] + ' ' : '') + d.model);
-  paths(row.node, d.node || d.where);
+  const node = d.node || d.where;
+  paths(row.node, node.replace(/^\/.+(?=(\/[^\/]+){2}$)/, '…')); // …/dev/ttyUSB0 of one that is deep
+  row.node.title = node;
   text(row.port, (d.port ? '插口 ' + d.port + ' ' : '') + (d.identity ? '编号 ' + d.identity : ''));
   text(row.state, stateOf(d));
   row.state.className = 'state state-' + d.state;

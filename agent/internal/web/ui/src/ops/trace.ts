@@ -131,7 +131,7 @@ function add(record: Record): void {
 /** 10:32:05.12 */
 function timeOf(at: string): string {
   const parts = /:\d\d(:\d\d)(\.\d+)?/.exec(at);
-  return clockOf(at) + (parts ? parts[1] + (parts[2] || '') : '');
+  return clockOf(at) + (parts ? parts[1] + ((parts[2] || '.') + '000').slice(0, 4) : ''); // the server leaves the last noughts out
 }
 
 /** 10 04 01（3 字节）. */
