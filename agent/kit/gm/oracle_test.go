@@ -75,7 +75,7 @@ func TestTwoLibrariesAgreeOnSignatures(t *testing.T) {
 
 func TestTwoLibrariesAgreeOnWrappedSecrets(t *testing.T) {
 	for i := range 40 {
-		secret := random(1 + i*5)
+		secret := random(MinSecret + i*5)
 		key := newKey(t)
 		other := theirs(t, key)
 		wrapped, err := key.Public().Wrap(secret)
@@ -85,6 +85,7 @@ func TestTwoLibrariesAgreeOnWrappedSecrets(t *testing.T) {
 		if got, err := oracle2.DecryptAsn1(other, wrapped); err != nil || !bytes.Equal(got, secret) {
 			t.Fatalf("the other library opens %x as %x, %v", wrapped, got, err)
 		}
+		secret = secret[:1+i*5] // what others wrap may be shorter
 		if wrapped, err = oracle2.EncryptAsn1(&other.PublicKey, secret, rand.Reader); err != nil {
 			t.Fatal(err)
 		}

@@ -8,8 +8,13 @@ import (
 	"github.com/emmansun/gmsm/sm2"
 )
 
-// MaxSecret is the length in bytes of the longest secret that is wrapped: keys, not documents.
-const MaxSecret = 256
+// The lengths in bytes of the shortest and the longest secret that is wrapped: keys, not documents. Of a few bytes the library makes
+// ciphertexts that nobody can open, one in 256 of one byte: when the bytes it draws to hide the text are all zero, it draws again for a
+// key that it has changed meanwhile (emmansun/gmsm v0.44.1, internal/sm2). With 16 bytes that takes 2¹²⁸ tries.
+const (
+	MinSecret = 16
+	MaxSecret = 256
+)
 
 // maxWrapped is the length of the longest wrapped secret: two coordinates, a digest and the secret, each with the head of its DER.
 const maxWrapped = 4 + 2*(3+coordinate) + (2 + Size) + 4 + MaxSecret
@@ -17,16 +22,16 @@ const maxWrapped = 4 + 2*(3+coordinate) + (2 + Size) + 4 + MaxSecret
 // ErrOpen is all that is said of something sealed or wrapped that cannot be opened: not for us, changed, or no such thing at all.
 var ErrOpen = errors.New("gm: cannot be opened")
 
-// ErrLength is something empty or too long to be sealed or wrapped.
-var ErrLength = errors.New("gm: empty or too long")
+// ErrLength is something too short or too long to be sealed or wrapped.
+var ErrLength = errors.New("gm: too short or too long")
 
-// Wrap encrypts a secret of 1 to MaxSecret bytes for the holder of the private key: SM2, C1C3C2, DER of GM/T 0009 §7.2, as OpenSSL reads
+// Wrap encrypts a secret of MinSecret to MaxSecret bytes for the holder of the private key: SM2, C1C3C2, DER of GM/T 0009 §7.2, as OpenSSL reads
 // and writes it. It says nothing of who wrapped it. It fails with ErrInvalid or ErrLength.
 func (k PublicKey) Wrap(secret []byte) ([]byte, error) {
 	switch {
 	case k.key == nil:
 		return nil, ErrInvalid
-	case len(secret) == 0 || len(secret) > MaxSecret:
+	case len(secret) < MinSecret || len(secret) > MaxSecret:
 		return nil, ErrLength
 	}
 	wrapped, err := sm2.EncryptASN1(rand.Reader, k.key, secret)

@@ -25,7 +25,7 @@ func wrapped(t testing.TB, k PublicKey, secret string) []byte {
 
 func TestWhatIsWrappedHasBounds(t *testing.T) {
 	key := newKey(t)
-	for _, n := range []int{0, MaxSecret + 1} {
+	for _, n := range []int{0, MinSecret - 1, MaxSecret + 1} {
 		if w, err := key.Public().Wrap(make([]byte, n)); !errors.Is(err, ErrLength) || w != nil {
 			t.Errorf("%d bytes: %x, %v", n, w, err)
 		}
@@ -37,7 +37,7 @@ func TestWhatIsWrappedHasBounds(t *testing.T) {
 	if got, err := key.Unwrap(long); err != nil || len(got) != MaxSecret {
 		t.Errorf("%x, %v", got, err)
 	}
-	if _, err := (PublicKey{}).Wrap([]byte("secret")); !errors.Is(err, ErrInvalid) {
+	if _, err := (PublicKey{}).Wrap([]byte("sixteen bytes ok")); !errors.Is(err, ErrInvalid) {
 		t.Error("wrapped for nobody:", err)
 	}
 	if _, err := (PrivateKey{}).Unwrap(long); !errors.Is(err, ErrOpen) {

@@ -44,7 +44,7 @@ func signsAndUnwraps(t *testing.T, p gm.Provider) {
 	if !k.Public().Verify([]byte("message"), sig) || k.Public().Verify([]byte("massage"), sig) || other.Public().Verify([]byte("message"), sig) {
 		t.Error("the signature is not of this key and this message")
 	}
-	for _, n := range []int{1, 16, 48, gm.MaxSecret} {
+	for _, n := range []int{gm.MinSecret, 48, gm.MaxSecret} {
 		secret := bytes.Repeat([]byte{byte(n)}, n)
 		wrapped, err := k.Public().Wrap(secret)
 		if err != nil {
@@ -111,7 +111,7 @@ func manyAtOnce(t *testing.T, p gm.Provider) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			message := fmt.Appendf(nil, "message %d", i)
+			message := fmt.Appendf(nil, "message of number %d", i)
 			for range 5 {
 				sig, err := k.Sign(message)
 				if err != nil || !k.Public().Verify(message, sig) {
@@ -142,7 +142,7 @@ func returnsInTime(t *testing.T, p gm.Provider) {
 	if sig, err := h.SignDigest(ctx, gm.Sum(nil)); (err == nil) != (len(sig) > 0) {
 		t.Errorf("sign: %x, %v", sig, err)
 	}
-	wrapped, err := h.Public().Wrap([]byte("secret"))
+	wrapped, err := h.Public().Wrap([]byte("sixteen bytes ok"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func TestModule(t *testing.T) { Provider(t, NewModule(t)) }
 // asked wants a signature and a secret of k, and gives why there are none.
 func asked(t *testing.T, k gm.PrivateKey) []error {
 	t.Helper()
-	wrapped, err := k.Public().Wrap([]byte("secret"))
+	wrapped, err := k.Public().Wrap([]byte("sixteen bytes ok"))
 	if err != nil {
 		t.Fatal(err)
 	}
