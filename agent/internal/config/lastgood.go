@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"halledge/agent/kit/strictyaml"
 )
@@ -66,7 +68,8 @@ func remember(dataDir string, src sources) error {
 	return nil
 }
 
-// recall loads the copy as if it stood where the files stand, so that references to secrets still work.
+// recall loads the copy as if it stood where the files stand, so that references to secrets still work. It was good for the program that
+// kept it; where this one finds fault with a device, the hall works without that device.
 func recall(dataDir string, src sources) (*Config, error) {
 	data, err := os.ReadFile(lastGoodFile(dataDir))
 	if err != nil {
@@ -78,7 +81,7 @@ func recall(dataDir string, src sources) (*Config, error) {
 	}
 	src.site, src.plan = []byte(kept.Site), []byte(kept.Plan)
 	c, problems := src.load()
-	return c, problems.Err()
+	return c, slices.DeleteFunc(problems, func(p strictyaml.Problem) bool { return strings.HasPrefix(p.Path, "$.devices[") }).Err()
 }
 
 // writeFile replaces a file so that after a power cut either the old or the new one is there, whole.

@@ -39,6 +39,26 @@ func TestLastGoodStandsInForABadFile(t *testing.T) {
 	}
 }
 
+// A copy that an earlier program kept may have what this one refuses: a device less is no reason for a hall to stand still.
+func TestLastGoodWorksWithoutADeviceThatIsRefusedNow(t *testing.T) {
+	path, data := site(t), t.TempDir()
+	edit(t, path, "data: /var/lib/hall-agent", "data: "+data)
+	if _, _, err := config.LoadOrLastGood(path, ""); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, path, "model: escpos-80", "model: escpos-99")
+	kept := filepath.Join(data, "config", "last-good.json")
+	edit(t, kept, "model: escpos-80", "model: escpos-99")
+	c, problems, err := config.LoadOrLastGood(path, data)
+	if err != nil || !c.LastGood || len(c.Site.Devices) == 0 || problems.Err() == nil {
+		t.Errorf("%+v, %v, %v", c, problems, err)
+	}
+	edit(t, kept, "profile: full", "profile: big")
+	if _, _, err = config.LoadOrLastGood(path, data); err == nil {
+		t.Error("a copy without a usable profile is run")
+	}
+}
+
 func TestLastGoodPlanStandsInForAMissingOne(t *testing.T) {
 	path, data := site(t), t.TempDir()
 	edit(t, path, "data: /var/lib/hall-agent", "data: "+data)
