@@ -1,4 +1,5 @@
 import { createRouter, createWebHistory, type RouteLocationRaw, type Router } from 'vue-router'
+import AccountPage from '@/pages/account/AccountPage.vue'
 import AuditPage from '@/pages/audit/AuditPage.vue'
 import CameraPage from '@/pages/cameras/CameraPage.vue'
 import CamerasPage from '@/pages/cameras/CamerasPage.vue'
@@ -7,14 +8,20 @@ import HallNow from '@/pages/hall/HallNow.vue'
 import HallPage from '@/pages/hall/HallPage.vue'
 import HallTickets from '@/pages/hall/HallTickets.vue'
 import HallsPage from '@/pages/halls/HallsPage.vue'
+import NoRight from '@/pages/NoRight.vue'
 import NotFound from '@/pages/NotFound.vue'
 import SignIn from '@/pages/SignIn.vue'
+import UsersPage from '@/pages/users/UsersPage.vue'
+import type { Role } from '@/api/types'
+import { home, viewers } from '@/session/may'
 import type { SignedIn } from '@/session/session'
 
 declare module 'vue-router' {
   interface RouteMeta {
     /** Shown to people who are not signed in. */
     open?: boolean
+    /** For those who have one of the roles; without it for everybody who is signed in. */
+    roles?: readonly Role[]
     title: string
   }
 }
@@ -40,20 +47,23 @@ export function makeRouter(session: SignedIn): Router {
         component: ConsoleFrame,
         meta: { title: '' },
         children: [
-          { path: '', redirect: '/halls' },
-          { path: 'halls', name: 'halls', component: HallsPage, meta: { title: '大厅' } },
+          { path: '', redirect: () => home(session) },
+          { path: 'halls', name: 'halls', component: HallsPage, meta: { title: '大厅', roles: viewers } },
           {
             path: 'halls/:id',
             component: HallPage,
             props: true,
             children: [
-              { path: '', name: 'hall', component: HallNow, meta: { title: '大厅概况' } },
-              { path: 'tickets', name: 'hall-tickets', component: HallTickets, meta: { title: '大厅号票' } },
+              { path: '', name: 'hall', component: HallNow, meta: { title: '大厅概况', roles: viewers } },
+              { path: 'tickets', name: 'hall-tickets', component: HallTickets, meta: { title: '大厅号票', roles: ['viewer', 'manager'] } },
             ],
           },
-          { path: 'cameras', name: 'cameras', component: CamerasPage, meta: { title: '摄像头' } },
-          { path: 'cameras/:code', name: 'camera', component: CameraPage, props: true, meta: { title: '视频播放' } },
-          { path: 'audit', name: 'audit', component: AuditPage, meta: { title: '审计' } },
+          { path: 'cameras', name: 'cameras', component: CamerasPage, meta: { title: '摄像头', roles: viewers } },
+          { path: 'cameras/:code', name: 'camera', component: CameraPage, props: true, meta: { title: '视频播放', roles: ['video'] } },
+          { path: 'audit', name: 'audit', component: AuditPage, meta: { title: '审计', roles: ['auditor'] } },
+          { path: 'users', name: 'users', component: UsersPage, meta: { title: '用户', roles: ['admin'] } },
+          { path: 'account', name: 'account', component: AccountPage, meta: { title: '我的账号' } },
+          { path: 'refused', name: 'refused', component: NoRight, meta: { title: '没有权限' } },
           { path: ':rest(.*)*', name: 'lost', component: NotFound, meta: { title: '页面不存在' } },
         ],
       },
@@ -61,7 +71,11 @@ export function makeRouter(session: SignedIn): Router {
   })
   router.beforeEach(async (to) => {
     if (to.meta.open) return true
-    return (await session.current()) !== null ? true : signInRoute(to.fullPath)
+    const user = await session.current()
+    if (user === null) return signInRoute(to.fullPath)
+    if (user.must !== '' && to.name !== 'account') return { name: 'account' } // nothing else is let through
+    const roles = to.meta.roles
+    return roles === undefined || session.has(...roles) ? true : { name: 'refused' }
   })
   router.afterEach((to) => {
     document.title = `${to.meta.title} · ${product}`

@@ -38,14 +38,14 @@ describe('Api', () => {
 
   it('takes a wrong password and an unknown visitor for no lost session', async () => {
     answer = () => Promise.resolve(json({ code: 'sign_in_failed', detail: '账号或密码不对。', advice: '请重新输入。' }, 401))
-    expect(sentence(await rejection(api.signIn('ops', 'x')))).toBe('账号或密码不对。请重新输入。')
+    expect(sentence(await rejection(api.signIn('ops', 'x', '')))).toBe('账号或密码不对。请重新输入。')
     expect(await api.session()).toBeNull()
     expect(signedOut).toEqual([])
   })
 
   it('reads how long a lock lasts', async () => {
     answer = () => Promise.resolve(json({ code: 'locked', detail: '已锁定。' }, 429, { 'Retry-After': '300' }))
-    expect(await rejection(api.signIn('ops', 'x'))).toMatchObject({ status: 429, code: 'locked', retryAfterS: 300 })
+    expect(await rejection(api.signIn('ops', 'x', ''))).toMatchObject({ status: 429, code: 'locked', retryAfterS: 300 })
   })
 
   it('says the title of a problem without a detail', async () => {

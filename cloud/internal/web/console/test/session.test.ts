@@ -13,8 +13,8 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllGlobals())
 
 async function signIn(): Promise<void> {
-  answer = json({ user: 'li', name: '李四', role: 'viewer', by: 'password', expires_at: null }, 201)
-  await session.signIn('li', 'right')
+  answer = json({ user: 'li', name: '李四', roles: ['viewer'], scope: [''], must: '', second_factor: false, recovery_left: 0, by: 'password', expires_at: null }, 201)
+  await session.signIn('li', 'right', '')
 }
 
 describe('SignedIn', () => {

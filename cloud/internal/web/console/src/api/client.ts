@@ -1,4 +1,4 @@
-import type { AuditLine, Camera, Hall, HallDetail, Page, Session, Ticket } from './types'
+import type { AuditLine, Camera, Factor, Hall, HallDetail, Page, Session, Ticket, User, UserChange } from './types'
 
 /** An answer of the server that is not a success: an RFC 9457 problem with a stable code and Chinese sentences. */
 export class Problem extends Error {
@@ -71,6 +71,8 @@ export interface CameraQuery extends Query {
   size?: number
 }
 
+export interface UserQuery extends Query { q?: string; page?: number; size?: number }
+
 export interface AuditQuery extends Query {
   user?: string
   action?: string
@@ -103,12 +105,8 @@ export class Api {
   }
 
   /** Its 401 means a wrong name or password, and is left to the caller. */
-  async signIn(user: string, password: string): Promise<Session> {
-    const response = await this.fetch('/api/v1/session', {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ user, password }),
-    })
+  async signIn(user: string, password: string, code: string): Promise<Session> {
+    const response = await this.post('POST', '/api/v1/session', { user, password, code })
     if (!response.ok) throw await problemOf(response)
     return (await response.json()) as Session
   }
@@ -116,6 +114,41 @@ export class Api {
   async signOut(): Promise<void> {
     const response = await this.fetch('/api/v1/session', { method: 'DELETE' })
     if (!response.ok && response.status !== 401) throw await problemOf(response)
+  }
+
+  /** All sessions of the user end; this browser has the one that comes back. */
+  changePassword(old: string, password: string): Promise<Session> {
+    return this.send('PUT', '/api/v1/account/password', { old, new: password })
+  }
+
+  /** A new secret for the authenticator; it counts when confirmed. code is of the one there is. */
+  beginFactor(password: string, code: string): Promise<Factor> {
+    return this.send('POST', '/api/v1/account/second-factor', { password, code })
+  }
+
+  /** The recovery codes, which are never shown again. */
+  async confirmFactor(code: string): Promise<readonly string[]> {
+    return (await this.send<{ codes: readonly string[] }>('PUT', '/api/v1/account/second-factor', { code })).codes
+  }
+
+  users(query: UserQuery, signal?: AbortSignal): Promise<Page<User>> {
+    return this.read(withQuery('/api/v1/users', query), signal)
+  }
+
+  addUser(user: { name: string; password: string } & Required<Omit<UserChange, 'disabled'>>): Promise<User> {
+    return this.send('POST', '/api/v1/users', user)
+  }
+
+  changeUser(name: string, change: UserChange): Promise<User> {
+    return this.send('PUT', `/api/v1/users/${encodeURIComponent(name)}`, change)
+  }
+
+  async setPassword(name: string, password: string): Promise<void> {
+    await this.send('PUT', `/api/v1/users/${encodeURIComponent(name)}/password`, { password })
+  }
+
+  async resetFactor(name: string): Promise<void> {
+    await this.send('DELETE', `/api/v1/users/${encodeURIComponent(name)}/second-factor`)
   }
 
   halls(query: HallQuery, signal?: AbortSignal): Promise<Page<Hall>> {
@@ -134,7 +167,7 @@ export class Api {
     return this.read(withQuery('/api/v1/cameras', query), signal)
   }
 
-  /** Who did what; for admins. */
+  /** Who did what; for auditors. */
   audit(query: AuditQuery, signal?: AbortSignal): Promise<Page<AuditLine>> {
     return this.read(withQuery('/api/v1/audit', query), signal)
   }
@@ -167,6 +200,16 @@ export class Api {
     const response = await this.fetch(path, signal ? { signal } : {})
     if (!response.ok) throw await this.failed(response)
     return (await response.json()) as T
+  }
+
+  private post(method: string, path: string, body?: unknown): Promise<Response> {
+    return this.fetch(path, body === undefined ? { method } : { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+  }
+
+  private async send<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await this.post(method, path, body)
+    if (!response.ok) throw await this.failed(response)
+    return (response.status === 204 ? undefined : await response.json()) as T
   }
 
   private async failed(response: Response): Promise<Problem> {

@@ -5,12 +5,47 @@ export interface Page<T> {
   total: number
 }
 
+export type Role = 'viewer' | 'manager' | 'maintainer' | 'auditor' | 'video' | 'admin'
+
 export interface Session {
   user: string
   name: string
-  role: 'viewer' | 'admin'
+  roles: readonly Role[]
+  /** What the codes of one's halls begin with; '' is every hall. */
+  scope: readonly string[]
   by: string
+  /** What comes before anything else. */
+  must: '' | 'password' | 'second_factor'
+  second_factor: boolean
+  recovery_left: number
   expires_at: string | null
+}
+
+/** What an authenticator needs. */
+export interface Factor {
+  secret: string
+  uri: string
+  image: string
+}
+
+export interface User {
+  name: string
+  full_name: string
+  roles: readonly Role[]
+  scope: readonly string[]
+  disabled: boolean
+  /** config: of cloud.yaml, which alone changes him. */
+  origin: 'config' | 'cli'
+  must_change: boolean
+  second_factor: boolean
+  created_at: string
+}
+
+export interface UserChange {
+  full_name?: string
+  roles?: readonly Role[]
+  scope?: readonly string[]
+  disabled?: boolean
 }
 
 /** A sequence number: a text beyond 2^53. */

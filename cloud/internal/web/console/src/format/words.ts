@@ -1,5 +1,5 @@
 // The words the console shows for the API's names, and how serious each is.
-import type { Condition, HallState, HallWindow, Profile, TicketState } from '@/api/types'
+import type { Condition, HallState, HallWindow, Profile, Role, TicketState } from '@/api/types'
 
 export type Tone = 'ok' | 'info' | 'warn' | 'bad' | 'off'
 
@@ -64,6 +64,15 @@ const cameraStates: Record<string, Word> = {
   '': { text: '未上报', tone: 'off' },
 }
 
+export const roles: Record<Role, { text: string; may: string }> = {
+  viewer: { text: '查看', may: '大厅、号票、设备和摄像头的状态' },
+  manager: { text: '大厅主管', may: '同上，还看各窗口的人员和记录里的人员代号' },
+  maintainer: { text: '运维', may: '大厅、设备和摄像头的状态，不看号票' },
+  auditor: { text: '审计', may: '审计记录' },
+  video: { text: '视频', may: '摄像头的画面' },
+  admin: { text: '用户管理', may: '用户、角色和范围；要绑定动态口令' },
+}
+
 // Why a hall's relay does not, or not well, deliver a camera.
 const cameraReasons: Record<string, string> = {
   camera_unreachable: '摄像头没有应答',
@@ -124,13 +133,22 @@ export const auditActions: Record<string, string> = {
   sign_in: '登录',
   sign_out: '退出',
   watch: '查看视频',
-  user_add: '添加用户或改密码',
+  user_add: '添加用户',
   user_disable: '停用用户',
   user_enable: '启用用户',
+  user_name: '改用户姓名',
+  user_roles: '改用户角色',
+  user_scope: '改管辖范围',
+  password: '改密码',
+  second_factor: '绑定动态口令',
+  second_factor_reset: '清除动态口令',
+  recovery_code: '使用恢复码',
 }
 const auditResults: Record<string, Word> = {
   ok: { text: '成功', tone: 'ok' },
   sign_in_wrong: { text: '账号或密码不对', tone: 'warn' },
+  sign_in_code: { text: '等待动态口令', tone: 'info' },
+  sign_in_code_wrong: { text: '动态口令不对', tone: 'warn' },
   sign_in_locked: { text: '输错太多，已锁定', tone: 'bad' },
   session_replaced: { text: '同一浏览器重新登录', tone: 'ok' },
   user_disabled: { text: '账号已停用', tone: 'bad' },
@@ -157,3 +175,9 @@ export const how = (name: string): string => hows[name] ?? name
 export const auditAction = (name: string): string => auditActions[name] ?? name
 export const auditResult = (name: string): Word => auditResults[name] ?? { text: `没有成功（${name}）`, tone: 'warn' }
 export const windowName = (id: string): string => `${id} 号窗口`
+
+/** Which halls a scope is of. */
+export function scopeText(scope: readonly string[]): string {
+  if (scope.includes('')) return '全部大厅'
+  return scope.length === 0 ? '没有大厅' : `编码以 ${scope.join('、')} 开头的大厅`
+}

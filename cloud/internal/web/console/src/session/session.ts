@@ -1,6 +1,6 @@
 import { readonly, shallowRef, type Ref } from 'vue'
 import type { Api } from '@/api/client'
-import type { Session } from '@/api/types'
+import type { Role, Session } from '@/api/types'
 
 /** Who is signed in on this browser. The proof itself is a cookie that scripts cannot read. */
 export class SignedIn {
@@ -23,10 +23,26 @@ export class SignedIn {
     return this.userRef.value
   }
 
-  async signIn(user: string, password: string): Promise<void> {
-    this.userRef.value = await this.api.signIn(user, password)
-    this.asked = true
+  async signIn(user: string, password: string, code: string): Promise<void> {
+    this.adopt(await this.api.signIn(user, password, code))
     this.farewellRef.value = ''
+  }
+
+  /** The server has said anew who is signed in. */
+  adopt(session: Session): void {
+    this.userRef.value = session
+    this.asked = true
+  }
+
+  /** Asks the server again. */
+  async refresh(): Promise<void> {
+    this.userRef.value = await this.api.session()
+  }
+
+  /** Whether who is signed in has one of the roles, and nothing to do first. */
+  has(...roles: readonly Role[]): boolean {
+    const user = this.userRef.value
+    return user !== null && user.must === '' && roles.some((role) => user.roles.includes(role))
   }
 
   async signOut(): Promise<void> {
