@@ -57,12 +57,12 @@ const (
 	far    = 3    // nodes from which others are expected, while the bend is made
 	close  = 1    // and when it is made better
 	sweeps = 2    // times that is done
-	big    = 0.34 // modules of the biggest move at once while it is made
-	little = 0.24 // and when it is made better
+	little = 0.24 // modules of the biggest move at once when it is made better
 )
 
-// straighten bends the grid until its modules are as clearly dark or light as they can be.
-func (g *grid) straighten() {
+// straighten bends the grid until its modules are as clearly dark or light as they can be. A node moves by big modules at once at most
+// while the bend is made.
+func (g *grid) straighten(big float64) {
 	b := newBend(g.dim)
 	g.bend = b
 	s := g.bending()

@@ -98,8 +98,10 @@ func (m modules) looks(limits []float64) float64 {
 	return float64(right) / float64(n)
 }
 
-// likely is how much a grid must look like a code to be worth the trouble of reading it, hopeful to be worth that of bending it.
+// likely is how much a grid must look like a code to be worth the trouble of reading it, hopeful to be worth that of bending it, and sure
+// to be one, so that it is bent in other ways too.
 const (
+	sure    = 0.9
 	likely  = 0.8
 	hopeful = 0.68
 )
