@@ -54,8 +54,8 @@ type bending struct {
 
 // How a node is looked for.
 const (
-	far    = 3    // nodes from which others are expected, while the bend is made
-	close  = 1    // and when it is made better
+	reach  = 3    // nodes from which others are expected, while the bend is made
+	beside = 1    // and when it is made better
 	sweeps = 2    // times that is done
 	little = 0.24 // modules of the biggest move at once when it is made better
 )
@@ -71,7 +71,7 @@ func (g *grid) straighten(big float64) {
 		s.found[node] = true
 		for _, i := range b.around(node, 1) {
 			if !s.found[i] {
-				clear[i] = s.find(i, far, big)
+				clear[i] = s.find(i, reach, big)
 			}
 		}
 	}
@@ -94,7 +94,7 @@ func (g *grid) straighten(big float64) {
 	}
 	for range sweeps {
 		for i := range b.off {
-			s.find(i, close, little)
+			s.find(i, beside, little)
 		}
 	}
 }
@@ -184,8 +184,8 @@ func (s *bending) find(i, reach int, step float64) float64 {
 
 // The window around a node, in modules.
 const (
-	side  = 7
-	quiet = 2 // of the code's light margin belong to it
+	windowSide = 7
+	quiet      = 2 // of the code's light margin belong to it
 )
 
 // window is the modules around a node.
@@ -202,10 +202,10 @@ type windowed struct {
 
 func (s *bending) window(i int, f frame) *window {
 	m, dim := s.g.bend.node(i), s.g.dim
-	x0, y0 := int(math.Floor(m.x))-side/2, int(math.Floor(m.y))-side/2
-	w := &window{modules: make([]windowed, 0, side*side)}
-	for y := max(y0, -quiet); y < min(y0+side, dim+quiet); y++ {
-		for x := max(x0, -quiet); x < min(x0+side, dim+quiet); x++ {
+	x0, y0 := int(math.Floor(m.x))-windowSide/2, int(math.Floor(m.y))-windowSide/2
+	w := &window{modules: make([]windowed, 0, windowSide*windowSide)}
+	for y := max(y0, -quiet); y < min(y0+windowSide, dim+quiet); y++ {
+		for x := max(x0, -quiet); x < min(x0+windowSide, dim+quiet); x++ {
 			k := windowed{at: f.place(float64(x)+0.5-m.x, float64(y)+0.5-m.y), known: -1}
 			if x >= 0 && y >= 0 && x < dim && y < dim {
 				k.known = known(x, y, dim)

@@ -224,7 +224,7 @@ func (r *reading) bend() {
 				r.add(Code{Text: text, Symbology: QR, Area: g.area(g.scale)})
 				return
 			}
-			if looks < sure || left < bends-1 {
+			if looks < sure {
 				break
 			}
 		}
