@@ -21,7 +21,7 @@ const (
 
 // How long one picture is looked at: where nothing is, all ways to look at it would take half a second of the processor.
 const (
-	glance   = 10 * time.Millisecond  // while nothing happens
+	glance   = 5 * time.Millisecond   // while nothing happens; enough for the first ways
 	lookTime = 150 * time.Millisecond // while something does
 	stare    = 300 * time.Millisecond // at a code that was seen and not read
 	granted  = 4                      // times that qr.Read asks for more time and gets it, also on a machine that is slower than that
