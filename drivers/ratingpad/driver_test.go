@@ -3,6 +3,7 @@ package ratingpad
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -79,6 +80,22 @@ func TestTheDeviceIsToldWhatToAsk(t *testing.T) {
 	}
 	if jobs := r.Health().Counters.Jobs; jobs != 1 {
 		t.Errorf("one rating counts as %d", jobs)
+	}
+}
+
+// A device that nobody needs is left in peace, whatever its poll is: a second less a poll, which keeps step with the clock.
+func TestAnIdleDeviceIsPolledSeldom(t *testing.T) {
+	t.Parallel()
+	f := newFar(5)
+	one(t, f, options())
+	looks := func() (at []time.Time) {
+		f.with(func(f *far) { at = slices.Clone(f.looks) })
+		return at
+	}
+	drivertest.Until(t, "four looks", func() bool { return len(looks()) >= 4 })
+	at := looks()
+	if gap := at[3].Sub(at[2]); gap < 900*time.Millisecond { // the first two are of the beginning
+		t.Errorf("it was asked again after %s", gap)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
@@ -22,6 +23,7 @@ type far struct {
 	rater *modbus.Rater
 	off   bool
 	odd   uint16 // rating instead of the true one
+	looks []time.Time
 }
 
 func newFar(unit byte) *far { return &far{unit: unit, rater: modbus.NewRater(unit)} }
@@ -40,6 +42,9 @@ func (f *far) answer(q modbus.Request) []byte {
 	a, ok := f.rater.Handle(q)
 	if !ok || f.off {
 		return nil
+	}
+	if q.Function == modbus.ReadInput {
+		f.looks = append(f.looks, time.Now())
 	}
 	if f.odd != 0 && len(a.Values) == modbus.RaterInputs {
 		a.Values[1] = f.odd
