@@ -234,6 +234,41 @@ func (m *matrix) check(t *testing.T, client *http.Client, name, route string, r 
 	}
 }
 
+// A page of another site changes nothing, whoever looks at it: there is no route that forgets to ask.
+func TestForeignPagesChangeNothing(t *testing.T) {
+	m := startMatrix(t)
+	client := m.enter("fresh")
+	changing := 0
+	for route, r := range rows() {
+		method, _, _ := strings.Cut(route, " ")
+		if method == http.MethodGet {
+			continue
+		}
+		changing++
+		for header, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+			req, err := http.NewRequestWithContext(t.Context(), method, "http://"+m.addr.HTTP+in(r.path, string(hall), cameraCode, "own"), strings.NewReader(r.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set(header, value)
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var p struct{ Code string }
+			err = json.NewDecoder(resp.Body).Decode(&p)
+			_ = resp.Body.Close()
+			if err != nil || resp.StatusCode != http.StatusForbidden || p.Code != "foreign_origin" {
+				t.Errorf("%s with %s: %d %s, %v", route, header, resp.StatusCode, p.Code, err)
+			}
+		}
+	}
+	if changing < 10 {
+		t.Errorf("only %d routes that change something", changing)
+	}
+}
+
 // What somebody may see ends when his rights do, in the middle of a stream.
 func TestStreamsEndWithTheRights(t *testing.T) {
 	m := startMatrix(t)

@@ -38,6 +38,11 @@ type fixture struct {
 
 func begin(t *testing.T) *fixture {
 	t.Helper()
+	return beginWith(t, false)
+}
+
+func beginWith(t *testing.T, secure bool) *fixture {
+	t.Helper()
 	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
 	must(t, err)
 	t.Cleanup(func() { _ = st.Close() })
@@ -52,7 +57,7 @@ func begin(t *testing.T) *fixture {
 	f := &fixture{t: t, st: st}
 	f.handler = web.Handler(web.Options{
 		API: a, Desk: desk, Ready: func(context.Context) error { return f.sick }, Registry: prometheus.NewRegistry(), Log: log,
-		Hosts: []string{"example.com"},
+		Hosts: []string{"example.com"}, Secure: secure,
 		Console: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/panic" {
 				panic("broken")
@@ -252,6 +257,18 @@ func TestServeBoundsConnections(t *testing.T) {
 			_ = c.Close()
 		}
 	})
+}
+
+// Where browsers come by https, they are told never to come otherwise.
+func TestStrictTransport(t *testing.T) {
+	f := begin(t)
+	if got := f.do(http.MethodGet, "/healthz").Header().Get("Strict-Transport-Security"); got != "" {
+		t.Errorf("by http: %q", got)
+	}
+	f = beginWith(t, true)
+	if got := f.do(http.MethodGet, "/halls").Header().Get("Strict-Transport-Security"); got != "max-age=31536000" {
+		t.Errorf("by https: %q", got)
+	}
 }
 
 // A page of a foreign name that was made to point here gets nothing; addresses, localhost and the names of the configuration do, and

@@ -66,7 +66,7 @@ const cameraStates: Record<string, Word> = {
 
 export const roles: Record<Role, { text: string; may: string }> = {
   viewer: { text: '查看', may: '大厅、号票、设备和摄像头的状态' },
-  manager: { text: '大厅主管', may: '同上，还看各窗口的人员和记录里的人员代号' },
+  manager: { text: '大厅主管', may: '大厅、号票、设备、摄像头的状态，以及窗口的人员' },
   maintainer: { text: '运维', may: '大厅、设备和摄像头的状态，不看号票' },
   auditor: { text: '审计', may: '审计记录' },
   video: { text: '视频', may: '摄像头的画面' },
