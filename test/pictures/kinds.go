@@ -263,3 +263,49 @@ func bars(s *scene) (*image.Gray, error) {
 	img := shot(Width, Height, ink(), placed{of, flatLay(640, 360, s.between(2.2, 4), float64(s.nr)*20, s.between(0, 20), s.between(0, 360))})
 	return ffmpeg(s, img, fmt.Sprintf("gblur=sigma=%.2f,noise=c0s=%d:c0_seed=%d", s.between(0.5, 1.2), s.IntN(20), s.IntN(1000)))
 }
+
+// torn is a slip whose code has finders and lines between them like any, and squares that say nothing, bent or tilted.
+func torn(s *scene) (*image.Gray, error) {
+	of, err := s.code()
+	if err != nil {
+		return nil, err
+	}
+	s.want = nil
+	dark, n := of.dark, int(2*of.half)
+	spoilt := make([]bool, n*n)
+	for i := range spoilt {
+		spoilt[i] = s.IntN(2) == 0
+	}
+	of.dark = func(x, y float64) bool {
+		u, v := int(math.Floor(x+of.half)), int(math.Floor(y+of.half))
+		if u < 0 || v < 0 || u >= n || v >= n || u == 6 || v == 6 || u < 9 && v < 9 || u >= n-8 && v < 9 || u < 9 && v >= n-8 {
+			return dark(x, y)
+		}
+		return spoilt[v*n+u]
+	}
+	l := s.lays(of, s.between(240, 420), s.between(0, 30))
+	if s.nr%2 == 1 {
+		l = curved(l, of.half*s.between(1.3, 2.2), s.between(0, 180))
+	}
+	return shot(Width, Height, ink(), placed{of, l}), nil
+}
+
+// printed is a slip of squares within squares, as ornaments and logos have, and lines of print.
+func printed(s *scene) (*image.Gray, error) {
+	of, err := s.code()
+	if err != nil {
+		return nil, err
+	}
+	s.want = nil
+	below := of.dark
+	of.dark = func(x, y float64) bool {
+		if math.Abs(x) >= of.half || math.Abs(y) >= of.half {
+			return below(x, y)
+		}
+		const tile = 9 // a finder and its margin
+		u, v := math.Mod(x+of.half, tile)-tile/2, math.Mod(y+of.half, tile)-tile/2
+		r := max(math.Abs(u), math.Abs(v))
+		return r < 1.5 || r > 2.5 && r < 3.5
+	}
+	return shot(Width, Height, ink(), placed{of, s.lays(of, s.between(240, 420), s.between(0, 30))}), nil
+}

@@ -80,6 +80,24 @@ func TestHardPictures(t *testing.T) {
 	t.Log("\n" + table(slices.Concat(rows, sets, []*row{total}), whole))
 }
 
+// TestDecoys looks at codes that say nothing and at what is none: nothing may be read there.
+func TestDecoys(t *testing.T) {
+	seeds, _ := seedsAsked(t)
+	for _, seed := range seeds {
+		for _, k := range pictures.Decoys() {
+			for nr := range k.Count {
+				p, err := k.Make(t.Context(), seed, nr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := texts(qr.Read(p.Gray, nil)); len(got) > 0 {
+					t.Errorf("seed %d, %s %d: read %q; kept as %s", seed, k.Name, nr, got, keep(t, p, seed))
+				}
+			}
+		}
+	}
+}
+
 // seedsAsked gives the seeds whose sets are looked at, and whether they are looked at whole.
 func seedsAsked(t *testing.T) (seeds []uint64, whole bool) {
 	for _, f := range strings.Fields(os.Getenv("PICTURES")) {

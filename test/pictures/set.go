@@ -113,3 +113,6 @@ func Kinds() []Kind {
 		{"waves", 8, waves}, {"handheld", 16, handheld}, {"bars", 18, bars},
 	}
 }
+
+// Decoys gives kinds of pictures in which there is nothing to read, and much that looks like it.
+func Decoys() []Kind { return []Kind{{"torn", 6, torn}, {"printed", 2, printed}} }
