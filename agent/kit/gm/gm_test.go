@@ -2,6 +2,9 @@ package gm
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -146,5 +149,25 @@ func TestPartsOfAMessageDoNotRunTogether(t *testing.T) {
 	}
 	if !Equal([]byte("same"), []byte("same")) || Equal([]byte("same"), []byte("some")) || Equal([]byte("same"), []byte("sam")) {
 		t.Error("Equal is wrong")
+	}
+}
+
+func TestKeysOfTheStandardLibrary(t *testing.T) {
+	key := newKey(t).Public()
+	again, err := PublicKeyOf(key.Standard())
+	if err != nil || again.String() != key.String() {
+		t.Error(again, err)
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, bad := range map[string]any{
+		"nothing": nil, "no key": (*ecdsa.PublicKey)(nil), "of another curve": &other.PublicKey, "a word": "key", "empty": &ecdsa.PublicKey{},
+		"no point": &ecdsa.PublicKey{Curve: key.Standard().Curve},
+	} {
+		if k, err := PublicKeyOf(bad); !errors.Is(err, ErrInvalid) || !k.IsZero() {
+			t.Errorf("%s: %v, %v", name, k, err)
+		}
 	}
 }

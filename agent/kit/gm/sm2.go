@@ -140,12 +140,21 @@ func ParsePublicKey(text string) (k PublicKey, err error) {
 
 // PublicKeyOf gives the key that the standard library's type holds, such as a certificate's. It fails with ErrInvalid for a key of another
 // curve and for no point of it.
-func PublicKeyOf(key crypto.PublicKey) (PublicKey, error) {
-	k, ok := key.(*ecdsa.PublicKey)
-	if !ok || k == nil || k.Curve != sm2.P256() || k.X == nil || k.Y == nil {
+func PublicKeyOf(key crypto.PublicKey) (k PublicKey, err error) {
+	defer func() {
+		if recover() != nil {
+			k, err = PublicKey{}, ErrInvalid
+		}
+	}()
+	standard, ok := key.(*ecdsa.PublicKey)
+	if !ok || standard == nil || standard.Curve != sm2.P256() {
 		return PublicKey{}, ErrInvalid
 	}
-	checked, err := pointOf(k.X, k.Y)
+	point, err := sm2.PublicKeyToECDH(standard)
+	if err != nil {
+		return PublicKey{}, ErrInvalid
+	}
+	checked, err := sm2.NewPublicKey(point.Bytes())
 	if err != nil {
 		return PublicKey{}, ErrInvalid
 	}

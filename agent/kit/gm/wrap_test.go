@@ -281,7 +281,7 @@ func TestADataKeyCannotBePrinted(t *testing.T) {
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("key", "key", key, "inside", inside)
 	all := string(asJSON) + log.String() + fmt.Sprintf("%v %+v %#v %s %x %d %q", key, inside, inside, key, key, inside, key)
-	for _, form := range []string{string(secret), fmt.Sprintf("%x", secret), fmt.Sprint(secret), toBase64(secret)} {
+	for _, form := range []string{string(secret), fmt.Sprintf("%x", secret), fmt.Sprintf("%d", secret), toBase64(secret)} {
 		if strings.Contains(all, form) {
 			t.Errorf("it prints: %s", all)
 		}

@@ -180,8 +180,8 @@ func TestTheListenerSurvives(t *testing.T) {
 			t.Log(name, err)
 		}
 		p := &puppet{Conn: raw}
-		if got := p.rest(t); bytes.Contains(got, []byte{23, 1, 1}) {
-			t.Errorf("%s: %x", name, got)
+		if got := p.rest(t); len(got) > 7 { // an alert at most
+			t.Errorf("%s: it answers %x", name, got)
 		}
 	}
 	if _, err := tls.Dial("tcp", e.address(), &tls.Config{ServerName: host}); err == nil {
@@ -297,8 +297,13 @@ func TestWhoSendsWrongSecretsIsKeptOut(t *testing.T) {
 		p.prove(t, good, false)
 		p.rest(t)
 	}
-	if got := <-alarms; got != (raised{"127.0.0.1", AlarmAt}) {
-		t.Errorf("%+v", got)
+	select {
+	case got := <-alarms:
+		if got != (raised{"127.0.0.1", AlarmAt}) {
+			t.Errorf("%+v", got)
+		}
+	case <-time.After(deadline):
+		t.Error("no alarm")
 	}
 	if _, err := Dial(t.Context(), e.address(), host, good); err == nil {
 		t.Error("the address is let in")

@@ -31,16 +31,16 @@ func (d *decrypter) Decrypt(_ io.Reader, row []byte, _ crypto.DecrypterOpts) ([]
 	instead := make([]byte, premaster)
 	_, _ = rand.Read(instead) // never fails: crypto/rand ends the program instead
 	secret, err := d.key.Unwrap(inDER(row))
+	if err == nil && len(secret) == premaster {
+		return secret, nil
+	}
 	var unusable *gm.KeyError
-	switch {
-	case errors.As(err, &unusable):
+	if errors.As(err, &unusable) {
 		d.broken(err)
 		return nil, err
-	case err != nil || len(secret) != premaster:
-		d.failed()
-		return instead, nil
 	}
-	return secret, nil
+	d.failed()
+	return instead, nil
 }
 
 // inDER gives the standard form of 0x04 | x (32) | y (32) | digest (32) | text; nothing for something else.
