@@ -62,16 +62,15 @@ const (
 
 // straighten bends the grid until its modules are as clearly dark or light as they can be. A node moves by big modules at once at most
 // while the bend is made.
-func (g *grid) straighten(big float64) {
-	b := newBend(g.dim)
-	g.bend = b
-	s := g.bending()
-	clear := make([]float64, len(b.off))
+func (s *bending) straighten(big float64) {
+	g, b := s.g, s.g.bend
+	clear(s.found)
+	clarity := make([]float64, len(b.off))
 	next := func(node int) {
 		s.found[node] = true
 		for _, i := range b.around(node, 1) {
 			if !s.found[i] {
-				clear[i] = s.find(i, reach, big)
+				clarity[i] = s.find(i, reach, big)
 			}
 		}
 	}
@@ -82,8 +81,8 @@ func (g *grid) straighten(big float64) {
 	}
 	for {
 		best := -1
-		for i, c := range clear {
-			if c > 0 && !s.found[i] && (best < 0 || c > clear[best]) {
+		for i, c := range clarity {
+			if c > 0 && !s.found[i] && (best < 0 || c > clarity[best]) {
 				best = i
 			}
 		}
@@ -99,8 +98,9 @@ func (g *grid) straighten(big float64) {
 	}
 }
 
-// bending makes the part of the picture ready in which the grid may be.
+// bending makes the grid ready to be bent, and the part of the picture in which it may be.
 func (g *grid) bending() *bending {
+	g.bend = newBend(g.dim)
 	d, margin := float64(g.dim), 0.15*float64(g.dim)
 	low, high := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
 	for _, c := range [4]point{{-margin, -margin}, {d + margin, -margin}, {-margin, d + margin}, {d + margin, d + margin}} {

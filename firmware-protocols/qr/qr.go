@@ -216,15 +216,16 @@ func (r *reading) bend() {
 			return
 		}
 		g.bent = true
+		bending := g.bending()
 		for _, move := range [3]float64{0.34, 0.45, 0.24} { // what leads one search astray does not lead another
-			g.straighten(move)
+			bending.straighten(move)
 			text, looks, ok := g.sample().text()
 			r.sight.Shown = r.sight.Shown || looks >= likely
 			if ok {
 				r.add(Code{Text: text, Symbology: QR, Area: g.area(g.scale)})
 				return
 			}
-			if looks < sure {
+			if looks < sure || !r.more() {
 				break
 			}
 		}
