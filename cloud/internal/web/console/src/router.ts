@@ -47,7 +47,7 @@ export function makeRouter(session: SignedIn): Router {
         component: ConsoleFrame,
         meta: { title: '' },
         children: [
-          { path: '', redirect: () => home(session) },
+          { path: '', name: 'first', component: NotFound, meta: { title: '' } }, // never shown: see beforeEach
           { path: 'halls', name: 'halls', component: HallsPage, meta: { title: '大厅', roles: viewers } },
           {
             path: 'halls/:id',
@@ -74,6 +74,7 @@ export function makeRouter(session: SignedIn): Router {
     const user = await session.current()
     if (user === null) return signInRoute(to.fullPath)
     if (user.must !== '' && to.name !== 'account') return { name: 'account' } // nothing else is let through
+    if (to.name === 'first') return home(session) // which nobody knew before
     const roles = to.meta.roles
     return roles === undefined || session.has(...roles) ? true : { name: 'refused' }
   })
