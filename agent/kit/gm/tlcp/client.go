@@ -15,7 +15,8 @@ import (
 )
 
 // Dial connects to a server and completes the handshake, in HandshakeTime at most. The server must be host, a name or an address of its
-// certificates; empty: the host of address. A certificate that is not good is *cert.Error.
+// certificates; empty: the host of address. A certificate that is not good is *cert.Error,
+// and a key of ours that cannot be used now *gm.KeyError.
 func Dial(ctx context.Context, address, host string, c Config) (*Conn, error) {
 	if host == "" {
 		var err error
@@ -82,7 +83,7 @@ func over(ctx context.Context, raw net.Conn, host string, c Config) (*Conn, erro
 func (c Config) client(w *wire, verify verifier) *gmtls.Conn {
 	settings := c.library(verify)
 	settings.GetClientCertificate = func(*gmtls.CertificateRequestInfo) (*gmtls.Certificate, error) {
-		return &gmtls.Certificate{Certificate: c.chain(c.Identity.Sign), PrivateKey: c.Identity.SignKey.Signer()}, nil
+		return &gmtls.Certificate{Certificate: c.chain(c.Identity.Sign), PrivateKey: newSigner(c.Identity.SignKey, w.blame)}, nil
 	}
 	return gmtls.Client(w, settings)
 }

@@ -14,6 +14,23 @@ import (
 // premaster is the length of the secret that a client wraps for the server.
 const premaster = 48
 
+// signer signs for the library, and tells why when it cannot.
+type signer struct {
+	crypto.Signer
+	broken func(error)
+}
+
+func newSigner(k gm.PrivateKey, broken func(error)) signer { return signer{k.Signer(), broken} }
+
+// Sign implements crypto.Signer.
+func (s signer) Sign(r io.Reader, message []byte, o crypto.SignerOpts) ([]byte, error) {
+	sig, err := s.Signer.Sign(r, message, o)
+	if err != nil {
+		s.broken(err)
+	}
+	return sig, err
+}
+
 // decrypter opens the wrapped secret of one handshake. What cannot be opened is answered with a secret drawn at random, so that the
 // handshake fails a step later, as with a secret that was opened and is a wrong one (RFC 5246 §7.4.7.1): who sends ciphertexts learns
 // nothing from the answers.

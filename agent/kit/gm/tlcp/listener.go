@@ -1,6 +1,7 @@
 package tlcp
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"github.com/tjfoc/gmsm/gmtls"
 	"github.com/tjfoc/gmsm/x509"
 
+	"halledge/agent/kit/gm"
 	"halledge/agent/kit/gm/cert"
 )
 
@@ -31,18 +33,20 @@ type Listener struct {
 	close  sync.Once
 	all    sync.WaitGroup
 
-	done, failed, refused atomic.Uint64
+	done, failed, refused, unusable atomic.Uint64
 }
 
 // Stats count connections since the listener began.
 type Stats struct {
-	Done    uint64 // handed out by Accept, or waiting for it
-	Failed  uint64 // whose handshake failed
-	Refused uint64 // of addresses that were kept out
+	Done     uint64 // handed out by Accept, or waiting for it
+	Failed   uint64 // whose handshake failed
+	Refused  uint64 // of addresses that were kept out
+	Unusable uint64 // of those that failed: a key of ours could not be used
 }
 
-// Listen takes over a listener. alarm is told of an address that sends secrets which cannot be opened (see AlarmAt); it must not block,
-// and may be nil. Close ends everything that Listen began.
+// Listen takes over a listener; its first error ends this one too, so one that outlives errors which pass comes below. alarm is told of an
+// address that sends secrets which cannot be opened (see AlarmAt); it must not block, and may be nil. Close ends everything that Listen
+// began.
 func Listen(raw net.Listener, c Config, alarm func(address string, failures int)) (*Listener, error) {
 	if err := c.check(true); err != nil {
 		return nil, err
@@ -89,7 +93,7 @@ func (l *Listener) Addr() net.Addr { return l.raw.Addr() }
 
 // Stats gives the counts.
 func (l *Listener) Stats() Stats {
-	return Stats{l.done.Load(), l.failed.Load(), l.refused.Load()}
+	return Stats{l.done.Load(), l.failed.Load(), l.refused.Load(), l.unusable.Load()}
 }
 
 func (l *Listener) accept() {
@@ -126,6 +130,10 @@ func (l *Listener) serve(raw net.Conn, leave func()) {
 	leave()
 	if err != nil {
 		l.failed.Add(1)
+		var key *gm.KeyError
+		if errors.As(err, &key) {
+			l.unusable.Add(1)
+		}
 		_ = raw.Close()
 		return
 	}
@@ -151,7 +159,7 @@ func (l *Listener) handshake(raw net.Conn) (*Conn, error) {
 	})
 	id := l.config.Identity
 	settings.Certificates = []gmtls.Certificate{
-		{Certificate: [][]byte{id.Sign.DER()}, PrivateKey: id.SignKey.Signer()},
+		{Certificate: [][]byte{id.Sign.DER()}, PrivateKey: newSigner(id.SignKey, w.blame)},
 		{Certificate: l.config.chain(id.Enc), PrivateKey: &decrypter{
 			key: id.EncKey, broken: w.blame,
 			failed: func() { l.guests.failed(addressOf(raw), time.Now()) },

@@ -238,12 +238,19 @@ func TestKeysMayBeInModules(t *testing.T) {
 	c := w.config(t, cert.Client, key(ours), key(ours))
 	e.works(t, c)
 	ours.Unplug()
-	if _, err := Dial(t.Context(), e.address(), host, c); err == nil {
-		t.Error("a client signs without its module")
+	var unusable *gm.KeyError
+	if _, err := Dial(t.Context(), e.address(), host, c); !errors.As(err, &unusable) || !errors.Is(err, gmtest.ErrUnplugged) {
+		t.Error("a client without its module:", err)
 	}
 	theirs.Unplug()
 	if _, err := Dial(t.Context(), e.address(), host, w.client(t)); err == nil {
 		t.Error("a server signs without its module")
+	}
+	if err := e.Close(); err != nil { // and all handshakes are over
+		t.Error(err)
+	}
+	if s := e.Stats(); s.Unusable != 1 || s.Done != 1 {
+		t.Errorf("%+v", s)
 	}
 }
 
