@@ -128,6 +128,8 @@ func (d *Desk) ConfirmFactor(ctx context.Context, who Who, code, remote string) 
 		return nil, &Refusal{Code: CodeTooOften, RetryAfter: attemptPause}
 	}
 	codes, hashes := drawRecovery()
+	wrong := false
+	note := store.Audit{At: d.now(), Actor: who.User, By: ByPassword, Action: store.ActionFactor, Subject: who.User, Result: "ok", Remote: remote}
 	err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		f, err := tx.SecondFactor(who.User)
 		if err != nil {
@@ -137,8 +139,9 @@ func (d *Desk) ConfirmFactor(ctx context.Context, who Who, code, remote string) 
 			return &Fault{Code: CodeNotBegun}
 		}
 		step, good := stepOf(f.Pending, code, d.now(), 0)
-		if !good {
-			return &Fault{Code: CodeFactorCode}
+		if wrong = !good; wrong {
+			note.Result = string(CodeFactorCode)
+			return tx.AddAudit(note)
 		}
 		if err := tx.PutSecondFactor(who.User, store.SecondFactor{Secret: f.Pending, Step: step}); err != nil {
 			return err
@@ -149,10 +152,13 @@ func (d *Desk) ConfirmFactor(ctx context.Context, who Who, code, remote string) 
 		if err := tx.DropOtherSessions(who.User, who.session); err != nil {
 			return err
 		}
-		return tx.AddAudit(store.Audit{At: d.now(), Actor: who.User, By: ByPassword, Action: store.ActionFactor, Subject: who.User, Result: "ok", Remote: remote})
+		return tx.AddAudit(note)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("confirm second factor: %w", err)
+	}
+	if wrong {
+		return nil, &Fault{Code: CodeFactorCode}
 	}
 	return codes, nil
 }

@@ -89,6 +89,15 @@ func TestOwnAccount(t *testing.T) {
 	if len(recovery.Codes) != 10 {
 		t.Errorf("%q", recovery.Codes)
 	}
+	lines, _, err := f.st.Audits(t.Context(), store.AuditQuery{Actor: "wu", Action: store.ActionFactor, Limit: 9})
+	must(t, err)
+	results := ""
+	for _, l := range lines {
+		results += l.Result + " "
+	}
+	if results != "ok factor_code_wrong sign_in_wrong " {
+		t.Errorf("audit of the second factor: %s", results)
+	}
 	want("users at last", visit(http.MethodGet, "/api/v1/users", ""), 200, "")
 
 	visit = f.browser()

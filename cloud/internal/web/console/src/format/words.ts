@@ -148,6 +148,7 @@ const auditResults: Record<string, Word> = {
   ok: { text: '成功', tone: 'ok' },
   sign_in_wrong: { text: '账号或密码不对', tone: 'warn' },
   sign_in_code: { text: '等待动态口令', tone: 'info' },
+  factor_code_wrong: { text: '动态口令不对', tone: 'warn' },
   sign_in_code_wrong: { text: '动态口令不对', tone: 'warn' },
   sign_in_locked: { text: '输错太多，已锁定', tone: 'bad' },
   session_replaced: { text: '同一浏览器重新登录', tone: 'ok' },
