@@ -38,6 +38,11 @@ type (
 		numerator, denominator uint32 // seconds from picture to picture
 		_                      [184]byte
 	}
+	// setting is struct v4l2_control.
+	setting struct {
+		what  uint32
+		value int32
+	}
 	// request is struct v4l2_requestbuffers.
 	request struct{ count, kind, memory, _, _ uint32 }
 	// buffer is struct v4l2_buffer.
@@ -64,6 +69,7 @@ const (
 	reqOn         = 1<<30 | unsafe.Sizeof(uint32(0))<<16 | 'V'<<8 | 18
 	reqOff        = 1<<30 | unsafe.Sizeof(uint32(0))<<16 | 'V'<<8 | 19
 	reqParameters = 3<<30 | unsafe.Sizeof(parameters{})<<16 | 'V'<<8 | 22
+	reqSetting    = 3<<30 | unsafe.Sizeof(setting{})<<16 | 'V'<<8 | 28
 )
 
 // Values of linux/videodev2.h.
@@ -74,6 +80,8 @@ const (
 	canCapture    = 1          // V4L2_CAP_VIDEO_CAPTURE
 	canStream     = 0x04000000 // V4L2_CAP_STREAMING
 	tellsOfNode   = 0x80000000 // V4L2_CAP_DEVICE_CAPS
+	lampFlicker   = 0x00980918 // V4L2_CID_POWER_LINE_FREQUENCY
+	flickerAt50Hz = 1          // V4L2_CID_POWER_LINE_FREQUENCY_50HZ
 )
 
 // kernel is what is asked of the kernel.

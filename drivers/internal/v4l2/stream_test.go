@@ -21,11 +21,12 @@ type played struct {
 	frames []frame                   // that come, one a poll
 	gone   bool                      // pulled after them
 
-	format  format
-	queued  map[uint32]bool
-	ready   *frame
-	mapped  int // areas
-	running bool
+	format   format
+	settings []setting
+	queued   map[uint32]bool
+	ready    *frame
+	mapped   int // areas
+	running  bool
 }
 
 type frame struct {
@@ -85,6 +86,8 @@ func (p *played) ioctl(_, req uintptr, arg unsafe.Pointer) error {
 			f.stride = uint32(step) * f.width
 		}
 		p.format = *f
+	case reqSetting:
+		p.settings = append(p.settings, *(*setting)(arg))
 	case reqQueue:
 		p.queued[(*buffer)(arg).index] = true
 	case reqBuffer:
@@ -163,10 +166,14 @@ func TestStartRefused(t *testing.T) {
 	}
 }
 
-// A camera with one rate is none the worse for it.
+// A camera with one rate, or one that knows nothing of lamps, is none the worse for it; others are told of ours.
 func TestStartWithoutRate(t *testing.T) {
 	t.Parallel()
-	if _, _, err := playing(played{forms: []Pixel{MJPG}, fail: map[uintptr]syscall.Errno{reqParameters: unix.EINVAL}}, t); err != nil {
+	p, _, err := playing(played{forms: []Pixel{MJPG}, fail: map[uintptr]syscall.Errno{reqParameters: unix.EINVAL}}, t)
+	if err != nil || !slices.Equal(p.settings, []setting{{lampFlicker, flickerAt50Hz}}) {
+		t.Errorf("%v, set %v", err, p.settings)
+	}
+	if _, _, err := playing(played{forms: []Pixel{MJPG}, fail: map[uintptr]syscall.Errno{reqSetting: unix.EINVAL}}, t); err != nil {
 		t.Error(err)
 	}
 }

@@ -170,6 +170,8 @@ func (s *Stream) choose(fd uintptr, w Wish) error {
 		}
 		p := parameters{kind: kindCapture, numerator: 1, denominator: uint32(w.Rate)}
 		_ = s.kernel.ioctl(fd, reqParameters, unsafe.Pointer(&p)) // a camera with one rate has no such request
+		lamps := setting{lampFlicker, flickerAt50Hz}              // many begin at 60 Hz, and show bands under lamps of 50 Hz
+		_ = s.kernel.ioctl(fd, reqSetting, unsafe.Pointer(&lamps))
 		return nil
 	}
 	return ErrNoForm

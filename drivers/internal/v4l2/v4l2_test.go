@@ -20,6 +20,7 @@ func TestRequests(t *testing.T) {
 		"QUERYCAP": {reqCapability, 0x80685600}, "ENUM_FMT": {reqFormats, 0xC0405602}, "S_FMT": {reqSetFormat, 0xC0D05605},
 		"REQBUFS": {reqBuffers, 0xC0145608}, "QUERYBUF": {reqBuffer, 0xC0585609}, "QBUF": {reqQueue, 0xC058560F},
 		"DQBUF": {reqDequeue, 0xC0585611}, "STREAMON": {reqOn, 0x40045612}, "STREAMOFF": {reqOff, 0x40045613}, "S_PARM": {reqParameters, 0xC0CC5616},
+		"S_CTRL": {reqSetting, 0xC008561C},
 	} {
 		if r.got != r.want {
 			t.Errorf("VIDIOC_%s is %#x, want %#x", name, r.got, r.want)
