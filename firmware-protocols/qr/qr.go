@@ -38,6 +38,10 @@ type Sight struct {
 // small in them that this loses one, and all looks take a quarter of the time.
 const longSide = 2800
 
+// shortSide is up to where the smallest codes that can be made out are looked at twice as big. In bigger pictures they come from a camera
+// that shows them bigger, and the memory of a doubled one is that of a small machine.
+const shortSide = 800
+
 // Read reads the codes of a picture. more is asked from time to time whether there is time for another try; with nil all are made,
 // which takes a second or more where there is no code.
 func Read(img *image.Gray, more func() bool) Sight {
@@ -83,7 +87,7 @@ func tries(full *picture, scale float64) []func(*reading) {
 		func(r *reading) { r.qr(negative(), far, scale) },
 		func(r *reading) { r.bend() },
 		func(r *reading) {
-			if max(full.w, full.h) <= longSide/2 {
+			if max(full.w, full.h) <= shortSide {
 				r.qr(full.twice(), far, scale*2)
 			}
 		},

@@ -40,30 +40,29 @@ const (
 // errBadPicture is the cause of Unreadable when the bytes are no picture that can be looked at.
 var errBadPicture = errors.New("no picture of a known format and size")
 
-// One picture of many is looked at for glanceTime, on a slow machine at least so far as the first glanceTries ways to look go.
+// A picture is looked at for readTime, one of many for glanceTime; on a slow machine at least so far as the first leastTries ways to look
+// go.
 const (
-	glanceTime  = 150 * time.Millisecond
-	glanceTries = 4
+	readTime   = 2 * time.Second
+	glanceTime = 150 * time.Millisecond
+	leastTries = 4
 )
 
 // ReadImage finds the code in a picture (PNG, JPEG or GIF), of several the biggest, and gives its payload and symbology. It fails with
 // *Error Unreadable, or with ctx's error.
 func ReadImage(ctx context.Context, data []byte) (payload device.Secret, symbology string, err error) {
-	return read(ctx, data, func() bool { return true })
+	return read(ctx, data, readTime)
 }
 
 // Glance is ReadImage for one picture of many that a camera takes: where no code is, all ways to look take long, and the next picture is a
 // better one.
 func Glance(ctx context.Context, data []byte) (payload device.Secret, symbology string, err error) {
-	end, tries := time.Now().Add(glanceTime), 0
-	return read(ctx, data, func() bool {
-		tries++
-		return tries <= glanceTries || time.Now().Before(end)
-	})
+	return read(ctx, data, glanceTime)
 }
 
-// read finds the code in a picture; more says whether there is time for another try.
-func read(ctx context.Context, data []byte, more func() bool) (payload device.Secret, symbology string, err error) {
+// read finds the code in a picture in about so much time.
+func read(ctx context.Context, data []byte, within time.Duration) (payload device.Secret, symbology string, err error) {
+	end, tries := time.Now().Add(within), 0
 	cfg, format, err := image.DecodeConfig(bytes.NewReader(data))
 	if err != nil || cfg.Width < 1 || cfg.Height < 1 || cfg.Width > maxPixels/cfg.Height ||
 		format == "jpeg" && mjpeg.Scans(data) > maxWork/(cfg.Width*cfg.Height) {
@@ -73,7 +72,10 @@ func read(ctx context.Context, data []byte, more func() bool) (payload device.Se
 	if err != nil {
 		return device.Secret{}, "", &Error{Code: Unreadable, Err: errBadPicture}
 	}
-	sight := qr.Read(paper(img), func() bool { return ctx.Err() == nil && more() })
+	sight := qr.Read(paper(img), func() bool {
+		tries++
+		return ctx.Err() == nil && (tries <= leastTries || time.Now().Before(end))
+	})
 	switch {
 	case len(sight.Codes) > 0:
 		return device.NewSecret(sight.Codes[0].Text), string(sight.Codes[0].Symbology), nil

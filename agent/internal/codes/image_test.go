@@ -155,7 +155,6 @@ func TestReadImageRefuses(t *testing.T) {
 	}
 }
 
-// A JPEG that asks to be gone through for minutes is none.
 func TestGlance(t *testing.T) {
 	var photo bytes.Buffer
 	if err := jpeg.Encode(&photo, turned(code(t, 400), 12), &jpeg.Options{Quality: 60}); err != nil {
@@ -168,8 +167,8 @@ func TestGlance(t *testing.T) {
 	if _, _, err := Glance(t.Context(), asPNG(t, image.NewGray(image.Rect(0, 0, 720, 720)))); !errors.As(err, &e) || e.Code != Unreadable {
 		t.Errorf("nothing: %v", err)
 	}
-	if _, _, err := read(t.Context(), photo.Bytes(), func() bool { return false }); !errors.As(err, &e) || e.Code != Unreadable {
-		t.Errorf("without the time for it: %v", err)
+	if payload, _, err := read(t.Context(), photo.Bytes(), 0); err != nil || payload.Reveal() != address {
+		t.Errorf("on a machine too slow for it: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -178,6 +177,7 @@ func TestGlance(t *testing.T) {
 	}
 }
 
+// A JPEG that asks to be gone through for minutes is none.
 func TestReadImageRefusesABomb(t *testing.T) {
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, code(t, 1600), nil); err != nil {
