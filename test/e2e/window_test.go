@@ -2,9 +2,11 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"halledge/test/demo"
 )
@@ -20,6 +22,9 @@ func looks(t *testing.T, d *demo.Demo, device, want string) {
 	})
 }
 
+// trembling is how long another 叫号 of a pad is taken for the same one.
+const trembling = 300 * time.Millisecond
+
 // Window 2 works with what stands on its desk alone: a pad with 21 keys, on which digits and 确认 are the verbs without a key, and a device
 // that asks the citizen afterwards.
 func TestAWindowWithoutAScreen(t *testing.T) {
@@ -33,11 +38,18 @@ func TestAWindowWithoutAScreen(t *testing.T) {
 		}
 	}
 	keys("next") // opens the window too
+	pressed := time.Now()
 	looks(t, d, "window-2.pad", "waiting=1 ticket=001")
 	keys("1", "confirm") // 开始办理
 	window(t, d, 1, first.ID, "serving")
 	keys("0", "confirm") // 挂起
 	window(t, d, 1, "", "")
+	demo.Until(t, demo.Patience, "the moment after which a finger does not tremble any more", func() error {
+		if time.Since(pressed) < trembling {
+			return errors.New("it is too soon for another 叫号")
+		}
+		return nil
+	})
 	keys("next")
 	looks(t, d, "window-2.pad", "waiting=0 ticket=002")
 	keys("5", "confirm") // 过号
