@@ -78,12 +78,12 @@ func (r *Registry) At(m Model, n attached.Node, ref string) (c Connect, ok bool)
 	}
 	driver := r.drivers[m.Driver]
 	node := driver.Node
-	switch {
-	case n.Kind == attached.Serial:
+	switch n.Kind {
+	case attached.Serial:
 		return Connect{Serial: where}, node == ""
-	case n.Kind == attached.USB:
+	case attached.USB:
 		return Connect{USB: ref}, driver.USB && ref != ""
-	case n.Kind == attached.Printer:
+	case attached.Printer:
 		return Connect{File: where}, node == "" && m.Class == device.ClassPrinter
 	default:
 		return Connect{File: where}, node == n.Kind

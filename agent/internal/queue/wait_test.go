@@ -41,10 +41,10 @@ func TestWaitsAreRangesInStepsOfFiveMinutes(t *testing.T) {
 
 	b = newBench(t)
 	b.must(queue.Open{Window: "1"})
-	for i, minutes := range []time.Duration{4, 4, 7, 7, 7, 7, 7, 7, 20, 20} { // one of five takes 20 at least
+	for i, minutes := range []int{4, 4, 7, 7, 7, 7, 7, 7, 20, 20} { // one of five takes 20 at least
 		b.take(fmt.Sprint("s", i), "A", "")
 		b.must(queue.CallNext{Window: "1"})
-		b.after(minutes * time.Minute).must(queue.Finish{Window: "1"})
+		b.after(time.Duration(minutes) * time.Minute).must(queue.Finish{Window: "1"})
 	}
 	b.take("first", "A", "")
 	b.take("second", "A", "")

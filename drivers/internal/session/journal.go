@@ -31,7 +31,7 @@ func (j *journal) write(level slog.Level, message string, args ...any) {
 		if j.held > 0 {
 			args = append(args, "repeated", j.held)
 		}
-		j.log.Log(context.Background(), level, message, args...)
+		j.log.Log(context.Background(), level, message, args...) //nolint:sloglint // all callers have constants
 		j.held, j.late = 0, nil
 	}
 	if !j.room() {

@@ -222,7 +222,7 @@ func (e *ear) take(b []byte) {
 func (e *ear) fail(err error) { e.change(func() { e.err = err }) }
 
 // look gives what there is to read now, or the time until it may be asked again at the latest and what ends the wait before.
-func (e *ear) look(b []byte) (n int, err error, wait time.Duration, changed <-chan struct{}) {
+func (e *ear) look(b []byte) (n int, wait time.Duration, changed <-chan struct{}, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	wait = time.Hour
@@ -231,17 +231,17 @@ func (e *ear) look(b []byte) (n int, err error, wait time.Duration, changed <-ch
 	}
 	switch {
 	case e.closed:
-		return 0, os.ErrClosed, 0, nil
+		return 0, 0, nil, os.ErrClosed
 	case wait <= 0:
-		return 0, os.ErrDeadlineExceeded, 0, nil
+		return 0, 0, nil, os.ErrDeadlineExceeded
 	case len(e.buf) > 0:
 		n = copy(b, e.buf)
 		e.buf = append(e.buf[:0], e.buf[n:]...)
-		return n, nil, 0, nil
+		return n, 0, nil, nil
 	case e.err != nil:
-		return 0, e.err, 0, nil
+		return 0, 0, nil, e.err
 	}
-	return 0, nil, wait, e.changed
+	return 0, wait, e.changed, nil
 }
 
 func (e *ear) Read(b []byte) (int, error) {
@@ -249,7 +249,7 @@ func (e *ear) Read(b []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		n, err, wait, changed := e.look(b)
+		n, wait, changed, err := e.look(b)
 		if n > 0 || err != nil {
 			return n, err
 		}

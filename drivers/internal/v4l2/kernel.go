@@ -59,7 +59,7 @@ type (
 
 // Requests: direction (1 the kernel reads, 2 it writes, 3 both), size of the argument, letter and number.
 const (
-	reqCapability = 2<<30 | unsafe.Sizeof(capability{})<<16 | 'V'<<8 | 0
+	reqCapability = 2<<30 | unsafe.Sizeof(capability{})<<16 | 'V'<<8
 	reqFormats    = 3<<30 | unsafe.Sizeof(description{})<<16 | 'V'<<8 | 2
 	reqSetFormat  = 3<<30 | unsafe.Sizeof(format{})<<16 | 'V'<<8 | 5
 	reqBuffers    = 3<<30 | unsafe.Sizeof(request{})<<16 | 'V'<<8 | 8

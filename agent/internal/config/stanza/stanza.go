@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -185,7 +184,7 @@ func write(path string, text []byte, like string) (err error) {
 	if err := f.Chmod(info.Mode().Perm()); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(f, string(text)); err != nil {
+	if _, err := f.Write(text); err != nil {
 		return err
 	}
 	return f.Sync()
