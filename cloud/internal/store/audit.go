@@ -23,6 +23,12 @@ const (
 	ActionFactor      = "second_factor" // set up
 	ActionFactorReset = "second_factor_reset"
 	ActionRecovery    = "recovery_code" // used instead of a code
+	ActionInvite      = "user_invite"   // to come by the unified identity platform
+	ActionLink        = "user_link"     // did so for the first time
+	ActionUnlink      = "user_unlink"
+	ActionEnrolCode   = "enrol_code"    // made for a hall
+	ActionEnrol       = "enrol"         // a box asked for its certificates with a code
+	ActionRevoke      = "revoke"        // the certificates of a hall
 )
 
 // Audit is one line of who did what. It is never changed, and dropped when it has been kept long enough.
@@ -86,7 +92,7 @@ func (q AuditQuery) where() (text string, args []any) {
 		for _, name := range q.Within.Users {
 			args = append(args, name)
 			n := len(args)
-			some = append(some, fmt.Sprintf("actor = $%d AND came_by IN ('', 'password')", n), fmt.Sprintf("subject = $%d", n))
+			some = append(some, fmt.Sprintf("actor = $%d AND came_by IN ('', 'password', 'oidc')", n), fmt.Sprintf("subject = $%d", n))
 		}
 		for _, prefix := range q.Within.Prefixes {
 			args = append(args, prefix)
@@ -116,7 +122,7 @@ func (s *Store) Audits(ctx context.Context, q AuditQuery) ([]Audit, int, error) 
 		a.At = time.UnixMilli(at)
 		return a, err
 	}, func(scan func(*sql.Rows) error) error {
-		return s.query(ctx, `SELECT id, at_ms, actor, COALESCE((SELECT full_name FROM users WHERE name = actor AND came_by IN ('', 'password')), ''),
+		return s.query(ctx, `SELECT id, at_ms, actor, COALESCE((SELECT full_name FROM users WHERE name = actor AND came_by IN ('', 'password', 'oidc')), ''),
 			came_by, action, subject, result, remote FROM audit`+where+page, scan, append(args, q.Limit, q.Offset)...)
 	})
 	return lines, total, err
