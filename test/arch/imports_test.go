@@ -40,6 +40,8 @@ var rules = []rule{
 		"configs is data; everybody may read it, so it depends on nobody"},
 	{"agent/kit/", nil, nil,
 		"kit packages are leaves that agent and cloud share"},
+	{"agent/kit/chain", []string{"agent/kit/gm"}, nil,
+		"a chain is made of digests and signatures, and has no business with what is in the entries"},
 	{"agent/kit/gm/", []string{"agent/kit/gm/"}, nil,
 		"keys, certificates and connections of the national algorithms are one leaf in four packages"},
 	{"agent/kit/gm", nil, nil,
