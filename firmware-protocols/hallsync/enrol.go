@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // EnrolCode is what an operator of the centre gives to whoever sets up the box of a hall. As one line it is
@@ -87,3 +88,20 @@ func decode80(text string) ([10]byte, bool) {
 
 // encoding needs no padding: 80 bits are 16 letters.
 func encoding() *base32.Encoding { return base32.StdEncoding.WithPadding(base32.NoPadding) }
+
+// EncryptionKeyPart is the first part that the private key of a TLCP certificate for encryption is sealed about on its way to its holder;
+// the second one is the holder's name.
+const EncryptionKeyPart = "encryption key"
+
+// Revocations is the list of the certificates that are over before their time, as the centre signs it. A list with a lower number than one
+// that was seen is old.
+type Revocations struct {
+	Number  int64     `json:"number"`
+	At      time.Time `json:"at"`      // when this copy was made
+	Serials []string  `json:"serials"` // hexadecimal, in order
+}
+
+// RevocationsMessage gives what the signature of an encoded list is over, so that it can stand for nothing else.
+func RevocationsMessage(list []byte) []byte {
+	return append([]byte("hall-edge/v1/revocations\n"), list...)
+}

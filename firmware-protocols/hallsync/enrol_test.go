@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"halledge/firmware-protocols/hallsync"
 )
@@ -68,6 +69,17 @@ func TestEnrolCodeKeepsItsSecret(t *testing.T) {
 		if strings.Contains(text, "AAAQEAYE") || strings.Contains(text, "0001020304") || strings.Contains(text, "1 2 3 4") || !strings.Contains(text, "***") {
 			t.Errorf("the secret is shown: %s", text)
 		}
+	}
+}
+
+func TestRevocationsAreWrittenAsHallsReadThem(t *testing.T) {
+	raw, err := json.Marshal(hallsync.Revocations{Number: 7, At: time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC), Serials: []string{"4a", "5b"}})
+	const want = `{"number":7,"at":"2026-11-23T01:00:00Z","serials":["4a","5b"]}`
+	if err != nil || string(raw) != want {
+		t.Errorf("%s, %v", raw, err)
+	}
+	if got := string(hallsync.RevocationsMessage(raw)); got != "hall-edge/v1/revocations\n"+want {
+		t.Errorf("signed is %q", got)
 	}
 }
 

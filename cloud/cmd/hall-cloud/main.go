@@ -14,6 +14,7 @@ import (
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/config"
+	"halledge/cloud/internal/pki"
 	"halledge/cloud/internal/store"
 	"halledge/configs"
 )
@@ -31,7 +32,7 @@ func root() *cobra.Command {
 	path := cmd.PersistentFlags().String("config", defaultConfig, "cloud.yaml")
 	cmd.AddCommand(
 		runCommand(path), checkCommand(path), hashCommand(), userCommand(path), backupCommand(path), restoreCommand(path),
-		rebuildCommand(path), journalCommand(path), versionCommand(),
+		rebuildCommand(path), journalCommand(path), pkiCommand(path), enrolCodeCommand(path), versionCommand(),
 	)
 	return cmd
 }
@@ -52,6 +53,7 @@ const (
 	codeBackupBad    problem.Code = "backup_damaged" // file
 	codeBackupOther  problem.Code = "backup_foreign" // file
 	codeBackupNewer  problem.Code = "backup_newer"   // file
+	codeNoHall       problem.Code = "enrol_hall"     // hall
 )
 
 // explain gives the sentence for an error, in Chinese where there is one.
@@ -60,11 +62,14 @@ func explain(err error) string {
 	var locked *store.LockedError
 	var backup *store.BackupError
 	var fault *access.Fault
+	var keys *pki.Fault
 	switch {
 	case errors.As(err, &p):
 		return p.Detail + p.Advice
 	case errors.As(err, &fault):
 		return say(fault.Code, fault.Args)
+	case errors.As(err, &keys):
+		return say(problem.Code(keys.Code), map[string]string{"path": keys.Path})
 	case errors.As(err, &locked):
 		return say(codeDatabaseBusy, nil)
 	case errors.As(err, &backup):

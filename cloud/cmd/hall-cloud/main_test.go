@@ -96,7 +96,7 @@ func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{"fly"}, {"run", "now"}, {"backup"}, {"user", "add"}, {"run", "--fast"}, {"journal", "burn"}} {
 		s.want(command.Usage, "hall-cloud: ", "", args...)
 	}
-	for _, help := range [][]string{{}, {"user"}, {"journal"}} {
+	for _, help := range [][]string{{}, {"user"}, {"journal"}, {"pki"}} {
 		s.want(0, "Usage", "", help...)
 	}
 }

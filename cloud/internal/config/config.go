@@ -18,7 +18,8 @@ type Config struct {
 	HTTP     HTTP     `yaml:"http"`
 	MQTT     MQTT     `yaml:"mqtt"`
 	Database string   `yaml:"database"` // path of the SQLite file, relative to cloud.yaml
-	Zone     string   `yaml:"zone"`     // IANA time zone of the times in answers, default Asia/Shanghai
+	PKI      PKI      `yaml:"pki"`
+	Zone     string   `yaml:"zone"` // IANA time zone of the times in answers, default Asia/Shanghai
 	Media    Media    `yaml:"media"`
 	Province Province `yaml:"province"`
 	SignIn   SignIn   `yaml:"sign_in"`
@@ -57,6 +58,11 @@ const (
 // MQTT is the embedded broker.
 type MQTT struct {
 	Listen string `yaml:"listen"` // host:port on the loopback, default 127.0.0.1:1883
+}
+
+// PKI is the certificate authority of the centre.
+type PKI struct {
+	Directory string `yaml:"directory"` // of its keys and roots, relative to cloud.yaml; default: pki beside the database
 }
 
 // Media is the video node.

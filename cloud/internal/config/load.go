@@ -157,6 +157,10 @@ func (c *checker) config(v *Config) {
 		c.at("$.database", Missing, "key", "database")
 	}
 	v.Database = strictyaml.Absolute(c.dir, v.Database)
+	if v.PKI.Directory == "" {
+		v.PKI.Directory = filepath.Join(filepath.Dir(v.Database), "pki")
+	}
+	v.PKI.Directory = strictyaml.Absolute(c.dir, v.PKI.Directory)
 	if _, err := time.LoadLocation(v.Zone); err != nil || v.Zone == "" || v.Zone == "Local" {
 		c.at("$.zone", Zone, "value", v.Zone)
 	}

@@ -56,7 +56,7 @@ func TestSampleIsGood(t *testing.T) {
 	}
 	h := c.Halls[0]
 	if c.HTTP.Listen != ":9090" || c.MQTT.Listen != "127.0.0.1:1883" || c.Media.RTSP != ":8554" || c.Media.WebRTC != ":8189" ||
-		c.Database != "/var/lib/hall-cloud/cloud.db" || c.Zone != "Asia/Shanghai" || c.Users[0].Name != "admin" || fmt.Sprint(c.Users[0].Roles) != "[viewer manager maintainer auditor video admin]" ||
+		c.Database != "/var/lib/hall-cloud/cloud.db" || c.PKI.Directory != "/var/lib/hall-cloud/pki" || c.Zone != "Asia/Shanghai" || c.Users[0].Name != "admin" || fmt.Sprint(c.Users[0].Roles) != "[viewer manager maintainer auditor video admin]" ||
 		c.Tokens[0].Secret.Reveal() != "0123456789abcdef" || h.Code != "440900000000001" || h.Publish.Reveal() != "publish-me" ||
 		h.Cameras[0].Code != "440900000000001-CM001" || h.Password.IsZero() {
 		t.Errorf("%+v", c)
@@ -66,7 +66,7 @@ func TestSampleIsGood(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	dir := t.TempDir()
 	c, problems := load(t, dir, "schema: 1\n")
-	if len(problems) != 0 || c.HTTP.Listen != ":9090" || c.Database != filepath.Join(dir, "cloud.db") || c.Zone != "Asia/Shanghai" || c.Audit.Days != 730 {
+	if len(problems) != 0 || c.HTTP.Listen != ":9090" || c.Database != filepath.Join(dir, "cloud.db") || c.PKI.Directory != filepath.Join(dir, "pki") || c.Zone != "Asia/Shanghai" || c.Audit.Days != 730 {
 		t.Errorf("%+v, %v", c, problems)
 	}
 }

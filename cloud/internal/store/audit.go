@@ -26,9 +26,9 @@ const (
 	ActionInvite      = "user_invite"   // to come by the unified identity platform
 	ActionLink        = "user_link"     // did so for the first time
 	ActionUnlink      = "user_unlink"
-	ActionEnrolCode   = "enrol_code"    // made for a hall
-	ActionEnrol       = "enrol"         // a box asked for its certificates with a code
-	ActionRevoke      = "revoke"        // the certificates of a hall
+	ActionEnrolCode   = "enrol_code" // made for a hall
+	ActionEnrol       = "enrol"      // a box asked for its certificates with a code
+	ActionRevoke      = "revoke"     // the certificates of a hall
 )
 
 // Audit is one line of who did what. It is never changed, and dropped when it has been kept long enough.
