@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"halledge/agent/kit/strictyaml"
@@ -20,7 +19,8 @@ type goodCopy struct {
 }
 
 // LoadOrLastGood loads the configuration. A good one is remembered below dataDir; instead of a bad one the last good one is
-// given, with LastGood set. The problems are those of the files on disk and belong on every page. The error says that there
+// given, with LastGood set. One in which only devices are bad is given as it is, and not remembered: a hall works without a device, and what
+// is bad of one must not undo what is right. The problems are those of the files on disk and belong on every page. The error says that there
 // is nothing to run with, or (with a configuration) that the copy could not be kept.
 //
 // An empty dataDir means the directory agent.yaml names, as far as it can be read.
@@ -33,8 +33,11 @@ func LoadOrLastGood(path, dataDir string) (*Config, strictyaml.Problems, error) 
 	if dataDir == "" {
 		dataDir = dataDirOf(c, src)
 	}
-	if problems.Err() == nil {
+	switch {
+	case problems.Err() == nil:
 		return c, problems, remember(dataDir, src)
+	case c != nil && butDevices(problems).Err() == nil:
+		return c, problems, nil
 	}
 	old, err := recall(dataDir, src)
 	if err != nil {
@@ -68,8 +71,17 @@ func remember(dataDir string, src sources) error {
 	return nil
 }
 
-// recall loads the copy as if it stood where the files stand, so that references to secrets still work. It was good for the program that
-// kept it; where this one finds fault with a device, the hall works without that device.
+// butDevices leaves out what is wrong with a device that can be told from the others: it is not driven, and says so.
+func butDevices(problems strictyaml.Problems) (others strictyaml.Problems) {
+	for _, p := range problems {
+		if !strings.HasPrefix(p.Path, "$.devices[") || strings.HasSuffix(p.Path, ".name") {
+			others = append(others, p)
+		}
+	}
+	return others
+}
+
+// recall loads the copy as if it stood where the files stand, so that references to secrets still work.
 func recall(dataDir string, src sources) (*Config, error) {
 	data, err := os.ReadFile(lastGoodFile(dataDir))
 	if err != nil {
@@ -81,7 +93,7 @@ func recall(dataDir string, src sources) (*Config, error) {
 	}
 	src.site, src.plan = []byte(kept.Site), []byte(kept.Plan)
 	c, problems := src.load()
-	return c, slices.DeleteFunc(problems, func(p strictyaml.Problem) bool { return strings.HasPrefix(p.Path, "$.devices[") }).Err()
+	return c, butDevices(problems).Err()
 }
 
 // writeFile replaces a file so that after a power cut either the old or the new one is there, whole.

@@ -39,22 +39,35 @@ func TestLastGoodStandsInForABadFile(t *testing.T) {
 	}
 }
 
-// A copy that an earlier program kept may have what this one refuses: a device less is no reason for a hall to stand still.
-func TestLastGoodWorksWithoutADeviceThatIsRefusedNow(t *testing.T) {
+// What an earlier program took this one may refuse: a device less is no reason for a hall to stand still, nor for it to keep an old plan.
+func TestAHallWorksWithoutADeviceThatIsBad(t *testing.T) {
 	path, data := site(t), t.TempDir()
 	edit(t, path, "data: /var/lib/hall-agent", "data: "+data)
-	if _, _, err := config.LoadOrLastGood(path, ""); err != nil {
-		t.Fatal(err)
+	edit(t, path, "model: escpos-80", "model: escpos-99")
+	run := func(name string, lastGood bool) {
+		t.Helper()
+		c, problems, err := config.LoadOrLastGood(path, data)
+		if err != nil || c.LastGood != lastGood || c.Site.Hall.Name != name || len(c.Site.Devices) == 0 || problems.Err() == nil {
+			t.Fatalf("%+v, %v, %v", c, problems, err)
+		}
+	}
+	run("示例市政务服务大厅", false) // with no copy at all
+	kept := filepath.Join(data, "config", "last-good.json")
+	if _, err := os.Stat(kept); err == nil {
+		t.Error("a bad configuration is kept")
+	}
+	edit(t, path, "model: escpos-99", "model: escpos-80")
+	if _, problems, err := config.LoadOrLastGood(path, data); err != nil || problems.Err() != nil {
+		t.Fatal(problems, err)
 	}
 	edit(t, path, "model: escpos-80", "model: escpos-99")
-	kept := filepath.Join(data, "config", "last-good.json")
-	edit(t, kept, "model: escpos-80", "model: escpos-99")
-	c, problems, err := config.LoadOrLastGood(path, data)
-	if err != nil || !c.LastGood || len(c.Site.Devices) == 0 || problems.Err() == nil {
-		t.Errorf("%+v, %v, %v", c, problems, err)
-	}
+	edit(t, path, "name: 示例市政务服务大厅", "name: 新厅")
+	run("新厅", false)
+	edit(t, kept, "model: escpos-80", "model: escpos-99") // good for the program that kept it
+	edit(t, path, "profile: full", "profile: big")
+	run("示例市政务服务大厅", true)
 	edit(t, kept, "profile: full", "profile: big")
-	if _, _, err = config.LoadOrLastGood(path, data); err == nil {
+	if _, _, err := config.LoadOrLastGood(path, data); err == nil {
 		t.Error("a copy without a usable profile is run")
 	}
 }
