@@ -138,7 +138,16 @@ func TestOldKeysAreGone(t *testing.T) {
 	if k := later.ID(); k == first.ID() || !bytes.Equal(b.Bytes()[len(b.Bytes())-gm.Size:], make([]byte, gm.Size)) {
 		t.Error("a forgotten key can be used")
 	}
-	if _, err := first.Forward(math.MaxUint64); !errors.Is(err, chain.ErrKey) {
+	if _, err := b.Append(entry(6)); !errors.Is(err, chain.ErrKey) {
+		t.Errorf("appended with a forgotten key: %v", err)
+	}
+	if _, err := first.Forward(0); !errors.Is(err, chain.ErrKey) {
+		t.Errorf("forward from a forgotten key: %v", err)
+	}
+	if _, err := first.Wrap(newKey(t).Public()); !errors.Is(err, chain.ErrKey) {
+		t.Errorf("wrapped a forgotten key: %v", err)
+	}
+	if _, err := later.Forward(math.MaxUint64); !errors.Is(err, chain.ErrKey) {
 		t.Errorf("a key at the end of time: %v", err)
 	}
 	if _, err := (chain.Key{}).Forward(1); !errors.Is(err, chain.ErrKey) {

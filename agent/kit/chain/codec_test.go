@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"halledge/agent/kit/chain"
@@ -60,6 +61,27 @@ func TestEverythingComesBackAsItWas(t *testing.T) {
 			if got, errs := parse(bad); len(got) != 0 || !errors.Is(errs[0], chain.ErrForm) {
 				t.Errorf("%s: %x is read as %+v", name, bad, got)
 			}
+		}
+	}
+}
+
+func TestWhatCannotBeIsNotRead(t *testing.T) {
+	good, _, st := begun(t)
+	long := strings.Repeat("x", chain.MaxName+1)
+	point := st.Checkpoint(noon)
+	point.Signature = make([]byte, 73) // SM2 in DER has 72 bytes at most
+	for name, bad := range map[string]former{
+		"no log":         chain.Start{First: 1, Why: chain.First},
+		"no reason":      chain.Start{Log: good.Log, First: 1},
+		"no number":      chain.Start{Log: good.Log, Why: chain.First},
+		"long log":       chain.Start{Log: long, First: 1, Why: chain.First},
+		"long name":      chain.Start{Log: good.Log, Name: long, First: 1, Why: chain.First},
+		"long reason":    chain.Start{Log: good.Log, First: 1, Why: chain.Reason(long)},
+		"long signature": point,
+		"long receipt":   chain.Receipt(point),
+	} {
+		if got, errs := parse(bad.Bytes()); len(got) != 0 || !errors.Is(errs[0], chain.ErrForm) {
+			t.Errorf("%s: read as %+v", name, got)
 		}
 	}
 }

@@ -103,6 +103,32 @@ func TestForkIsFound(t *testing.T) {
 	}
 }
 
+// An older image of the disk knows nothing of what was received since.
+func TestStateFromBeforeTheReceiptIsFound(t *testing.T) {
+	h := newHall(t, 20, 10)
+	for _, entries := range [][]chain.Stored{nil, h.entries[15:]} {
+		l := h.log(false)
+		l.From = h.receipts[0].Point
+		l.End = &chain.Point{Segment: l.From.Segment, Number: 15, Head: h.headBefore(15)}
+		l.Entries = each(entries)
+		found, err := chain.Verify(l)
+		var f *chain.Fault
+		if !errors.As(err, &f) || *f != (chain.Fault{Kind: chain.CutOff, Number: 16, Last: 20}) || found.At != l.From {
+			t.Errorf("%+v, %v", found, err)
+		}
+	}
+}
+
+// A key that was forgotten does not stand for none: then codes would not be looked at.
+func TestForgottenKeyChecksNothingAsGood(t *testing.T) {
+	h := newHall(t, 3, 2)
+	l := h.log(true)
+	l.Key.Forget()
+	if got := wrong(t, "forgotten", l); got != (chain.Fault{Kind: chain.Rewritten, Number: 1, Last: 1}) {
+		t.Errorf("%v", &got)
+	}
+}
+
 // Entries that somebody adds behind the end have good heads and no good code.
 func TestAddedEntriesAreFound(t *testing.T) {
 	h := newHall(t, 20, 10)
@@ -113,6 +139,32 @@ func TestAddedEntriesAreFound(t *testing.T) {
 	}
 	if got := wrong(t, "added", h.log(true)); got != (chain.Fault{Kind: chain.Rewritten, Number: 21, Last: 21}) {
 		t.Errorf("%v", &got)
+	}
+}
+
+// The first entry that is not in its place is named, and whether what is missing there comes later.
+func TestGapsAndDisorderAreToldApart(t *testing.T) {
+	for _, c := range []struct {
+		order []int
+		want  chain.Fault
+	}{
+		{[]int{1, 5, 6}, chain.Fault{Kind: chain.Missing, Number: 2, Last: 4}},
+		{[]int{1, 2, 6, 3, 4, 5}, chain.Fault{Kind: chain.Disordered, Number: 3, Last: 3}},
+		{[]int{1, 5, 3, 6}, chain.Fault{Kind: chain.Disordered, Number: 2, Last: 2}},
+		{[]int{1, 4, 1, 5, 6}, chain.Fault{Kind: chain.Missing, Number: 2, Last: 3}},
+		{[]int{1, 2, 3, 1, 4, 5, 6}, chain.Fault{Kind: chain.Disordered, Number: 1, Last: 1}},
+	} {
+		h := newHall(t, 6, 3)
+		var entries []chain.Stored
+		for _, n := range c.order {
+			entries = append(entries, h.entries[n-1])
+		}
+		h.entries = entries
+		for _, centre := range []bool{true, false} {
+			if got := wrong(t, "order", h.log(centre)); got != c.want {
+				t.Errorf("%v: %v, want %v", c.order, &got, &c.want)
+			}
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ type Key struct{ k *secret }
 
 type secret [gm.Size]byte
 
-// ErrKey is a key that is none, or too far from the one that is wanted.
+// ErrKey is a key that is none, that was forgotten, or that is too far from the one that is wanted.
 var ErrKey = errors.New("chain: no such key")
 
 // NewKey draws the first key of a segment, K_0.
@@ -42,7 +42,7 @@ func UnwrapKey(holder gm.PrivateKey, wrapped []byte) (Key, error) {
 
 // Wrap encrypts the key for the holder of a private key. It fails with ErrKey and as gm.PublicKey.Wrap does.
 func (k Key) Wrap(to gm.PublicKey) ([]byte, error) {
-	if k.k == nil {
+	if k.k == nil || *k.k == (secret{}) {
 		return nil, ErrKey
 	}
 	return to.Wrap(k.k[:])
@@ -64,7 +64,7 @@ const maxSteps = 1 << 30
 
 // Forward gives the key of the entry that comes so many entries later. It fails with ErrKey beyond 2³⁰ of them.
 func (k Key) Forward(entries uint64) (Key, error) {
-	if k.k == nil || entries > maxSteps {
+	if k.k == nil || *k.k == (secret{}) || entries > maxSteps {
 		return Key{}, ErrKey
 	}
 	later := *k.k
@@ -74,7 +74,7 @@ func (k Key) Forward(entries uint64) (Key, error) {
 	return Key{&later}, nil
 }
 
-// Forget overwrites the key, for all who share it. It is no key of any entry afterwards.
+// Forget overwrites the key, for all who share it. No code is good by it afterwards.
 func (k Key) Forget() {
 	if k.k != nil {
 		clear(k.k[:])

@@ -28,8 +28,12 @@ func Begin(s Start, k Key) (*State, error) {
 	return &State{at: s.Point(), next: *k.k}, nil
 }
 
-// Append adds an entry and gives what is to be kept beside it. The key is replaced by that of the entry to come. It fails with ErrOrder.
+// Append adds an entry and gives what is to be kept beside it. The key is replaced by that of the entry to come. It fails with
+// ErrOrder, and with ErrKey when the key was forgotten.
 func (s *State) Append(e Entry) (Link, error) {
+	if s.next == (secret{}) {
+		return Link{}, ErrKey
+	}
 	if s.at.Number == math.MaxUint64 || e.Number != s.at.Number+1 || e.Erased != nil {
 		return Link{}, ErrOrder
 	}
@@ -54,7 +58,7 @@ func (s *State) Clone() *State {
 	return &c
 }
 
-// Forget overwrites the key. Nothing can be appended in earnest afterwards.
+// Forget overwrites the key. Nothing can be appended afterwards.
 func (s *State) Forget() { clear(s.next[:]) }
 
 // Format implements fmt.Formatter for every verb: the number of the last entry, nothing of the key.

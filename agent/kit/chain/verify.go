@@ -115,6 +115,7 @@ type mark struct {
 	Point
 	fault    *Fault // nobody does, or for another segment
 	received bool
+	end      bool // the writer says that it is here
 }
 
 // marks gives the places that can be compared with the log, by number.
@@ -138,6 +139,7 @@ func (l Log) marks() []mark {
 	}
 	if l.End != nil {
 		add(*l.End, true, false, OtherSegment)
+		all[len(all)-1].end = true
 	}
 	slices.SortStableFunc(all, func(a, b mark) int { return cmp.Compare(a.Number, b.Number) })
 	return all
@@ -200,6 +202,8 @@ func (w *walk) passMarks() *Fault {
 		switch m := w.marks[0]; {
 		case m.fault != nil:
 			return m.fault
+		case m.Number < at.Number && m.end: // an older state came back
+			return &Fault{CutOff, m.Number + 1, at.Number}
 		case m.Number < at.Number: // before the first entry that is here
 			continue
 		case m.Head == at.Head:

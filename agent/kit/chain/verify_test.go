@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"bytes"
 	"errors"
 	"iter"
 	"slices"
@@ -97,7 +98,7 @@ func (h *hall) relink(i int, head chain.Digest) {
 	segment := h.start.Point().Segment
 	state := append([]byte{'T', 1}, segment[:]...)
 	state = append(state, 0, 0, 0, 0, 0, 0, byte(i>>8), byte(i))
-	state = append(append(state, head[:]...), make([]byte, gm.Size)...)
+	state = append(append(state, head[:]...), bytes.Repeat([]byte{1}, gm.Size)...)
 	s, err := chain.ParseState(state)
 	if err != nil {
 		return
