@@ -81,6 +81,12 @@ var outside = []struct {
 		"it panics on hostile input and takes what is no signature: nothing from outside may reach it but through the filter of tlcp; gm tests against it", true},
 	{"go.etcd.io/bbolt", []string{"agent/internal/store", "test/"},
 		"one writer: nobody else may open the log", false},
+	{"github.com/coreos/go-oidc/v3", []string{"cloud/internal/access/oidc"},
+		"what a token has to be for us to believe it is decided in one place", true},
+	{"golang.org/x/oauth2", []string{"cloud/internal/access/oidc"},
+		"our secret at the identity platform and its codes are known in one place", true},
+	{"github.com/zitadel/oidc/v3", []string{"test/fakes/identity"},
+		"it is the identity platform that tests sign in at, and no part of the program", true},
 	{"github.com/eclipse/paho.mqtt.golang", []string{"agent/internal/uplink", "cloud/", "test/"},
 		"the uplink owns the session with the cloud", false},
 }
