@@ -38,12 +38,15 @@ func TestLines(t *testing.T) {
 		first, second registry.Model
 		one, two      options
 		baud          int
+		flow          string
 		want          registry.Reason
 		says          string
 	}{
 		"no bus":                 {first: model("line"), second: model("line"), want: registry.LineTaken, says: "/dev/a belongs to window-1.x"},
 		"a bus and none":         {first: model("pad"), second: model("line"), want: registry.LineTaken},
 		"another speed":          {first: model("any"), second: model("any"), baud: 9600, want: registry.LineSpeed, says: "speed"},
+		"no flow, written out":   {first: model("any"), second: model("any"), flow: "none"},
+		"another flow":           {first: model("any"), second: model("any"), flow: "rtscts", want: registry.LineSpeed},
 		"no stations":            {first: model("any"), second: model("any")},
 		"the driver's address":   {first: model("pad"), second: model("rater"), want: registry.SameNumber, says: "unit 3 on /dev/a"},
 		"the model's address":    {first: preset, second: model("pad"), two: options{"unit": "0x7"}, want: registry.SameNumber},
@@ -64,7 +67,7 @@ func TestLines(t *testing.T) {
 			if clash := lines.Add(r, c.first, site); clash != nil {
 				t.Fatal(clash)
 			}
-			site = registry.Site{Name: "window-2.x", Connect: registry.Connect{Serial: "/dev/a", Baud: c.baud}, Options: c.two}
+			site = registry.Site{Name: "window-2.x", Connect: registry.Connect{Serial: "/dev/a", Baud: c.baud, Flow: c.flow}, Options: c.two}
 			switch clash := lines.Add(r, c.second, site); {
 			case c.want == "" && clash != nil:
 				t.Errorf("got %v", clash)

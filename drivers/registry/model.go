@@ -64,8 +64,17 @@ func (m Model) At(c Connect) Connect {
 	if c.Flow == "" {
 		c.Flow = m.Connect.Flow
 	}
+	if c.Parity == none {
+		c.Parity = ""
+	}
+	if c.Flow == none {
+		c.Flow = ""
+	}
 	return c
 }
+
+// none written out is the same as nothing written.
+const none = "none"
 
 // Key names a model: two classes may have models of the same name.
 type Key struct {

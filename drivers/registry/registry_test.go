@@ -59,7 +59,7 @@ func TestBuildMergesModelAndSite(t *testing.T) {
 		connect, want registry.Connect
 	}{
 		"model's line": {registry.Connect{Serial: "/dev/ttyX"}, registry.Connect{Serial: "/dev/ttyX", Baud: 115200, Parity: "even", Flow: "xonxoff"}},
-		"site's line":  {registry.Connect{Serial: "/dev/ttyX", Baud: 9600, Parity: "none", Flow: "none"}, registry.Connect{Serial: "/dev/ttyX", Baud: 9600, Parity: "none", Flow: "none"}},
+		"site's line":  {registry.Connect{Serial: "/dev/ttyX", Baud: 9600, Parity: "none", Flow: "none"}, registry.Connect{Serial: "/dev/ttyX", Baud: 9600}},
 		"no line":      {registry.Connect{TCP: "10.0.0.9:4001"}, registry.Connect{TCP: "10.0.0.9:4001"}},
 		"bare USB":     {registry.Connect{USB: "0400:c35a"}, registry.Connect{USB: "0400:c35a"}},
 	} {
