@@ -43,6 +43,11 @@ func newHall(t testing.TB, n, every int) *hall {
 	return h
 }
 
+// interval draws how many entries there are between two checkpoints of n entries, so that there are up to a few: signatures take time.
+func interval(rt *rapid.T, n int) int {
+	return max(1, n/rapid.IntRange(1, 8).Draw(rt, "checkpoints"))
+}
+
 func (h *hall) check(t testing.TB) {
 	t.Helper()
 	c, err := h.state.Checkpoint(noon).Sign(h.box)
@@ -248,7 +253,7 @@ func wrong(t testing.TB, name string, l chain.Log) chain.Fault {
 func TestAnySingleChangeIsFoundWhereItIs(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 500).Draw(rt, "entries")
-		h := newHall(t, n, rapid.IntRange(1, 256).Draw(rt, "every"))
+		h := newHall(t, n, interval(rt, n))
 		h.receive(t) // the centre has all of it
 		i, bits := rapid.IntRange(0, n-1).Draw(rt, "entry"), rapid.IntRange(0, 1000).Draw(rt, "bit")
 		for range rapid.IntRange(0, 3).Draw(rt, "erasures") {
@@ -300,7 +305,7 @@ func TestAnySwapIsFoundWhereItIs(t *testing.T) {
 func TestRewrittenPastIsFound(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 500).Draw(rt, "entries")
-		every := rapid.IntRange(1, 256).Draw(rt, "every")
+		every := interval(rt, n)
 		h := newHall(t, n, every)
 		i := rapid.IntRange(0, n-1).Draw(rt, "entry")
 		h.entries[i].Body = []byte("never written")
@@ -320,7 +325,7 @@ func TestRewrittenPastIsFound(t *testing.T) {
 func TestRandomErasuresAreAccepted(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 500).Draw(rt, "entries")
-		h := newHall(t, n, rapid.IntRange(1, 256).Draw(rt, "every"))
+		h := newHall(t, n, interval(rt, n))
 		h.receive(t)
 		erased := rapid.SliceOfNDistinct(rapid.IntRange(0, n-1), 0, n, rapid.ID[int]).Draw(rt, "erased")
 		for _, i := range erased {
