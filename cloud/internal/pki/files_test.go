@@ -28,6 +28,16 @@ func (c *centre) contents() map[string]string {
 	return all
 }
 
+// names gives the files that are there.
+func (c *centre) names() (there []string) {
+	for _, name := range append(slices.Clone(files), "") {
+		if _, err := os.Stat(c.path(name)); err == nil {
+			there = append(there, name)
+		}
+	}
+	return there
+}
+
 func TestFilesAreForTheirOwnerAndStay(t *testing.T) {
 	c := newCentre(t)
 	before := c.contents()
@@ -172,8 +182,12 @@ func TestRootsAreNotReplacedInSilence(t *testing.T) {
 		if err := spoil.do(c); err != nil {
 			t.Fatal(err)
 		}
+		before := c.names()
 		_, err := c.open(true)
 		refused(t, name, err, spoil.code)
+		if after := c.names(); !slices.Equal(before, after) {
+			t.Errorf("%s: there were %v, there are %v", name, before, after)
+		}
 	}
 }
 

@@ -238,6 +238,16 @@ func TestClockThatIsBehindIssuesNothing(t *testing.T) {
 	if n, err := c.Revoke(t.Context(), string(hall), "stolen", operator); err != nil || n != 6 {
 		t.Errorf("revoked %d with a clock that is behind, %v", n, err)
 	}
+	stored, err := c.st.Certificates(t.Context(), string(hall))
+	if err != nil || stored[5].Revoked.Before(stored[5].Issued) {
+		t.Errorf("revoked %s before it was issued, %v", stored[5].Revoked, err)
+	}
+	alone, err := pki.OpenEmbedded(c.dir, nil, false, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = alone.Issue(b.order(), start.Add(-2*time.Hour))
+	refused(t, "by the authority itself, before its roots", err, pki.CodeClock)
 	c.set(start.AddDate(19, 6, 0))
 	if _, err := c.Issue(t.Context(), b.order()); err == nil {
 		t.Error("a certificate outlives its root")
