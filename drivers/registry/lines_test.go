@@ -31,7 +31,8 @@ func TestLines(t *testing.T) {
 		"mute":  {New: newScanner, Bus: true, Station: mute},
 		"any":   {New: newScanner, Bus: true},
 	})
-	preset := model("pad")
+	preset, plain := model("pad"), model("any")
+	plain.Connect = registry.Line{}
 	preset.Options = map[string]string{"unit": "7"}
 	type options = map[string]string
 	for name, c := range map[string]struct {
@@ -45,8 +46,8 @@ func TestLines(t *testing.T) {
 		"no bus":                 {first: model("line"), second: model("line"), want: registry.LineTaken, says: "/dev/a belongs to window-1.x"},
 		"a bus and none":         {first: model("pad"), second: model("line"), want: registry.LineTaken},
 		"another speed":          {first: model("any"), second: model("any"), baud: 9600, want: registry.LineSpeed, says: "speed"},
-		"no flow, written out":   {first: model("any"), second: model("any"), flow: "none"},
-		"another flow":           {first: model("any"), second: model("any"), flow: "rtscts", want: registry.LineSpeed},
+		"no flow, written out":   {first: plain, second: plain, flow: "none"},
+		"another flow":           {first: plain, second: plain, flow: "rtscts", want: registry.LineSpeed},
 		"no stations":            {first: model("any"), second: model("any")},
 		"the driver's address":   {first: model("pad"), second: model("rater"), want: registry.SameNumber, says: "unit 3 on /dev/a"},
 		"the model's address":    {first: preset, second: model("pad"), two: options{"unit": "0x7"}, want: registry.SameNumber},
