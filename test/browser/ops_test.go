@@ -27,6 +27,7 @@ func (s *site) operations(t *testing.T) {
 	s.shot(t, p, "ops-with-page")
 	t.Run("tests devices", func(t *testing.T) { s.testsDevices(t, p) })
 	t.Run("records bytes", func(t *testing.T) { s.recordsBytes(t, p) })
+	t.Run("pairs machines", func(t *testing.T) { s.pairsMachines(t, p) })
 	t.Run("names what is wrong", func(t *testing.T) { s.namesTroubles(t, p) })
 }
 

@@ -137,6 +137,10 @@ func routes(own, other string) map[string][]visit {
 		"POST /api/v1/devices/{name}/test":  one("devices/kiosk-1.printer/test", technicians),
 		"GET /api/v1/devices/{name}/trace":  one("devices/kiosk-1.printer/trace", technicians),
 		"POST /api/v1/devices/{name}/trace": one("devices/kiosk-1.printer/trace", technicians),
+
+		"GET /api/v1/pairings":              one("pairings", technicians),
+		"POST /api/v1/pairings":             one("pairings", technicians),
+		"POST /api/v1/pairings/{id}/revoke": one("pairings/x/revoke", technicians),
 	}
 	for _, verb := range []string{
 		"open", "pause", "unpause", "close", "call-next", "call", "recall", "start", "finish", "pass", "transfer", "hold", "resume", "abandon", "reopen",

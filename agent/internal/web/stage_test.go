@@ -154,6 +154,7 @@ func open(t *testing.T, change ...func(*config.Site, *config.Plan)) *stage {
 		c(site, plan)
 	}
 	s := &stage{t: t, site: site, plan: plan, dir: t.TempDir(), client: &http.Client{Timeout: 20 * time.Second}, build: web.New}
+	site.Data = s.dir
 	now := time.Now()
 	s.skew = morning(t, plan.Zone, now).Sub(now)
 	for _, d := range site.Devices {

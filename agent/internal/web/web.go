@@ -91,7 +91,7 @@ func New(d Deps) (*Server, error) {
 
 func build(d Deps, lim limits) (*Server, error) {
 	door, err := access.New(access.Options{
-		Web: d.Site.Web, Staff: d.Plan.Staff, TakesPerS: d.Plan.Rules.TakesPerS, Tickets: d.Signer, Catalog: d.Catalog,
+		Web: d.Site.Web, Data: d.Site.Data, Staff: d.Plan.Staff, TakesPerS: d.Plan.Rules.TakesPerS, Tickets: d.Signer, Catalog: d.Catalog,
 		Log: d.Log.With("part", "access"),
 	})
 	if err != nil {
@@ -132,6 +132,7 @@ func (s *Server) arrange(plan *config.Plan) error {
 	site.Register(mux)
 	mux.HandleFunc("POST /sign-in", s.door.SignIn)
 	mux.HandleFunc("POST /sign-out", s.door.SignOut)
+	mux.HandleFunc("POST /pair", s.door.Pair)
 	s.probes(mux, s.door, site.Version())
 	next.Handler = site.Missing(mux)
 	if last := s.front.Swap(next); last != nil {

@@ -33,6 +33,12 @@ const (
 	TakeLimited      problem.Code = "take_limited"       // 429: takes come too fast
 	BodyInvalid      problem.Code = "body_invalid"       // 400
 	BodySlow         problem.Code = "body_slow"          // 408: it took too long to arrive
+	PairBusy         problem.Code = "pair_busy"          // 429: too many machines ask to be let in
+	PairTries        problem.Code = "pair_tries"         // 429: too many wrong codes
+	PairCode         problem.Code = "pair_code"          // 404: no machine shows this code
+	PairPlace        problem.Code = "pair_place"         // 409: no machine stands at such a place
+	PairFull         problem.Code = "pair_full"          // 409: too many machines are let in
+	PairUnknown      problem.Code = "pair_unknown"       // 404: no such device
 )
 
 // Tickets checks the token on a slip, which lets its holder see, withdraw and rate that ticket.
@@ -43,6 +49,7 @@ type Tickets interface {
 // Options of New. All but TakesPerS are required.
 type Options struct {
 	Web       config.Web
+	Data      string // the directory where the paired devices are kept
 	Staff     []config.Staff
 	TakesPerS int // takes a second of one credential; 0: 5
 	Tickets   Tickets
@@ -60,6 +67,7 @@ type Door struct {
 	sessions sessions
 	tries    tries
 	senders  senders
+	pairs    *pairs
 
 	hashing   chan struct{} // one PIN at a time: each takes a processor
 	strangers chan struct{} // who waits for that
@@ -105,6 +113,10 @@ func New(o Options) (*Door, error) {
 		}
 	}
 	if err := d.Employ(o.Staff); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.pairs, err = openPairs(o.Data, o.Log); err != nil {
 		return nil, err
 	}
 	return d, d.allowHosts()
@@ -154,14 +166,19 @@ func (d *Door) AllowTake(who Who) bool { return d.allow("take "+who.Credential, 
 func (d *Door) AllowPicture(place string) bool { return d.allow("picture "+place, picturesPerS) }
 
 func (d *Door) allow(what string, perS int) bool {
+	return d.limiter(what, rate.Limit(perS), perS).Allow()
+}
+
+// limiter gives what counts something, a fresh one at first.
+func (d *Door) limiter(what string, often rate.Limit, burst int) *rate.Limiter {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.limits[what]
 	if l == nil {
-		l = rate.NewLimiter(rate.Limit(perS), perS)
+		l = rate.NewLimiter(often, burst)
 		d.limits[what] = l
 	}
-	return l.Allow()
+	return l
 }
 
 // errNotSignedIn is the answer to a request that proves nothing.
@@ -195,6 +212,8 @@ func (d *Door) AtPage(r *http.Request, page string) (Who, error) {
 		return d.device(page, value)
 	case sessionCookie:
 		return d.sessions.find(value, page, r.Method == http.MethodPost)
+	case pairCookie:
+		return d.pairs.find(value, page)
 	}
 	return Who{}, errNotSignedIn
 }

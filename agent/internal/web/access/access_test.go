@@ -47,6 +47,7 @@ func options(t *testing.T) Options {
 	return Options{
 		Web:     web,
 		Staff:   []config.Staff{clerk(t, "w01", "1234", "clerk", "1"), clerk(t, "m01", "9876", "manager")},
+		Data:    t.TempDir(),
 		Tickets: slips{},
 		Catalog: problem.NewCatalog(nil),
 		Log:     slog.New(slog.DiscardHandler),
@@ -76,6 +77,7 @@ func openWith(t *testing.T, o Options) (*Door, *httptest.Server) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /sign-in", d.SignIn)
 	mux.HandleFunc("POST /sign-out", d.SignOut)
+	mux.HandleFunc("POST /pair", d.Pair)
 	mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) {
 		who, err := d.Identify(r)
 		if err != nil {

@@ -7,15 +7,18 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"halledge/agent/kit/problem"
 	"halledge/firmware-protocols/hallsync"
 )
 
-// The kinds of cookie values: a device cookie is derived from its token and so lives through restarts, a session does not.
+// The kinds of cookie values: a device cookie is derived from its token, and that of a paired device is known by its digest, so both live
+// through restarts; a session does not.
 const (
 	deviceCookie  = "t"
+	pairCookie    = "p"
 	sessionCookie = "s"
 )
 
@@ -121,10 +124,12 @@ func (d *Door) Enter(w http.ResponseWriter, r *http.Request, page string) (done 
 
 // prolong renews a good device cookie, because browsers forget cookies after 400 days at most.
 func (d *Door) prolong(w http.ResponseWriter, r *http.Request, page string) {
-	if c, err := r.Cookie(cookieName(page)); err == nil && len(c.Value) > 2 && c.Value[:2] == deviceCookie+"." {
-		if _, err := d.device(page, c.Value[2:]); err == nil {
-			setCookie(w, page, c.Value, deviceCookieAge)
-		}
+	c, err := r.Cookie(cookieName(page))
+	if err != nil || strings.HasPrefix(c.Value, sessionCookie+".") {
+		return
+	}
+	if _, err := d.AtPage(r, page); err == nil {
+		setCookie(w, page, c.Value, deviceCookieAge)
 	}
 }
 

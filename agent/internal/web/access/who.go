@@ -46,6 +46,7 @@ const (
 	SeeLog      Right = "see_log"      // the log's tail
 	Override    Right = "override"     // give numbers outside hours and beyond quotas, and classes, with a reason
 	Book        Right = "book"         // appointments, made and cancelled at the hall
+	Pair        Right = "pair"         // let machines in, and shut them out
 	Direct      Right = "direct"       // the hall's own settings: temporary services, paper roll, the time
 )
 
@@ -78,7 +79,7 @@ func may(r Role, right Right) bool {
 		return right == SeeHall
 	case Ops:
 		switch right {
-		case SeeHall, SeeStaff, SeeDevices, TestDevices, SeeLog:
+		case SeeHall, SeeStaff, SeeDevices, TestDevices, SeeLog, Pair:
 			return true
 		}
 	}

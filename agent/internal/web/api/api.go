@@ -168,6 +168,10 @@ func (a *API) Register(mux Mux) {
 	mux.HandleFunc("POST /api/v1/devices/{name}/test", a.post(needs(access.TestDevices), a.testDevice))
 	mux.HandleFunc("GET /api/v1/devices/{name}/trace", a.get(access.SeeLog, a.getTrace))
 	mux.HandleFunc("POST /api/v1/devices/{name}/trace", a.post(needs(access.TestDevices), a.trace))
+
+	mux.HandleFunc("GET /api/v1/pairings", a.get(access.Pair, a.getPairings))
+	mux.HandleFunc("POST /api/v1/pairings", a.post(needs(access.Pair), a.pair))
+	mux.HandleFunc("POST /api/v1/pairings/{id}/revoke", a.post(needs(access.Pair), a.revoke))
 }
 
 // The problems of this interface, beside those of the queue, the codes, the store and the door.
@@ -198,6 +202,7 @@ const (
 	nobodyCalls     problem.Code = "nobody_calls"
 	nothingToRate   problem.Code = "nothing_to_rate"
 	raterAway       problem.Code = "rater_away"
+	pairNotSaved    problem.Code = "pair_not_saved"
 	overloaded      problem.Code = "overloaded"
 	internal        problem.Code = "internal"
 )

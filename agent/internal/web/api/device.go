@@ -208,3 +208,127 @@ func (a *API) getTrace(w http.ResponseWriter, r *http.Request, _ access.Who) {
 		Entries []entryView `json:"entries"`
 	}{record.On, left, record.Masked, entries})
 }
+
+// machineView is a place where a machine of the hall stands.
+type machineView struct {
+	Place string `json:"place"` // kiosk-1, screen-1, or rate-1 for the tablet of window 1
+	Name  string `json:"name"`
+}
+
+// pairedView is a machine that was let in by a short code.
+type pairedView struct {
+	ID string `json:"id"`
+	machineView
+	Since time.Time `json:"since"`
+	Seen  time.Time `json:"seen"`
+	From  string    `json:"from"` // the address it was paired at
+	By    string    `json:"by"`   // who let it in
+}
+
+// pairedBody is the answer about one machine.
+type pairedBody struct {
+	Device pairedView `json:"device"`
+}
+
+// machines lists where machines stand, by the plan.
+func (a *API) machines() []machineView {
+	out := []machineView{}
+	for _, k := range a.opts.Plan.Kiosks {
+		out = append(out, machineView{"kiosk-" + k.ID, k.Name})
+	}
+	for _, s := range a.opts.Plan.Screens {
+		out = append(out, machineView{"screen-" + s.ID, s.Name})
+	}
+	for _, w := range a.opts.Plan.Windows {
+		out = append(out, machineView{"rate-" + w.ID, w.Name + "评价器"})
+	}
+	return out
+}
+
+func (a *API) pairedView(d access.Device) pairedView {
+	at := machineView{d.Place, d.Place} // of a place that is no more
+	all := a.machines()
+	if i := slices.IndexFunc(all, func(m machineView) bool { return m.Place == d.Place }); i >= 0 {
+		at = all[i]
+	}
+	return pairedView{
+		ID: d.ID, machineView: at, Since: d.Since.In(a.zone).Truncate(time.Second), Seen: d.Seen.In(a.zone).Truncate(time.Second), From: d.From, By: d.By,
+	}
+}
+
+// getPairings answers GET /api/v1/pairings: the machines that were let in, where machines stand, and how many wait.
+func (a *API) getPairings(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	body := struct {
+		Devices []pairedView  `json:"devices"`
+		Places  []machineView `json:"places"`
+		Waiting int           `json:"waiting"`
+	}{Devices: []pairedView{}, Places: a.machines()}
+	devices, waiting := a.opts.Door.Devices()
+	for _, d := range devices {
+		body.Devices = append(body.Devices, a.pairedView(d))
+	}
+	body.Waiting = waiting
+	a.send(w, r, http.StatusOK, body)
+}
+
+// pair answers POST /api/v1/pairings {"code": C, "place": P}: 201 {"device": D} when the machine that shows the code is let in at the place.
+func (a *API) pair(w http.ResponseWriter, p post) {
+	var in struct {
+		Code  string `json:"code"`
+		Place string `json:"place"`
+	}
+	err := a.decode(p.body, &in)
+	switch {
+	case err != nil:
+	case in.Code == "":
+		err = a.bad(fieldMissing, "field", "code")
+	case in.Place == "":
+		err = a.bad(fieldMissing, "field", "place")
+	}
+	if err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	a.outside(w, p, func() (int, []byte) {
+		if !slices.ContainsFunc(a.machines(), func(m machineView) bool { return m.Place == in.Place }) {
+			return a.notPaired(&access.PairError{Code: access.PairPlace})
+		}
+		one, err := a.opts.Door.Approve(p.who, in.Code, in.Place)
+		if err != nil {
+			return a.notPaired(err)
+		}
+		return a.aboutPaired(http.StatusCreated, one)
+	})
+}
+
+// revoke answers POST /api/v1/pairings/{id}/revoke: 200 {"device": D} when the machine is shut out.
+func (a *API) revoke(w http.ResponseWriter, p post) {
+	if err := a.decode(p.body, &struct{}{}); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	a.outside(w, p, func() (int, []byte) {
+		one, err := a.opts.Door.Revoke(p.who, p.PathValue("id"))
+		if err != nil {
+			return a.notPaired(err)
+		}
+		return a.aboutPaired(http.StatusOK, one)
+	})
+}
+
+func (a *API) aboutPaired(status int, one access.Device) (int, []byte) {
+	raw, _ := json.Marshal(pairedBody{a.pairedView(one)}) // texts and times always have a JSON form
+	return status, raw
+}
+
+func (a *API) notPaired(err error) (int, []byte) {
+	status, code := http.StatusServiceUnavailable, pairNotSaved
+	var known *access.PairError
+	if errors.As(err, &known) {
+		status, code = known.Status(), known.Code
+	} else {
+		a.opts.Log.Error("paired devices not saved", "error", err)
+	}
+	refused := a.opts.Catalog.Problem(status, code, nil)
+	return refused.Status, refused.Body()
+}

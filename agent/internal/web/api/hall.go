@@ -195,7 +195,11 @@ func (a *API) getHall(w http.ResponseWriter, r *http.Request, who access.Who) {
 	if err == nil && uint64(body.Seq) == after && body.Input == nil {
 		ctx, cancel := context.WithTimeout(r.Context(), waitOf(q.Get("wait")))
 		defer cancel()
-		body = p.wait(ctx, body)
+		body = p.wait(ctx, body, func() bool { return a.still(r, who) })
+		if !a.still(r, who) {
+			a.notSignedIn(w)
+			return
+		}
 	}
 	if r.Context().Err() == nil {
 		a.send(w, r, http.StatusOK, body)
@@ -222,15 +226,21 @@ func (p *poller) look() polled {
 	return body
 }
 
-// wait looks until something is not as before, or ctx ends.
-func (p *poller) wait(ctx context.Context, before polled) polled {
+// still reports whether a request is yet from whom it was at first.
+func (a *API) still(r *http.Request, who access.Who) bool {
+	now, err := a.opts.Door.Identify(r)
+	return err == nil && now == who
+}
+
+// wait looks until something is not as before, ctx ends, or the asker may no more.
+func (p *poller) wait(ctx context.Context, before polled, still func() bool) polled {
 	wake, stop := p.api.wake(ctx, p.api.place(p.who))
 	defer stop()
 	for {
 		now := p.look()
 		same := slices.Equal(now.Health, before.Health) && slices.Equal(now.Help, before.Help) && (now.Paper == nil || *now.Paper == *before.Paper) &&
 			reflect.DeepEqual(now.Frame, before.Frame)
-		if now.Seq != before.Seq || now.Input != nil || !same {
+		if now.Seq != before.Seq || now.Input != nil || !same || !still() {
 			return now
 		}
 		select {
@@ -261,6 +271,7 @@ func (a *API) wake(ctx context.Context, place string) (wake <-chan struct{}, sto
 	hallDirty, endHall := a.opts.Hall.Watch()
 	shown, endShown := a.opts.Inputs.Watch(place)
 	devices, endDevices := a.opts.Devices.Watch()
+	revoked := a.opts.Door.Revoked()
 	go func() {
 		defer close(done)
 		defer endHall()
@@ -278,6 +289,8 @@ func (a *API) wake(ctx context.Context, place string) (wake <-chan struct{}, sto
 			case <-hallDirty:
 			case <-shown:
 			case <-devices:
+			case <-revoked:
+				revoked = a.opts.Door.Revoked()
 			case <-tick.C:
 			}
 			select {

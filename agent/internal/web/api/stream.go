@@ -85,7 +85,7 @@ var errSignedOut = errors.New("signed out")
 
 // next gives the events since the last call.
 func (f *follower) next() ([]sse.Event, error) {
-	if who, err := f.api.opts.Door.Identify(f.request); err != nil || who != f.who {
+	if !f.api.still(f.request, f.who) {
 		return nil, errSignedOut
 	}
 	now, err := f.api.scenes.look(f.audience(), func() (scene, error) { return f.api.scene(f.who, f.reader) })

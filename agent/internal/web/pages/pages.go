@@ -186,8 +186,8 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, page string, s shel
 		who, err = p.opts.Door.AtPage(r, page)
 		s.Open = err == nil
 	}
-	if !s.Open && !s.Staffed {
-		s.Style = "gate" // no machine of the hall: there is nothing for the page's script to do
+	if !s.Open && !s.Staffed { // no machine of the hall: it asks to become one
+		s.Build, setup = "pair", map[string]any{}
 	}
 	if s.Open && s.Camera {
 		access.AllowCamera(w.Header())

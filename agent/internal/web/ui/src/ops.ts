@@ -9,6 +9,7 @@ import { listen } from './lib/live';
 import { drawChecks } from './ops/checks';
 import { Device, Devices } from './ops/device';
 import { startLog } from './ops/log';
+import { startPairing } from './ops/pairing';
 import { drawSpares } from './ops/spares';
 import { drawDevices, tickTests } from './ops/table';
 import { drawState, openTrace, startTraces } from './ops/trace';
@@ -87,6 +88,7 @@ function main(): void {
   startTraces();
   look();
   startLog(page.as);
+  startPairing(page.as);
   listen({
     as: page.as,
     onHall: function (hall: Hall): void {
