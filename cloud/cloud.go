@@ -94,7 +94,9 @@ func (c *Cloud) open() error {
 	if err != nil {
 		return err
 	}
-	c.desk = c.newDesk()
+	if c.desk, err = c.newDesk(); err != nil {
+		return err
+	}
 	if c.video, err = openVideo(c.o, catalog, c.board, c.desk); err != nil {
 		return err
 	}
@@ -171,16 +173,21 @@ func (c *Cloud) openBroker(registry *prometheus.Registry) error {
 	return nil
 }
 
-func (c *Cloud) newDesk() *access.Desk {
+func (c *Cloud) newDesk() (*access.Desk, error) {
 	var tokens []access.Token
 	for _, t := range c.o.Config.Tokens {
 		roles, scope := t.Rights()
 		tokens = append(tokens, access.Token{Name: t.Name, Secret: t.Secret.Reveal(), Roles: roles, Scope: scope})
 	}
+	platform, err := openPlatform(c.o.Config.SignIn.OIDC)
+	if err != nil {
+		return nil, err
+	}
 	return access.New(access.Options{
 		Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Secure, Factor: c.o.Config.SignIn.SecondFactor != config.FactorOff,
-		Keep: time.Duration(c.o.Config.Audit.Days) * 24 * time.Hour, Log: c.o.Log,
-	})
+		Keep: time.Duration(c.o.Config.Audit.Days) * 24 * time.Hour, OIDC: platform,
+		Log: c.o.Log,
+	}), nil
 }
 
 func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalog) error {

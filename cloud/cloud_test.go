@@ -40,11 +40,11 @@ type service struct {
 	stop func()
 }
 
-func start(t *testing.T, database string) *service {
+func start(t *testing.T, database string, change ...func(*config.Config)) *service {
 	t.Helper()
 	s := &service{t: t}
 	ready := make(chan cloud.Addresses, 1)
-	c, err := cloud.New(cloud.Options{
+	o := cloud.Options{
 		Version: "test", Log: slog.New(slog.DiscardHandler), Ready: func(a cloud.Addresses) { ready <- a },
 		Config: config.Config{
 			HTTP: config.HTTP{Listen: "127.0.0.1:0"}, MQTT: config.MQTT{Listen: "127.0.0.1:0"}, Database: database, Zone: "Asia/Shanghai",
@@ -62,7 +62,11 @@ func start(t *testing.T, database string) *service {
 				Cameras: []config.Camera{{Code: otherCamera, Name: "入口", Scene: 1}},
 			}},
 		},
-	})
+	}
+	for _, c := range change {
+		c(&o.Config)
+	}
+	c, err := cloud.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

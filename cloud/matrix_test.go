@@ -52,6 +52,10 @@ func rows() map[string]row {
 		"GET /api/v1/session":      {path: v1 + "session", may: "self"},
 		"DELETE /api/v1/session":   {path: v1 + "session", may: "self", want: 204},
 
+		"GET /api/v1/session/ways":     {path: v1 + "session/ways", may: "public"},
+		"POST /api/v1/session/journey": {path: v1 + "session/journey", may: "public", want: 404},
+		"POST /api/v1/session/oidc":    {path: v1 + "session/oidc", body: `{"state":"","code":""}`, may: "public", want: 404},
+
 		"PUT /api/v1/account/password":       {path: v1 + "account/password", body: `{"old":"x","new":"short"}`, may: "self", want: 422},
 		"POST /api/v1/account/second-factor": {path: v1 + "account/second-factor", body: `{"password":"wrong"}`, may: "self", want: 422},
 		"PUT /api/v1/account/second-factor":  {path: v1 + "account/second-factor", body: `{"code":"000000"}`, may: "self", want: 409},

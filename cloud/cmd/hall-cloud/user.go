@@ -26,6 +26,9 @@ import (
 // maxPassword is in bytes. A little more is read, so that a longer one is noticed.
 const maxPassword = 256
 
+// maxInvitation is how long somebody may be invited for: who has not come by then is asked again.
+const maxInvitation = 30 * 24 * time.Hour
+
 func hashCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "hash", Short: "从标准输入读一个密码，输出写进 cloud.yaml 的散列", Args: command.Args(cobra.NoArgs),
@@ -79,10 +82,32 @@ func userCommand(path *string) *cobra.Command {
 				return change(cmd, *path, args[0], false, func(by access.Acting, tx *store.Tx) error { return by.ResetFactor(tx, args[0]) })
 			},
 		},
+		inviteCommand(path),
+		&cobra.Command{
+			Use: "unlink 用户名", Short: "解除和统一身份认证平台上那个人的绑定，他由此打开的登录立即失效", Args: command.Args(cobra.ExactArgs(1)),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return change(cmd, *path, args[0], false, func(by access.Acting, tx *store.Tx) error { return by.Unlink(tx, args[0]) })
+			},
+		},
 		&cobra.Command{
 			Use: "list", Short: "列出全部用户", Args: command.Args(cobra.NoArgs),
 			RunE: func(cmd *cobra.Command, _ []string) error { return listUsers(cmd, *path) },
 		})
+	return cmd
+}
+
+func inviteCommand(path *string) *cobra.Command {
+	var valid time.Duration
+	cmd := &cobra.Command{
+		Use: "invite 用户名", Short: "邀请用户：他第一次经统一身份认证平台登录时，把平台上同名的人绑定到这个账号", Args: command.Args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if valid <= 0 || valid > maxInvitation {
+				return usage(config.NotAllowed, "value", valid.String(), "allowed", "1s–"+maxInvitation.String())
+			}
+			return change(cmd, *path, args[0], false, func(by access.Acting, tx *store.Tx) error { return by.Invite(tx, args[0], by.At.Add(valid)) })
+		},
+	}
+	cmd.Flags().DurationVar(&valid, "valid", 7*24*time.Hour, "多长时间内有效")
 	return cmd
 }
 
@@ -229,7 +254,7 @@ func listUsers(cmd *cobra.Command, path string) error {
 			return err
 		}
 		table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		origins := map[string]string{store.FromConfig: "配置文件", store.FromCLI: "命令添加"}
+		origins := map[string]string{store.FromConfig: "配置文件", store.FromCLI: "命令添加", store.FromPlatform: "统一身份认证"}
 		for _, u := range users {
 			state := "启用"
 			if u.Disabled {

@@ -59,6 +59,7 @@ const (
 // How somebody came in.
 const (
 	ByPassword = "password"
+	ByOIDC     = "oidc" // through the unified identity platform
 	ByToken    = "token"
 	ByCommand  = "command" // an account of the machine, with hall-cloud
 )
@@ -89,6 +90,12 @@ type Who struct {
 	Expires      time.Time
 	session      sessionID
 }
+
+// InSession reports whether somebody is in with a browser, and not with a token.
+func (w Who) InSession() bool { return isPerson(w.By) }
+
+// isPerson reports whether people come in so.
+func isPerson(by string) bool { return by == ByPassword || by == ByOIDC }
 
 // May reports whether somebody may do one of the things now.
 func (w Who) May(some rights.Right) bool { return w.Must == "" && w.Roles.May(some) }
@@ -123,6 +130,7 @@ type Options struct {
 	Tokens []Token
 	Secure bool             // mark cookies for https only
 	Factor bool             // administrators must have a second factor
+	OIDC   *OIDC            // nil: there is no unified identity platform
 	Keep   time.Duration    // how long the audit is kept; 0: for ever
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger
@@ -134,6 +142,7 @@ type Desk struct {
 	tokens    []tokenHash
 	secure    bool
 	factor    bool
+	unified   *unified      // nil: there is none
 	keep      time.Duration // of the audit
 	now       func() time.Time
 	log       *slog.Logger
@@ -158,7 +167,7 @@ func New(o Options) *Desk {
 	d := &Desk{
 		store: o.Store, secure: o.Secure, factor: o.Factor, keep: o.Keep, now: o.Now, log: o.Log, tries: origin.NewLimit(attemptPause, attemptBurst, maxNetworks),
 		hashes: make(chan struct{}, hashesAtOnce), regulars: make(chan struct{}, maxWaiting), strangers: make(chan struct{}, maxWaiting),
-		decoy: phc.New([]byte(rand.Text())), markKey: []byte(rand.Text()), holds: map[*hold]struct{}{},
+		decoy: phc.Decoy(), unified: newUnified(o.OIDC), markKey: []byte(rand.Text()), holds: map[*hold]struct{}{},
 	}
 	if d.now == nil {
 		d.now = time.Now
@@ -220,9 +229,10 @@ func (d *Desk) Identify(r *http.Request) (Who, error) {
 // person is a user in a session.
 func (d *Desk) person(u store.User, s store.Session) Who {
 	who := Who{
-		User: u.Name, Name: u.FullName, Roles: u.Roles, Scope: u.Scope, By: ByPassword, SecondFactor: u.SecondFactor, Expires: s.Expires, session: s.TokenHash,
+		User: u.Name, Name: u.FullName, Roles: u.Roles, Scope: u.Scope, By: s.By, SecondFactor: u.SecondFactor, Expires: s.Expires, session: s.TokenHash,
 	}
 	switch {
+	case s.By == ByOIDC: // how he proves himself is the platform's matter
 	case u.MustChange:
 		who.Must = MustPassword
 	case d.factor && u.Roles.Has(rights.Admin) && !u.SecondFactor:

@@ -17,7 +17,8 @@ const (
 	CodeSame       problem.Code = "password_same"    // the new one is the old one
 	CodeNotBegun   problem.Code = "factor_not_begun" // there is no secret to confirm
 	CodeFactorCode problem.Code = "factor_code_wrong"
-	CodeNoAccount  problem.Code = "no_account" // a token is nobody's account
+	CodeNoAccount  problem.Code = "no_account"   // a token is nobody's account
+	CodeElsewhere  problem.Code = "account_oidc" // the unified identity platform keeps what he proves himself with
 )
 
 // Fault says that something can not be done as it was asked for.
@@ -58,7 +59,7 @@ func (d *Desk) ChangePassword(ctx context.Context, who Who, a Attempt, password 
 		if err := tx.PutUser(cur); err != nil {
 			return err
 		}
-		text, who, err = d.session(tx, cur, a.Remote)
+		text, who, err = d.session(tx, cur, ByPassword, a.Remote)
 		if err != nil {
 			return err
 		}
@@ -70,10 +71,21 @@ func (d *Desk) ChangePassword(ctx context.Context, who Who, a Attempt, password 
 	return d.cookie(text, int(sessionLife.Seconds())), who, nil
 }
 
+// ownAccount refuses those whose password and second factor are not ours to change.
+func ownAccount(who Who) error {
+	switch who.By {
+	case ByPassword:
+		return nil
+	case ByOIDC:
+		return &Fault{Code: CodeElsewhere}
+	}
+	return &Fault{Code: CodeNoAccount}
+}
+
 // own checks the password of somebody who is in. done must be called then.
 func (d *Desk) own(ctx context.Context, who Who, a *Attempt, action string) (store.User, func(), error) {
-	if who.By != ByPassword {
-		return store.User{}, nil, &Fault{Code: CodeNoAccount}
+	if err := ownAccount(who); err != nil {
+		return store.User{}, nil, err
 	}
 	a.User, a.action = who.User, action
 	return d.prove(ctx, *a)
@@ -121,8 +133,8 @@ func (d *Desk) BeginFactor(ctx context.Context, who Who, a Attempt) (Enrolment, 
 // ConfirmFactor makes the secret that was begun the one of somebody who is in, if the code is of it. It gives his new recovery codes,
 // and ends his other sessions.
 func (d *Desk) ConfirmFactor(ctx context.Context, who Who, code, remote string) ([]string, error) {
-	if who.By != ByPassword {
-		return nil, &Fault{Code: CodeNoAccount}
+	if err := ownAccount(who); err != nil {
+		return nil, err
 	}
 	if !d.tries.Allow(origin.Network(remote)) {
 		return nil, &Refusal{Code: CodeTooOften, RetryAfter: attemptPause}

@@ -24,7 +24,7 @@ type hold struct {
 // be called when nothing depends on the context any more.
 func (d *Desk) Hold(parent context.Context, who Who) (ctx context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	if who.By != ByPassword {
+	if !who.InSession() {
 		return ctx, func() { cancel(nil) }
 	}
 	h := &hold{session: who.session, expires: who.Expires, cancel: cancel}

@@ -90,6 +90,7 @@ func (d *Desk) prove(ctx context.Context, a Attempt) (u store.User, done func(),
 		return u, nil, err
 	}
 	hash := d.decoy
+	known = known && u.Origin != store.FromPlatform // who has no password
 	if known {
 		if hash, err = phc.Parse(u.Password); err != nil {
 			done()
@@ -202,7 +203,7 @@ func (d *Desk) open(ctx context.Context, u store.User, a Attempt) (*http.Cookie,
 				return err
 			}
 		}
-		if text, who, err = d.session(tx, cur, a.Remote); err != nil {
+		if text, who, err = d.session(tx, cur, ByPassword, a.Remote); err != nil {
 			return err
 		}
 		if err := d.replace(tx, a, now); err != nil {
@@ -224,12 +225,12 @@ func (d *Desk) open(ctx context.Context, u store.User, a Attempt) (*http.Cookie,
 }
 
 // session stores a new session of a user, and gives its cookie's text.
-func (d *Desk) session(tx *store.Tx, u store.User, remote string) (text string, who Who, err error) {
+func (d *Desk) session(tx *store.Tx, u store.User, by, remote string) (text string, who Who, err error) {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails (crypto/rand)
 	text = base64.RawURLEncoding.EncodeToString(secret)
 	now := d.now()
-	s := store.Session{TokenHash: sessionOf(text), Name: u.Name, Created: now, Used: now, Expires: now.Add(sessionLife)}
+	s := store.Session{TokenHash: sessionOf(text), Name: u.Name, By: by, Created: now, Used: now, Expires: now.Add(sessionLife)}
 	if err := tx.SignedIn(u.Name, origin.Network(remote), now, now.Add(-familiarFor)); err != nil {
 		return "", Who{}, err
 	}
@@ -242,14 +243,14 @@ func (d *Desk) replace(tx *store.Tx, a Attempt, now time.Time) error {
 		return nil
 	}
 	old := sessionOf(a.Cookie)
-	name, found, err := tx.SessionUser(old)
+	name, by, found, err := tx.SessionUser(old)
 	if err != nil || !found {
 		return err
 	}
 	if err := tx.DropSession(old); err != nil {
 		return err
 	}
-	return tx.AddAudit(store.Audit{At: now, Actor: name, By: ByPassword, Action: store.ActionSignOut, Result: string(CodeReplaced), Remote: a.Remote})
+	return tx.AddAudit(store.Audit{At: now, Actor: name, By: by, Action: store.ActionSignOut, Result: string(CodeReplaced), Remote: a.Remote})
 }
 
 // failed counts a failure, and locks the name for the network at the last one. Its error is a *Refusal with the code, or the lock's.
@@ -295,7 +296,7 @@ func (d *Desk) SignOut(ctx context.Context, who Who, remote string) (*http.Cooki
 	if err != nil {
 		return nil, fmt.Errorf("sign out: %w", err)
 	}
-	if who.By == ByPassword {
+	if who.InSession() {
 		d.end(CodeSignedOut, func(h *hold) bool { return h.session == who.session })
 	}
 	return d.cookie("", -1), nil

@@ -14,11 +14,13 @@ import (
 
 // The codes of a Fault about users.
 const (
-	CodeUserUnknown problem.Code = "user_unknown" // name
-	CodeUserExists  problem.Code = "user_exists"  // name
-	CodeOfFile      problem.Code = "user_of_file" // name
-	CodeUserSelf    problem.Code = "user_self"    // nobody changes what he may do himself
-	CodeBeyond      problem.Code = "scope_beyond" // more halls than the one who gives them has
+	CodeUserUnknown problem.Code = "user_unknown"     // name
+	CodeUserExists  problem.Code = "user_exists"      // name
+	CodeOfFile      problem.Code = "user_of_file"     // name
+	CodeOfPlatform  problem.Code = "user_of_platform" // name
+	CodeUserSelf    problem.Code = "user_self"        // nobody changes what he may do himself
+	CodeLinked      problem.Code = "user_linked"      // name
+	CodeBeyond      problem.Code = "scope_beyond"     // more halls than the one who gives them has
 )
 
 // Acting changes users on behalf of somebody, within his scope, and writes it into the audit. Users beyond it are as if they were
@@ -43,7 +45,7 @@ func (a Acting) find(tx *store.Tx, name string) (store.User, error) {
 	if !found || !u.Scope.Within(a.Scope) {
 		return u, &Fault{Code: CodeUserUnknown, Args: map[string]string{"name": name}}
 	}
-	if a.By == ByPassword && name == a.Actor {
+	if isPerson(a.By) && name == a.Actor {
 		return u, &Fault{Code: CodeUserSelf}
 	}
 	return u, nil
@@ -80,6 +82,11 @@ func (a Acting) Add(tx *store.Tx, u store.User) error {
 	return a.note(tx, store.ActionUserAdd, u.Name, "ok")
 }
 
+// ofPlatform says that the next sign-in through the identity platform would undo a change.
+func ofPlatform(name string) error {
+	return &Fault{Code: CodeOfPlatform, Args: map[string]string{"name": name}}
+}
+
 // Change is what becomes of a user; what is nil stays.
 type Change struct {
 	FullName *string
@@ -93,6 +100,9 @@ func (a Acting) Change(tx *store.Tx, name string, c Change) error {
 	u, err := a.edit(tx, name)
 	if err != nil {
 		return err
+	}
+	if u.Origin == store.FromPlatform && (c.FullName != nil || c.Roles != nil || c.Scope != nil) {
+		return ofPlatform(name)
 	}
 	var actions []string
 	if c.FullName != nil && *c.FullName != u.FullName {
@@ -134,6 +144,9 @@ func (a Acting) SetPassword(tx *store.Tx, name, hash string) error {
 	u, err := a.edit(tx, name)
 	if err != nil {
 		return err
+	}
+	if u.Origin == store.FromPlatform {
+		return ofPlatform(name)
 	}
 	u.Password, u.MustChange = hash, true
 	if err := tx.PutUser(u); err != nil {

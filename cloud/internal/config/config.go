@@ -47,12 +47,58 @@ type HTTP struct {
 // SignIn is what people need to sign in to the console.
 type SignIn struct {
 	SecondFactor string `yaml:"second_factor"` // admins (default): administrators must have one; off: who has one needs it
+	OIDC         OIDC   `yaml:"oidc"`
+}
+
+// OIDC is a unified identity platform that people may sign in through, by OpenID Connect. Without an issuer there is none.
+type OIDC struct {
+	Issuer        string   `yaml:"issuer"` // https, or http on this machine; exactly as the platform writes it
+	CA            string   `yaml:"ca"`     // issuers of its certificate, PEM; empty: the system's
+	Client        string   `yaml:"client"` // our id there
+	Secret        Secret   `yaml:"secret"`
+	Redirect      string   `yaml:"redirect"`        // where browsers come back to: the console's address with /sign-in/oidc
+	Scopes        []string `yaml:"scopes"`          // beside openid, default profile
+	NameClaim     string   `yaml:"name_claim"`      // has the user's name, default preferred_username
+	FullNameClaim string   `yaml:"full_name_claim"` // default name
+	// Accounts says whose account somebody gets: invited (default): the one that bears his name, if an administrator has invited it;
+	// named: the one that bears his name; claims: one of his own, with the rights of the first rule that speaks of him.
+	Accounts string      `yaml:"accounts"`
+	Rules    []ClaimRule `yaml:"rules"`
+	Admins   Proofs      `yaml:"admins"` // what administrators have to show there
+}
+
+// ClaimRule gives rights to those whose claim is a value, or a list with it.
+type ClaimRule struct {
+	Claim string   `yaml:"claim"`
+	Value string   `yaml:"value"`
+	Roles []string `yaml:"roles"`
+	Scope []string `yaml:"scope"`
+}
+
+// Rights gives the roles and the scope. What Load has found wrong gives none.
+func (r ClaimRule) Rights() (rights.Roles, rights.Scope) {
+	roles, _ := rights.RolesOf(r.Roles)
+	where, _ := rights.ScopeOf(r.Scope)
+	return roles, where
+}
+
+// Proofs are ways to prove oneself, in the platform's words; one of each list is enough, and an empty one asks for nothing.
+type Proofs struct {
+	AMR []string `yaml:"amr"`
+	ACR []string `yaml:"acr"`
 }
 
 // The values of SignIn.SecondFactor.
 const (
 	FactorAdmins = "admins"
 	FactorOff    = "off"
+)
+
+// The values of OIDC.Accounts.
+const (
+	AccountsInvited = "invited"
+	AccountsNamed   = "named"
+	AccountsClaims  = "claims"
 )
 
 // MQTT is the embedded broker.
@@ -213,6 +259,8 @@ func defaults() Config {
 	return Config{
 		HTTP: HTTP{Listen: ":9090"}, MQTT: MQTT{Listen: "127.0.0.1:1883"}, Database: "cloud.db", Zone: "Asia/Shanghai",
 		Media: Media{RTSP: ":8554", WebRTC: ":8189"}, Audit: Audit{Days: 730},
-		SignIn: SignIn{SecondFactor: FactorAdmins}, Log: Log{Level: "info"},
+		SignIn: SignIn{SecondFactor: FactorAdmins, OIDC: OIDC{
+			Scopes: []string{"profile"}, NameClaim: "preferred_username", FullNameClaim: "name", Accounts: AccountsInvited,
+		}}, Log: Log{Level: "info"},
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -49,7 +47,11 @@ const (
 	RoleBoth     strictyaml.Code = "config_role_both"
 	ScopePrefix  strictyaml.Code = "config_scope" // value
 	FactorIsOff  strictyaml.Code = "config_factor_off"
-	HostName     strictyaml.Code = "config_host_name" // value
+	HostName     strictyaml.Code = "config_host_name"     // value
+	OIDCURL      strictyaml.Code = "config_oidc_url"      // value
+	OIDCRedirect strictyaml.Code = "config_oidc_redirect" // value
+	OIDCRules    strictyaml.Code = "config_oidc_rules"
+	OIDCAdmins   strictyaml.Code = "config_oidc_admins"
 )
 
 const (
@@ -173,12 +175,7 @@ func (c *checker) config(v *Config) {
 			c.at(fmt.Sprintf("$.http.hosts[%d]", i), HostName, "value", h)
 		}
 	}
-	switch factors := []string{FactorAdmins, FactorOff}; {
-	case !slices.Contains(factors, v.SignIn.SecondFactor):
-		c.at("$.sign_in.second_factor", NotAllowed, "value", v.SignIn.SecondFactor, "allowed", strings.Join(factors, ", "))
-	case v.SignIn.SecondFactor == FactorOff:
-		c.doc.Warn("$.sign_in.second_factor", FactorIsOff, nil)
-	}
+	c.signIn(&v.SignIn)
 	c.users(v.Users)
 	c.tokens(v.Tokens)
 	c.halls(v.Halls)
@@ -192,17 +189,11 @@ func (c *checker) province(p *Province) {
 			c.at("$.province.key", SignKeyBad)
 		}
 	}
-	if p.CA != "" {
-		p.CA = strictyaml.Absolute(c.dir, p.CA)
-		if _, err := os.Stat(p.CA); err != nil {
-			c.at("$.province.ca", Unreadable, "reason", err.Error())
-		}
-	}
+	c.authority("$.province.ca", &p.CA)
 	if p.URL == "" {
 		return
 	}
-	u, err := url.Parse(p.URL)
-	if err != nil || u.User != nil || u.Host == "" || u.RawQuery != "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(net.JoinHostPort(u.Hostname(), "0"))) {
+	if _, ok := webAddress(p.URL); !ok {
 		c.at("$.province.url", CodesURL, "value", p.URL)
 	}
 	for key, missing := range map[string]bool{"name": p.Name == "", "key": p.Key.Ref == "", "peer": p.Peer.IsZero()} {

@@ -18,6 +18,7 @@ const maxSessions = 32
 type Session struct {
 	TokenHash [32]byte
 	Name      string
+	By        string // how its user came in: password or oidc
 	Created   time.Time
 	Used      time.Time
 	Expires   time.Time
@@ -33,8 +34,8 @@ func (t *Tx) AddSession(x Session, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(`INSERT INTO sessions (token_hash, name, created_ms, used_ms, expires_ms) VALUES ($1, $2, $3, $4, $5)`,
-		x.TokenHash[:], x.Name, x.Created.UnixMilli(), x.Used.UnixMilli(), x.Expires.UnixMilli())
+	return t.exec(`INSERT INTO sessions (token_hash, name, came_by, created_ms, used_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6)`,
+		x.TokenHash[:], x.Name, x.By, x.Created.UnixMilli(), x.Used.UnixMilli(), x.Expires.UnixMilli())
 }
 
 // sessionsOfUsers picks the sessions of users who may sign in: that of another is as good as ended.
@@ -42,14 +43,15 @@ const sessionsOfUsers = ` FROM sessions s JOIN users u ON u.name = s.name AND u.
 
 // Session reads a session and its user.
 func (s *Store) Session(ctx context.Context, tokenHash [32]byte) (x Session, u User, found bool, err error) {
-	err = s.query(ctx, `SELECT s.created_ms, s.used_ms, s.expires_ms, `+userColumns+sessionsOfUsers+` WHERE s.token_hash = $1`, func(rows *sql.Rows) error {
+	err = s.query(ctx, `SELECT s.came_by, s.created_ms, s.used_ms, s.expires_ms, `+userColumns+sessionsOfUsers+` WHERE s.token_hash = $1`, func(rows *sql.Rows) error {
 		found = true
+		var by string
 		var created, used, expires int64
 		var into scannedUser
-		if err := rows.Scan(append([]any{&created, &used, &expires}, into.fields(&u)...)...); err != nil {
+		if err := rows.Scan(append([]any{&by, &created, &used, &expires}, into.fields(&u)...)...); err != nil {
 			return err
 		}
-		x = Session{TokenHash: tokenHash, Name: u.Name, Created: time.UnixMilli(created), Used: time.UnixMilli(used), Expires: time.UnixMilli(expires)}
+		x = Session{TokenHash: tokenHash, Name: u.Name, By: by, Created: time.UnixMilli(created), Used: time.UnixMilli(used), Expires: time.UnixMilli(expires)}
 		return into.finish(&u)
 	}, tokenHash[:])
 	return x, u, found, err
@@ -61,12 +63,12 @@ func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 		var x Session
 		var hash []byte
 		var created, used, expires int64
-		err := rows.Scan(&hash, &x.Name, &created, &used, &expires)
+		err := rows.Scan(&hash, &x.Name, &x.By, &created, &used, &expires)
 		copy(x.TokenHash[:], hash)
 		x.Created, x.Used, x.Expires = time.UnixMilli(created), time.UnixMilli(used), time.UnixMilli(expires)
 		return x, err
 	}, func(scan func(*sql.Rows) error) error {
-		return s.query(ctx, `SELECT s.token_hash, s.name, s.created_ms, s.used_ms, s.expires_ms`+sessionsOfUsers, scan)
+		return s.query(ctx, `SELECT s.token_hash, s.name, s.came_by, s.created_ms, s.used_ms, s.expires_ms`+sessionsOfUsers, scan)
 	})
 }
 
@@ -75,10 +77,10 @@ func (t *Tx) TouchSession(tokenHash [32]byte, at time.Time) error {
 	return t.exec(`UPDATE sessions SET used_ms = $2 WHERE token_hash = $1`, tokenHash[:], at.UnixMilli())
 }
 
-// SessionUser gives the name of a session's user.
-func (t *Tx) SessionUser(tokenHash [32]byte) (name string, found bool, err error) {
-	found, err = t.one(`SELECT name FROM sessions WHERE token_hash = $1`, []any{tokenHash[:]}, &name)
-	return name, found, err
+// SessionUser gives the name of a session's user, and how he came in.
+func (t *Tx) SessionUser(tokenHash [32]byte) (name, by string, found bool, err error) {
+	found, err = t.one(`SELECT name, came_by FROM sessions WHERE token_hash = $1`, []any{tokenHash[:]}, &name, &by)
+	return name, by, found, err
 }
 
 // DropSession ends a session.

@@ -14,6 +14,8 @@ import (
 const (
 	FromConfig = "config" // cloud.yaml; follows the file at each start
 	FromCLI    = "cli"    // hall-cloud user add
+
+	FromPlatform = "platform" // the unified identity platform says what he may do, and he has no password
 )
 
 // User is a person who may sign in, unless Disabled. Password is an argon2id hash in PHC form.
@@ -144,7 +146,7 @@ func (t *Tx) ReplaceConfigUsers(users []User) error {
 	}
 	for _, name := range gone {
 		for _, text := range []string{`DELETE FROM sessions WHERE name = $1`, `DELETE FROM networks WHERE name = $1`,
-			`DELETE FROM second_factors WHERE name = $1`, `DELETE FROM recovery_codes WHERE name = $1`, `DELETE FROM users WHERE name = $1`} {
+			`DELETE FROM second_factors WHERE name = $1`, `DELETE FROM identities WHERE name = $1`, `DELETE FROM recovery_codes WHERE name = $1`, `DELETE FROM users WHERE name = $1`} {
 			if err := t.exec(text, name); err != nil {
 				return err
 			}
@@ -182,7 +184,7 @@ func (t *Tx) PutSecondFactor(name string, f SecondFactor) error {
 
 // DropSecondFactor takes a user's second factor and recovery codes away, and ends his sessions.
 func (t *Tx) DropSecondFactor(name string) error {
-	for _, text := range []string{`DELETE FROM second_factors WHERE name = $1`, `DELETE FROM recovery_codes WHERE name = $1`, `DELETE FROM sessions WHERE name = $1`} {
+	for _, text := range []string{`DELETE FROM second_factors WHERE name = $1`, `DELETE FROM identities WHERE name = $1`, `DELETE FROM recovery_codes WHERE name = $1`, `DELETE FROM sessions WHERE name = $1`} {
 		if err := t.exec(text, name); err != nil {
 			return err
 		}
@@ -213,4 +215,40 @@ func (t *Tx) UseRecoveryCode(name string, hash [32]byte) (had bool, err error) {
 func (s *Store) RecoveryCodes(ctx context.Context, name string) (n int, err error) {
 	err = s.query(ctx, `SELECT count(*) FROM recovery_codes WHERE name = $1`, func(rows *sql.Rows) error { return rows.Scan(&n) }, name)
 	return n, err
+}
+
+// Identity is who a user is at the unified identity platform. Subject is empty while he is only invited.
+type Identity struct {
+	User, Issuer, Subject string
+	Invited               time.Time // may be linked until then
+}
+
+// Identity reads who a user is at the platform.
+func (t *Tx) Identity(user string) (i Identity, found bool, err error) {
+	var invited int64
+	found, err = t.one(`SELECT issuer, subject, invited_ms FROM identities WHERE name = $1`, []any{user}, &i.Issuer, &i.Subject, &invited)
+	i.User, i.Invited = user, time.UnixMilli(invited)
+	return i, found, err
+}
+
+// Identified gives the name of the user who is somebody at the platform.
+func (t *Tx) Identified(issuer, subject string) (name string, found bool, err error) {
+	found, err = t.one(`SELECT name FROM identities WHERE issuer = $1 AND subject = $2 AND subject <> ''`, []any{issuer, subject}, &name)
+	return name, found, err
+}
+
+// PutIdentity stores who a user is at the platform. If he was somebody else there, what he has opened as that one ends.
+func (t *Tx) PutIdentity(i Identity) error {
+	if err := t.DropIdentity(i.User); err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO identities (name, issuer, subject, invited_ms) VALUES ($1, $2, $3, $4)`, i.User, i.Issuer, i.Subject, i.Invited.UnixMilli())
+}
+
+// DropIdentity makes a user nobody at the platform. His sessions by it end.
+func (t *Tx) DropIdentity(user string) error {
+	if err := t.exec(`DELETE FROM sessions WHERE name = $1 AND came_by = 'oidc'`, user); err != nil {
+		return err
+	}
+	return t.exec(`DELETE FROM identities WHERE name = $1`, user)
 }

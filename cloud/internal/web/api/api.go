@@ -176,7 +176,7 @@ func (a *API) identify(r *http.Request) (access.Who, error) {
 	if err != nil {
 		return access.Who{}, err
 	}
-	if who.By == access.ByPassword {
+	if who.InSession() {
 		err = a.sameOrigin(r)
 	}
 	return who, err
@@ -236,7 +236,9 @@ func (a *API) refusal(w http.ResponseWriter, e *access.Refusal) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	switch e.Code {
-	case access.CodeBusy:
+	case access.CodeUnifiedOff:
+		status = http.StatusNotFound
+	case access.CodeBusy, access.CodePlatformDown:
 		status = http.StatusServiceUnavailable
 	case access.CodeSignIn:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="hall-cloud"`)

@@ -10,7 +10,7 @@ import (
 var auditActions = []string{
 	store.ActionSignIn, store.ActionSignOut, store.ActionWatch, store.ActionUserAdd, store.ActionUserDisable, store.ActionUserEnable,
 	store.ActionUserName, store.ActionUserRoles, store.ActionUserScope, store.ActionPassword, store.ActionFactor, store.ActionFactorReset,
-	store.ActionRecovery,
+	store.ActionRecovery, store.ActionInvite, store.ActionLink, store.ActionUnlink,
 }
 
 func (a *API) listAudit(c *call) error {

@@ -83,6 +83,7 @@ func (a *API) routes() []route {
 			summary: "变化的推送：先 ready（Ready），再 change（Change）；登录失效时最后一条是 ended（Ended）", answer: Change{},
 			media: mediaStream, refusals: []int{http.StatusServiceUnavailable}, may: rights.Halls, handle: a.getStream},
 	}
+	routes = append(routes, a.unifiedRoutes()...)
 	routes = append(routes, a.accountRoutes()...)
 	routes = append(routes, a.userRoutes()...)
 	for i := range routes {

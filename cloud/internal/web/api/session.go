@@ -25,6 +25,51 @@ func (a *API) accountRoutes() []route {
 	}
 }
 
+// unifiedRoutes are the way through the unified identity platform: there, and back with what it has given.
+func (a *API) unifiedRoutes() []route {
+	refusals := []int{
+		http.StatusBadRequest, http.StatusNotFound, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests,
+		http.StatusServiceUnavailable,
+	}
+	return []route{
+		{method: http.MethodGet, path: "/api/v1/session/ways", name: "signInWays", summary: "有哪些登录方式", public: true, answer: SignInWays{}, handle: a.getWays},
+		{method: http.MethodPost, path: "/api/v1/session/journey", name: "leaveForPlatform", summary: "去统一身份认证平台登录：得到要打开的地址", public: true,
+			answer: Journey{}, status: http.StatusCreated, refusals: refusals, handle: a.postJourney},
+		{method: http.MethodPost, path: "/api/v1/session/oidc", name: "arriveFromPlatform", summary: "从统一身份认证平台回来，登录", public: true,
+			body: Arrival{}, answer: Session{}, status: http.StatusCreated, refusals: refusals, handle: a.postArrival},
+	}
+}
+
+func (a *API) getWays(c *call) error {
+	return a.write(c, http.StatusOK, SignInWays{Password: true, OIDC: a.Desk.Unified()})
+}
+
+func (a *API) postJourney(c *call) error {
+	address, cookie, err := a.Desk.Leave(c.r.Context(), remote(c.r))
+	if err != nil {
+		return err
+	}
+	http.SetCookie(c.w, cookie)
+	return a.write(c, http.StatusCreated, Journey{URL: address})
+}
+
+func (a *API) postArrival(c *call) error {
+	var in Arrival
+	if err := a.read(c, &in); err != nil {
+		return err
+	}
+	cookies, who, err := a.Desk.Arrive(c.r.Context(), access.Return{
+		State: in.State, Code: in.Code, Failure: in.Error, Remote: remote(c.r), Journey: access.JourneyOf(c.r), Cookie: access.Carried(c.r),
+	})
+	if err != nil {
+		return err
+	}
+	for _, cookie := range cookies {
+		http.SetCookie(c.w, cookie)
+	}
+	return a.session(c, http.StatusCreated, who)
+}
+
 func (a *API) postSession(c *call) error {
 	var in SignIn
 	if err := a.read(c, &in); err != nil {
@@ -125,7 +170,7 @@ func statusOf(code problem.Code) int {
 	switch code {
 	case access.CodeUserUnknown:
 		return http.StatusNotFound
-	case access.CodeNoAccount:
+	case access.CodeNoAccount, access.CodeElsewhere:
 		return http.StatusForbidden
 	case access.CodeWeak, access.CodeCommon, access.CodeSame, access.CodeFactorCode:
 		return http.StatusUnprocessableEntity

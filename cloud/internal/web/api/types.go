@@ -60,6 +60,24 @@ type Factor struct {
 	Image  string `json:"image"`  // the URI as a QR code: data:image/png;base64
 }
 
+// SignInWays says how people may sign in.
+type SignInWays struct {
+	Password bool `json:"password"`
+	OIDC     bool `json:"oidc"` // through the unified identity platform
+}
+
+// Journey is where a browser goes to sign in at the unified identity platform. It comes back to the console's page /sign-in/oidc.
+type Journey struct {
+	URL string `json:"url"`
+}
+
+// Arrival is the body of POST /api/v1/session/oidc: what the platform has put into the address it sent the browser back to.
+type Arrival struct {
+	State string `json:"state"`
+	Code  string `json:"code"`
+	Error string `json:"error"` // instead of a code
+}
+
 // FactorCode is the body of PUT /api/v1/account/second-factor.
 type FactorCode struct {
 	Code string `json:"code"`
@@ -78,7 +96,7 @@ type User struct {
 	Roles        []string  `json:"roles"`
 	Scope        []string  `json:"scope"`
 	Disabled     bool      `json:"disabled"`
-	Origin       string    `json:"origin"`        // config: of cloud.yaml, which alone changes him; cli: added here or by command
+	Origin       string    `json:"origin"`        // config: of cloud.yaml, which alone changes him; cli: added here or by command; platform: of the unified identity platform
 	MustChange   bool      `json:"must_change"`   // has to choose a password of his own
 	SecondFactor bool      `json:"second_factor"` // has one
 	CreatedAt    time.Time `json:"created_at"`

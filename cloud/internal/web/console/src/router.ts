@@ -11,6 +11,7 @@ import HallsPage from '@/pages/halls/HallsPage.vue'
 import NoRight from '@/pages/NoRight.vue'
 import NotFound from '@/pages/NotFound.vue'
 import SignIn from '@/pages/SignIn.vue'
+import SignInReturn from '@/pages/SignInReturn.vue'
 import UsersPage from '@/pages/users/UsersPage.vue'
 import type { Role } from '@/api/types'
 import { home, viewers } from '@/session/may'
@@ -41,6 +42,7 @@ export function makeRouter(session: SignedIn): Router {
       return to.path === from.path && to.query.page === from.query.page ? false : { top: 0 } // a filter moves nothing
     },
     routes: [
+      { path: '/sign-in/oidc', name: 'sign-in-return', component: SignInReturn, meta: { open: true, title: '登录' } },
       { path: '/sign-in', name: 'sign-in', component: SignIn, meta: { open: true, title: '登录' } },
       {
         path: '/',

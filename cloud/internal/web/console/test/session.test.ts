@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Api } from '@/api/client'
-import { SignedIn } from '@/session/session'
+import { ownPath, SignedIn } from '@/session/session'
 import { json } from './cloud'
 
 let answer: Response
@@ -42,4 +42,11 @@ describe('SignedIn', () => {
     expect(await session.current()).toBeNull()
     expect(session.farewell.value).toBe('')
   })
+})
+
+it('only leads to pages of our own after signing in', () => {
+  expect(ownPath('/halls?q=1')).toBe('/halls?q=1')
+  for (const other of ['//evil.example', '/\\evil.example', 'https://evil.example', 'javascript:alert(1)', '', null, undefined, ['/halls']]) {
+    expect(ownPath(other)).toBe('')
+  }
 })

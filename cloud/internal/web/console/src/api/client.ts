@@ -1,4 +1,4 @@
-import type { AuditLine, Camera, Factor, Hall, HallDetail, Page, Session, Ticket, User, UserChange } from './types'
+import type { Arrival, AuditLine, Camera, Factor, Hall, HallDetail, Page, Session, SignInWays, Ticket, User, UserChange } from './types'
 
 /** An answer of the server that is not a success: an RFC 9457 problem with a stable code and Chinese sentences. */
 export class Problem extends Error {
@@ -107,6 +107,22 @@ export class Api {
   /** Its 401 means a wrong name or password, and is left to the caller. */
   async signIn(user: string, password: string, code: string): Promise<Session> {
     const response = await this.post('POST', '/api/v1/session', { user, password, code })
+    if (!response.ok) throw await problemOf(response)
+    return (await response.json()) as Session
+  }
+
+  signInWays(): Promise<SignInWays> {
+    return this.read('/api/v1/session/ways')
+  }
+
+  /** The address at the unified identity platform that the browser has to go to. */
+  async journey(): Promise<string> {
+    return (await this.send<{ url: string }>('POST', '/api/v1/session/journey', {})).url
+  }
+
+  /** Its 401 means that the platform's word is good for nothing, and is left to the caller. */
+  async arrive(with_: Arrival): Promise<Session> {
+    const response = await this.post('POST', '/api/v1/session/oidc', with_)
     if (!response.ok) throw await problemOf(response)
     return (await response.json()) as Session
   }

@@ -21,6 +21,19 @@ export interface Session {
   expires_at: string | null
 }
 
+export interface SignInWays {
+  password: boolean
+  /** Through the unified identity platform. */
+  oidc: boolean
+}
+
+/** What the unified identity platform sends a browser back with. */
+export interface Arrival {
+  state: string
+  code: string
+  error: string
+}
+
 /** What an authenticator needs. */
 export interface Factor {
   secret: string
@@ -34,8 +47,8 @@ export interface User {
   roles: readonly Role[]
   scope: readonly string[]
   disabled: boolean
-  /** config: of cloud.yaml, which alone changes him. */
-  origin: 'config' | 'cli'
+  /** config: of cloud.yaml, which alone changes him; platform: of the unified identity platform. */
+  origin: 'config' | 'cli' | 'platform'
   must_change: boolean
   second_factor: boolean
   created_at: string
@@ -203,7 +216,7 @@ export interface AuditLine {
   at: string
   user: string
   name: string
-  by: 'password' | 'token' | 'command' | ''
+  by: 'password' | 'oidc' | 'token' | 'command' | ''
   action: string
   subject: string
   result: string

@@ -143,6 +143,9 @@ export const auditActions: Record<string, string> = {
   second_factor: '绑定动态口令',
   second_factor_reset: '清除动态口令',
   recovery_code: '使用恢复码',
+  user_invite: '邀请统一身份登录',
+  user_link: '绑定统一身份',
+  user_unlink: '解除统一身份',
 }
 const auditResults: Record<string, Word> = {
   ok: { text: '成功', tone: 'ok' },
@@ -152,6 +155,10 @@ const auditResults: Record<string, Word> = {
   sign_in_code_wrong: { text: '动态口令不对', tone: 'warn' },
   sign_in_locked: { text: '输错太多，已锁定', tone: 'bad' },
   session_replaced: { text: '同一浏览器重新登录', tone: 'ok' },
+  oidc_unknown: { text: '没有可用的账号', tone: 'warn' },
+  oidc_no_rights: { text: '没有权限', tone: 'warn' },
+  oidc_taken: { text: '账号已属于别人', tone: 'bad' },
+  oidc_factor: { text: '登录方式不够可靠', tone: 'warn' },
   user_disabled: { text: '账号已停用', tone: 'bad' },
   404: { text: '没有这个摄像头', tone: 'warn' },
   406: { text: '视频格式不能播放', tone: 'warn' },

@@ -1,6 +1,13 @@
 import { readonly, shallowRef, type Ref } from 'vue'
 import type { Api } from '@/api/client'
-import type { Role, Session } from '@/api/types'
+import type { Arrival, Role, Session } from '@/api/types'
+
+const nextKey = 'halledge-next'
+
+/** The path of a page of ours, and '' for anything else. */
+export function ownPath(path: unknown): string {
+  return typeof path === 'string' && /^\/(?![/\\])/.test(path) ? path : ''
+}
 
 /** Who is signed in on this browser. The proof itself is a cookie that scripts cannot read. */
 export class SignedIn {
@@ -26,6 +33,22 @@ export class SignedIn {
   async signIn(user: string, password: string, code: string): Promise<void> {
     this.adopt(await this.api.signIn(user, password, code))
     this.farewellRef.value = ''
+  }
+
+  /** Leaves for the unified identity platform, and remembers where to go afterwards. */
+  async leave(next: string): Promise<void> {
+    const url = await this.api.journey()
+    sessionStorage.setItem(nextKey, next)
+    window.location.assign(url)
+  }
+
+  /** Back from the platform; gives where to go, '' for the first page. */
+  async arrive(arrival: Arrival): Promise<string> {
+    const next = ownPath(sessionStorage.getItem(nextKey))
+    sessionStorage.removeItem(nextKey)
+    this.adopt(await this.api.arrive(arrival))
+    this.farewellRef.value = ''
+    return next
   }
 
   /** The server has said anew who is signed in. */

@@ -17,6 +17,9 @@ export function who(l: AuditLine): Who {
     case 'command':
       return { ...known, text: '服务器命令', account: l.user, hint: '在服务器上用 hall-cloud 命令操作的系统账户' }
   }
+  if (l.user.startsWith('?') && l.by === 'oidc') {
+    return { text: '未知账号', account: l.user.slice(1), unknown: true, hint: '统一身份认证平台上的人，在这里没有账号。同一个人有同样的代号，服务重启后代号会变。' }
+  }
   if (l.user.startsWith('?')) {
     return {
       text: '未知账号', account: l.user.slice(1), unknown: true,
