@@ -24,11 +24,13 @@ const firstPassword, ownPassword = "words of the first day", "words that are my 
 // centre is a hall-cloud alone, with one administrator of cloud.yaml, who has no second factor yet.
 type centre struct {
 	url     string
+	config  string // its file
 	browser *chrome.Browser
 	screens string
 }
 
-func startCentre(t *testing.T) *centre {
+// startCentre starts one; further are lines for its configuration, and secrets the files beside that by name.
+func startCentre(t *testing.T, secrets map[string]string, further ...string) *centre {
 	t.Helper()
 	dir, program := t.TempDir(), filepath.Join(demo.Programs(t), "hall-cloud")
 	hash := exec.CommandContext(t.Context(), program, "hash")
@@ -47,7 +49,12 @@ users:
 halls:
   - {code: "440900000000001", name: 示例市政务服务大厅, password: '%[1]s'}
   - {code: "441000000000001", name: 邻市政务服务大厅, password: '%[1]s'}
-`, bytes.TrimSpace(line))
+`, bytes.TrimSpace(line)) + strings.Join(further, "")
+	for name, secret := range secrets {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +81,7 @@ halls:
 		t.Fatal(err)
 	}
 	screens := cmp.Or(os.Getenv("HALLEDGE_SCREENS"), filepath.Join(root, "var", "screens"))
-	return &centre{url: "http://" + at.HTTP, browser: chrome.Start(t), screens: screens}
+	return &centre{url: "http://" + at.HTTP, config: config, browser: chrome.Start(t), screens: screens}
 }
 
 // open opens a page on the screen of an office.
@@ -102,7 +109,7 @@ func signInAs(p *chrome.Page, user, password string) {
 // An administrator sets up his second factor before anything else and adds somebody, who chooses a password of his own and sees what
 // his role and his halls let him see.
 func TestPeopleOfTheCentre(t *testing.T) {
-	c := startCentre(t)
+	c := startCentre(t, nil)
 	p := c.open(t, "/")
 	signInAs(p, "admin", firstPassword)
 	p.Sees("管理员要先绑定动态口令", "未绑定", "审计记录", "全部大厅")
