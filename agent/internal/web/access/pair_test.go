@@ -204,6 +204,20 @@ func TestCodesEnd(t *testing.T) {
 	})
 }
 
+// A device that gives its secret out for another page's is not let in there.
+func TestASecretIsOfOnePlace(t *testing.T) {
+	d, _ := open(t)
+	answer, secret := d.pairs.begin(netip.MustParsePrefix("10.0.0.1/32"))
+	if _, err := d.Approve(operator, answer.Code, "screen-1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{"screen-1", "screen-2", "kiosk-1", "rate-1", "window-1", "desk", "board", "ops", ""} {
+		if who, err := d.pairs.find(secret, page); (err == nil) != (page == "screen-1") {
+			t.Errorf("at %q: %+v, %v", page, who, err)
+		}
+	}
+}
+
 // When a device was there last is kept, without a write for every request.
 func TestTheFileKnowsWhenADeviceWasThere(t *testing.T) {
 	o := options(t)
