@@ -99,11 +99,14 @@ func (a *API) fact(c *call, e store.Event) Fact {
 	}
 	if !c.who.May(rights.People) {
 		f.Payload = withoutPeople(f.Payload)
+		if _, err := event.Decode(); err != nil { // nobody knows what is in it
+			f.Payload = nil
+		}
 	}
 	return f
 }
 
-// withoutPeople shows a fact without who did it and whom it is about.
+// withoutPeople shows a fact without who did it and whom it is about, and without what somebody wrote in his own words, which may say so.
 func withoutPeople(payload json.RawMessage) json.RawMessage {
 	d := json.NewDecoder(bytes.NewReader(payload))
 	d.UseNumber() // as it was written
@@ -122,8 +125,9 @@ func withoutPeople(payload json.RawMessage) json.RawMessage {
 func strip(v any) {
 	switch v := v.(type) {
 	case map[string]any:
-		delete(v, "person")
-		delete(v, "staff")
+		for _, field := range [...]string{"person", "staff", "text", "reason", "class_reason", "override", "note"} {
+			delete(v, field)
+		}
 		for _, part := range v {
 			strip(part)
 		}
