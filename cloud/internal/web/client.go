@@ -45,10 +45,15 @@ func address(text string) (netip.Addr, bool) {
 }
 
 // hostAllowed stops DNS rebinding: a page of a foreign name that is made to point here carries that name. An address or localhost was
-// not looked up. What is for programs is not asked: none of them runs such pages, and one that shows a token is no page.
+// not looked up. What is for programs is not asked: none of them runs such pages, and one that reads with a token is no page. What anybody
+// may send, such as a password, is.
 func (s *server) hostAllowed(r *http.Request) bool {
-	switch path := r.URL.Path; {
-	case path == "/healthz", path == "/readyz", path == "/metrics", path == province.Path, r.Header.Get("Authorization") != "", r.Host == "":
+	path := r.URL.Path
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasPrefix(path, "/whep/")
+	switch {
+	case path == "/healthz", path == "/readyz", path == "/metrics", path == province.Path, r.Host == "":
+		return true
+	case reads && strings.HasPrefix(r.Header.Get("Authorization"), "Bearer "):
 		return true
 	}
 	host := strings.ToLower(r.Host)

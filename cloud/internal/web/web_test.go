@@ -299,5 +299,8 @@ func TestOnlyKnownHosts(t *testing.T) {
 		if rec := f.do(http.MethodGet, "/api/v1/session", named, signed); rec.Code != http.StatusOK {
 			t.Errorf("a program at %s: %d", host, rec.Code)
 		}
+		if rec := f.do(http.MethodPost, "/api/v1/session", named, signed); (rec.Code == http.StatusMisdirectedRequest) != refused {
+			t.Errorf("a password at %s: %d", host, rec.Code)
+		}
 	}
 }
