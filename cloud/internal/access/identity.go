@@ -12,7 +12,7 @@ import (
 )
 
 // account gives the user that somebody is, or the code of why he is none. What is known of him then is in the user.
-func (d *Desk) account(tx *store.Tx, p oidc.Person, remote string) (u store.User, code problem.Code, err error) {
+func (d *Desk) account(tx *store.Tx, p oidc.Person, remote string, now time.Time) (u store.User, code problem.Code, err error) {
 	name, linked, err := tx.Identified(p.Issuer, p.Subject)
 	if err == nil && linked {
 		u, linked, err = tx.User(name)
@@ -21,9 +21,9 @@ func (d *Desk) account(tx *store.Tx, p oidc.Person, remote string) (u store.User
 	case err != nil:
 		return u, "", err
 	case d.unified.Accounts == config.AccountsClaims:
-		return d.claimed(tx, u, linked, p, remote)
+		return d.claimed(tx, u, linked, p, remote, now)
 	case !linked:
-		return d.link(tx, p, remote)
+		return d.link(tx, p, remote, now)
 	case u.Origin == store.FromPlatform: // of a time when the rules counted
 		return u, CodeStranger, nil
 	}
@@ -36,7 +36,7 @@ func (d *Desk) mayEnter(u store.User, p oidc.Person) bool {
 }
 
 // link gives the account that bears somebody's name, which is his from now on.
-func (d *Desk) link(tx *store.Tx, p oidc.Person, remote string) (store.User, problem.Code, error) {
+func (d *Desk) link(tx *store.Tx, p oidc.Person, remote string, now time.Time) (store.User, problem.Code, error) {
 	name := p.Text(d.unified.Name)
 	if !config.ValidUserName(name) {
 		return store.User{}, CodeStranger, nil
@@ -51,23 +51,24 @@ func (d *Desk) link(tx *store.Tx, p oidc.Person, remote string) (store.User, pro
 		return u, "", err
 	case i.Subject != "", u.Origin == store.FromPlatform:
 		return store.User{}, CodeNameTaken, nil
-	case d.unified.Accounts != config.AccountsNamed && !d.now().Before(i.Invited):
+	case d.unified.Accounts != config.AccountsNamed && !now.Before(i.Invited):
 		return store.User{}, CodeStranger, nil
 	case !d.mayEnter(u, p): // nobody becomes somebody by being refused
 		return u, "", nil
 	}
-	return u, "", d.tie(tx, name, p, remote)
+	return u, "", d.tie(tx, name, p, remote, now)
 }
 
-func (d *Desk) tie(tx *store.Tx, name string, p oidc.Person, remote string) error {
+// tie makes a user who somebody is at the platform. The line in the audit stands before that of his signing in, at the same time.
+func (d *Desk) tie(tx *store.Tx, name string, p oidc.Person, remote string, now time.Time) error {
 	if err := tx.PutIdentity(store.Identity{User: name, Issuer: p.Issuer, Subject: p.Subject}); err != nil {
 		return err
 	}
-	return tx.AddAudit(store.Audit{At: d.now(), Actor: name, By: ByOIDC, Action: store.ActionLink, Subject: name, Result: "ok", Remote: remote})
+	return tx.AddAudit(store.Audit{At: now, Actor: name, By: ByOIDC, Action: store.ActionLink, Subject: name, Result: "ok", Remote: remote})
 }
 
 // claimed gives the account that is kept for somebody, with the rights that the rules give him now.
-func (d *Desk) claimed(tx *store.Tx, u store.User, linked bool, p oidc.Person, remote string) (store.User, problem.Code, error) {
+func (d *Desk) claimed(tx *store.Tx, u store.User, linked bool, p oidc.Person, remote string, now time.Time) (store.User, problem.Code, error) {
 	if linked && u.Origin != store.FromPlatform {
 		return u, CodeNameTaken, nil
 	}
@@ -88,14 +89,14 @@ func (d *Desk) claimed(tx *store.Tx, u store.User, linked bool, p oidc.Person, r
 		if err != nil || taken {
 			return store.User{}, CodeNameTaken, err
 		}
-		u = store.User{Name: name, Origin: store.FromPlatform, Created: d.now()}
+		u = store.User{Name: name, Origin: store.FromPlatform, Created: now}
 	}
 	u.FullName = p.Text(d.unified.FullName)
 	u.Roles, u.Scope = d.unified.Rules[at].Roles, d.unified.Rules[at].Scope
 	if err := tx.PutUser(u); err != nil || linked {
 		return u, "", err
 	}
-	return u, "", d.tie(tx, u.Name, p, remote)
+	return u, "", d.tie(tx, u.Name, p, remote, now)
 }
 
 // Invite lets the person whom the platform knows by a user's name become that user, until then.

@@ -219,7 +219,7 @@ func (d *Desk) welcome(ctx context.Context, p oidc.Person, r Return) (cookies []
 	text, now := "", d.now()
 	note := store.Audit{At: now, Actor: d.mark(p.Subject), By: ByOIDC, Action: store.ActionSignIn, Result: "ok", Remote: r.Remote}
 	err = d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		u, code, err := d.account(tx, p, r.Remote)
+		u, code, err := d.account(tx, p, r.Remote, now)
 		if err != nil {
 			return err
 		}
