@@ -172,6 +172,11 @@ func TestKioskCamera(t *testing.T) {
 		p.Click("button", "再试一次")
 		p.Sees("请把码对准摄像头")
 		p.Sees("没有扫到码")
+		film(t, see, "HELLO") // as on a poster behind the citizen: in time, however often it is read
+		p.Click("button", "再试一次")
+		p.Sees("这个码不能用")
+		p.Sees("没有扫到码")
+		dark(t, p)
 		p.Click("button", "返回")
 		p.Reload()
 	})

@@ -137,7 +137,6 @@ function send(picture: Blob): void {
       return;
     }
     if (answer && answer.read) {
-      left = triesS;
       tell('read');
     } else if (Date.now() - sent < slowMS) {
       tell('looking');
