@@ -78,7 +78,7 @@ func TestScopes(t *testing.T) {
 	for _, c := range []struct {
 		in, out string
 		within  bool
-	}{{"4409", "44", true}, {"44", "4409", false}, {"4409,4401", "4409", false}, {"all", "44", false}, {"44", "all", true}, {"", "44", true}, {"all", "all", true}} {
+	}{{"4409", "44", true}, {"44", "4409", false}, {"4409,4401", "4409", false}, {"all", "44", false}, {"44", "all", true}, {"", "44", false}, {"", "all", true}, {"all", "all", true}} {
 		in, _ := rights.ParseScope(c.in)
 		out, _ := rights.ParseScope(c.out)
 		if in.Within(out) != c.within {

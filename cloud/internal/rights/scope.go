@@ -59,8 +59,12 @@ func (s Scope) Covers(hall hallsync.HallID) bool {
 // Whole reports whether every hall is in the scope.
 func (s Scope) Whole() bool { return slices.Contains(s, "") }
 
-// Within reports whether all of the scope lies in another one.
+// Within reports whether all of the scope lies in another one. A scope without halls lies in that of all alone: whoever has one is nobody's
+// of a part.
 func (s Scope) Within(other Scope) bool {
+	if len(s) == 0 {
+		return other.Whole()
+	}
 	for _, p := range s {
 		if !slices.ContainsFunc(other, func(o string) bool { return strings.HasPrefix(p, o) }) {
 			return false
