@@ -47,6 +47,7 @@ const (
 	RoleBoth     strictyaml.Code = "config_role_both"
 	ScopePrefix  strictyaml.Code = "config_scope" // value
 	FactorIsOff  strictyaml.Code = "config_factor_off"
+	HostsMissing strictyaml.Code = "config_hosts_missing"
 	HostName     strictyaml.Code = "config_host_name"     // value
 	OIDCURL      strictyaml.Code = "config_oidc_url"      // value
 	OIDCRedirect strictyaml.Code = "config_oidc_redirect" // value
@@ -174,6 +175,9 @@ func (c *checker) config(v *Config) {
 		if !hostName.MatchString(h) {
 			c.at(fmt.Sprintf("$.http.hosts[%d]", i), HostName, "value", h)
 		}
+	}
+	if len(v.HTTP.Proxies) > 0 && len(v.HTTP.Hosts) == 0 {
+		c.doc.Warn("$.http", HostsMissing, nil) // what people type is a name then
 	}
 	c.signIn(&v.SignIn)
 	c.users(v.Users)

@@ -221,7 +221,7 @@ func TestHTTPSWithoutAProxyIsAWarning(t *testing.T) {
 	if problems.Err() != nil || len(problems) != 1 || problems[0].Code != config.ProxyNeeded || !c.HTTP.Secure {
 		t.Errorf("%v", problems)
 	}
-	c, problems = load(t, t.TempDir(), "schema: 1\nhttp: {secure: true, proxies: [10.1.2.3, 10.2.3.4/16, \"2001:db8::1\"]}\n")
+	c, problems = load(t, t.TempDir(), "schema: 1\nhttp: {secure: true, hosts: [hall.example.cn], proxies: [10.1.2.3, 10.2.3.4/16, \"2001:db8::1\"]}\n")
 	if len(problems) != 0 || fmt.Sprint(c.HTTP.Proxies) != "[10.1.2.3/32 10.2.0.0/16 2001:db8::1/128]" {
 		t.Errorf("%v, %v", c.HTTP.Proxies, problems)
 	}
@@ -235,7 +235,7 @@ func TestWideNetworkOfProxiesIsAWarning(t *testing.T) {
 		"0.0.0.0/0": true, "10.0.0.0/8": true, "172.16.0.0/12": true, "192.168.0.0/15": true, "203.0.113.0/23": true, "198.51.0.0/16": true,
 		"::/0": true, "2001:db8::/32": true, "2001:db8:1::/63": true, "fc00::/7": true, "fe80::/10": true,
 	} {
-		c, problems := load(t, t.TempDir(), "schema: 1\nhttp: {proxies: [127.0.0.1, \""+text+"\"]}\n")
+		c, problems := load(t, t.TempDir(), "schema: 1\nhttp: {hosts: [hall.example.cn], proxies: [127.0.0.1, \""+text+"\"]}\n")
 		warned := len(problems) == 1 && problems[0].Code == config.ProxyWide && problems[0].Line == 2 && problems[0].Warning
 		if problems.Err() != nil || warned != wide || !wide && len(problems) != 0 || len(c.HTTP.Proxies) != 2 {
 			t.Errorf("%s: %v", text, problems)
@@ -286,6 +286,18 @@ func TestEarlierRolesAreRead(t *testing.T) {
 		"viewer,manager,maintainer,auditor,video all\n"
 	if got != want || c.SignIn.SecondFactor != config.FactorAdmins {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// Behind a proxy a centre has a name, and people who open it by that name must not be shut out without a word.
+func TestNoNameBehindAProxyIsAWarning(t *testing.T) {
+	for text, want := range map[string]int{
+		"proxies: [10.0.0.1]": 1, "proxies: [10.0.0.1], hosts: [hall.example.cn]": 0, "listen: \"127.0.0.1:0\"": 0,
+	} {
+		_, problems := load(t, t.TempDir(), "schema: 1\nhttp: {"+text+"}\n")
+		if problems.Err() != nil || len(problems) != want || want > 0 && problems[0].Code != config.HostsMissing {
+			t.Errorf("%s: %v", text, problems)
+		}
 	}
 }
 
