@@ -126,3 +126,16 @@ func FuzzFramer(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkFramer cuts codes out of what a scanner sends.
+func BenchmarkFramer(b *testing.B) {
+	sent := []byte("]Q1https://hall.example/t/0123456789abcdef0123456789abcdef\r\n")
+	f := NewFramer(Options{AIM: true})
+	b.SetBytes(int64(len(sent)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if codes := f.Feed(sent); len(codes) != 1 {
+			b.Fatalf("%d codes", len(codes))
+		}
+	}
+}

@@ -146,3 +146,18 @@ func FuzzDecoder(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkCall makes the frame of a call.
+func BenchmarkCall(b *testing.B) {
+	s := Speech{Encoding: GBK, Tags: []Tag{Volume(8)}, Text: "请 A 0 2 3 号到 12 号窗口"}
+	b.ReportAllocs()
+	for b.Loop() {
+		f, err := s.Frame()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := AppendFrame(nil, f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
