@@ -83,7 +83,7 @@ soak: ## let a hall live through SOAK (1h) of devices that come, go and talk non
 	@packaging/scripts/prepare.sh test
 	COMING_FOR=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run TestDevicesComeAndGo ./test/e2e
 
-bench: ## measure the programs beside the machine's own limits (six minutes; leave the machine alone meanwhile)
+bench: ## measure the programs beside the machine's own limits (twelve minutes; leave the machine alone meanwhile)
 	@packaging/scripts/prepare.sh run
 	@$(MAKE) --no-print-directory console
 	@$(GO) run ./test/bench

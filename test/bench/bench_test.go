@@ -35,7 +35,7 @@ func TestEverythingCanBeMeasured(t *testing.T) {
 	text := r.markdown()
 	for _, want := range []string{
 		"durable commands, 1 client,", "durable commands, 8 clients,", "durable commands, 64 clients,", "at random moments", "500 takes at once", "fdatasync",
-		"change event at a screen", "the reader has found the card", "frame at the LED panel", "memory, full hall", "call-next, 10000 waiting", "100 windows call at once", "the last of 50 screens", "memory, village hall", "bare loop that polls", "ms CPU per stream·s",
+		"change event at a screen", "the reader has found the card", "frame at the LED panel", "memory, full hall", "call-next, 10000 waiting", "100 windows call at once", "the last of 50 screens", "memory, village hall", "bare loop that polls", "ms CPU per stream·s", "16 call pads on one bus", "slip rendered", "BenchmarkRender",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the table does not say %q:\n%s", want, text)

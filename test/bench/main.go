@@ -42,13 +42,16 @@ type effort struct {
 	use     time.Duration // light use before memory is read
 	streams string        // of the relay
 	window  time.Duration
+	rounds  string   // of the benchmarks beside the code
+	parts   []string // packages that have them
 }
 
 func (o options) effort() effort {
 	if o.short {
-		return effort{disk: 50 * time.Millisecond, load: 300 * time.Millisecond, bursts: 1, presses: 5, slips: 3, replugs: 1, quiet: 2 * time.Second, trips: 20, use: 2 * time.Second, streams: "8", window: time.Second}
+		return effort{disk: 50 * time.Millisecond, load: 300 * time.Millisecond, bursts: 1, presses: 5, slips: 3, replugs: 1, quiet: 2 * time.Second, trips: 20, use: 2 * time.Second, streams: "8", window: time.Second, rounds: "1x", parts: []string{"./drivers/callpad", "./agent/internal/slips"}}
 	}
-	return effort{disk: 3 * time.Second, load: 6 * time.Second, bursts: 5, presses: 150, slips: 60, replugs: 5, quiet: 30 * time.Second, trips: 500, use: time.Minute, streams: "8,200", window: 10 * time.Second}
+	return effort{disk: 3 * time.Second, load: 6 * time.Second, bursts: 5, presses: 150, slips: 60, replugs: 5, quiet: 30 * time.Second, trips: 500, use: time.Minute, streams: "8,200", window: 10 * time.Second,
+		rounds: "500ms", parts: []string{"./drivers/callpad", "./agent/internal/slips", "./drivers/escpos", "./agent/kit/chain", "./agent/kit/gm/...", "./firmware-protocols/..."}}
 }
 
 func main() {
@@ -119,15 +122,23 @@ func run(ctx context.Context, o options, root, dir string) (*report, error) {
 	if err := runHall(ctx, o, dir, r); err != nil {
 		return nil, err
 	}
-	if !o.wants("relay") {
-		return r, nil
+	for _, other := range []struct {
+		name  string
+		table func() (string, error)
+	}{
+		{"parts", func() (string, error) { return partsTable(ctx, o.effort(), root, r) }},
+		{"relay", func() (string, error) { return relayTable(ctx, o.effort(), root, dir) }},
+	} {
+		if !o.wants(other.name) {
+			continue
+		}
+		note(other.name)
+		table, err := other.table()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", other.name, err)
+		}
+		r.extra = append(r.extra, table)
 	}
-	note("relay")
-	table, err := relayTable(ctx, o.effort(), root, dir)
-	if err != nil {
-		return nil, fmt.Errorf("relay: %w", err)
-	}
-	r.extra = append(r.extra, table)
 	return r, nil
 }
 
