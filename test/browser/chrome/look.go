@@ -1,6 +1,8 @@
 package chrome
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -130,7 +132,14 @@ func (p *Page) Save(file string) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(file, run(p, chromedp.CaptureScreenshot()), 0o644); err != nil {
+	png, err := try(p, chromedp.CaptureScreenshot())
+	if errors.Is(err, context.DeadlineExceeded) { // on a busy machine Chromium now and then owes a picture for good; asked again it draws
+		png, err = try(p, chromedp.CaptureScreenshot())
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, png, 0o644); err != nil {
 		p.t.Fatal(err)
 	}
 }
