@@ -1,7 +1,6 @@
 package codes
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/strictyaml"
+	"halledge/agent/kit/whole"
 )
 
 // BadPattern is a regular expression that is none. Its arguments are value and reason.
@@ -125,22 +125,5 @@ func keepRules(dataDir string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	return writeWhole(file, data)
-}
-
-// writeWhole writes a file, mode 0600, so that a crash leaves either the old one or the whole new one.
-func writeWhole(file string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return whole.Write(file, data)
 }

@@ -17,6 +17,7 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/gm"
+	"halledge/agent/kit/whole"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -65,7 +66,7 @@ func drawKey(path string) ([]byte, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, err
 	}
-	if err := writeWhole(path, key); err != nil {
+	if err := whole.Write(path, key); err != nil {
 		return nil, err
 	}
 	return key, nil

@@ -3,12 +3,14 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"halledge/agent/kit/strictyaml"
+	"halledge/agent/kit/whole"
 )
 
 // goodCopy is the content of last-good.json: both files as they were when they last loaded. Secrets are not in it, only
@@ -65,7 +67,7 @@ func remember(dataDir string, src sources) error {
 	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
-	if err := writeFile(file, data); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), whole.Write(file, data)); err != nil {
 		return fmt.Errorf("keep good configuration: %w", err)
 	}
 	return nil
@@ -94,45 +96,4 @@ func recall(dataDir string, src sources) (*Config, error) {
 	src.site, src.plan = []byte(kept.Site), []byte(kept.Plan)
 	c, problems := src.load()
 	return c, butDevices(problems).Err()
-}
-
-// writeFile replaces a file so that after a power cut either the old or the new one is there, whole.
-func writeFile(file string, data []byte) (err error) {
-	dir := filepath.Dir(file)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(dir, "new-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-		}
-	}()
-	if _, err := tmp.Write(data); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Sync(); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), file); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"halledge/agent/kit/whole"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -19,7 +21,6 @@ const (
 	fileSM2Key  = "sm2.key"
 	fileSM2Root = "sm2.crt"
 	fileLock    = ".lock"
-	newFile     = ".new-*" // one that is being written
 
 	maxFile = 64 << 10
 )
@@ -61,7 +62,7 @@ func openDirectory(path string, make bool) (*directory, error) {
 
 // sweep takes away what a write that was cut short has left: it may be a key.
 func (d *directory) sweep() error {
-	left, err := filepath.Glob(filepath.Join(d.path, newFile))
+	left, err := filepath.Glob(filepath.Join(d.path, whole.Unfinished))
 	for _, name := range left {
 		err = errors.Join(err, os.Remove(name))
 	}
@@ -116,37 +117,8 @@ func (d *directory) read(name string) (data []byte, err error) {
 }
 
 // write puts a file in place whole and on the disk, so that after a power cut it is there as a whole or not at all.
-func (d *directory) write(name string, data []byte) (err error) {
-	path := filepath.Join(d.path, name)
-	f, err := os.CreateTemp(d.path, newFile) // mode 0600
-	if err != nil {
-		return fmt.Errorf("write key: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name()) // best effort: what is left is never read
-		}
-	}()
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write key: %w", err)
-	}
-	return d.sync()
-}
-
-// sync brings the names in the directory to the disk.
-func (d *directory) sync() error {
-	f, err := os.Open(d.path)
-	if err != nil {
-		return fmt.Errorf("write key: %w", err)
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+func (d *directory) write(name string, data []byte) error {
+	if err := whole.Write(filepath.Join(d.path, name), data); err != nil {
 		return fmt.Errorf("write key: %w", err)
 	}
 	return nil

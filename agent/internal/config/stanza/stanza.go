@@ -16,6 +16,7 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/strictyaml"
+	"halledge/agent/kit/whole"
 )
 
 // ErrTaken means that an entry cannot be added because another one stands in its way.
@@ -162,7 +163,7 @@ func replace(path string, old, next []byte, backup string) error {
 	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, old) { // the last look before the rename
 		return errors.Join(errChanged, err)
 	}
-	return errors.Join(os.Rename(fresh, path), sync(filepath.Dir(path)))
+	return errors.Join(os.Rename(fresh, path), whole.Sync(filepath.Dir(path)))
 }
 
 // write makes a file with the owner and the rights of another one.
@@ -188,12 +189,4 @@ func write(path string, text []byte, like string) (err error) {
 		return err
 	}
 	return f.Sync()
-}
-
-func sync(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

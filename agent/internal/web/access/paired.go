@@ -19,6 +19,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"halledge/agent/kit/problem"
+	"halledge/agent/kit/whole"
 )
 
 // Bounds of what was paired.
@@ -196,28 +197,10 @@ func (p *pairs) list() (devices []Device, waiting int) {
 }
 
 // keep writes devices to the file, all or nothing. Nobody but the agent's user can read it.
-func (p *pairs) keep(devices map[string]*paired) (err error) {
+func (p *pairs) keep(devices map[string]*paired) error {
 	raw, err := json.Marshal(slices.SortedFunc(maps.Values(devices), func(a, b *paired) int { return strings.Compare(a.ID, b.ID) }))
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(p.file), pairedFile+".*") // of mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), p.file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(p.file))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return whole.Write(p.file, raw)
 }
