@@ -105,6 +105,7 @@ func (c *Caller) request(ctx context.Context, body []byte) (*http.Request, strin
 	req.GetBody = nil // a question is never sent twice behind our back: its nonce would be used up
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(headerSigner, q.signer)
+	req.Header.Set(headerPeer, c.Peer.ID())
 	req.Header.Set(headerTime, q.time)
 	req.Header.Set(headerNonce, q.nonce)
 	req.Header.Set(headerSignature, base64.StdEncoding.EncodeToString(sig))

@@ -3,6 +3,8 @@ package gm
 import (
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,6 +38,9 @@ const MaxPlain = 1 << 20
 
 // KeyID names a data key without telling anything of it.
 type KeyID [keyIDBytes]byte
+
+// String gives the name in hexadecimal.
+func (id KeyID) String() string { return hex.EncodeToString(id[:]) }
 
 // DataKey seals records with SM4-GCM. It cannot be printed or encoded, and leaves the program only wrapped. A key is good for 2²⁸ records,
 // whose nonces are drawn at random; its owner draws another one each day. It is safe for concurrent use. The zero value opens nothing.
@@ -146,17 +151,18 @@ func RecordKey(record []byte) (KeyID, error) {
 }
 
 func (k *dataKey) about(parts []string) []byte {
-	out := appendParts(nil, domain)
-	out = appendParts(out, parts...)
-	return appendParts(out, string(k.id[:]))
+	return join(slices.Concat([]string{domain}, parts, []string{string(k.id[:])}))
 }
 
-// appendParts appends each part after its length, so that no two lists of parts are the same bytes.
-func appendParts(b []byte, parts ...string) []byte {
+// join gives the parts, each after its length, so that no two lists of parts are the same bytes.
+func join(parts []string) []byte {
+	room := 0
 	for _, p := range parts {
-		n := len(p)
-		b = append(b, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-		b = append(b, p...)
+		room += 4 + len(p)
+	}
+	b := make([]byte, 0, room)
+	for _, p := range parts {
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(p))), p...)
 	}
 	return b
 }

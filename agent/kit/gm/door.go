@@ -19,7 +19,7 @@ const (
 
 // Door lets signed questions in, each once, and signs the answers. It is safe for concurrent use.
 type Door struct {
-	key  PrivateKey
+	sign func(believed string, message []byte) ([]byte, error)
 	keys func(name string) (PublicKey, bool)
 
 	mu    sync.Mutex
@@ -28,9 +28,16 @@ type Door struct {
 	swept time.Time
 }
 
-// NewDoor gives a door whose answers are signed by key; keys gives the key of somebody who may ask.
-func NewDoor(key PrivateKey, keys func(name string) (PublicKey, bool)) *Door {
-	return &Door{key: key, keys: keys, seen: map[string]map[string]time.Time{}}
+// NewDoor gives a door whose answers are signed by key, a PrivateKey or who keeps one; keys gives the key of somebody who may ask.
+func NewDoor(key interface {
+	Sign(message []byte) ([]byte, error)
+}, keys func(name string) (PublicKey, bool)) *Door {
+	return NewDoorOf(func(_ string, message []byte) ([]byte, error) { return key.Sign(message) }, keys)
+}
+
+// NewDoorOf gives a door of somebody who has changed keys: sign is told which of them the asker believes, by PublicKey.ID. It may be any text.
+func NewDoorOf(sign func(believed string, message []byte) ([]byte, error), keys func(name string) (PublicKey, bool)) *Door {
+	return &Door{sign: sign, keys: keys, seen: map[string]map[string]time.Time{}}
 }
 
 // Handler answers POSTs whose signature is good with what do gives for who asks and what. Others get 401 without a word of why, a
@@ -53,7 +60,7 @@ func (d *Door) Handler(do func(ctx context.Context, name string, body []byte) (s
 			return
 		}
 		status, answer := do(r.Context(), q.signer, body)
-		sig, err := d.key.Sign(answerMessage(q.nonce, status, answer))
+		sig, err := d.sign(r.Header.Get(headerPeer), answerMessage(q.nonce, status, answer))
 		if err != nil {
 			w.WriteHeader(http.StatusInternalServerError)
 			return

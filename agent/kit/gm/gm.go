@@ -13,6 +13,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"io"
 	"strings"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -24,10 +25,18 @@ const Size = 32
 // Sum gives the SM3 digest of data.
 func Sum(data []byte) [Size]byte { return sm3.Sum(data) }
 
+// SumReader gives the SM3 of all that a reader has, and its length.
+func SumReader(r io.Reader) (sum [Size]byte, n int64, err error) {
+	h := sm3.New()
+	n, err = io.Copy(h, r)
+	h.Sum(sum[:0])
+	return sum, n, err
+}
+
 // HMAC gives the HMAC-SM3 of the parts under a key. Each part is preceded by its length, so that no two lists of parts are the same
 // message.
 func HMAC(key []byte, parts ...string) [Size]byte {
-	return mac(key, appendParts(nil, parts...))
+	return mac(key, join(parts))
 }
 
 func mac(key, message []byte) (out [Size]byte) {
@@ -52,6 +61,12 @@ func Pseudonym(key []byte, number string) string {
 	}
 	sum := HMAC(key, "halledge-person-1", number)
 	return hex.EncodeToString(sum[:pseudonymBytes])
+}
+
+// IndexID names a key that pseudonyms are made with, and tells nothing of it.
+func IndexID(key []byte) string {
+	digest := HMAC(key, "halledge-index-1")
+	return hex.EncodeToString(digest[:8])
 }
 
 // pseudonymBytes of the code are kept: 128 bits never meet by chance.

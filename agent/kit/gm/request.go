@@ -16,6 +16,7 @@ const (
 	headerTime      = "Halledge-Time"      // milliseconds since 1970
 	headerNonce     = "Halledge-Nonce"     // 16 random bytes, base64url
 	headerSignature = "Halledge-Signature" // DER, base64
+	headerPeer      = "Halledge-Peer"      // whose signature the asker believes: PublicKey.ID
 )
 
 // Bounds of a question and its answer.

@@ -62,6 +62,32 @@ func TestACallIsAnswered(t *testing.T) {
 	}
 }
 
+// Who has changed keys answers with the one that the asker believes. Whom he believes is no secret and no proof: another one is no answer.
+func TestADoorAnswersWithTheKeyThatIsBelieved(t *testing.T) {
+	ours := newKey(t)
+	all := []PrivateKey{newKey(t), newKey(t), newKey(t)}
+	door := NewDoorOf(func(believed string, message []byte) ([]byte, error) {
+		for _, k := range all {
+			if k.Public().ID() == believed {
+				return k.Sign(message)
+			}
+		}
+		return all[0].Sign(message)
+	}, func(string) (PublicKey, bool) { return ours.Public(), true })
+	f := httptest.NewServer(door.Handler(func(context.Context, string, []byte) (int, []byte) { return http.StatusOK, []byte("good") }))
+	t.Cleanup(f.Close)
+	for _, k := range all {
+		c := &Caller{URL: f.URL + "/codes", Name: "hall", Key: ours, Peer: k.Public(), Client: NewClient(nil)}
+		if _, answer, err := c.Call(t.Context(), nil); err != nil || string(answer) != "good" {
+			t.Errorf("%q, %v", answer, err)
+		}
+	}
+	c := &Caller{URL: f.URL + "/codes", Name: "hall", Key: ours, Peer: newKey(t).Public(), Client: NewClient(nil)}
+	if _, _, err := c.Call(t.Context(), nil); failure(err) != Forged {
+		t.Errorf("%v", err)
+	}
+}
+
 // again sends what was sent before, with changes, as somebody on the way would.
 func (f *far) again(t *testing.T, change func(*http.Request)) int {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -177,6 +178,19 @@ func (k PublicKey) String() string {
 		return "" // a key that was parsed or drawn can be written
 	}
 	return base64.StdEncoding.EncodeToString(der)
+}
+
+// ID names the key, in 16 hexadecimal digits of the SM3 digest of its SubjectPublicKeyInfo. It is empty for no key.
+func (k PublicKey) ID() string {
+	if k.key == nil {
+		return ""
+	}
+	der, err := smx509.MarshalPKIXPublicKey(k.key)
+	if err != nil {
+		return ""
+	}
+	sum := Sum(der)
+	return hex.EncodeToString(sum[:keyIDBytes])
 }
 
 // MarshalText implements encoding.TextMarshaler.

@@ -132,6 +132,16 @@ func (c *Certificate) PublicKey() gm.PublicKey { return c.key }
 // Serial gives the number that the issuer gave, in hexadecimal.
 func (c *Certificate) Serial() string { return hex.EncodeToString(c.c.SerialNumber.Bytes()) }
 
+// SelfSigned reports whether a certificate is a root, which its own key has signed: no bit of it is another than its maker's.
+func (c *Certificate) SelfSigned() (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	return c.c.CheckSignatureFrom(c.c) == nil
+}
+
 // Valid gives the first and the last moment of the certificate.
 func (c *Certificate) Valid() (from, until time.Time) { return c.c.NotBefore, c.c.NotAfter }
 

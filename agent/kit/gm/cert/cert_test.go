@@ -3,7 +3,6 @@ package cert
 import (
 	"bytes"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -229,7 +228,7 @@ func TestRequests(t *testing.T) {
 	if r.Subject.CN != s.CN || r.Subject.Organization != s.Organization || !slices.Equal(r.Subject.Hosts, s.Hosts) || r.Key.String() != key.Public().String() {
 		t.Errorf("%+v", r)
 	}
-	mutated(der, func(m []byte) {
+	gmtest.Mutated(der, gmtest.Mutations, func(m []byte) {
 		if r, err := ParseRequest(m); err == nil {
 			t.Errorf("%x is taken: %+v", m, r)
 		} else if reason(t, err) != Malformed {
@@ -244,36 +243,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-const mutations = 10_000
-
-// mutated gives copies of b that differ from it.
-func mutated(b []byte, each func([]byte)) {
-	r := rand.New(rand.NewPCG(1, uint64(len(b))))
-	for range mutations {
-		m := bytes.Clone(b)
-		switch at := r.IntN(len(m)); r.IntN(6) {
-		case 0:
-			m = m[:at]
-		case 1:
-			m = append(m, byte(r.Uint32()))
-		case 2:
-			m = slices.Delete(m, at, at+1)
-		case 3:
-			m = slices.Insert(m, at, byte(r.Uint32()))
-		case 4:
-			m[at] ^= 1 << r.IntN(8)
-		default:
-			for range 1 + r.IntN(4) {
-				m[r.IntN(len(m))] = byte(r.Uint32())
-			}
-		}
-		if !bytes.Equal(m, b) {
-			each(m)
-		}
-	}
-}
-
-func TestNoMutatedCertificateIsTaken(t *testing.T) {
+// Threat 9: no certificate that differs from an issued one in anything is good.
+func TestThreat09NoMutatedCertificateIsTaken(t *testing.T) {
 	root := newRoot(t, "root")
 	city := below(t, root, "city")
 	leaf := issue(t, city, server(newKey(t).Public()))
@@ -293,10 +264,10 @@ func TestNoMutatedCertificateIsTaken(t *testing.T) {
 			t.Errorf("%x is taken", m)
 		}
 	}
-	mutated(leaf.DER(), func(m []byte) {
+	gmtest.Mutated(leaf.DER(), gmtest.Mutations, func(m []byte) {
 		try(m, func(c *Certificate) []*Certificate { return []*Certificate{c, city.Certificate()} })
 	})
-	mutated(city.Certificate().DER(), func(m []byte) {
+	gmtest.Mutated(city.Certificate().DER(), gmtest.Mutations, func(m []byte) {
 		try(m, func(c *Certificate) []*Certificate { return []*Certificate{leaf, c} })
 	})
 	if parsed == 0 {

@@ -22,7 +22,7 @@ func BenchmarkHandshake(b *testing.B) {
 		near, far := pair(b)
 		ended := make(chan error, 1)
 		go func() {
-			l := &Listener{config: server, guests: newGuests(nil)}
+			l := newListener(server, nil)
 			_, err := l.handshake(far)
 			ended <- err
 		}()

@@ -14,27 +14,9 @@ import (
 	"halledge/agent/kit/gm/cert"
 )
 
-// Dial connects to a server and completes the handshake, in HandshakeTime at most. The server must be host, a name or an address of its
-// certificates; empty: the host of address. A certificate that is not good is *cert.Error,
-// and a key of ours that cannot be used now *gm.KeyError.
-func Dial(ctx context.Context, address, host string, c Config) (*Conn, error) {
-	if host == "" {
-		var err error
-		if host, _, err = net.SplitHostPort(address); err != nil {
-			return nil, fmt.Errorf("tlcp: dial: %w", err)
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, HandshakeTime)
-	defer cancel()
-	var d net.Dialer
-	raw, err := d.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("tlcp: dial: %w", err)
-	}
-	return Over(ctx, raw, host, c)
-}
-
-// Over completes the handshake with a server over a connection that is there; it closes it when that fails.
+// Over completes the handshake with a server over a connection that is there, in HandshakeTime at most; it closes it when that fails. The server
+// must be host, a name or an address of its certificates. A certificate that is not good is *cert.Error, and a key of ours that cannot be used
+// now *gm.KeyError.
 func Over(ctx context.Context, raw net.Conn, host string, c Config) (*Conn, error) {
 	conn, err := over(ctx, raw, host, c)
 	if err != nil {

@@ -26,6 +26,9 @@ func (c *Conn) PeerCN() string { return c.peer.CN() }
 // Peer gives the certificate that the peer signs with.
 func (c *Conn) Peer() *cert.Certificate { return c.peer }
 
+// NetConn gives the connection below, for closing it without a word.
+func (c *Conn) NetConn() net.Conn { return c.raw }
+
 // Read implements net.Conn.
 func (c *Conn) Read(p []byte) (n int, err error) {
 	defer c.contain(&n, &err)

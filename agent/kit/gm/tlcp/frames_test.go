@@ -6,13 +6,13 @@ import (
 	"errors"
 	"io"
 	"math/bits"
-	"math/rand/v2"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"halledge/agent/kit/gm/gmtest"
 )
 
 // script is a peer that says what is written, whatever it hears.
@@ -35,7 +35,7 @@ func (s *script) SetWriteDeadline(time.Time) error { return nil }
 
 // serve runs a server's handshake with what a client says.
 func serve(c Config, says []byte) error {
-	l := &Listener{config: c, guests: newGuests(nil)}
+	l := newListener(c, nil)
 	_, err := l.handshake(newScript(says))
 	return err
 }
@@ -84,48 +84,23 @@ func flights(t testing.TB, server, client Config) (ofServer, ofClient []byte) {
 	return ofServer, ofClient
 }
 
-// mutated gives n copies of b that differ from it.
-func mutated(b []byte, n int, each func([]byte)) {
-	r := rand.New(rand.NewPCG(1, uint64(len(b))))
-	for range n {
-		m := bytes.Clone(b)
-		switch at := r.IntN(len(m)); r.IntN(6) {
-		case 0:
-			m = m[:at]
-		case 1:
-			m = append(m[:at], m[min(len(m), at+1+r.IntN(64)):]...)
-		case 2:
-			m = slices.Delete(m, at, at+1)
-		case 3:
-			m = slices.Insert(m, at, byte(r.Uint32()))
-		case 4:
-			m[at] ^= 1 << r.IntN(8)
-		default:
-			for range 1 + r.IntN(4) {
-				m[r.IntN(len(m))] = byte(r.Uint32())
-			}
-		}
-		each(m)
-	}
-}
-
-// Frames of handshakes that were good, bent and sent again: no end takes them, and none gives up.
-func TestMutatedFramesAreNotTaken(t *testing.T) {
+// Threat 6: frames of handshakes that were good, bent and sent again: no end takes them, and none gives up.
+func TestThreat06MutatedFramesAreNotTaken(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.server(t), w.client(t)
 	ofServer, ofClient := flights(t, server, client)
 	first := int(ofClient[3])<<8 | int(ofClient[4]) + 5
-	mutated(ofClient[:first], 7000, func(m []byte) {
+	gmtest.Mutated(ofClient[:first], gmtest.Mutations*7/10, func(m []byte) {
 		if serve(server, m) == nil {
 			t.Errorf("the hello %x is a whole handshake", m)
 		}
 	})
-	mutated(ofClient, 1500, func(m []byte) {
+	gmtest.Mutated(ofClient, gmtest.Mutations*15/100, func(m []byte) {
 		if serve(server, m) == nil {
 			t.Errorf("%x is taken again", m)
 		}
 	})
-	mutated(ofServer, 1500, func(m []byte) {
+	gmtest.Mutated(ofServer, gmtest.Mutations*15/100, func(m []byte) {
 		if call(client, m) == nil {
 			t.Errorf("%x is taken again", m)
 		}
@@ -194,7 +169,7 @@ func TestABentHandshakeFails(t *testing.T) {
 	}{{true, len(ofClient)}, {false, len(ofServer)}} {
 		for at := 3; at < dir.n-40; at += 1 + dir.n/30 { // the last ones may not be there: lengths of signatures vary
 			address, wait := bender(t, e.address(), dir.client, at)
-			conn, err := Dial(t.Context(), address, host, client)
+			conn, err := connect(t.Context(), address, host, client)
 			if err == nil { // the server may notice what the client cannot
 				_, err = conn.Read(make([]byte, 1))
 				conn.Close()
@@ -227,7 +202,7 @@ func TestACutIsNoEnd(t *testing.T) {
 					_, _ = io.Copy(dst, src)
 				}
 			})
-			if conn, err := Dial(t.Context(), address, host, client); err == nil {
+			if conn, err := connect(t.Context(), address, host, client); err == nil {
 				conn.Close()
 				t.Errorf("cut after %d bytes, client %v: taken", n, dir.client)
 			}
@@ -259,7 +234,7 @@ func TestTheEndOfAConnection(t *testing.T) {
 		"ended": {(*Conn).Close, io.EOF},
 		"cut":   {func(c *Conn) error { return c.raw.Close() }, io.ErrUnexpectedEOF},
 	} {
-		conn, err := Dial(t.Context(), l.Addr().String(), host, w.client(t))
+		conn, err := connect(t.Context(), l.Addr().String(), host, w.client(t))
 		if err != nil {
 			t.Fatal(err)
 		}

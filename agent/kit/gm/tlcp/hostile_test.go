@@ -138,7 +138,7 @@ func wrap(t *testing.T, k gm.PublicKey, n int) []byte {
 	return sized(w)
 }
 
-func TestTheListenerSurvives(t *testing.T) {
+func TestThreat06TheListenerSurvives(t *testing.T) {
 	w := newWorld(t)
 	e, good := newEcho(t, w.server(t), nil), w.client(t)
 	garbage := make([]byte, 4096)
@@ -244,7 +244,7 @@ func TestTheListenerSurvivesWhoHasACertificate(t *testing.T) {
 }
 
 // The answers to a secret that opens and to one that does not are the same, byte for byte.
-func TestTheAnswerToAWrongSecretTellsNothing(t *testing.T) {
+func TestThreat07TheAnswerToAWrongSecretTellsNothing(t *testing.T) {
 	w := newWorld(t)
 	server := w.server(t)
 	e, good := newEcho(t, server, nil), w.client(t)
@@ -282,7 +282,7 @@ func offCurve(t *testing.T, ckx []byte) []byte {
 	return out
 }
 
-func TestWhoSendsWrongSecretsIsKeptOut(t *testing.T) {
+func TestThreat07WhoSendsWrongSecretsIsKeptOut(t *testing.T) {
 	w := newWorld(t)
 	type raised struct {
 		address  string
@@ -305,7 +305,7 @@ func TestWhoSendsWrongSecretsIsKeptOut(t *testing.T) {
 	case <-time.After(deadline):
 		t.Error("no alarm")
 	}
-	if _, err := Dial(t.Context(), e.address(), host, good); err == nil {
+	if _, err := connect(t.Context(), e.address(), host, good); err == nil {
 		t.Error("the address is let in")
 	}
 	if s := e.Stats(); s.Refused != 1 || len(alarms) != 0 {
@@ -314,7 +314,7 @@ func TestWhoSendsWrongSecretsIsKeptOut(t *testing.T) {
 }
 
 func TestSuspectsAreForgotten(t *testing.T) {
-	g := newGuests(nil)
+	g := newSuspects(nil)
 	now := at()
 	for range AlarmAt {
 		g.failed("a", now)
@@ -329,7 +329,7 @@ func TestSuspectsAreForgotten(t *testing.T) {
 	for i := range maxSuspects + 100 {
 		g.failed(string(binary.BigEndian.AppendUint32(nil, uint32(i))), now)
 	}
-	if n := len(g.suspects); n > maxSuspects {
+	if n := len(g.by); n > maxSuspects {
 		t.Errorf("%d are remembered", n)
 	}
 }
@@ -439,7 +439,7 @@ func TestAClientSurvives(t *testing.T) {
 		"a request to restart": record(recordHandshake, message(0, nil)),
 	} {
 		address, heard := fake(t, says)
-		conn, err := Dial(t.Context(), address, host, c)
+		conn, err := connect(t.Context(), address, host, c)
 		if err == nil {
 			conn.Close()
 			t.Errorf("%s: taken", name)
@@ -489,7 +489,7 @@ func TestNothingIsPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, "-test.run=^(TestTheListenerSurvives|TestAClient|TestAServer|TestTheAnswer)")
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^(TestThreat06|TestThreat07TheAnswer|TestTheListenerSurvives|TestAClient|TestAServer)")
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {

@@ -52,6 +52,8 @@ type Config struct {
 	Identity Identity
 	Roots    *cert.Roots      // issuers of the peer's certificates
 	Now      func() time.Time // the time that certificates are checked at
+	// Admit refuses, as a server, clients whose certificate is good and who may not come in all the same; nil: nobody.
+	Admit func(client *cert.Certificate) error
 }
 
 func (c Config) check(server bool) error {

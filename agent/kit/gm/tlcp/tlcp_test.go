@@ -88,9 +88,9 @@ func (w *world) issue(t testing.TB, key gm.PrivateKey, o cert.Order) *cert.Certi
 
 func (w *world) config(t testing.TB, role cert.Role, sign, enc gm.PrivateKey) Config {
 	t.Helper()
-	return Config{Identity{
+	return Config{Identity: Identity{
 		w.issue(t, sign, w.order(role, cert.Signing)), sign, w.issue(t, enc, w.order(role, cert.Encrypting)), enc, w.above,
-	}, w.roots, at}
+	}, Roots: w.roots, Now: at}
 }
 
 func (w *world) server(t testing.TB) Config { return w.config(t, cert.Server, newKey(t), newKey(t)) }
@@ -174,7 +174,7 @@ func talk(t testing.TB, c net.Conn, n int) {
 // works says that a good client is served.
 func (e *echo) works(t testing.TB, c Config) {
 	t.Helper()
-	conn, err := Dial(t.Context(), e.address(), host, c)
+	conn, err := connect(t.Context(), e.address(), host, c)
 	if err != nil {
 		t.Fatal("a good client is not served: ", err)
 	}
@@ -188,7 +188,7 @@ func TestBothEndsKnowEachOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := newEcho(t, w.server(t), nil)
 			for _, as := range []string{host, "127.0.0.1", ""} {
-				conn, err := Dial(t.Context(), e.address(), as, w.client(t))
+				conn, err := connect(t.Context(), e.address(), as, w.client(t))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -218,7 +218,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 40 {
 		all.Go(func() {
-			conn, err := Dial(t.Context(), e.address(), host, c)
+			conn, err := connect(t.Context(), e.address(), host, c)
 			if err != nil {
 				t.Error(err)
 				return
@@ -239,11 +239,11 @@ func TestKeysMayBeInModules(t *testing.T) {
 	e.works(t, c)
 	ours.Unplug()
 	var unusable *gm.KeyError
-	if _, err := Dial(t.Context(), e.address(), host, c); !errors.As(err, &unusable) || !errors.Is(err, gmtest.ErrUnplugged) {
+	if _, err := connect(t.Context(), e.address(), host, c); !errors.As(err, &unusable) || !errors.Is(err, gmtest.ErrUnplugged) {
 		t.Error("a client without its module:", err)
 	}
 	theirs.Unplug()
-	if _, err := Dial(t.Context(), e.address(), host, w.client(t)); err == nil {
+	if _, err := connect(t.Context(), e.address(), host, w.client(t)); err == nil {
 		t.Error("a server signs without its module")
 	}
 	if err := e.Close(); err != nil { // and all handshakes are over
@@ -301,7 +301,7 @@ func TestAClientRefusesAServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newThief(t, tc.server, nil)
-			conn, err := Dial(t.Context(), e.address(), host, w.client(t))
+			conn, err := connect(t.Context(), e.address(), host, w.client(t))
 			if err == nil {
 				conn.Close()
 				t.Fatal("taken")
@@ -333,14 +333,14 @@ func TestAServerRefusesAClient(t *testing.T) {
 		"a server's":   odd(func(o *cert.Order) { o.Role = cert.Server }),
 		"decrypts":     odd(func(o *cert.Order) { o.Use = cert.Encrypting }),
 	} {
-		if conn, err := Dial(t.Context(), e.address(), host, c); err == nil {
+		if conn, err := connect(t.Context(), e.address(), host, c); err == nil {
 			conn.Close()
 			t.Errorf("%s: taken", name)
 		}
 	}
 	thief := good
 	thief.Identity.SignKey = newKey(t)
-	if _, err := Dial(t.Context(), e.address(), host, thief); err == nil {
+	if _, err := connect(t.Context(), e.address(), host, thief); err == nil {
 		t.Error("the key of another certificate is used")
 	}
 	raw := dial(t, e.address())
@@ -388,7 +388,7 @@ func TestADialEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := Dial(ctx, silent.Addr().String(), host, w.client(t))
+		_, err := connect(ctx, silent.Addr().String(), host, w.client(t))
 		ended <- err
 	}()
 	raw, err := silent.Accept() // it is connected, and waits for an answer
@@ -426,7 +426,45 @@ func TestBothEndsNeedAllTheyAreAskedFor(t *testing.T) {
 	if _, err := Over(t.Context(), near, "", w.client(t)); err == nil {
 		t.Error("no host to check")
 	}
-	if _, err := Dial(t.Context(), "nowhere", "", w.client(t)); err == nil {
+	if _, err := connect(t.Context(), "nowhere", "", w.client(t)); err == nil {
 		t.Error("no address")
+	}
+}
+
+// What a listener uses may change while it runs: a renewed certificate, and who may come in.
+func TestListenersTakeNewSettings(t *testing.T) {
+	w := newWorld(t)
+	first, second, client := w.server(t), w.server(t), w.client(t)
+	refused := errors.New("not today")
+	second.Admit = func(c *cert.Certificate) error {
+		if c.Serial() == client.Identity.Sign.Serial() {
+			return refused
+		}
+		return nil
+	}
+	e := newEcho(t, first, nil)
+	conn, err := connect(t.Context(), e.address(), host, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := e.Use(second); err != nil {
+		t.Fatal(err)
+	}
+	talk(t, conn, 100) // who is in stays
+	if _, err := connect(t.Context(), e.address(), host, client); err == nil {
+		t.Error("who is not admitted comes in")
+	}
+	other, err := connect(t.Context(), e.address(), host, w.client(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if other.Peer().Serial() != second.Identity.Sign.Serial() {
+		t.Error("the listener shows its earlier certificate")
+	}
+	second.Identity.SignKey = newKey(t)
+	if e.Use(second) == nil {
+		t.Error("settings that no handshake would work with were taken")
 	}
 }
