@@ -51,6 +51,7 @@ const (
 	Lost     Reason = "lost"     // the file of the old segment is gone or cannot be read
 	Restored Reason = "restored" // the log came back from a backup
 	Broken   Reason = "broken"   // something is wrong with the old segment
+	Enrolled Reason = "enrolled" // nobody else had the first key of the old segment, because there was nobody else
 )
 
 // Start is what a segment begins with. Its first head depends on all of it.
@@ -95,11 +96,6 @@ type Entry struct {
 type Erasure struct {
 	Hash  Digest
 	Order string
-}
-
-// Erase gives what takes the place of a body.
-func Erase(body []byte, order string) Erasure {
-	return Erasure{Hash: gm.Sum(body), Order: order}
 }
 
 // hash gives what the chain holds of an entry. It is the same after an erasure.

@@ -23,10 +23,12 @@ const maxSignature = 72
 // ErrForm is all that is said of bytes that are not what they should be.
 var ErrForm = errors.New("chain: not in a form this program knows")
 
+// begin begins what is stored, with room for all of it as a rule.
+func begin(kind byte) []byte { return append(make([]byte, 0, 160), kind, version) }
+
 // Bytes gives the start as it is stored and sent. Only a start that Begin took can be read again.
 func (s Start) Bytes() []byte {
-	b := []byte{kindStart, version}
-	b = appendField(b, []byte(s.Log))
+	b := appendField(begin(kindStart), []byte(s.Log))
 	b = appendField(b, []byte(s.Name))
 	b = binary.BigEndian.AppendUint64(b, s.First)
 	b = appendTime(b, s.At)
@@ -47,8 +49,7 @@ func ParseStart(b []byte) (Start, error) {
 
 // Bytes gives the link as it is stored.
 func (l Link) Bytes() []byte {
-	b := append(make([]byte, 0, 2+2*len(Digest{})), kindLink, version)
-	return append(append(b, l.Head[:]...), l.MAC[:]...)
+	return append(append(begin(kindLink), l.Head[:]...), l.MAC[:]...)
 }
 
 // ParseLink reads a link. It fails with ErrForm.
@@ -63,7 +64,7 @@ func ParseLink(b []byte) (Link, error) {
 
 // Bytes gives the state with its key. Whoever stores it seals it first, and clears the bytes.
 func (s *State) Bytes() []byte {
-	return append(appendPoint([]byte{kindState, version}, s.at), s.next[:]...)
+	return append(appendPoint(begin(kindState), s.at), s.next[:]...)
 }
 
 // ParseState reads a state. It fails with ErrForm.
@@ -78,7 +79,7 @@ func ParseState(b []byte) (*State, error) {
 
 // Bytes gives the checkpoint as it is stored and sent.
 func (c Checkpoint) Bytes() []byte {
-	return appendField(c.appendTo([]byte{kindCheckpoint, version}), c.Signature)
+	return appendField(c.appendTo(begin(kindCheckpoint)), c.Signature)
 }
 
 // ParseCheckpoint reads a checkpoint, whose signature is not checked here. It fails with ErrForm.
@@ -93,7 +94,7 @@ func ParseCheckpoint(b []byte) (Checkpoint, error) {
 
 // Bytes gives the receipt as it is stored and sent.
 func (r Receipt) Bytes() []byte {
-	return appendField(r.appendTo([]byte{kindReceipt, version}), r.Signature)
+	return appendField(r.appendTo(begin(kindReceipt)), r.Signature)
 }
 
 // ParseReceipt reads a receipt, whose signature is not checked here. It fails with ErrForm.

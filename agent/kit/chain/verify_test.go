@@ -94,7 +94,7 @@ func each(entries []chain.Stored) iter.Seq2[chain.Stored, error] {
 
 func (h *hall) erase(i int) {
 	e := &h.entries[i]
-	erased := chain.Erase(e.Body, order)
+	erased := chain.Erasure{Hash: gm.Sum(e.Body), Order: order}
 	e.Body, e.Erased = nil, &erased
 }
 

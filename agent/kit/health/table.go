@@ -6,12 +6,21 @@ import "time"
 const (
 	UplinkDown       Code = "uplink_down"
 	UplinkRefused    Code = "uplink_refused"
+	UplinkUnproven   Code = "uplink_unproven" // who answers is not the centre, as far as it can prove
 	UplinkRejected   Code = "uplink_rejected"
+	NotEnrolled      Code = "not_enrolled"       // the hall works alone
+	EnrolWaiting     Code = "enrol_waiting"      // it has a code and no certificates yet
+	CertEnding       Code = "certificate_ending" // renewing it fails
+	CertEnded        Code = "certificate_ended"
+	RenewalWaiting   Code = "renewal_waiting" // for somebody's approval
+	IdentityAside    Code = "identity_aside"  // files of it were damaged and put aside
 	EpochStale       Code = "epoch_stale"
 	LogBacklog       Code = "log_backlog"
 	DiskSlow         Code = "disk_slow"
 	DiskFull         Code = "disk_full"
 	StorageReset     Code = "storage_reset" // the database was damaged and put aside; a new one was begun
+	LogSealed        Code = "log_sealed"    // the database was sealed for other keys and put aside
+	LogBroken        Code = "log_broken"    // the log is not as it was written
 	StorageFull      Code = "storage_full"
 	StorageFailed    Code = "storage_failed"
 	ClockUnset       Code = "clock_unset"
@@ -24,10 +33,15 @@ const (
 	CodeRulesBad     Code = "code_rules_bad" // the old rules stay in force
 	ResolverDown     Code = "resolver_down"  // codes of citizens are not resolved for the time being
 	VoiceMute        Code = "voice_mute"     // the speaker works, and calls cannot be said
+	NoticeRefused    Code = "notice_refused" // of a group of screens: what the centre ordered was not taken
+	NoticeAltered    Code = "notice_altered" // of a group, or a screen: it is not what was signed
 	RelayDown        Code = "relay_down"
+	RelayUnproven    Code = "relay_unproven" // what answers in the node's place is not the centre's, as far as it can prove
 	CameraOffline    Code = "camera_offline"
 	CameraAuthFailed Code = "camera_auth_failed"
 	CameraDegraded   Code = "camera_degraded"
+	CameraChanged    Code = "camera_changed" // another machine answers in its place, and was told nothing
+	CameraUnlike     Code = "camera_unlike"  // it says something else of itself, and nothing proves that it is the camera
 
 	HubGone      Code = "usb_hub_gone"  // of a hub that devices of the hall are behind
 	GroupMissing Code = "group_missing" // the service is not in the group that owns the nodes of devices
@@ -58,9 +72,7 @@ const (
 // Table is the catalogue of all conditions of a hall.
 func Table() []Condition {
 	const short, long = 2 * time.Second, time.Minute
-	return []Condition{
-		{Code: UplinkRefused, Severity: Error, Delay: short},
-		{Code: UplinkDown, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{UplinkRefused}},
+	return append(centre(short, long), []Condition{
 		{Code: UplinkRejected, Severity: Warning},
 		{Code: EpochStale, Severity: Warning},
 		{Code: LogBacklog, Severity: Warning, Delay: long, Causes: []Code{UplinkDown, UplinkRefused}},
@@ -68,6 +80,8 @@ func Table() []Condition {
 		{Code: StorageFailed, Severity: Error},
 		{Code: DiskFull, Severity: Error, Causes: []Code{StorageFull}},
 		{Code: StorageReset, Severity: Error},
+		{Code: LogSealed, Severity: Error},
+		{Code: LogBroken, Severity: Error},
 		{Code: DiskSlow, Severity: Warning, Delay: long, Causes: []Code{DiskFull}},
 		{Code: ClockUnset, Severity: Error},
 		{Code: ClockOffset, Severity: Warning, Delay: long, Causes: []Code{ClockUnset}},
@@ -82,7 +96,12 @@ func Table() []Condition {
 		{Code: ResolverDown, Severity: Warning, Causes: []Code{UplinkDown, UplinkRefused}},
 		{Code: VoiceMute, Severity: Warning, Causes: []Code{
 			DeviceOffline, DeviceTimeout, DeviceBusy, DevicePermission, DeviceBadReply, DeviceBadConfig, DeviceUnsupported, DeviceFaulty}},
-		{Code: RelayDown, Severity: Warning, Delay: 10 * time.Second},
+		{Code: NoticeRefused, Severity: Warning, Causes: []Code{NoticeAltered}},
+		{Code: NoticeAltered, Severity: Error},
+		{Code: RelayUnproven, Severity: Error, Delay: 10 * time.Second},
+		{Code: RelayDown, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{RelayUnproven}},
+		{Code: CameraChanged, Severity: Error},
+		{Code: CameraUnlike, Severity: Warning},
 		{Code: CameraAuthFailed, Severity: Error},
 		{Code: CameraOffline, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{CameraAuthFailed}},
 		{Code: CameraDegraded, Severity: Info, Delay: long, Causes: []Code{CameraOffline, CameraAuthFailed, RelayDown}},
@@ -109,6 +128,21 @@ func Table() []Condition {
 		{Code: DeviceNoPicture, Severity: Error, Delay: short, Causes: []Code{HubGone}},
 		{Code: DeviceFaulty, Severity: Error, Delay: short},
 		{Code: DevicePageGone, Severity: Warning, Delay: 2 * time.Minute},
+	}...)
+}
+
+// centre are the conditions of the way to the centre.
+func centre(short, long time.Duration) []Condition {
+	return []Condition{
+		{Code: NotEnrolled, Severity: Info},
+		{Code: EnrolWaiting, Severity: Warning, Delay: 5 * time.Second},
+		{Code: CertEnding, Severity: Warning},
+		{Code: CertEnded, Severity: Error, Delay: short},
+		{Code: RenewalWaiting, Severity: Warning},
+		{Code: IdentityAside, Severity: Error},
+		{Code: UplinkUnproven, Severity: Error, Delay: short},
+		{Code: UplinkRefused, Severity: Error, Delay: short, Causes: []Code{CertEnded, RenewalWaiting}},
+		{Code: UplinkDown, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{UplinkRefused, UplinkUnproven, NotEnrolled, EnrolWaiting, CertEnded, RenewalWaiting}},
 	}
 }
 

@@ -1,12 +1,14 @@
 // Package limit gives a listener that keeps a bounded number of connections open. When another one comes, the one that has been
-// silent longest makes room for it, so that connections which only wait cannot keep out who has a request. Patient makes a listener
-// that outlives errors which pass.
+// silent longest makes room for it, so that connections which only wait cannot keep out who has a request, and no address may have more
+// than its share. Greet bounds the handshakes of connections that are not known yet, Patient makes a listener that outlives errors which
+// pass, and Join makes one of several.
 package limit
 
 import (
 	"container/list"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 )
 
@@ -17,20 +19,32 @@ type Listener struct {
 	closed chan struct{}
 	close  sync.Once
 
+	share int // connections that one address may have; 0: all
+
 	mu     sync.Mutex
-	silent *list.List // of *conn: no request is under way; the longest silent is the first
-	wanted bool       // somebody waits for the place of the next one that falls silent
+	silent *list.List           // of *conn: no request is under way; the longest silent is the first
+	wanted bool                 // somebody waits for the place of the next one that falls silent
+	open   map[netip.Prefix]int // of addresses that are counted
 }
 
 // New gives a listener with n places.
 func New(l net.Listener, n int) *Listener {
-	return &Listener{Listener: l, places: make(chan struct{}, n), closed: make(chan struct{}), silent: list.New()}
+	return &Listener{Listener: l, places: make(chan struct{}, n), closed: make(chan struct{}), silent: list.New(), open: map[netip.Prefix]int{}}
+}
+
+// Share lets one address, or one network of IPv6, have n connections. When it wants another one, that of its own which has been silent
+// longest makes room; when all of them are busy, it is sent away. Programs of this machine are not counted: one of them may stand before
+// many people. Share is for before the first Accept.
+func (l *Listener) Share(n int) *Listener {
+	l.share = n
+	return l
 }
 
 // conn is a connection that has a place until it is closed.
 type conn struct {
 	net.Conn
-	from *Listener
+	from   *Listener
+	sender netip.Prefix // invalid if it is not counted
 
 	// Guarded by from.mu.
 	waits *list.Element // in from.silent, nil while a request is under way
@@ -39,23 +53,90 @@ type conn struct {
 
 // Accept waits for the next connection and for a place for it.
 func (l *Listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		raw, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		c := &conn{Conn: raw, from: l, sender: l.counted(raw.RemoteAddr())}
+		if !l.enter(c.sender) {
+			_ = raw.Close() // it was never served
+			continue
+		}
+		return l.place(c)
 	}
+}
+
+// place waits for a place for a connection.
+func (l *Listener) place(c *conn) (net.Conn, error) {
 	select {
 	case l.places <- struct{}{}:
-		return &conn{Conn: c, from: l}, nil
+		return c, nil
 	default:
 	}
 	l.makeRoom()
 	defer l.roomMade()
 	select {
 	case l.places <- struct{}{}:
-		return &conn{Conn: c, from: l}, nil
+		return c, nil
 	case <-l.closed:
-		_ = c.Close() // it was never served
+		l.leave(c.sender)
+		_ = c.Conn.Close() // it was never served
 		return nil, net.ErrClosed
+	}
+}
+
+// counted gives what a connection counts for; an invalid prefix for nothing.
+func (l *Listener) counted(remote net.Addr) netip.Prefix {
+	at, ok := remote.(*net.TCPAddr)
+	if !ok || l.share == 0 || at.IP.IsLoopback() {
+		return netip.Prefix{}
+	}
+	ip, bits := at.AddrPort().Addr().Unmap().WithZone(""), 64
+	if ip.Is4() {
+		bits = 32
+	}
+	from, err := ip.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return from
+}
+
+// enter counts a connection of a sender, or reports that it has too many which are all busy.
+func (l *Listener) enter(sender netip.Prefix) bool {
+	if !sender.IsValid() {
+		return true
+	}
+	for {
+		l.mu.Lock()
+		if l.open[sender] < l.share {
+			l.open[sender]++
+			l.mu.Unlock()
+			return true
+		}
+		var idle *conn
+		for e := l.silent.Front(); e != nil && idle == nil; e = e.Next() {
+			if c := e.Value.(*conn); c.sender == sender {
+				idle = c
+			}
+		}
+		l.mu.Unlock()
+		if idle == nil {
+			return false
+		}
+		_ = idle.Close() // it had nothing to say, and is counted no more
+	}
+}
+
+func (l *Listener) leave(sender netip.Prefix) {
+	if !sender.IsValid() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[sender]--; l.open[sender] == 0 {
+		delete(l.open, sender)
 	}
 }
 
@@ -121,6 +202,9 @@ func (l *Listener) leaveSilent(c *conn) {
 	}
 }
 
+// NetConn gives the connection that was accepted.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 // Close gives the place free.
 func (c *conn) Close() error {
 	c.from.leaveSilent(c)
@@ -130,6 +214,7 @@ func (c *conn) Close() error {
 	c.from.mu.Unlock()
 	err := c.Conn.Close()
 	if first {
+		c.from.leave(c.sender)
 		<-c.from.places
 	}
 	return err

@@ -24,14 +24,18 @@ type server struct {
 	idle    chan struct{} // one for each connection that has fallen silent after a request
 }
 
-// serve gives a server with n places.
-func serve(t *testing.T, n int) *server {
+// serve gives a server with n places, of which two are of one address. Connections come from the addresses of from, one after the other;
+// without any, from this machine.
+func serve(t *testing.T, n int, from ...string) *server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	limited := limit.New(l, n)
+	if len(from) > 0 {
+		l = &elsewhere{l, from}
+	}
+	limited := limit.New(l, n).Share(2)
 	s := &server{
 		addr: l.Addr().String(), holding: make(chan struct{}, 16), release: make(chan struct{}), idle: make(chan struct{}, 1024),
 	}
@@ -201,4 +205,75 @@ func TestCloseEndsAWaitForAPlace(t *testing.T) {
 	if _, err := second.in.ReadByte(); err == nil {
 		t.Fatal("served after the end")
 	}
+}
+
+// elsewhere is a listener whose connections come from addresses of their own: those that the test names, one after the other.
+type elsewhere struct {
+	net.Listener
+	from []string
+}
+
+func (l *elsewhere) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	ip := l.from[0]
+	if len(l.from) > 1 {
+		l.from = l.from[1:]
+	}
+	return &sent{c, &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}}, nil
+}
+
+// sent is a connection that comes from an address.
+type sent struct {
+	net.Conn
+	from net.Addr
+}
+
+func (s *sent) RemoteAddr() net.Addr { return s.from }
+
+func TestOneAddressHasItsShare(t *testing.T) {
+	const one, other = "192.0.2.1", "192.0.2.2"
+	s := serve(t, 16, one, one, one, other, one, one)
+	silent := dial(t, s.addr).ask("/")
+	<-s.idle
+	busy, late := dial(t, s.addr), dial(t, s.addr)
+	busy.send("/hold")
+	<-s.holding
+	silent.sentAway() // for late, which is of the same address
+	late.send("/hold")
+	<-s.holding
+	dial(t, s.addr).ask("/") // the other address has lost nothing
+	<-s.idle
+	dial(t, s.addr).sentAway()
+	close(s.release)
+	busy.answered()
+	late.answered()
+	<-s.idle
+	<-s.idle
+	dial(t, s.addr).ask("/") // its silent ones make room again
+}
+
+func TestNetworksOfIPv6AreOneAddress(t *testing.T) {
+	s := serve(t, 16, "2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::3", "2001:db8:0:1::1")
+	a, b := dial(t, s.addr), dial(t, s.addr)
+	for _, c := range []*client{a, b} {
+		c.send("/hold")
+		<-s.holding
+	}
+	dial(t, s.addr).sentAway()
+	dial(t, s.addr).ask("/")
+	close(s.release)
+	a.answered()
+	b.answered()
+}
+
+func TestThisMachineIsNotCounted(t *testing.T) {
+	s := serve(t, 16, "127.0.0.1")
+	for range 5 {
+		dial(t, s.addr).send("/hold")
+		<-s.holding
+	}
+	close(s.release)
 }
