@@ -70,7 +70,7 @@ func TestBadBarcodes(t *testing.T) {
 	}
 }
 
-func TestNothingSlipsThroughBarcodes(t *testing.T) {
+func TestThreat10NothingSlipsThroughBarcodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[0-9]{1,30}`), rapid.StringMatching(`[ -~]{1,20}`)).Draw(t, "text")
 		b := NewBuilder(layouts[1])

@@ -15,45 +15,48 @@ import (
 
 var layouts = []Layout{paper58, {Columns: 48, Dots: 576, Charset: GB18030}, {Columns: 42, Dots: 512, Charset: UTF8}}
 
-// TestNothingSlipsThrough builds slips from hostile text and lets the Parser, which knows every command, look for what a
+// TestThreat10NothingSlipsThrough builds slips from hostile text and lets the Parser, which knows every command, look for what a
 // slip must not contain.
-func TestNothingSlipsThrough(t *testing.T) {
+func TestThreat10NothingSlipsThrough(t *testing.T) { rapid.Check(t, nothingSlipsThrough) }
+
+// FuzzBuilder is the same, of whatever a fuzzer thinks of.
+func FuzzBuilder(f *testing.F) { f.Fuzz(rapid.MakeFuzz(nothingSlipsThrough)) }
+
+func nothingSlipsThrough(t *rapid.T) {
 	hostile := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.SampledFrom([]rune{
 		0, 4, 0x10, 0x14, 0x1B, 0x1C, 0x1D, '@', 'p', 'V', '(', 'k', '\n', '\r', 0x7F, 0x85, 0x9B, 0x202E, 0x2066, 0xE000,
 		'A', '号', '，', '€', '𠮷', '́', 0xFFFD, '\u3000', '\u00a0'})),
 		rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
-	rapid.Check(t, func(t *rapid.T) {
-		l := rapid.SampledFrom(layouts).Draw(t, "layout")
-		style := Style{Align: Align(rapid.Uint8().Draw(t, "align")), Size: rapid.IntRange(-1, 20).Draw(t, "size"),
-			Bold: rapid.Bool().Draw(t, "bold")}
-		text, code := hostile.Draw(t, "text"), hostile.Draw(t, "code")
-		b := NewBuilder(l)
-		b.Init()
-		b.Line(text, style)
-		err := b.QR(code, rapid.IntRange(-5, 99).Draw(t, "dot"), style.Align)
-		if err != nil && !errors.Is(err, ErrQRTooLong) && !errors.Is(err, ErrQREmpty) {
-			t.Fatal(err)
-		}
-		p := NewParser(l.Charset)
-		for _, it := range p.Feed(b.Bytes()) {
-			switch it := it.(type) {
-			case Line:
-				if it.Columns(l.Charset) > l.Columns {
-					t.Fatalf("%q is wider than %d columns", it.Text(), l.Columns)
-				}
-			case QR:
-				if string(it.Data) != Printable(code) {
-					t.Fatalf("code %q, want %q", it.Data, Printable(code))
-				}
-			case Reset:
-			default:
-				t.Fatalf("the job holds %#v", it)
+	l := rapid.SampledFrom(layouts).Draw(t, "layout")
+	style := Style{Align: Align(rapid.Uint8().Draw(t, "align")), Size: rapid.IntRange(-1, 20).Draw(t, "size"),
+		Bold: rapid.Bool().Draw(t, "bold")}
+	text, code := hostile.Draw(t, "text"), hostile.Draw(t, "code")
+	b := NewBuilder(l)
+	b.Init()
+	b.Line(text, style)
+	err := b.QR(code, rapid.IntRange(-5, 99).Draw(t, "dot"), style.Align)
+	if err != nil && !errors.Is(err, ErrQRTooLong) && !errors.Is(err, ErrQREmpty) {
+		t.Fatal(err)
+	}
+	p := NewParser(l.Charset)
+	for _, it := range p.Feed(b.Bytes()) {
+		switch it := it.(type) {
+		case Line:
+			if it.Columns(l.Charset) > l.Columns {
+				t.Fatalf("%q is wider than %d columns", it.Text(), l.Columns)
 			}
+		case QR:
+			if string(it.Data) != Printable(code) {
+				t.Fatalf("code %q, want %q", it.Data, Printable(code))
+			}
+		case Reset:
+		default:
+			t.Fatalf("the job holds %#v", it)
 		}
-		if p.Garbage() > 0 {
-			t.Fatalf("%d bytes are no command: % x", p.Garbage(), b.Bytes())
-		}
-	})
+	}
+	if p.Garbage() > 0 {
+		t.Fatalf("%d bytes are no command: % x", p.Garbage(), b.Bytes())
+	}
 }
 
 func TestPrintable(t *testing.T) {

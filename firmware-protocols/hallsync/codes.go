@@ -23,7 +23,12 @@ type CodeQuestion struct {
 	Proof   Proof   `json:"proof"` // which kind of code it seems to be: yss_code or ysh_code
 	Purpose Purpose `json:"purpose"`
 	Payload string  `json:"payload"`
+
+	Index []string `json:"index,omitempty"` // which keys of its index of people the hall wants names by
 }
+
+// MaxIndex bounds the keys of a hall's index.
+const MaxIndex = 8
 
 // Format implements fmt.Formatter for every verb: who asks, not what.
 func (q CodeQuestion) Format(f fmt.State, _ rune) {
@@ -46,13 +51,13 @@ const (
 	CodeSlow    CodeStatus = "timeout"        // or does not answer
 )
 
-// CodeAnswer says whether a code is good and, if so, whose it is. The province tells the number; the centre tells its digest only, so that
+// CodeAnswer says whether a code is good and, if so, whose it is. The province tells the number; the centre tells its digests only, so that
 // no number leaves it.
 type CodeAnswer struct {
 	Status  CodeStatus `json:"status"`
-	Number  string     `json:"number,omitempty"` // identity number or unified social credit code
-	Person  string     `json:"person,omitempty"` // keyed digest of it
-	Expires time.Time  `json:"expires,omitzero"` // end of the code's life
+	Number  string     `json:"number,omitempty"`  // identity number or unified social credit code
+	Persons []string   `json:"persons,omitempty"` // keyed digests of it, in the order of the question's Index; those of unknown keys are left out
+	Expires time.Time  `json:"expires,omitzero"`  // end of the code's life
 }
 
 // Format implements fmt.Formatter for every verb: the status alone.

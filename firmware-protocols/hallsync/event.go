@@ -1,3 +1,9 @@
+// Package hallsync gives the contract between a hall's agent and the cloud: the facts a hall records, the batches and
+// acknowledgements that move them, the central commands, and the MQTT topics they travel on.
+//
+// Everything is JSON in UTF-8. Times are RFC 3339 with offset, durations are whole seconds or milliseconds as the field
+// name says. Unknown fields are ignored by the reader and kept by the cloud, which stores the original bytes.
+// A sequence number is a JSON number up to 2^53 and a JSON string beyond it, so that JavaScript tools never round it.
 package hallsync
 
 import (
@@ -62,12 +68,22 @@ type Event struct {
 	Kind    Kind            `json:"kind"`
 	V       int             `json:"v"` // version of the payload's shape
 	At      time.Time       `json:"at"`
-	Payload json.RawMessage `json:"payload"`
+	Payload json.RawMessage `json:"payload,omitempty"` // in the clear
+	Sealed  []byte          `json:"sealed,omitempty"`  // the payload, sealed with the data key that the record names
+	Erased  *Erased         `json:"erased,omitempty"`  // instead of both: the body is gone
 }
 
-// Decode returns the event's payload as its Go type.
-// It fails with *UnknownKindError for a kind or version this program does not know, and with *PayloadError for bad JSON.
-func (e Event) Decode() (Payload, error) { return decodePayload(e.Kind, e.V, e.Payload) }
+// Decode returns the event's payload as its Go type. It fails with *UnknownKindError for a kind or version this program does not know,
+// with *PayloadError for bad JSON, and with *SealedError or *ErasedError when there is no payload to read.
+func (e Event) Decode() (Payload, error) {
+	switch {
+	case e.Erased != nil:
+		return nil, &ErasedError{Kind: e.Kind}
+	case e.Sealed != nil:
+		return nil, &SealedError{Kind: e.Kind}
+	}
+	return decodePayload(e.Kind, e.V, e.Payload)
+}
 
 // NewEvent wraps a payload as the fact numbered seq.
 func NewEvent(hall HallID, epoch string, seq Seq, at time.Time, p Payload) (Event, error) {
@@ -78,11 +94,12 @@ func NewEvent(hall HallID, epoch string, seq Seq, at time.Time, p Payload) (Even
 	return Event{Hall: hall, Epoch: epoch, Seq: seq, Kind: p.Kind(), V: 1, At: at, Payload: raw}, nil
 }
 
-// Limits of one message on up/events. A fact larger than MaxEventBytes is refused where it is made.
+// Limits of one message on up/events. A fact larger than MaxEventBytes is refused where it is made: that is a PlanEdited of MaxPlanBytes,
+// written in JSON, sealed, and written in base64. A fact larger than MaxBatchBytes is a batch of its own.
 const (
 	MaxBatchEvents = 64
 	MaxBatchBytes  = 64 << 10
-	MaxEventBytes  = 32 << 10
+	MaxEventBytes  = 96 << 10
 )
 
 // Batch is the body of up/events: facts in rising order of Seq, at most MaxBatchEvents of them. The facts stay raw here so
@@ -127,6 +144,9 @@ type Hello struct {
 	Version  string `json:"version"`
 	ClockMS  int64  `json:"clock_ms"` // the hall's clock, Unix milliseconds
 	Revision int64  `json:"revision"` // revision of hall.yaml in force
+
+	Keys  []KeyMade    `json:"keys,omitempty"`  // the data keys that are in use, for a centre that does not know them
+	Index *OwnIndexKey `json:"index,omitempty"` // the hall's own
 }
 
 // TimeReply is the body of down/time: the cloud's answer to a hello or a time question.

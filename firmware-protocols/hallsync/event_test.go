@@ -91,13 +91,15 @@ func TestWords(t *testing.T) {
 // sent is what testdata/v1/messages/<name>.json says, for ever.
 func sent() map[string]any {
 	at := time.Date(2026, 3, 2, 1, 26, 53, 0, time.UTC)
+	list := signedList()
 	return map[string]any{
 		"ack": &hallsync.Ack{Hall: hall, Epoch: epoch, UpTo: 57, Want: &hallsync.Range{From: 58, To: 60}, PauseMS: 250, ServerMS: 1772414813589,
 			EpochStale: true, Rejected: []hallsync.Rejection{{Seq: 12, Code: "payload"}}, Receipt: []byte{0, 1, 254, 255}},
 		"batch": &hallsync.Batch{Events: []json.RawMessage{json.RawMessage(`{"seq":58}`), json.RawMessage(`{"seq":59}`)}},
 		"command": &hallsync.Command{ID: "0195548c-0000-7000-8000-000000000001", Name: "notice.set", Args: json.RawMessage(`{"text":"今日15:00停止取号"}`),
 			NotAfter: at.Add(time.Hour), Issued: at},
-		"hello": &hallsync.Hello{Hall: hall, Epoch: epoch, First: 3, Next: 58, Boot: "b1", Version: "1.0.0", ClockMS: 1772414813589, Revision: 9},
+		"enrolled": &hallsync.EnrolAnswer{Enrolled: enrolled()},
+		"hello":    &hallsync.Hello{Hall: hall, Epoch: epoch, First: 3, Next: 58, Boot: "b1", Version: "1.0.0", ClockMS: 1772414813589, Revision: 9},
 		"report": &hallsync.Report{Hall: hall, Boot: "b1", Online: true, At: at, Version: "1.0.0", Name: "样例市政务服务中心", Profile: "full",
 			Health:  []hallsync.Condition{{Code: "device_paper_low", Subject: "kiosk-1.printer", Severity: "warning", Title: "纸将尽", Advice: "请换纸", Since: at}},
 			Devices: []hallsync.DeviceStatus{{Name: "kiosk-1.printer", Class: "printer", Model: "escpos-80", State: "degraded", Code: "paper_low", Since: at, Advice: "请换纸"}},
@@ -105,8 +107,11 @@ func sent() map[string]any {
 			Queues:  []hallsync.QueueStatus{{ID: "A", Name: "综合", Waiting: 4}},
 			Windows: []hallsync.WindowStatus{{ID: "1", Name: "1号窗口"}},
 			Log:     hallsync.LogStatus{Epoch: epoch, Last: 57, Acked: 55, FileBytes: 65536, FsyncP99Usec: 4100}},
-		"result": &hallsync.Result{ID: "0195548c-0000-7000-8000-000000000001", State: "rejected", Code: "expired"},
-		"time":   &hallsync.TimeReply{AskedMS: 1772414813000, ServerMS: 1772414813589},
+		"renew":    &hallsync.RenewAsk{Requests: hallsync.Requests{TLS: []byte{48, 1}, SM2: []byte{48, 2}}},
+		"settings": &hallsync.Settings{Revoked: &list},
+		"waiting":  &hallsync.EnrolAnswer{RetryS: 300},
+		"result":   &hallsync.Result{ID: "0195548c-0000-7000-8000-000000000001", State: "rejected", Code: "expired"},
+		"time":     &hallsync.TimeReply{AskedMS: 1772414813000, ServerMS: 1772414813589},
 	}
 }
 

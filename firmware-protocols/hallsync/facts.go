@@ -17,7 +17,7 @@ type DayOpened struct {
 	After       int        `json:"after,omitempty"`
 	Carried     []TicketID `json:"carried,omitempty"` // tickets of the day before that still wait, or may come back
 	// Instead names a later day that was opened by a clock that was ahead. This one takes its place, and nothing else changes: Carried are
-	// its open tickets, which stay where they are.
+	// its open tickets, which stay where they are. If it names the day itself, that goes on with its numbers behind After, and nothing else changes.
 	Instead string `json:"instead,omitempty"`
 }
 
@@ -275,7 +275,7 @@ type PlanEdited struct {
 	By       By     `json:"by"`
 }
 
-// MaxPlanBytes is the most a PlanEdited may hold, so that it fits into a batch.
+// MaxPlanBytes is the most a PlanEdited may hold, so that it fits into a fact.
 const MaxPlanBytes = 48 << 10
 
 // DeviceChanged is a change of a device's condition that lasted long enough to be shown.
@@ -284,6 +284,16 @@ type DeviceChanged struct {
 	Class  string `json:"class"`
 	State  string `json:"state"`
 	Code   string `json:"code,omitempty"`
+}
+
+// CameraPinned says by what the machine is known from now on that answers at a camera's address: it did so for the first time, more
+// became known of it, or somebody of the hall said that the camera was replaced. Another machine is not believed to be the camera.
+type CameraPinned struct {
+	Camera string `json:"camera"`         // its code
+	MAC    string `json:"mac,omitempty"`  // 00:11:22:aa:bb:cc
+	Key    string `json:"key,omitempty"`  // SHA-256 of the public key of its certificate, in hexadecimal
+	Says   string `json:"says,omitempty"` // what it says of itself, which anybody could say
+	By     By     `json:"by"`
 }
 
 // ClockStepped says that the box's wall clock was set: by so many milliseconds forward, or back when negative. The hall's time, by

@@ -57,6 +57,8 @@ func wrote() map[hallsync.Kind]hallsync.Payload {
 		hallsync.KindWindowPaused:   hallsync.WindowWasPaused{Window: "1", Reason: "开会", By: clerk},
 		hallsync.KindWindowUnpaused: hallsync.WindowWasUnpaused{Window: "1", By: system},
 		hallsync.KindDeviceChanged:  hallsync.DeviceChanged{Device: "kiosk-1.printer", Class: "printer", State: "degraded", Code: "paper_low"},
+		hallsync.KindCameraPinned: hallsync.CameraPinned{Camera: "440900000000001-CM001", MAC: "c0:56:e3:01:02:03",
+			Key: "5f78c33274e43fa9de5659265c1d917e25c03722dcb0b8d27db8d5feaa813953", Says: "IP Camera(12345) · Media Server", By: clerk},
 		hallsync.KindTicketStepDone: hallsync.TicketStepDone{Ticket: ticket, Window: "1", Queue: "A", ServiceS: 431, By: clerk},
 		hallsync.KindPlanEdited:     hallsync.PlanEdited{Revision: 8, Text: "schema: 1\nrevision: 8\n", By: clerk},
 		hallsync.KindRollSet:        hallsync.RollSet{Queue: "A", On: true, Next: 17, By: clerk},
@@ -69,6 +71,12 @@ func wrote() map[hallsync.Kind]hallsync.Payload {
 			Everywhere: true, Reason: "三次预约未到", By: clerk},
 		hallsync.KindClockStepped: hallsync.ClockStepped{ByMS: -3_600_000, Dead: true},
 		hallsync.KindClockSet:     hallsync.ClockSet{ByMS: 3_600_000, Source: "cloud", By: system},
+		hallsync.KindKeyMade: hallsync.KeyMade{Key: "0123456789abcdef", Day: "2026-03-02",
+			Wraps: []hallsync.KeyWrap{{For: "fedcba9876543210", Wrapped: []byte{48, 1, 2}}}},
+		hallsync.KindSegmentBegun:    hallsync.SegmentBegun{Start: []byte{1, 2, 3}, Keys: []hallsync.KeyWrap{{For: "fedcba9876543210", Wrapped: []byte{48, 3, 4}}}},
+		hallsync.KindLogCheckpointed: hallsync.LogCheckpointed{Checkpoint: []byte{0, 254, 255}},
+		hallsync.KindPersonErased: hallsync.PersonErased{Order: "0195548c-0000-7000-8000-000000000001", Facts: []hallsync.Range{{From: 7, To: 9}},
+			Tickets: []hallsync.TicketID{ticket}, Bookings: []hallsync.BookingID{"AP20260302000007"}},
 	}
 }
 

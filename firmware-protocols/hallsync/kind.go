@@ -46,12 +46,17 @@ const (
 	KindRollSet           Kind = "roll.set"
 	KindPlanEdited        Kind = "plan.edited"
 	KindDeviceChanged     Kind = "device.changed"
+	KindCameraPinned      Kind = "camera.pinned"
 	KindBookingSet        Kind = "booking.set"
 	KindBookingCancelled  Kind = "booking.cancelled"
 	KindBookingMissed     Kind = "booking.missed"
 	KindPersonBlocked     Kind = "person.blocked"
 	KindClockStepped      Kind = "clock.stepped"
 	KindClockSet          Kind = "clock.set"
+	KindKeyMade           Kind = "key.made"
+	KindSegmentBegun      Kind = "segment.begun"
+	KindLogCheckpointed   Kind = "log.checkpointed"
+	KindPersonErased      Kind = "person.erased"
 )
 
 // UnknownKindError says that a fact is of a kind or version this program does not know.
@@ -102,6 +107,8 @@ func decodePayload(k Kind, v int, raw json.RawMessage) (Payload, error) {
 		return into[PlanEdited](raw)
 	case KindDeviceChanged:
 		return into[DeviceChanged](raw)
+	case KindCameraPinned:
+		return into[CameraPinned](raw)
 	case KindBookingSet:
 		return into[BookingSet](raw)
 	case KindBookingCancelled:
@@ -114,6 +121,14 @@ func decodePayload(k Kind, v int, raw json.RawMessage) (Payload, error) {
 		return into[ClockStepped](raw)
 	case KindClockSet:
 		return into[ClockSet](raw)
+	case KindKeyMade:
+		return into[KeyMade](raw)
+	case KindSegmentBegun:
+		return into[SegmentBegun](raw)
+	case KindLogCheckpointed:
+		return into[LogCheckpointed](raw)
+	case KindPersonErased:
+		return into[PersonErased](raw)
 	}
 	return decodeTicket(k, v, raw)
 }

@@ -168,6 +168,10 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 		v.SetString("s" + strconv.Itoa(*n))
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(*n))
+	case reflect.Uint64:
+		v.SetUint(uint64(*n))
+	case reflect.Uint8:
+		v.SetUint(uint64(*n & 0xff))
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Pointer:

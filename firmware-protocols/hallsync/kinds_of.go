@@ -31,9 +31,14 @@ func (WindowWasPaused) Kind() Kind   { return KindWindowPaused }
 func (WindowWasUnpaused) Kind() Kind { return KindWindowUnpaused }
 func (WindowDutySet) Kind() Kind     { return KindWindowDuty }
 func (DeviceChanged) Kind() Kind     { return KindDeviceChanged }
+func (CameraPinned) Kind() Kind      { return KindCameraPinned }
 func (PersonBlocked) Kind() Kind     { return KindPersonBlocked }
 func (ClockStepped) Kind() Kind      { return KindClockStepped }
 func (ClockSet) Kind() Kind          { return KindClockSet }
 func (BookingSet) Kind() Kind        { return KindBookingSet }
 func (BookingCancelled) Kind() Kind  { return KindBookingCancelled }
 func (BookingMissed) Kind() Kind     { return KindBookingMissed }
+func (KeyMade) Kind() Kind           { return KindKeyMade }
+func (SegmentBegun) Kind() Kind      { return KindSegmentBegun }
+func (LogCheckpointed) Kind() Kind   { return KindLogCheckpointed }
+func (PersonErased) Kind() Kind      { return KindPersonErased }

@@ -17,6 +17,7 @@ type Report struct {
 	Cameras []CameraStatus `json:"cameras,omitempty"`
 	Queues  []QueueStatus  `json:"queues,omitempty"`
 	Windows []WindowStatus `json:"windows,omitempty"`
+	Notices []NoticeStatus `json:"notices,omitzero"` // nil: a box of before they were reported
 	Log     LogStatus      `json:"log"`
 }
 
@@ -67,6 +68,15 @@ type QueueStatus struct {
 type WindowStatus struct {
 	ID   WindowID `json:"id"`
 	Name string   `json:"name"`
+}
+
+// NoticeStatus is what the screens of one group show of the centre's notices. There is one of each group that a screen has or a bundle is for.
+type NoticeStatus struct {
+	Group   string `json:"group"`
+	Screens int    `json:"screens"`          // of the group in the hall's plan
+	Shows   int64  `json:"shows,omitempty"`  // version in force; 0: none
+	Latest  int64  `json:"latest,omitempty"` // the newest version that is there; its time may not have come
+	Code    string `json:"code,omitempty"`   // what is wrong with them: notice_refused or notice_altered
 }
 
 // LogStatus says how far the hall's log and its delivery are, and how fast its disk is.

@@ -106,7 +106,7 @@ func equal(a, b []Status) bool {
 	return true
 }
 
-func TestLongestFrame(t *testing.T) {
+func TestThreat14TheLongestFrame(t *testing.T) {
 	var d ReplyDecoder
 	d.Push(frame(t, StatusOK, make([]byte, MaxLength-minReply)...))
 	if r, ok := d.Next(); !ok || r.Len() != MaxLength-minReply {
@@ -117,7 +117,7 @@ func TestLongestFrame(t *testing.T) {
 	}
 }
 
-func TestEndlessInputKeepsBounded(t *testing.T) {
+func TestThreat14EndlessInputKeepsBounded(t *testing.T) {
 	var d ReplyDecoder
 	for range 100 {
 		d.Push(bytes.Repeat([]byte(preamble+"\x10\x00"), 1000)) // each asks for 4096 bytes more

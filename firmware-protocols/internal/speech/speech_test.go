@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestPlainTextHoldsNoTags(t *testing.T) {
+func TestThreat11PlainTextHoldsNoTags(t *testing.T) {
 	if got := Plain("[v0]3号\n窗口\x00"); got != "(v0)3号 窗口 " {
 		t.Errorf("got %q", got)
 	}
