@@ -85,7 +85,7 @@ func TestHubs(t *testing.T) {
 	}
 }
 
-func TestReferencesNameOneDevice(t *testing.T) {
+func TestThreat33ReferencesNameOneDevice(t *testing.T) {
 	nodes, err := attached.Scan(hall(t).Root)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestReferencesThatAreKeptLeadBack(t *testing.T) {
 }
 
 // What is written down while a device is alone must not lead to another of its make that comes later.
-func TestReferencesThatAreKeptNameNoTwin(t *testing.T) {
+func TestThreat33ReferencesThatAreKeptNameNoTwin(t *testing.T) {
 	for _, serial := range []string{"", "0001", "00000000"} {
 		m := sysfs.New(t)
 		m.Node(m.Plug("1-2", "10c4:ea60", serial, "CP2102", "bus/usb/001/004"), "1-2:1.0", "tty", "ttyUSB0", "ttyUSB0")

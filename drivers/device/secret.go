@@ -30,5 +30,11 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "***") } 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue("***") }
 
+// UnmarshalText implements encoding.TextUnmarshaler: what comes in a request is a secret from then on.
+func (s *Secret) UnmarshalText(text []byte) error {
+	*s = NewSecret(string(text))
+	return nil
+}
+
 // MarshalText implements encoding.TextMarshaler, and with it JSON, YAML and XML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }

@@ -33,6 +33,13 @@ func TestSecretCannotBePrinted(t *testing.T) {
 	if s.Reveal() != text || s.Empty() {
 		t.Error("the secret is lost")
 	}
+	var body struct{ Number device.Secret }
+	if err := json.Unmarshal([]byte(`{"number":"`+text+`"}`), &body); err != nil || body.Number.Reveal() != text {
+		t.Errorf("a request gives %q, %v", body.Number.Reveal(), err)
+	}
+	if err := json.Unmarshal([]byte(`{"number":991101}`), &body); err == nil {
+		t.Error("a number is taken for a text")
+	}
 	if zero := (device.Secret{}); zero.Reveal() != "" || !zero.Empty() || !device.NewSecret("").Empty() {
 		t.Error("an empty secret is not empty")
 	}

@@ -369,7 +369,7 @@ func TestWhatASlipCannotHold(t *testing.T) {
 	}
 }
 
-func TestTextIsOnlyEverText(t *testing.T) {
+func TestThreat11TextIsOnlyEverText(t *testing.T) {
 	p := &printer{}
 	r := run(t, p, options("status", "barrier"))
 	drivertest.Reaches(t, r, device.OK, "")

@@ -51,18 +51,16 @@ func (s *Screen) Health() device.Health { return s.session.Health() }
 
 // Show implements device.Screen. It returns when the card acknowledged this frame or a newer one.
 func (s *Screen) Show(ctx context.Context, f device.Frame) error {
-	picture := s.layout.picture(f)
-	for _, p := range append(picture.Flash, picture.Rest) {
-		if err := fits(p); err != nil {
-			return &device.Error{Op: s.cfg.Name + " show", Code: device.CodeUnsupported, Err: err}
-		}
+	picture, err := s.layout.picture(f)
+	if err != nil {
+		return &device.Error{Op: s.cfg.Name + " show", Code: device.CodeUnsupported, Err: err}
 	}
 	return s.panel.Show(ctx, picture)
 }
 
 // SelfTest shows a text for a moment, and then what stood there.
 func (s *Screen) SelfTest(ctx context.Context) error {
-	return s.panel.Try(ctx, s.layout.program(device.Frame{Lines: []string{"显示测试 ABC123", "政务服务"}}, plain))
+	return s.panel.Try(ctx, s.layout.program(device.Frame{Lines: []string{"显示测试 ABC123", "政务服务"}}, panel.Plain))
 }
 
 // fits reports why a program cannot be an order, in whatever session.
@@ -80,7 +78,7 @@ func (c *card) Begin() {
 
 // Blank implements panel.Card. A program replaces all that were there before it, so an empty one will do.
 func (c *card) Blank(ctx context.Context, conn transport.Conn) error {
-	return c.Draw(ctx, conn, c.layout.program(device.Frame{}, plain))
+	return c.Draw(ctx, conn, c.layout.program(device.Frame{}, panel.Plain))
 }
 
 // Draw implements panel.Card.

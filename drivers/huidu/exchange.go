@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"halledge/drivers/device"
-	"halledge/drivers/internal/panel"
 	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/firmware-protocols/huidu"
@@ -53,7 +52,7 @@ func (c *card) show(ctx context.Context, conn transport.Conn, p huidu.Program) e
 		case a.Result == huidu.ResultSession && try < tries:
 			c.guid = "" // it has started again
 		case a.Result == huidu.ResultDelayed && try < tries:
-			if err := panel.Sleep(ctx, wait); err != nil {
+			if err := transport.Pause(ctx, wait); err != nil {
 				return err
 			}
 		default:

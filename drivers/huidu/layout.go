@@ -1,7 +1,6 @@
 package huidu
 
 import (
-	"slices"
 	"time"
 
 	"halledge/drivers/device"
@@ -12,18 +11,6 @@ import (
 
 // stay is that of the maker's demonstration.
 const stay = 30
-
-// blink is how long a flashing text is there, and then is not.
-const blink = 500 * time.Millisecond
-
-// look is how the rows of a frame's own lines appear.
-type look int
-
-const (
-	plain  look = iota
-	moving      // they come in from below
-	dark        // they are not there
-)
 
 // colour is a colour by its word.
 type colour struct {
@@ -57,8 +44,7 @@ type layout struct {
 	speed     int
 	colour    string
 	colours   panel.PerScene
-	flash     string
-	flashFor  time.Duration
+	flash     panel.Flash // lively: they come in from below
 }
 
 func readLayout(o *registry.Options) layout {
@@ -73,8 +59,7 @@ func readLayout(o *registry.Options) layout {
 		font:      o.String("font", "SimSun"),
 		speed:     o.Int("speed", 4, 0, 20),
 		colour:    o.OneOf("colour", "red", words...),
-		flash:     o.OneOf("flash", "move", "move", "blink", "none"),
-		flashFor:  o.Duration("flash_for", 4*time.Second, time.Second, time.Minute),
+		flash:     panel.FlashOf(o.OneOf("flash", "move", "move", "blink", "none"), o.Duration("flash_for", 4*time.Second, time.Second, time.Minute)),
 	}
 	l.size = o.Int("size", min(l.rowHeight, 16), 8, 1024)
 	if l.size > l.rowHeight {
@@ -94,24 +79,16 @@ func (l layout) fit(f device.Frame) []panel.Row {
 	return panel.Rows{Count: l.rows, Cells: 2 * l.width / l.size, Runs: true}.Fit(f)
 }
 
-// picture draws a frame, and how it flashes. A running line draws the eye by itself, and would begin anew with each picture.
-func (l layout) picture(f device.Frame) panel.Picture[huidu.Program] {
-	out := panel.Picture[huidu.Program]{Rest: l.program(f, plain)}
-	switch runs := slices.ContainsFunc(l.fit(f), func(r panel.Row) bool { return r.Runs }); {
-	case runs:
-	case f.Flash && l.flash == "move":
-		out.Flash, out.Each = []huidu.Program{l.program(f, moving)}, l.flashFor
-	case f.Flash && l.flash == "blink":
-		out.Each = blink
-		for n := time.Duration(0); n < l.flashFor; n += 2 * blink {
-			out.Flash = append(out.Flash, out.Rest, l.program(f, dark))
-		}
-	}
-	return out
+// picture draws a frame, and how it flashes.
+func (l layout) picture(f device.Frame) (panel.Picture[huidu.Program], error) {
+	return panel.Draw(f, l.fit(f), l.flash, func(as panel.Look) (huidu.Program, error) {
+		p := l.program(f, as)
+		return p, fits(p)
+	})
 }
 
 // program draws a frame: every row has its area, and a row without text a space. A line that is too long for its row runs through it.
-func (l layout) program(f device.Frame, as look) huidu.Program {
+func (l layout) program(f device.Frame, as panel.Look) huidu.Program {
 	var p huidu.Program
 	rows := l.fit(f)
 	for i := range l.rows {
@@ -128,8 +105,8 @@ func (l layout) program(f device.Frame, as look) huidu.Program {
 }
 
 // fill puts a row of a frame into its area.
-func (l layout) fill(a *huidu.Area, row panel.Row, scene device.Scene, as look) {
-	if row.More || as != dark {
+func (l layout) fill(a *huidu.Area, row panel.Row, scene device.Scene, as panel.Look) {
+	if row.More || as != panel.Dark {
 		a.Text = row.Text
 	}
 	if !row.More {
@@ -138,7 +115,7 @@ func (l layout) fill(a *huidu.Area, row panel.Row, scene device.Scene, as look) 
 	switch {
 	case row.Runs:
 		a.Effect, a.Speed = huidu.RunLeft, l.speed
-	case as == moving && !row.More:
+	case as == panel.Lively && !row.More:
 		a.Effect, a.Speed = huidu.MoveUp, l.speed
 	}
 }

@@ -86,7 +86,7 @@ func (p *Panel) Show(ctx context.Context, f device.Frame) error {
 
 // SelfTest shows a text for a moment, and then what stood there.
 func (p *Panel) SelfTest(ctx context.Context) error {
-	r, err := p.layout.update(device.Frame{Lines: []string{"显示测试 ABC123", "政务服务"}}, plain).Request()
+	r, err := p.layout.update(device.Frame{Lines: []string{"显示测试 ABC123", "政务服务"}}, panel.Plain).Request()
 	if err != nil {
 		return p.cannot("self-test", err)
 	}

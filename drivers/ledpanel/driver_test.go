@@ -14,6 +14,7 @@ import (
 	"halledge/drivers/device"
 	"halledge/drivers/drivertest"
 	"halledge/drivers/drivertest/farend"
+	"halledge/drivers/internal/panel"
 	"halledge/drivers/registry"
 	"halledge/firmware-protocols/onbon"
 )
@@ -311,7 +312,7 @@ func TestColours(t *testing.T) {
 	for word, want := range map[string]onbon.Colour{"card": onbon.DefaultColour, "red": onbon.Red, "green": onbon.Green, "yellow": onbon.Yellow} {
 		l := readLayout(registry.NewOptions(registry.Config{Options: map[string]string{"colour": word, "colours": "paused=yellow calling=red"}}))
 		for scene, want := range map[device.Scene]onbon.Colour{device.SceneWaiting: want, device.ScenePaused: onbon.Yellow, device.SceneCalling: onbon.Red} {
-			areas := l.update(device.Frame{Scene: scene, Lines: []string{"A001"}, More: []string{"A002"}}, plain).Areas
+			areas := l.update(device.Frame{Scene: scene, Lines: []string{"A001"}, More: []string{"A002"}}, panel.Plain).Areas
 			if got := areas[0].Text.Colour; got != want {
 				t.Errorf("%s, %s: %v, want %v", word, scene, got, want)
 			}

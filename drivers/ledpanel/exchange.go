@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"halledge/drivers/device"
-	"halledge/drivers/internal/panel"
 	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/firmware-protocols/onbon"
@@ -56,7 +55,7 @@ func (c *card) ask(ctx context.Context, conn transport.Conn, r onbon.Request) er
 			c.session.Degraded(device.CodeBadReply, reply.Result.String())
 			return &device.Error{Op: fmt.Sprintf("command %04X", uint16(r.Command)), Code: device.CodeBadReply, Retry: true, Err: errors.New(reply.Result.String())}
 		default:
-			if err := panel.Sleep(ctx, busyWait); err != nil {
+			if err := transport.Pause(ctx, busyWait); err != nil {
 				return err
 			}
 		}

@@ -1,7 +1,6 @@
 package ledpanel
 
 import (
-	"slices"
 	"time"
 
 	"halledge/drivers/device"
@@ -16,18 +15,6 @@ const cellWidth = 8
 // stay is how long a page stands, in half seconds, before the next; a row has one page.
 const stay = 10
 
-// blink is how long a flashing text is there, and then is not.
-const blink = 500 * time.Millisecond
-
-// look is how the rows of a frame's own lines appear.
-type look int
-
-const (
-	plain  look = iota
-	moving      // they come in from below
-	dark        // they are not there
-)
-
 // layout places lines of text on the panel.
 type layout struct {
 	x, y      int // pixels, of the first row
@@ -39,8 +26,7 @@ type layout struct {
 	speed     byte
 	colour    string
 	colours   panel.PerScene
-	flash     string
-	flashFor  time.Duration
+	flash     panel.Flash // lively: they come in from below
 }
 
 func readLayout(o *registry.Options) layout {
@@ -55,8 +41,7 @@ func readLayout(o *registry.Options) layout {
 		shared:    o.Bool("shared", false),
 		speed:     byte(o.Int("speed", 4, 0, 24)),
 		colour:    o.OneOf("colour", "card", words...),
-		flash:     o.OneOf("flash", "move", "move", "blink", "none"),
-		flashFor:  o.Duration("flash_for", 4*time.Second, time.Second, time.Minute),
+		flash:     panel.FlashOf(o.OneOf("flash", "move", "move", "blink", "none"), o.Duration("flash_for", 4*time.Second, time.Second, time.Minute)),
 	}
 	if l.width%8 != 0 {
 		o.Reject("width", "must be a multiple of 8")
@@ -83,32 +68,9 @@ func colourOf(word string) onbon.Colour {
 	return onbon.DefaultColour
 }
 
-// picture draws a frame, and how it flashes. A running line draws the eye by itself, and would begin anew with each picture.
+// picture draws a frame, and how it flashes.
 func (l layout) picture(f device.Frame) (panel.Picture[onbon.Request], error) {
-	var out panel.Picture[onbon.Request]
-	looks := []look{plain}
-	switch runs := slices.ContainsFunc(l.fit(f), func(r panel.Row) bool { return r.Runs }); {
-	case runs:
-	case f.Flash && l.flash == "move":
-		looks, out.Each = []look{moving, plain}, l.flashFor
-	case f.Flash && l.flash == "blink":
-		out.Each = blink
-		for n := time.Duration(0); n < l.flashFor; n += 2 * blink {
-			looks = append(looks, dark, plain)
-		}
-	}
-	for i, as := range looks {
-		r, err := l.update(f, as).Request()
-		if err != nil {
-			return out, err
-		}
-		if i == len(looks)-1 {
-			out.Rest = r
-		} else {
-			out.Flash = append(out.Flash, r)
-		}
-	}
-	return out, nil
+	return panel.Draw(f, l.fit(f), l.flash, func(as panel.Look) (onbon.Request, error) { return l.update(f, as).Request() })
 }
 
 // area is the card's number of a row.
@@ -131,11 +93,11 @@ func (l layout) fit(f device.Frame) []panel.Row {
 }
 
 // update draws a frame. A line that is too long for its row runs through it.
-func (l layout) update(f device.Frame, as look) onbon.Update {
+func (l layout) update(f device.Frame, as panel.Look) onbon.Update {
 	var u onbon.Update
 	rows := l.fit(f)
 	for i := range l.rows {
-		if i >= len(rows) || as == dark && !rows[i].More {
+		if i >= len(rows) || as == panel.Dark && !rows[i].More {
 			u.Delete = append(u.Delete, l.area(i))
 			continue
 		}
@@ -150,7 +112,7 @@ func (l layout) update(f device.Frame, as look) onbon.Update {
 		switch {
 		case row.Runs:
 			a.Effect, a.Speed, a.Stay = onbon.Left, l.speed, 0
-		case as == moving && !row.More:
+		case as == panel.Lively && !row.More:
 			a.Effect, a.Mode = onbon.Up, onbon.StayLast
 		}
 		u.Areas = append(u.Areas, a)

@@ -68,18 +68,19 @@ func (s *Strip) Health() device.Health {
 // Show implements device.Screen. It returns when the strip acknowledged this frame or a newer one, or when that was sent to one that
 // never answers.
 func (s *Strip) Show(ctx context.Context, f device.Frame) error {
-	picture := s.face.picture(f)
-	for _, lines := range append(picture.Flash, picture.Rest) {
-		if err := s.card.fits(lines); err != nil {
-			return &device.Error{Op: s.cfg.Name + " show", Code: device.CodeUnsupported, Err: err}
-		}
+	picture, err := panel.Draw(f, s.face.rows.Fit(f), s.face.flash, func(as panel.Look) ([]line, error) {
+		lines := s.face.lines(f, as)
+		return lines, s.card.fits(lines)
+	})
+	if err != nil {
+		return &device.Error{Op: s.cfg.Name + " show", Code: device.CodeUnsupported, Err: err}
 	}
 	return s.panel.Show(ctx, picture)
 }
 
 // SelfTest shows a text for a moment, and then what stood there.
 func (s *Strip) SelfTest(ctx context.Context) error {
-	lines := s.face.lines(device.Frame{Lines: []string{"测试 123", "政务服务"}}, steady)
+	lines := s.face.lines(device.Frame{Lines: []string{"测试 123", "政务服务"}}, panel.Plain)
 	if err := s.card.fits(lines); err != nil {
 		return &device.Error{Op: s.cfg.Name + " self-test", Code: device.CodeUnsupported, Err: err}
 	}

@@ -9,9 +9,6 @@ import (
 	"halledge/drivers/registry"
 )
 
-// blink is how long a blinking text is there, and then is not.
-const blink = 500 * time.Millisecond
-
 // line is what one row shows. Colour is the word for it, empty for strips that have one only.
 type line struct {
 	text   string
@@ -19,22 +16,12 @@ type line struct {
 	flash  bool
 }
 
-// look is how the rows of a frame's own lines appear.
-type look int
-
-const (
-	steady   look = iota
-	flashing      // the strip itself makes them flash
-	dark          // they are not there
-)
-
 // face is how a strip looks.
 type face struct {
-	rows     panel.Rows
-	colour   string
-	colours  panel.PerScene
-	flash    string // strip, blink or none
-	flashFor time.Duration
+	rows    panel.Rows
+	colour  string
+	colours panel.PerScene
+	flash   panel.Flash // lively: the strip itself makes them flash
 
 	values  map[string]int64 // of colours by word; nil: the strip has one only
 	flashes map[string]int64 // on and off; nil: it cannot flash by itself
@@ -45,10 +32,9 @@ func readFace(o *registry.Options) face {
 		rows: panel.Rows{
 			Count: o.Int("rows", 1, 1, 8), Cells: o.Int("cells", 8, 2, 128), Runs: o.OneOf("long", "cut", "cut", "runs") == "runs",
 		},
-		values:   values(o, "colour_values"),
-		flashes:  values(o, "flash_values", "on", "off"),
-		colour:   o.String("colour", ""),
-		flashFor: o.Duration("flash_for", 4*time.Second, time.Second, time.Minute),
+		values:  values(o, "colour_values"),
+		flashes: values(o, "flash_values", "on", "off"),
+		colour:  o.String("colour", ""),
 	}
 	var words []string
 	for word := range f.values {
@@ -65,7 +51,8 @@ func readFace(o *registry.Options) face {
 	if f.flashes != nil {
 		usual = "strip"
 	}
-	if f.flash = o.OneOf("flash", usual, "strip", "blink", "none"); f.flash == "strip" && f.flashes == nil {
+	f.flash = panel.FlashOf(o.OneOf("flash", usual, "strip", "blink", "none"), o.Duration("flash_for", 4*time.Second, time.Second, time.Minute))
+	if f.flash.Look == panel.Lively && f.flashes == nil {
 		o.Reject("flash", "flash_values must say how the strip does it")
 	}
 	return f
@@ -97,35 +84,15 @@ func values(o *registry.Options, key string, names ...string) map[string]int64 {
 	return out
 }
 
-// picture draws a frame, and how it flashes. A running line draws the eye by itself, and would begin anew with each picture.
-func (f *face) picture(frame device.Frame) panel.Picture[[]line] {
-	out := panel.Picture[[]line]{Rest: f.lines(frame, steady)}
-	for _, row := range f.rows.Fit(frame) {
-		if row.Runs {
-			return out
-		}
-	}
-	switch {
-	case frame.Flash && f.flash == "strip":
-		out.Flash, out.Each = [][]line{f.lines(frame, flashing)}, f.flashFor
-	case frame.Flash && f.flash == "blink":
-		out.Each = blink
-		for n := time.Duration(0); n < f.flashFor; n += 2 * blink {
-			out.Flash = append(out.Flash, out.Rest, f.lines(frame, dark))
-		}
-	}
-	return out
-}
-
 // lines gives a line for each row.
-func (f *face) lines(frame device.Frame, as look) []line {
+func (f *face) lines(frame device.Frame, as panel.Look) []line {
 	out := f.blank()
 	for i, row := range f.rows.Fit(frame) {
 		switch {
 		case row.More:
 			out[i].text = row.Text
-		case as != dark:
-			out[i] = line{text: row.Text, colour: f.colours.Of(frame.Scene, f.colour), flash: as == flashing}
+		case as != panel.Dark:
+			out[i] = line{text: row.Text, colour: f.colours.Of(frame.Scene, f.colour), flash: as == panel.Lively}
 		}
 	}
 	return out

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"halledge/drivers/device"
-	"halledge/drivers/internal/panel"
 	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/drivers/registry"
@@ -192,7 +191,7 @@ func (r *registers) once(ctx context.Context, conn transport.Conn, q modbus.Requ
 		if err != nil {
 			return modbus.Response{}, err
 		}
-	} else if err := panel.Sleep(ctx, r.gap-transport.Silent(conn)); err != nil {
+	} else if err := transport.Pause(ctx, r.gap-transport.Silent(conn)); err != nil {
 		return modbus.Response{}, err
 	}
 	before := r.answers.Garbage()

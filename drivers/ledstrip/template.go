@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"halledge/drivers/device"
-	"halledge/drivers/internal/panel"
 	"halledge/drivers/internal/session"
 	"halledge/drivers/internal/transport"
 	"halledge/drivers/registry"
@@ -176,7 +175,7 @@ func (t *templated) send(ctx context.Context, conn transport.Conn, frame []byte)
 	for try := 1; ; try++ {
 		err := t.once(ctx, conn, frame)
 		if err == nil {
-			return panel.Sleep(ctx, t.gap)
+			return transport.Pause(ctx, t.gap)
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil || try == tries {
 			return err

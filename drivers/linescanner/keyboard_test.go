@@ -104,7 +104,7 @@ func TestUnicodeIsTyped(t *testing.T) {
 }
 
 // Somebody types on a keyboard that was taken for a scanner: a key now and then, and Enter. That is no code.
-func TestFingersAreNoScanner(t *testing.T) {
+func TestThreat15FingersAreNoScanner(t *testing.T) {
 	b := newBoard(t, nil)
 	for _, key := range []string{"h", "e", "l", "l", "o"} {
 		garbage := b.Health().Counters.Garbage
@@ -117,7 +117,7 @@ func TestFingersAreNoScanner(t *testing.T) {
 }
 
 // A key that is none of a code spoils the code that it is in, and whoever scans is told.
-func TestAStrangeKeySpoilsACode(t *testing.T) {
+func TestThreat15AStrangeKeySpoilsACode(t *testing.T) {
 	b := newBoard(t, nil)
 	const f1 = 59
 	b.types(typing("https://a.exa") + string(press(f1)) + typing("mple/1\r"))

@@ -42,7 +42,8 @@ type reader struct {
 	mute    map[sdt.Command]bool
 	only    uint32 // termios speed it listens at; 0 for every
 	asked   map[sdt.Command]int
-	none    int // finds since the last card that found nothing
+	bad     func(frame []byte) // what becomes of the answers to looks, if not nil
+	none    int                // finds since the last card that found nothing
 }
 
 func newReader(t *testing.T) *reader {
@@ -99,6 +100,9 @@ func (r *reader) answer(line io.ReadWriter, c sdt.Command) []byte {
 	frame, err := sdt.AppendReply(nil, status, data)
 	if err != nil {
 		r.t.Error(err)
+	}
+	if c == sdt.CmdFind && r.bad != nil {
+		r.bad(frame)
 	}
 	if c == sdt.CmdReadCard && status == sdt.StatusOK {
 		if r.spoilt > 0 {

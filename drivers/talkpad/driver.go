@@ -146,7 +146,7 @@ func (p *Pad) listen(ctx context.Context, conn transport.Conn) error {
 		p.hear(ctx, buf[:n])
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded): // of somebody's write that was given up
-			if err := wait(ctx, breath); err != nil {
+			if err := transport.Pause(ctx, breath); err != nil {
 				return err
 			}
 		case err != nil:
@@ -201,23 +201,9 @@ func (p *Pad) write(ctx context.Context, conn transport.Conn, frames [][]byte) e
 		if err := conn.Drain(ctx); err != nil {
 			return err
 		}
-		if err := wait(ctx, p.dialect.gap()); err != nil {
+		if err := transport.Pause(ctx, p.dialect.gap()); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -171,7 +171,7 @@ func (m *Module) speak(ctx context.Context, conn transport.Conn, s speech) error
 		if err := m.write(conn, s.frame); err != nil {
 			return err
 		}
-		if err := sleep(ctx, s.takes); err != nil {
+		if err := transport.Pause(ctx, s.takes); err != nil {
 			return err
 		}
 		m.talking = false
@@ -210,15 +210,4 @@ func (m *Module) ending(conn transport.Conn, takes time.Duration) error {
 		_, err = m.await(conn, between, syn6288.Idle)
 	}
 	return err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -96,7 +96,7 @@ func (p *Panel[P]) Try(ctx context.Context, picture P) error {
 	if err != nil {
 		return err
 	}
-	if err := Sleep(ctx, testFor); err != nil {
+	if err := transport.Pause(ctx, testFor); err != nil {
 		return err
 	}
 	return p.session.Do(ctx, "self-test", func(ctx context.Context, conn transport.Conn) error {
@@ -206,16 +206,4 @@ func (p *Panel[P]) draw(ctx context.Context, conn transport.Conn) error {
 		}
 	}
 	return nil
-}
-
-// Sleep waits for d, less when ctx ends.
-func Sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

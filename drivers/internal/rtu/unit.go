@@ -124,16 +124,5 @@ func (u *Unit) silence(ctx context.Context, conn transport.Conn) error {
 		u.Noise(n)
 		return err
 	}
-	wait := u.gap - transport.Silent(conn)
-	if wait <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return transport.Pause(ctx, u.gap-transport.Silent(conn))
 }

@@ -125,7 +125,7 @@ func (s *share) Turn(ctx context.Context) (func(), error) {
 			break
 		}
 		s.bus.turn <- struct{}{}
-		if err := pause(ctx, wait); err != nil {
+		if err := Pause(ctx, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -147,8 +147,11 @@ func (s *share) Turn(ctx context.Context) (func(), error) {
 	}, nil
 }
 
-// pause waits, and gives ctx's error when that ends first.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits, less when ctx ends: then it gives ctx's error.
+func Pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

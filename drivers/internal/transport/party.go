@@ -193,7 +193,7 @@ func (e *ear) Turn(ctx context.Context) (func(), error) {
 	}
 	begun := time.Now()
 	for wait := e.party.quiet(); wait > 0 && time.Since(begun) < lullAtMost; wait = e.party.quiet() {
-		if err := pause(ctx, wait); err != nil {
+		if err := Pause(ctx, wait); err != nil {
 			release()
 			return nil, err
 		}
