@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -54,9 +56,12 @@ func encodeAnswer(key AnswerKey, a Answer) ([]byte, error) {
 	return append(raw, a.Body...), nil
 }
 
+// answerClear is what of it is never sealed: whose it is, which is a digest, and when it was given.
+const answerClear = len(AnswerKey{}) + 8
+
 // headOf reads whose a stored answer is and when it was given. It is not ok if there is no whole answer.
 func headOf(raw []byte) (key AnswerKey, at time.Time, ok bool) {
-	if len(raw) < answerHead || len(raw) < answerHead+int(raw[answerHead-1]) {
+	if len(raw) < answerClear {
 		return key, at, false
 	}
 	copy(key[:], raw)
@@ -66,7 +71,7 @@ func headOf(raw []byte) (key AnswerKey, at time.Time, ok bool) {
 // decodeAnswer reads an answer's stored bytes; the answer's body is a copy.
 func decodeAnswer(raw []byte) (key AnswerKey, a Answer, ok bool) {
 	key, at, ok := headOf(raw)
-	if !ok {
+	if !ok || len(raw) < answerHead || len(raw) < answerHead+int(raw[answerHead-1]) {
 		return key, a, false
 	}
 	texts, asked := raw[answerHead:], int(raw[answerHead-1])
@@ -97,8 +102,12 @@ func (t *Tx) Answer(key AnswerKey) (Answer, bool) {
 			return Answer{}, false
 		}
 	}
-	whose, a, ok := decodeAnswer(t.tx.Bucket(bucketAnswers).Get(bytes8(place)))
-	return a, ok && whose == key && t.store.opts.Now().Sub(a.At) <= answersKept
+	raw, ok := t.openAnswer(bytes8(place), t.tx.Bucket(bucketAnswers).Get(bytes8(place)))
+	if !ok {
+		return Answer{}, false
+	}
+	whose, a, ok := decodeAnswer(raw)
+	return a, ok && whose == key && t.sure().Sub(a.At) <= answersKept
 }
 
 // PutAnswer remembers the answer to a request, of now, together with its facts.
@@ -118,10 +127,39 @@ func (t *Tx) flushAnswers() error {
 		if err != nil {
 			return err
 		}
-		if err := all.Put(bytes8(place), raw); err != nil {
+		if err := t.putAnswer(all, bytes8(place), raw); err != nil {
 			return err
 		}
 		t.placed[p.key] = place
+	}
+	return nil
+}
+
+// eraseAnswers leaves of the answers that have one of the words in them that there was one: the digest of what was asked goes with what was said.
+func (t *Tx) eraseAnswers() error {
+	all := t.tx.Bucket(bucketAnswers)
+	type left struct{ place, raw []byte }
+	var found []left
+	err := all.ForEach(func(place, raw []byte) error {
+		plain, ok := t.openAnswer(place, raw)
+		if !ok || !slices.ContainsFunc(t.words, func(word string) bool { return word != "" && bytes.Contains(plain, []byte(word)) }) {
+			return nil
+		}
+		key, a, ok := decodeAnswer(plain)
+		if !ok {
+			return nil
+		}
+		empty, err := encodeAnswer(key, Answer{Status: a.Status, At: a.At})
+		found = append(found, left{bytes.Clone(place), empty})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if err := t.putAnswer(all, f.place, f.raw); err != nil {
+			return err
+		}
 	}
 	return nil
 }

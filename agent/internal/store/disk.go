@@ -3,11 +3,16 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
 
+	"go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
+
+	"halledge/agent/internal/store/swap"
 )
 
 // DiskSync is how long one durable 4 KiB write takes: overwrite, then fdatasync. A commit needs two of them.
@@ -38,4 +43,97 @@ func MeasureSync(dir string, samples int) (d DiskSync, err error) {
 	}
 	slices.Sort(took)
 	return DiskSync{P50: took[len(took)/2], P99: took[len(took)*99/100]}, nil
+}
+
+// quiet is how long nobody must have asked for anything before the file is copied: the copy holds up the writer for a moment.
+const quiet = 5 * time.Second
+
+// The file is copied when it is so long, and so little of it is in use.
+const (
+	copyFrom = 64 << 20
+	copyPart = 4
+)
+
+// tidy copies the file when that pays, and always when its free pages hold what was taken out of it.
+func (s *Store) tidy() {
+	if !s.wipe && !s.slack() {
+		return
+	}
+	if err := s.compact(); err != nil {
+		s.opts.Log.Warn("file not copied", "error", err)
+	}
+}
+
+// slack reports whether most of a long file is free.
+func (s *Store) slack() bool {
+	size := s.Size()
+	free := int64(s.db.Stats().FreePageN) * int64(s.db.Info().PageSize)
+	return size >= copyFrom && size-free < size/copyPart
+}
+
+// compact puts a copy without free pages in the place of the file, and wipes the old one. It belongs to the writer.
+func (s *Store) compact() (err error) {
+	if _, err := s.settle(); err != nil { // what is in doubt is told by the number of the last transaction
+		return err
+	}
+	s.wiping.Wait() // for the file before
+	if _, err := swap.Recover(s.path); err != nil {
+		return err
+	}
+	made := swap.Copy(s.path)
+	db, err := s.bolt(made)
+	if err == nil {
+		err = bbolt.Compact(db, s.db, copyStep)
+	}
+	if err == nil {
+		err = db.Sync()
+	}
+	if err == nil {
+		err = swap.Replace(s.path)
+	}
+	if err != nil {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+		if gone := os.Remove(made); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		return err
+	}
+	s.swap.Lock()
+	old := s.db
+	s.db = db
+	s.swap.Unlock()
+	s.wipe, s.unsettled = false, true
+	if err := errors.Join(old.Close(), swap.Settle(s.path)); err != nil {
+		s.wipe = true
+		return err
+	}
+	s.unsettled = false
+	if err := s.reserve(db); err != nil {
+		s.opts.Log.Warn("disk space not set aside", "error", err)
+	}
+	s.wipeOld()
+	return nil
+}
+
+// copyStep bounds a transaction of the copy.
+const copyStep = 1 << 20
+
+// wipeOld wipes the file that was replaced, beside the writer, which waits for it at its end.
+func (s *Store) wipeOld() {
+	s.wiping.Go(func() {
+		if err := swap.Wipe(s.path); err != nil {
+			s.opts.Log.Warn("old file not wiped", "error", err)
+		}
+	})
+}
+
+// Backup writes the database as it is to w. Its keys lie in it wrapped for this box's storage key, which is not part of it: without that,
+// nobody but the centre can read what is sealed.
+func (s *Store) Backup(w io.Writer) error {
+	return s.view(func(tx *bbolt.Tx) error {
+		_, err := tx.WriteTo(w)
+		return err
+	})
 }

@@ -4,8 +4,10 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -16,16 +18,24 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sys/unix"
 
+	"halledge/agent/internal/store/swap"
+	"halledge/agent/kit/chain"
 	"halledge/firmware-protocols/hallsync"
 )
 
 func (s *Store) open() error {
+	unwiped, err := swap.Recover(s.path)
+	if errors.Is(err, fs.ErrNotExist) { // an older state of the file is all there is
+		err = s.putAside(swap.Old(s.path), err)
+	}
+	if err != nil {
+		return wrap("open", err)
+	}
 	db, err := s.openFile()
-	if isCorrupt(err) {
-		s.reset = s.path + asideMark + s.opts.Now().UTC().Format(asideTime)
-		s.opts.Log.Error("database unreadable, put aside", "file", s.path, "aside", s.reset, "error", err)
-		if err := os.Rename(s.path, s.reset); err != nil {
-			return &Error{Op: "put corrupt file aside", Code: Failed, Err: err}
+	if sealed := errors.Is(err, errSealed); sealed || isCorrupt(err) {
+		s.sealed = sealed
+		if err := s.putAside(s.path, err); err != nil {
+			return err
 		}
 		db, err = s.openFile()
 	}
@@ -36,6 +46,25 @@ func (s *Store) open() error {
 		return wrap("open", err)
 	}
 	s.db = db
+	if unwiped {
+		s.wipeOld()
+	}
+	if err := s.view(s.readLatest); err != nil {
+		return err
+	}
+	if s.opts.Keys.on() {
+		return s.view(func(tx *bbolt.Tx) error { s.resume(tx); return nil })
+	}
+	return nil
+}
+
+// putAside keeps a file that cannot be used, and why, for people to look at.
+func (s *Store) putAside(file string, why error) error {
+	s.reset = s.path + asideMark + s.opts.Now().UTC().Format(asideTime)
+	s.opts.Log.Error("database unreadable, put aside", "file", file, "aside", s.reset, "error", why)
+	if err := os.Rename(file, s.reset); err != nil {
+		return &Error{Op: "put corrupt file aside", Code: Failed, Err: err}
+	}
 	return nil
 }
 
@@ -53,15 +82,42 @@ func (s *Store) openFile() (db *bbolt.DB, err error) {
 			db, err = nil, fmt.Errorf("%w: %v", errCorrupt, r)
 		}
 	}()
-	db, err = bbolt.Open(s.path, 0o640, &bbolt.Options{
-		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, MaxSize: int(s.opts.MaxBytes),
-	})
-	if err != nil {
+	if db, err = s.bolt(s.path); err != nil {
 		return nil, err
 	}
 	if err := s.start(db); err != nil {
 		_ = db.Close()
 		return nil, err
+	}
+	return db, nil
+}
+
+// bolt opens a file to write to. Who waited for it while another agent put a copy in its place has the wrong one.
+func (s *Store) bolt(path string) (*bbolt.DB, error) {
+	var file *os.File
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, MaxSize: int(s.opts.MaxBytes),
+		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+			f, err = os.OpenFile(name, flag, mode)
+			file = f
+			return f, err
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	mine, err := file.Stat()
+	if err == nil {
+		err = file.Chmod(0o600) // earlier programs let the group read it
+	}
+	if err == nil {
+		var named os.FileInfo
+		if named, err = os.Stat(path); err == nil && !os.SameFile(mine, named) {
+			err = bolterrors.ErrTimeout
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
@@ -137,16 +193,17 @@ func isCorrupt(err error) bool {
 		errors.Is(err, bolterrors.ErrVersionMismatch)
 }
 
+var errNoBucket = bolterrors.ErrBucketNotFound
+
 // prepare makes the buckets of a new file and reads the counters of an old one. Its commit also makes last what a program that
 // died in the middle of a commit left behind.
 func (s *Store) prepare(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{bucketMeta, bucketLog, bucketCursors, bucketState, bucketAnswers} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return err
-		}
+	if err := createBuckets(tx); err != nil {
+		return err
 	}
 	meta := tx.Bucket(bucketMeta)
-	if have := number(meta.Get(keySchema)); have > schema {
+	have := number(meta.Get(keySchema))
+	if have > schemaSealed {
 		return newer(have)
 	}
 	if meta.Get(keyEpoch) == nil {
@@ -163,10 +220,10 @@ func (s *Store) prepare(tx *bbolt.Tx) error {
 			}
 		}
 	}
-	if err := migrate(tx, number(meta.Get(keySchema))); err != nil {
+	if err := migrate(tx, have); err != nil {
 		return err
 	}
-	return errors.Join(meta.Put(keySchema, bytes8(schema)), s.count(tx))
+	return errors.Join(meta.Put(keySchema, bytes8(max(schema, have))), s.count(tx))
 }
 
 // count reads the counters of a file that was prepared before.
@@ -175,8 +232,9 @@ func (s *Store) count(tx *bbolt.Tx) error {
 	if meta == nil || meta.Get(keyEpoch) == nil {
 		return errors.New("no hall's database")
 	}
-	switch have := number(meta.Get(keySchema)); {
-	case have > schema:
+	have := number(meta.Get(keySchema))
+	switch {
+	case have > schemaSealed:
 		return newer(have)
 	case have < schema:
 		return &olderError{have}
@@ -185,6 +243,25 @@ func (s *Store) count(tx *bbolt.Tx) error {
 	s.lost = int(number(meta.Get(keyLostOnes)))
 	if meta.Get(keyLost) != nil {
 		s.lost = max(1, s.lost) // earlier programs did not count them
+	}
+	s.sealing = have == schemaSealed
+	if !s.opts.Keys.on() {
+		return nil
+	}
+	return s.unseal(tx)
+}
+
+// unseal reads the keys and the end of the chain.
+func (s *Store) unseal(tx *bbolt.Tx) (err error) {
+	if s.ring, err = s.readRing(tx); err != nil {
+		return err
+	}
+	meta := tx.Bucket(bucketMeta)
+	s.records, s.wipe = number(meta.Get(keyRecords)), meta.Get(keyWipe) != nil
+	s.track, s.fault = s.readTrack(tx, s.ring), nil
+	if raw := meta.Get(keyFault); raw != nil {
+		s.fault = &chain.Fault{Kind: EndLost}
+		_ = json.Unmarshal(raw, s.fault) // there was a fault, whatever it was
 	}
 	return nil
 }
@@ -221,7 +298,7 @@ func (e *olderError) Error() string {
 }
 
 func newer(have uint64) error {
-	return &Error{Op: "open", Code: Newer, Err: fmt.Errorf("schema %d, this program knows %d", have, schema)}
+	return &Error{Op: "open", Code: Newer, Err: fmt.Errorf("schema %d, this program knows %d", have, schemaSealed)}
 }
 
 // newEpoch draws the identity of a database file: 52 bits of milliseconds and 12 random bits, in hex.

@@ -33,6 +33,7 @@ type box struct {
 	hall *hall.Hall
 	stop func()
 
+	keys  store.Keys        // none, or those the file is sealed with
 	drops bool              // the cloud has everything at once, and what it has is dropped soon
 	said  map[string]string // what was answered to a key
 	asked map[string]bool   // keys that were ever sent
@@ -66,7 +67,8 @@ func (b *box) commit(tx *bbolt.Tx) error {
 }
 
 func (b *box) open() {
-	opts := options().Committing(b.commit)
+	opts := options().Committing(b.commit).Sealing(25)
+	opts.Keys = b.keys
 	if b.drops {
 		opts.Retain = time.Nanosecond
 	}
@@ -128,6 +130,9 @@ func (b *box) step(n int) {
 	w := rapid.SampledFrom([]hallsync.WindowID{"1", "2"}).Draw(b.rt, "window")
 	q := rapid.SampledFrom([]hallsync.QueueID{"A", "B"}).Draw(b.rt, "queue")
 	key := fmt.Sprint("k", rapid.IntRange(max(0, n-3), n).Draw(b.rt, "key")) // often one that was used
+	if rapid.IntRange(0, 39).Draw(b.rt, "tidy") == 39 {
+		_ = b.st.Compact(context.Background()) // may fail when a commit is in doubt
+	}
 	switch rapid.IntRange(0, 9).Draw(b.rt, "what") {
 	case 0:
 		b.reopen()
@@ -172,6 +177,9 @@ func (b *box) reopen() {
 	if _, err := b.st.Verify(); err != nil {
 		b.rt.Fatal(err)
 	}
+	if f := b.st.ChainFault(); f != nil {
+		b.rt.Fatal(f)
+	}
 	if !b.drops {
 		b.check()
 	}
@@ -179,7 +187,7 @@ func (b *box) reopen() {
 
 // check compares the log with everything that was ever said.
 func (b *box) check() {
-	raws, err := b.st.Read(0, 1<<20, 1<<30)
+	raws, err := b.st.InClear().Read(0, 1<<20, 1<<30)
 	if err != nil {
 		b.rt.Fatal(err)
 	}
@@ -241,6 +249,9 @@ func TestHallOnABadDisk(t *testing.T) {
 			rt.Fatal(err)
 		}
 		b := &box{rt: rt, dir: dir, now: noon, drops: rapid.Bool().Draw(rt, "drops"), said: map[string]string{}, asked: map[string]bool{}}
+		if rapid.Bool().Draw(rt, "keys") {
+			b.keys = owner(rt).keys
+		}
 		b.open()
 		defer func() { b.stop() }()
 		for n := range rapid.IntRange(1, 40).Draw(rt, "steps") {

@@ -4,6 +4,9 @@
 // The writer commits in groups without a timer: it takes one request, drains those that wait, and commits them together with
 // bbolt's two disk syncs, so a lone command pays no delay and a crowd shares the cost. When Update returns nil, its facts are
 // on disk; when it returns an error, nothing of that request is.
+//
+// With keys, what facts say, answers and the snapshot lie in it sealed (package seal), and a chain over the facts shows what was changed
+// (package track). The same bytes of a fact lie here, travel to the centre and lie there.
 package store
 
 import (
@@ -22,6 +25,9 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"halledge/agent/internal/store/seal"
+	"halledge/agent/internal/store/track"
+	"halledge/agent/kit/chain"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -59,6 +65,10 @@ const (
 	// Cramped: the file was written by an older program, and the disk is too full to bring it to the present layout. No fact is
 	// lost, and the older program can open it still.
 	Cramped Code = "storage_cramped"
+	// Foreign: the file is the log of another hall. It stays where it is: a hall's code that was mistyped must not cost its day.
+	Foreign Code = "storage_foreign"
+	// Sealed: the file is sealed for a key that is not here.
+	Sealed Code = "log_sealed"
 )
 
 // Error is a failure of the store.
@@ -80,8 +90,12 @@ type Options struct {
 	Now       func() time.Time // by which answers and delivered facts grow old; nil: steady
 	Answers   int              // how many answers are kept at most; 0: 131,072, more than the busiest hall gives in a day
 	Delivered string           // name of the cursor that says which facts the cloud has
+	Keys      Keys
+	Before    func() int // counts logs of other boxes of the hall within a day; nil: there are none
 
-	commit func(*bbolt.Tx) error // ends a transaction; tests let it fail
+	commit  func(*bbolt.Tx) error // ends a transaction; tests let it fail
+	records uint64                // that one data key seals; tests have few
+	quiet   time.Duration         // without a request before the file is copied; tests do not wait
 }
 
 // Store is an open database. All methods are safe for concurrent use.
@@ -90,11 +104,17 @@ type Store struct {
 	opts Options
 	path string
 
-	mu    sync.RWMutex // guards what the writer publishes
-	epoch string
-	next  hallsync.Seq
-	reset string // where a corrupt file was put aside at Open
-	lost  int    // damaged files that this one follows
+	swap sync.RWMutex // held by who reads db, and by the writer while it puts another one there
+
+	mu     sync.RWMutex // guards what the writer publishes
+	epoch  string
+	next   hallsync.Seq
+	ring   seal.Ring
+	wraps  map[string][]byte // of its keys, for the centre
+	fault  *chain.Fault      // what was wrong with an earlier segment of the chain
+	reset  string            // where a file was put aside at Open
+	sealed bool              // because it was sealed for another key
+	lost   int               // damaged files that this one follows
 
 	trouble error // why the last commit failed
 
@@ -106,8 +126,20 @@ type Store struct {
 	// The writer's goroutine only.
 	doubt     *outcome             // a commit that failed and may be stored
 	answers   map[AnswerKey]uint64 // where each answer lies
+	latest    time.Time            // hall's time of the newest fact of the hall
+	leapt     bool                 // the clock was so far ahead of it when the file was opened that it may be wrong
 	forgotten int                  // answers dropped before their time that nobody was warned of
 	warned    time.Time            // when somebody was
+
+	sealing   bool         // all that is to be sealed in the file is
+	records   uint64       // sealed with the newest key
+	track     *track.Track // the end of the chain; nil: a segment is to begin
+	why       chain.Reason // it begins
+	known     chain.Point  // what it follows
+	unsigned  time.Time    // when the signer failed
+	wipe      bool         // free pages hold what must not be left there
+	unsettled bool         // the name of the file is not on the disk yet
+	wiping    sync.WaitGroup
 }
 
 // Committed is told about each group of facts after its commit (none when only the epoch is new), and about a commit that left nothing, both on the writer's
@@ -124,8 +156,9 @@ type Fact struct {
 	Value hallsync.Payload
 }
 
-// Open opens or makes the database in dir. A file that bbolt cannot read is put aside with its time in its name and a new one
-// with a new epoch is begun: a corrupt file must not stop the hall. PutAside tells about it.
+// Open opens or makes the database in dir. A file that bbolt cannot read, or that none of the keys here opens, is put aside with its time
+// in its name and a new one with a new epoch is begun: neither must stop the hall. PutAside and AsideSealed tell about it. A file that was
+// sealed is refused with Sealed if no keys are given at all, and with Failed if they cannot be used now.
 func Open(dir string, opts Options) (*Store, error) {
 	if opts.MaxBytes == 0 {
 		opts.MaxBytes = 2 << 30
@@ -142,7 +175,13 @@ func Open(dir string, opts Options) (*Store, error) {
 	if opts.commit == nil {
 		opts.commit = (*bbolt.Tx).Commit
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if opts.records == 0 {
+		opts.records = maxRecords
+	}
+	if opts.quiet == 0 {
+		opts.quiet = quiet
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &Error{Op: "make directory", Code: Failed, Err: err}
 	}
 	s := &Store{
@@ -152,13 +191,42 @@ func Open(dir string, opts Options) (*Store, error) {
 	if err := s.open(); err != nil {
 		return nil, err
 	}
+	s.begin()
 	return s, nil
 }
 
-// OpenReadOnly opens the database of an agent that does not run, to look at it. Only Read, First, Load, Verify, Cursor and Close
-// may be used.
+// begin writes what a file with keys begins with. What cannot be written now is tried again with the first command.
+func (s *Store) begin() {
+	if !s.opts.Keys.on() {
+		return
+	}
+	touch := func() error { return s.transact([]*request{{do: func(t *Tx) error { t.touched = true; return nil }}}) }
+	err := touch()
+	if isFull(err) && !s.sealing {
+		s.opts.Log.Error("disk is full, sealed without the answers", "lost",
+			"the answers of the last 24 hours: a request from before that comes again is carried out again", "error", err)
+		if err = s.change(s.db, dropAnswers); err == nil {
+			s.answers = map[AnswerKey]uint64{}
+			err = touch()
+		}
+	}
+	if err != nil {
+		s.opts.Log.Error("log not sealed yet", "error", err)
+	}
+}
+
+// OpenReadOnly opens the database of an agent that does not run, or a copy of it, to look at it. Only Read, InClear, First, Load, Verify,
+// Cursor, Backup and Close may be used. Without keys, what is sealed stays so.
 func OpenReadOnly(dir string, opts Options) (*Store, error) {
-	s := &Store{opts: opts, path: filepath.Join(dir, FileName)}
+	return OpenFile(filepath.Join(dir, FileName), opts)
+}
+
+// OpenFile is OpenReadOnly for a file of any name.
+func OpenFile(path string, opts Options) (*Store, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{opts: opts, path: path}
 	if _, err := os.Stat(s.path); err != nil {
 		return nil, &Error{Op: "open", Code: Failed, Err: err}
 	}
@@ -201,11 +269,23 @@ func (s *Store) Next() hallsync.Seq {
 	return s.next
 }
 
-// PutAside is the path of the corrupt file Open found, or empty.
+// PutAside is the path of the file that Open found and could not use, or empty.
 func (s *Store) PutAside() string { return s.reset }
 
-// Lost counts the damaged files of the same day that this one follows; 0 if it was not begun because another was damaged.
-func (s *Store) Lost() int { return s.lost }
+// AsideSealed reports whether that file is whole, and sealed for a key that is not here.
+func (s *Store) AsideSealed() bool { return s.sealed }
+
+// Lost counts the logs of the same day that this one follows and that are not here: files that were damaged, and those of boxes before this
+// one. It is 0 when there was none.
+func (s *Store) Lost() int {
+	if s.opts.Before == nil {
+		return s.lost
+	}
+	return s.lost + s.opts.Before()
+}
+
+// Sealed reports whether the file is sealed and chained. It is asked before Run.
+func (s *Store) Sealed() bool { return s.sealing }
 
 // Size is the length of the file in bytes.
 func (s *Store) Size() int64 {
@@ -217,16 +297,25 @@ func (s *Store) Size() int64 {
 }
 
 // Close ends the writer and closes the file. Requests that were not taken yet fail with Closed.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	s.wiping.Wait()
+	return s.db.Close()
+}
 
 // Run is the writer; it returns when ctx ends, after the requests it has taken are committed.
 func (s *Store) Run(ctx context.Context) error {
+	defer s.wiping.Wait()
 	defer close(s.closed)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a page that the disk cannot read is a fault of memory
+	idle := time.NewTimer(s.opts.quiet)
+	defer idle.Stop()
 	for {
 		select {
 		case first := <-s.requests:
 			s.commit(s.drain(first))
+			idle.Reset(s.opts.quiet)
+		case <-idle.C:
+			s.tidy()
 		case <-ctx.Done():
 			close(s.closing)
 			s.refuseRest()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"halledge/agent/internal/store"
+	"halledge/agent/kit/chain"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -137,29 +138,31 @@ func TestOversizedFactIsRefused(t *testing.T) {
 	}
 }
 
-func TestFullFileRefusesAndLosesNothing(t *testing.T) {
-	opts := options()
-	opts.MaxBytes = 1 << 20
-	s, _ := running(t, t.TempDir(), opts)
-	stored, big := 0, hallsync.DeviceChanged{Device: string(make([]byte, 2000))}
-	var err error
-	for err == nil && stored < 10000 {
-		err = s.Update(context.Background(), func(tx *store.Tx) error {
-			_, err := tx.Append(big, noon)
-			return err
-		})
-		if err == nil {
-			stored++
+// Threat 23, the disk's part: a file that is full refuses clearly, and nothing that was said to be stored is lost.
+func TestThreat23FullFileRefusesAndLosesNothing(t *testing.T) {
+	both(t, func(t *testing.T, opts store.Options, base hallsync.Seq) {
+		opts.MaxBytes = 1 << 20
+		s, _ := running(t, t.TempDir(), opts)
+		stored, big := 0, hallsync.DeviceChanged{Device: string(make([]byte, 2000))}
+		var err error
+		for err == nil && stored < 10000 {
+			err = s.Update(context.Background(), func(tx *store.Tx) error {
+				_, err := tx.Append(big, noon)
+				return err
+			})
+			if err == nil {
+				stored++
+			}
 		}
-	}
-	var full *store.Error
-	if !errors.As(err, &full) || full.Code != store.Full {
-		t.Fatalf("after %d facts got %v", stored, err)
-	}
-	st, err := s.Verify()
-	if err != nil || st.Facts != stored {
-		t.Errorf("%d facts were answered with success, the log has %d: %v", stored, st.Facts, err)
-	}
+		var full *store.Error
+		if !errors.As(err, &full) || full.Code != store.Full {
+			t.Fatalf("after %d facts got %v", stored, err)
+		}
+		st, err := s.Verify()
+		if err != nil || st.Facts < stored+int(base) || st.Facts > stored+int(base)+stored/chain.CheckpointEntries+1 {
+			t.Errorf("%d facts were answered with success, the log has %d: %v", stored, st.Facts, err)
+		}
+	})
 }
 
 func TestDeliveredFactsAreDroppedAfterTheirTerm(t *testing.T) {
@@ -194,6 +197,49 @@ func TestDeliveredFactsAreDroppedAfterTheirTerm(t *testing.T) {
 	}
 	if _, err := s.Verify(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A box comes up with a clock that is a year ahead. Nothing is over by that alone; by the hall's time it is.
+func TestAClockThatIsAheadDropsNothing(t *testing.T) {
+	dir, clock := t.TempDir(), noon
+	opts := options()
+	opts.Now = func() time.Time { return clock }
+	request := store.KeyOf("a", "POST", "/api/v1/tickets", "k")
+	write := func(s *store.Store, hall time.Time, do func(tx *store.Tx)) (first hallsync.Seq) {
+		t.Helper()
+		err := s.Update(context.Background(), func(tx *store.Tx) error {
+			_, err := tx.Append(note(1), hall)
+			do(tx)
+			return err
+		})
+		if err == nil {
+			first, err = s.First()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return first
+	}
+	s, stop := running(t, dir, opts)
+	write(s, noon, func(tx *store.Tx) {
+		tx.PutAnswer(request, store.Answer{Status: 201, Asked: "d"})
+		tx.SetSnapshot([]byte(`{}`))
+		tx.SetCursor("cloud", 1)
+	})
+	stop()
+	clock = noon.AddDate(1, 0, 0)
+	s, _ = running(t, dir, opts)
+	answered := false
+	look := func(tx *store.Tx) { _, answered = tx.Answer(request) }
+	for n := range 2 {
+		if first := write(s, noon.Add(time.Minute), look); first != 1 || !answered {
+			t.Errorf("%d: the first fact is %d, the request has its answer: %v", n, first, answered)
+		}
+	}
+	write(s, clock, look)
+	if first := write(s, clock, look); first != 2 || answered {
+		t.Errorf("a year later the first fact is %d, the request has its answer: %v", first, answered)
 	}
 }
 
@@ -339,50 +385,53 @@ func TestAnswersForgottenEarlyAreTold(t *testing.T) {
 	}
 }
 
-func TestCorruptFileIsPutAside(t *testing.T) {
-	page, made := os.Getpagesize(), t.TempDir()
-	s, stop := running(t, made, options())
-	for n := range 300 {
-		if err := appendOne(s, n); err != nil {
-			t.Fatal(err)
-		}
-	}
-	epoch := s.Epoch()
-	stop()
-	good, err := os.ReadFile(filepath.Join(made, store.FileName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, damage := range map[string]func(raw []byte) []byte{
-		"roots":        func(raw []byte) []byte { clear(raw[:3*page]); return raw },
-		"other pages":  func(raw []byte) []byte { clear(raw[2*page:]); return raw },
-		"shuffled":     func(raw []byte) []byte { copy(raw[2*page:], slices.Clone(raw[5*page:])); return raw },
-		"cut short":    func(raw []byte) []byte { return raw[:3*page] },
-		"one page":     func(raw []byte) []byte { return raw[:page] },
-		"noise":        func(raw []byte) []byte { return bytes.Repeat([]byte("noise"), len(raw)/5) },
-		"a torn fact":  func(raw []byte) []byte { return bytes.ReplaceAll(raw, []byte(`"device"`), []byte(`"devi\x00e"`)) },
-		"a lost fact":  func(raw []byte) []byte { return bytes.ReplaceAll(raw, []byte(`"seq":50,`), []byte(`"seq":51,`)) },
-		"no content":   func(raw []byte) []byte { return raw[:1] },
-		"only zeroes":  func(raw []byte) []byte { clear(raw); return raw },
-		"a bad number": func(raw []byte) []byte { return bytes.ReplaceAll(raw, []byte(`"v":1,`), []byte(`"v":x,`)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, store.FileName), damage(slices.Clone(good)), 0o640); err != nil {
+// Threat 24: whatever the power or the disk does to the file, the hall goes on, and the file is kept.
+func TestThreat24CorruptFileIsPutAside(t *testing.T) {
+	both(t, func(t *testing.T, o store.Options, base hallsync.Seq) {
+		page, made := os.Getpagesize(), t.TempDir()
+		s, stop := running(t, made, o)
+		for n := range 300 {
+			if err := appendOne(s, n); err != nil {
 				t.Fatal(err)
 			}
-			s, _ = running(t, dir, options())
-			if s.Epoch() == epoch || s.Next() != 1 {
-				t.Errorf("epoch %s, next %d after corruption", s.Epoch(), s.Next())
-			}
-			if _, err := os.Stat(s.PutAside()); err != nil {
-				t.Errorf("corrupt file is gone: %v", err)
-			}
-			if err := appendOne(s, 2); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+		}
+		epoch := s.Epoch()
+		stop()
+		good, err := os.ReadFile(filepath.Join(made, store.FileName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, damage := range map[string]func(raw []byte) []byte{
+			"roots":        func(raw []byte) []byte { clear(raw[:3*page]); return raw },
+			"other pages":  func(raw []byte) []byte { clear(raw[2*page:]); return raw },
+			"shuffled":     func(raw []byte) []byte { copy(raw[2*page:], slices.Clone(raw[5*page:])); return raw },
+			"cut short":    func(raw []byte) []byte { return raw[:3*page] },
+			"one page":     func(raw []byte) []byte { return raw[:page] },
+			"noise":        func(raw []byte) []byte { return bytes.Repeat([]byte("noise"), len(raw)/5) },
+			"a torn fact":  func(raw []byte) []byte { return bytes.ReplaceAll(raw, []byte(`,"at":`), []byte(`,"a\x00":`)) },
+			"a lost fact":  func(raw []byte) []byte { return bytes.ReplaceAll(raw, []byte(`"seq":50,`), []byte(`"seq":51,`)) },
+			"no content":   func(raw []byte) []byte { return raw[:1] },
+			"only zeroes":  func(raw []byte) []byte { clear(raw); return raw },
+			"a bad number": func(raw []byte) []byte { return bytes.ReplaceAll(raw, []byte(`"v":1,`), []byte(`"v":x,`)) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				dir := t.TempDir()
+				if err := os.WriteFile(filepath.Join(dir, store.FileName), damage(slices.Clone(good)), 0o640); err != nil {
+					t.Fatal(err)
+				}
+				s, _ = running(t, dir, o)
+				if s.Epoch() == epoch || s.Next() != base+1 || s.AsideSealed() {
+					t.Errorf("epoch %s, next %d after corruption", s.Epoch(), s.Next())
+				}
+				if _, err := os.Stat(s.PutAside()); err != nil {
+					t.Errorf("corrupt file is gone: %v", err)
+				}
+				if err := appendOne(s, 2); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	})
 }
 
 func TestSecondAgentIsRefused(t *testing.T) {

@@ -5,9 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"go.etcd.io/bbolt"
 
+	"halledge/agent/internal/store/seal"
+	"halledge/agent/internal/store/swap"
+	"halledge/agent/internal/store/track"
+	"halledge/agent/kit/chain"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -16,6 +21,7 @@ const maxGroup = 512
 
 type request struct {
 	do   func(*Tx) error
+	then func() error // after the commit, on the writer's goroutine; nil: nothing
 	err  error
 	kept bool // its writes are in the transaction
 	done chan struct{}
@@ -27,7 +33,16 @@ type request struct {
 //
 // ctx bounds the wait to be taken, not the commit: a request that was taken is always answered.
 func (s *Store) Update(ctx context.Context, do func(*Tx) error) error {
-	r := &request{do: do, done: make(chan struct{})}
+	return s.ask(ctx, &request{do: do, done: make(chan struct{})})
+}
+
+// Compact copies the file without its free pages and wipes the old one, which the writer does by itself when it has nothing else to do: whoever
+// has erased something waits for this. It fails when there is no room for the copy; then the old file stays in use.
+func (s *Store) Compact(ctx context.Context) error {
+	return s.ask(ctx, &request{do: func(*Tx) error { return nil }, then: s.compact, done: make(chan struct{})})
+}
+
+func (s *Store) ask(ctx context.Context, r *request) error {
 	select {
 	case s.requests <- r:
 	case <-ctx.Done():
@@ -90,6 +105,9 @@ func (s *Store) commit(group []*request) {
 		}
 	}
 	for _, r := range group {
+		if r.then != nil && r.err == nil {
+			r.err = r.then()
+		}
 		close(r.done)
 	}
 }
@@ -132,22 +150,59 @@ func (s *Store) write(group []*request) (done *outcome, err error) {
 	defer func() { _ = btx.Rollback() }() // no effect after Commit
 	btx.Bucket(bucketLog).FillPercent = fill
 	btx.Bucket(bucketAnswers).FillPercent = fill
-	tx := &Tx{store: s, tx: btx, epoch: s.epoch, next: s.next, placed: map[AnswerKey]uint64{}}
+	tx := &Tx{
+		store: s, tx: btx, epoch: s.epoch, next: s.next, placed: map[AnswerKey]uint64{},
+		sealing: s.sealing, ring: s.ring, records: s.records, track: s.track.Clone(), fault: s.fault, wipe: s.wipe,
+		latest: s.latest,
+	}
+	defer func() {
+		if s.doubt == nil { // or else it may have come true
+			tx.track.Forget()
+		}
+	}()
+	if err := tx.preface(); err != nil {
+		return nil, err
+	}
 	if wrote, err := tx.run(group); err != nil || !wrote {
 		return nil, err
 	}
-	if err := errors.Join(btx.Bucket(bucketMeta).Put(keyNext, bytes8(uint64(tx.next))), tx.prune()); err != nil {
+	if err := tx.finish(); err != nil {
 		return nil, err
 	}
-	s.doubt = &outcome{id: btx.ID(), epoch: tx.epoch, next: tx.next, facts: tx.facts, placed: tx.placed, dropped: tx.dropped}
+	if s.unsettled {
+		if err := swap.Settle(s.path); err != nil {
+			return nil, err
+		}
+		s.unsettled = false
+	}
+	s.doubt = &outcome{
+		id: btx.ID(), epoch: tx.epoch, next: tx.next, facts: tx.facts, placed: tx.placed, dropped: tx.dropped,
+		sealing: tx.sealing, ring: tx.ring, records: tx.records, track: tx.track, fault: tx.fault, wipe: tx.wipe,
+		latest: tx.latest,
+	}
 	return s.doubt, s.opts.commit(btx)
+}
+
+// finish writes what goes with every commit.
+func (t *Tx) finish() error {
+	if err := errors.Join(t.sealTrack(), t.prune()); err != nil {
+		return err
+	}
+	meta := t.tx.Bucket(bucketMeta)
+	wipe := meta.Delete(keyWipe)
+	if t.wipe {
+		wipe = meta.Put(keyWipe, bytes8(1))
+	}
+	return errors.Join(wipe, meta.Put(keyNext, bytes8(uint64(t.next))))
 }
 
 // run runs the requests of a group one after the other, each on top of what the ones before it wrote.
 func (t *Tx) run(group []*request) (wrote bool, err error) {
 	for _, r := range group {
 		t.begin()
-		r.err = guard(r.do, t)
+		if r.err = guard(r.do, t); r.err == nil {
+			r.err = t.complete()
+		}
 		var panicked *panicError
 		switch {
 		case errors.As(r.err, &panicked):
@@ -176,6 +231,14 @@ type outcome struct {
 
 	placed  map[AnswerKey]uint64 // answers given
 	dropped []placedAnswer       // answers too old to be given again
+
+	sealing bool
+	ring    seal.Ring
+	records uint64
+	track   *track.Track
+	fault   *chain.Fault
+	wipe    bool
+	latest  time.Time
 }
 
 // settle finds out what became of a commit in doubt. bbolt writes its root last and syncs it: when only that sync fails, the
@@ -190,11 +253,14 @@ func (s *Store) settle() (stored bool, err error) {
 		return false, err
 	}
 	if newest < s.doubt.id {
+		s.doubt.track.Forget()
 		s.doubt = nil
 		s.rolledBack()
 		return false, nil
 	}
-	err = s.change(s.db, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keySchema, bytes8(schema)) })
+	err = s.change(s.db, func(tx *bbolt.Tx) error { // writes what is there
+		return tx.Bucket(bucketMeta).Put(keyNext, bytes8(uint64(s.doubt.next)))
+	})
 	if err != nil {
 		return false, wrap("settle", err)
 	}
@@ -222,8 +288,12 @@ func (s *Store) change(db *bbolt.DB, do func(*bbolt.Tx) error) error {
 func (s *Store) publish(done *outcome) {
 	s.placeAnswers(done)
 	news := len(done.facts) > 0 || done.epoch != s.epoch
+	if s.track != done.track {
+		s.track.Forget()
+	}
+	s.sealing, s.records, s.track, s.wipe, s.latest = done.sealing, done.records, done.track, done.wipe, done.latest
 	s.mu.Lock()
-	s.epoch, s.next = done.epoch, done.next
+	s.epoch, s.next, s.ring, s.fault = done.epoch, done.next, done.ring, done.fault
 	s.mu.Unlock()
 	if news && s.watch != nil {
 		s.watch.Committed(done.facts)
@@ -276,6 +346,8 @@ func guard(do func(*Tx) error, tx *Tx) (err error) {
 
 // view reads the database as it was committed last. do must not keep the bytes it is given. A damaged page is an error.
 func (s *Store) view(do func(*bbolt.Tx) error) (err error) {
+	s.swap.RLock()
+	defer s.swap.RUnlock()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a page that the disk cannot read is a fault of memory
 	defer func() {
 		if r := recover(); r != nil {
