@@ -37,7 +37,7 @@ type Result struct {
 	Kind    Kind
 	Ticket  hallsync.TicketID  // of KindTicket, and the one that was taken with a code shown before
 	Booking hallsync.BookingID // of KindAppointment
-	Person  string             // keyed digest of the citizen's identity number, if the code's owner told it
+	Names   []string           // keyed digests of the citizen's identity number, the one to use first, if the code's owner told it
 	Proof   hallsync.Proof     // how the citizen is recognised; none for what is no code of a citizen
 	Code    replay.Mark        // stands for the code in Took; zero for what may be shown as often as one likes
 }
@@ -181,7 +181,7 @@ func (r *Recogniser) foreign(ctx context.Context, place string, kind Kind, text 
 	case replay.Again:
 		return first, nil
 	}
-	q := Question{Kind: kind, Place: place, Purpose: purposeAt(place), Payload: device.NewSecret(text)}
+	q := Question{Kind: kind, Place: place, Purpose: purposeAt(place), Payload: device.NewSecret(text), Index: r.opts.Signer.Index()}
 	answer, err := r.resolve(ctx, q)
 	if err != nil {
 		r.replay.Forget(mark) // it counted for nothing and may be shown again
@@ -190,9 +190,9 @@ func (r *Recogniser) foreign(ctx context.Context, place string, kind Kind, text 
 		}
 		return Result{}, err
 	}
-	res := Result{Kind: kind, Proof: proofOf(kind), Person: answer.Person, Code: mark}
-	if number := r.opts.Signer.Person(answer.Number); number != "" {
-		res.Person = number
+	res := Result{Kind: kind, Proof: proofOf(kind), Names: answer.Names, Code: mark}
+	if names := r.opts.Signer.Names(answer.Number); len(names) > 0 {
+		res.Names = names
 	}
 	return r.replay.Keep(mark, place, res, answer.Expires), nil
 }

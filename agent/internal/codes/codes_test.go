@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/breaker"
+	"halledge/agent/kit/gm"
 	"halledge/agent/kit/replay"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
@@ -110,7 +112,7 @@ func TestPayloadsAreNeverLogged(t *testing.T) {
 	}
 }
 
-func TestACodeCountsOnce(t *testing.T) {
+func TestThreat13ACodeCountsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := recogniser(t, Sim{}, slog.New(slog.DiscardHandler))
 		show := func(place string) Code {
@@ -236,8 +238,17 @@ func TestSignerKeepsItsKey(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, KeyFile), []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewSigner(dir, hallCode, ""); err == nil {
-		t.Fatal("a damaged key is accepted")
+	for n := range 2 { // the second start finds the new key
+		next, err := NewSigner(dir, hallCode, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := next.Verify(first.Token(ticket)); ok || len(next.Damaged()) != 1-n {
+			t.Fatalf("start %d: the old token is accepted: %v, put aside: %q", n, ok, next.Damaged())
+		}
+	}
+	if kept, err := os.ReadFile(filepath.Join(dir, KeyFile+".bad")); err != nil || string(kept) != "short" {
+		t.Errorf("put aside is %q, %v", kept, err)
 	}
 }
 
@@ -283,7 +294,7 @@ func TestWhenNobodyCanBeAskedATicketIsPending(t *testing.T) {
 			t.Error("at a window there is nothing to have for the time being")
 		}
 		p := pending("kiosk-1")
-		if p == nil || p.Kind != KindYSH || p.Proof != hallsync.ProofYSH || p.Person != "" || p.Code == (replay.Mark{}) {
+		if p == nil || p.Kind != KindYSH || p.Proof != hallsync.ProofYSH || p.Names != nil || p.Code == (replay.Mark{}) {
 			t.Fatalf("%+v", p)
 		}
 		r.Took("kiosk-1", p.Code, p.Kind, ticket)
@@ -300,22 +311,61 @@ func TestWhenNobodyCanBeAskedATicketIsPending(t *testing.T) {
 func TestPersonsHaveOneNameForAllWhoShareTheKey(t *testing.T) {
 	number := device.NewSecret("991101199003070016")
 	a, b := signer(t), signer(t)
-	if a.Person(number) == b.Person(number) {
+	if a.Names(number)[0] == b.Names(number)[0] {
 		t.Error("two halls call a person alike without having said so")
 	}
-	a.ShareNames("a long random word")
-	b.ShareNames("a long random word")
-	if a.Person(number) != b.Person(number) || len(a.Person(number)) != 32 || a.Person(device.NewSecret(" ")) != "" {
-		t.Errorf("%s and %s", a.Person(number), b.Person(number))
+	shared := func() []Key { return []Key{NewKey("2026", []byte("a long random word"))} }
+	a.ShareNames(shared)
+	b.ShareNames(shared)
+	mine, theirs := a.Names(number), b.Names(number)
+	if len(mine) != 2 || mine[0] != theirs[0] || mine[0] != gm.Pseudonym([]byte("a long random word"), number.Reveal()) || mine[1] == theirs[1] {
+		t.Errorf("%s and %s", mine, theirs)
 	}
+	if none := a.Names(device.NewSecret(" ")); len(none) != 0 {
+		t.Errorf("nobody is called %s", none)
+	}
+}
+
+// Whoever was recognised before a key came has none of its names: until he is forgotten, the key is known and not used.
+func TestAKeyThatComesWhileTheHallWorksIsUsedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		number := device.NewSecret("991101199003070016")
+		s := signer(t)
+		var keys []Key
+		s.ShareNames(func() []Key { return keys })
+		own := s.Names(number)[0]
+		name := func(k Key) string { return gm.Pseudonym([]byte(k.secret.Reveal()), number.Reveal()) }
+		first, second := NewKey("2026", []byte("the first")), NewKey("2027", []byte("the second"))
+
+		keys = []Key{first} // the hall enrols
+		if got := s.Names(number); !slices.Equal(got, []string{own, name(first)}) || !slices.Equal(s.Index(), []string{s.OwnKey().ID, "2026"}) {
+			t.Fatalf("at once: %s", got)
+		}
+		time.Sleep(freshTime)
+		if got := s.Names(number); !slices.Equal(got, []string{name(first), own}) {
+			t.Fatalf("a day later: %s", got)
+		}
+		keys = []Key{second, first} // a year later
+		if got := s.Names(number); !slices.Equal(got, []string{name(first), own, name(second)}) {
+			t.Fatalf("the next key: %s", got)
+		}
+		time.Sleep(freshTime)
+		if got := s.Names(number); !slices.Equal(got, []string{name(second), name(first), own}) {
+			t.Fatalf("the next key, a day later: %s", got)
+		}
+		s.ShareNames(func() []Key { return keys }) // as after a restart
+		if got := s.Names(number); got[0] != name(second) {
+			t.Fatalf("after a restart: %s", got)
+		}
+	})
 }
 
 func TestPublicBase(t *testing.T) {
 	for want, web := range map[string]config.Web{
-		"http://127.0.0.1:8080":     {Listen: "127.0.0.1:8080"},
-		"https://hall.example":      {Listen: ":8080", Public: "https://hall.example/"},
-		"http://[2001:db8::1]:8080": {Listen: "[2001:db8::1]:8080"},
-		"http://hall.example:8080":  {Listen: "hall.example:8080"},
+		"http://127.0.0.1:8080":      {Listen: "127.0.0.1:8080"},
+		"https://hall.example":       {Listen: ":8080", Public: "https://hall.example/"},
+		"https://[2001:db8::1]:8080": {Listen: "[2001:db8::1]:8080"},
+		"https://hall.example:8080":  {Listen: "hall.example:8080"},
 	} {
 		if got := PublicBase(web); got != want {
 			t.Errorf("%+v: %s, want %s", web, got, want)

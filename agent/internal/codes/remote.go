@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	"halledge/agent/internal/config"
@@ -64,7 +65,7 @@ func rootsIn(file string) (*x509.CertPool, error) {
 // Resolve implements Resolver.
 func (r *Remote) Resolve(ctx context.Context, q Question) (Answer, error) {
 	body, err := json.Marshal(hallsync.CodeQuestion{
-		Hall: r.hall, Place: q.Place, Proof: proofOf(q.Kind), Purpose: q.Purpose, Payload: q.Payload.Reveal(),
+		Hall: r.hall, Place: q.Place, Proof: proofOf(q.Kind), Purpose: q.Purpose, Payload: q.Payload.Reveal(), Index: q.Index,
 	})
 	if err != nil {
 		return Answer{}, &Error{Code: Refused, Err: errors.New("cannot be written as JSON")}
@@ -113,10 +114,10 @@ func understand(status int, raw []byte) (Answer, error) {
 		return Answer{}, &Error{Code: code}
 	}
 	if a.Status != hallsync.CodeGood || a.Number != "" && !isIDNumber(a.Number) && !isCreditCode(a.Number) ||
-		a.Person != "" && !person.MatchString(a.Person) {
+		slices.ContainsFunc(a.Persons, func(p string) bool { return !person.MatchString(p) }) {
 		return Answer{}, &Error{Code: Wrong, Err: errors.New("answer that is not of its form")}
 	}
-	return Answer{Person: a.Person, Number: device.NewSecret(a.Number), Expires: a.Expires}, nil
+	return Answer{Names: a.Persons, Number: device.NewSecret(a.Number), Expires: a.Expires}, nil
 }
 
 // reasons gives for each answer that says no what the citizen is told.

@@ -16,11 +16,12 @@ type Question struct {
 	Place   string
 	Purpose hallsync.Purpose
 	Payload device.Secret
+	Index   []string // which keys of the hall's index it wants names by
 }
 
 // Answer is what the owner of a code says of a good one.
 type Answer struct {
-	Person  string        // keyed digest of the citizen's number, by the centre; empty: nobody told
+	Names   []string      // keyed digests of the citizen's number, by the centre; none: nobody told
 	Number  device.Secret // the number itself, by the province; it is digested at once and forgotten
 	Expires time.Time     // end of the code's life; zero: nobody told
 }

@@ -10,11 +10,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"halledge/configs"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
+	"halledge/test/await"
 )
 
 func sampleRules(t testing.TB) []byte {
@@ -136,20 +136,6 @@ func save(t *testing.T, file, text string) {
 	}
 }
 
-func await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited too long for %s", what)
-		}
-	}
-}
-
 func TestRulesChangeWhileTheHallWorks(t *testing.T) {
 	dir := t.TempDir()
 	file, data := filepath.Join(dir, "codes.yaml"), filepath.Join(dir, "data")
@@ -166,9 +152,9 @@ func TestRulesChangeWhileTheHallWorks(t *testing.T) {
 		t.Fatalf("%+v %s", b.Rules(), b.Trouble())
 	}
 	save(t, file, rule("BB"))
-	await(t, "the new rules", func() bool { return first() == "BB" })
+	await.That(t, "the new rules", func() bool { return first() == "BB" })
 	save(t, file, "schema: 1\nrules:\n  - {kind: yss_code, pattern: '('}\n")
-	await(t, "the trouble", func() bool { return b.Trouble() == file+":3:31" })
+	await.That(t, "the trouble", func() bool { return b.Trouble() == file+":3:31" })
 	if first() != "BB" {
 		t.Error("a broken file changed the rules")
 	}
@@ -178,9 +164,9 @@ func TestRulesChangeWhileTheHallWorks(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the missing file", func() bool { return b.Trouble() == file+":1:1" })
+	await.That(t, "the missing file", func() bool { return b.Trouble() == file+":1:1" })
 	save(t, file, rule("CCC"))
-	await(t, "the mended file", func() bool { return first() == "CCC" && b.Trouble() == "" })
+	await.That(t, "the mended file", func() bool { return first() == "CCC" && b.Trouble() == "" })
 	if fresh := book(t, filepath.Join(dir, "none.yaml"), filepath.Join(dir, "empty")); len(fresh.Rules()) != 2 || fresh.Trouble() == "" {
 		t.Errorf("%+v %s", fresh.Rules(), fresh.Trouble())
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,9 +15,7 @@ import (
 	"strings"
 
 	"halledge/agent/internal/config"
-	"halledge/agent/kit/gm"
 	"halledge/agent/kit/whole"
-	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -34,15 +31,17 @@ type Signer struct {
 	key  [32]byte
 	hall hallsync.HallID
 	base string
+	bad  []string // where a key that was damaged was put
 
-	persons []byte // key of the names of people that the centre knows too; empty: the hall has names of its own
+	index index
 }
 
 // KeyFile is the name of the key in the data directory.
 const KeyFile = "ticket.key"
 
-// NewSigner reads the hall's key from the data directory, drawing it the first time. base is the address the slips' QR codes
-// lead to, without a slash at the end (see PublicBase).
+// NewSigner reads the hall's key from the data directory, drawing it the first time. One that is damaged is put aside, and another one drawn: the
+// hall goes on, and knows the codes on earlier slips no more. base is the address the slips' QR codes lead to, without a slash at the end
+// (see PublicBase).
 func NewSigner(dir string, hall hallsync.HallID, base string) (*Signer, error) {
 	s := &Signer{hall: hall, base: strings.TrimRight(base, "/")}
 	path := filepath.Join(dir, KeyFile)
@@ -50,13 +49,17 @@ func NewSigner(dir string, hall hallsync.HallID, base string) (*Signer, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		raw, err = drawKey(path)
 	}
+	if err == nil && len(raw) != len(s.key) {
+		s.bad = []string{path + ".bad"}
+		if err = os.Rename(path, s.bad[0]); err == nil {
+			raw, err = drawKey(path)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ticket key: %w", err)
 	}
-	if len(raw) != len(s.key) {
-		return nil, fmt.Errorf("ticket key: %s has %d bytes, not %d", path, len(raw), len(s.key))
-	}
 	copy(s.key[:], raw)
+	s.index.own = ownKey(s.key[:], hall)
 	return s, nil
 }
 
@@ -71,6 +74,9 @@ func drawKey(path string) ([]byte, error) {
 	}
 	return key, nil
 }
+
+// Damaged lists the files that could not be read, under the names they were given.
+func (s *Signer) Damaged() []string { return s.bad }
 
 // Token gives the token of a ticket.
 func (s *Signer) Token(id hallsync.TicketID) string {
@@ -87,7 +93,7 @@ func (s *Signer) Verify(token string) (id hallsync.TicketID, ok bool) {
 	if !found || name == "" || len(name) > 64 {
 		return "", false
 	}
-	got, err := base64.RawURLEncoding.DecodeString(mac)
+	got, err := base64.RawURLEncoding.Strict().DecodeString(mac) // strict: a token has one form
 	id = hallsync.TicketID(name)
 	if err != nil || !hmac.Equal(got, s.mac(id)) {
 		return "", false
@@ -109,25 +115,6 @@ func (s *Signer) Digest(data []byte) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// ShareNames makes Person give the names that the centre gives, which has the same key: then a person is one and the same by card, by
-// code and by appointment.
-func (s *Signer) ShareNames(key string) { s.persons = []byte(key) }
-
-// Person gives the hall's own name for whoever has an identity number: the same all day and in no other hall, and of no use for finding
-// the number out. It is empty for no number.
-func (s *Signer) Person(number device.Secret) string {
-	text := strings.ToUpper(strings.TrimSpace(number.Reveal()))
-	if text == "" {
-		return ""
-	}
-	if len(s.persons) > 0 {
-		return gm.Pseudonym(s.persons, text)
-	}
-	h := hmac.New(sha256.New, s.key[:])
-	h.Write([]byte("person\x00" + string(s.hall) + "\x00" + text))
-	return hex.EncodeToString(h.Sum(nil)[:macBytes])
-}
-
 // tokenIn gives the token of a slip's QR code, which is either the bare token or an address that ends with it.
 func tokenIn(text string) string {
 	if _, token, found := strings.Cut(text, "/t/"); found {
@@ -144,12 +131,12 @@ func PublicBase(web config.Web) string {
 	}
 	host, port, err := net.SplitHostPort(web.Listen)
 	if err != nil {
-		return "http://" + web.Listen
+		return web.Scheme() + "://" + web.Listen
 	}
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		host = ownAddress()
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return web.Scheme() + "://" + net.JoinHostPort(host, port)
 }
 
 func ownAddress() string {

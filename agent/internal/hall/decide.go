@@ -102,8 +102,12 @@ func (h *Hall) turn(ctx context.Context) error {
 	})
 }
 
-// Renew begins a new epoch of the log, because the cloud knows the present one further than it is here.
+// Renew begins a new epoch of the log, because the cloud knows the present one further than it is here. What is not here may be numbers of
+// today, which are on slips: the hall goes on behind them.
 func (h *Hall) Renew(ctx context.Context) error {
+	if _, err := h.Do(ctx, queue.PassNumbers{Lost: 1}); err != nil {
+		return err
+	}
 	return h.store.Update(ctx, func(tx *store.Tx) error {
 		state, err := json.Marshal(h.ahead)
 		if err != nil {

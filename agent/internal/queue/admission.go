@@ -24,10 +24,18 @@ func (b *Booking) open() bool { return b.State == hallsync.Booked || b.State == 
 
 // SetBooking notes an appointment, of the centre or made at the hall, new, changed, or made again after it was cancelled or missed. One
 // that has been used stays as it is.
-type SetBooking struct{ hallsync.BookingSet }
+type SetBooking struct {
+	hallsync.BookingSet
+	Aliases []string // of the person, see Take
+}
 
 func (c SetBooking) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	have := s.bookings[c.Booking]
+	if have != nil && have.Person != "" && slices.Contains(c.Aliases, have.Person) {
+		c.Person = have.Person
+	} else {
+		c.Person = s.name(c.Person, c.Aliases)
+	}
 	switch {
 	case c.Booking == "" || !c.End.After(c.Start):
 		return nil, refuse(BookingInvalid)
@@ -106,11 +114,32 @@ func (s *State) Bookings() []Booking {
 	return out
 }
 
-// BookingsOf gives a person's appointments of a day that were not used yet, by time.
-func (s *State) BookingsOf(person string, now time.Time) []Booking {
+// BookingsOf gives the appointments of a day of a person with some names that were not used yet, by time.
+func (s *State) BookingsOf(names []string, now time.Time) []Booking {
 	return slices.DeleteFunc(s.Bookings(), func(b Booking) bool {
-		return person == "" || b.Person != person || !b.open() || s.businessDay(b.Start) != s.businessDay(now)
+		return b.Person == "" || !slices.Contains(names, b.Person) || !b.open() || s.businessDay(b.Start) != s.businessDay(now)
 	})
+}
+
+// name gives what a person is called today who has several names, because the hall's index has several keys: as on the tickets and
+// appointments of the day that he has already, else by his first name. So he is one and the same while a key is replaced by another.
+func (s *State) name(person string, aliases []string) string {
+	names := append([]string{person}, aliases...)
+	ticketed := func(name string) bool { return name != "" && len(s.persons[name]) > 0 }
+	booked := func(name string) bool {
+		for _, b := range s.bookings {
+			if name != "" && b.Person == name && b.open() && s.businessDay(b.Start) == s.day {
+				return true
+			}
+		}
+		return false
+	}
+	for _, has := range []func(string) bool{ticketed, booked} {
+		if i := slices.IndexFunc(names, has); i >= 0 && len(aliases) > 0 {
+			return names[i]
+		}
+	}
+	return person
 }
 
 // checkIn gives the appointment a take stands for, and from when its citizen waits; that is zero when the citizen comes too late for it, noted as
@@ -120,7 +149,7 @@ func (c *Take) checkIn(s *State, now time.Time) (at time.Time, err error) {
 	switch {
 	case b == nil:
 		return at, refuse(BookingUnknown)
-	case b.Person != "" && c.Person != "" && b.Person != c.Person:
+	case b.Person != "" && c.Person != "" && !slices.Contains(c.Aliases, b.Person):
 		return at, refuse(BookingUsed)
 	case !b.open():
 		if t := s.tickets[b.Ticket]; t != nil && t.State.Open() { // the slip was lost, or the code shown twice
@@ -187,11 +216,13 @@ func (s *State) live(person string) []*Ticket {
 	return slices.DeleteFunc(slices.Clone(s.persons[person]), func(t *Ticket) bool { return !t.State.Open() })
 }
 
-// Live gives copies of a person's open tickets, the oldest first.
-func (s *State) Live(person string) []Ticket {
+// Live gives copies of the open tickets of a person with some names, the oldest first.
+func (s *State) Live(names ...string) []Ticket {
 	var out []Ticket
-	for _, t := range s.live(person) {
-		out = append(out, *t)
+	for _, name := range names {
+		for _, t := range s.live(name) {
+			out = append(out, *t)
+		}
 	}
 	return out
 }
@@ -272,13 +303,19 @@ func (s *State) Blocks(now time.Time) map[string]Block {
 // still gets numbers at the hall.
 type SetBlock struct {
 	Person     string
+	Aliases    []string // of the person, see Take
 	Until      time.Time
 	Everywhere bool
 	Reason     string
 	By         hallsync.By
 }
 
-func (c SetBlock) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+func (c SetBlock) decide(s *State, now time.Time) (out []hallsync.Payload, err error) {
+	for _, name := range c.Aliases { // what was said of him under another name ends, and what is said now holds for the first
+		if _, blocked := s.blocks[name]; blocked && c.Person != "" && c.Reason != "" {
+			out = append(out, hallsync.PersonBlocked{Person: name, Until: now, Reason: c.Reason, By: c.By})
+		}
+	}
 	have, blocked := s.blocks[c.Person]
 	over := !now.Before(c.Until)
 	switch {
@@ -287,9 +324,9 @@ func (c SetBlock) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 	case c.Reason == "":
 		return nil, refuse(ReasonRequired)
 	case over && !blocked, blocked && have.Everywhere == c.Everywhere && have.Until.Equal(c.Until):
-		return nil, nil
+		return out, nil
 	}
-	return facts(hallsync.PersonBlocked{Person: c.Person, Until: c.Until, Everywhere: c.Everywhere, Reason: c.Reason, By: c.By}), nil
+	return append(out, hallsync.PersonBlocked{Person: c.Person, Until: c.Until, Everywhere: c.Everywhere, Reason: c.Reason, By: c.By}), nil
 }
 
 func (s *State) applyBlock(f hallsync.PersonBlocked, at time.Time) {
@@ -299,7 +336,51 @@ func (s *State) applyBlock(f hallsync.PersonBlocked, at time.Time) {
 	}
 }
 
+// applyErased takes a person's digest, and what windows wrote about him, out of the tickets and appointments that are named, and with it the
+// block of whoever they name.
+// Whoever has nothing but a block is forgotten by ending it first.
+func (s *State) applyErased(f hallsync.PersonErased) {
+	forget := func(person *string) {
+		delete(s.blocks, *person)
+		*person = ""
+	}
+	for _, id := range f.Tickets {
+		s.onTicket(id, func(t *Ticket) {
+			s.persons[t.Person] = slices.DeleteFunc(s.persons[t.Person], func(other *Ticket) bool { return other == t })
+			if len(s.persons[t.Person]) == 0 {
+				delete(s.persons, t.Person)
+			}
+			forget(&t.Person)
+			t.Note = ""
+		})
+	}
+	for _, id := range f.Bookings {
+		if b := s.bookings[id]; b != nil {
+			forget(&b.Person)
+		}
+	}
+}
+
+// Of gives the tickets and appointments of those who have one of some digests.
+func (s *State) Of(persons []string) (tickets []hallsync.TicketID, bookings []hallsync.BookingID) {
+	for id, t := range s.tickets {
+		if t.Person != "" && slices.Contains(persons, t.Person) {
+			tickets = append(tickets, id)
+		}
+	}
+	for id, b := range s.bookings {
+		if b.Person != "" && slices.Contains(persons, b.Person) {
+			bookings = append(bookings, id)
+		}
+	}
+	slices.Sort(tickets)
+	slices.Sort(bookings)
+	return tickets, bookings
+}
+
 func (s *State) blocked(c *Take, now time.Time) bool {
-	b, ok := s.blocks[c.Person]
-	return ok && now.Before(b.Until) && (b.Everywhere || c.Channel == hallsync.Online)
+	return slices.ContainsFunc(append([]string{c.Person}, c.Aliases...), func(name string) bool {
+		b, ok := s.blocks[name]
+		return ok && now.Before(b.Until) && (b.Everywhere || c.Channel == hallsync.Online)
+	})
 }

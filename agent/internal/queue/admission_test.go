@@ -340,7 +340,7 @@ func TestAppointmentsFollowTheCentre(t *testing.T) {
 	}
 	set.Start, set.End = moment(16, 0), moment(16, 30)
 	b.must(queue.SetBooking{BookingSet: set})
-	if mine := b.s.BookingsOf("p", b.now); len(mine) != 1 || !mine[0].Start.Equal(moment(16, 0)) {
+	if mine := b.s.BookingsOf([]string{"p"}, b.now); len(mine) != 1 || !mine[0].Start.Equal(moment(16, 0)) {
 		t.Errorf("%+v", mine)
 	}
 	b.must(queue.CancelBooking{Booking: "AP1"})

@@ -12,6 +12,9 @@ import (
 
 // Apply folds one fact into the state. It never fails: a fact is the truth, and one about an unknown ticket changes nothing.
 func (s *State) Apply(p hallsync.Payload, at time.Time) {
+	if p.Kind().OfLog() {
+		return
+	}
 	s.clock, s.latest = s.age(at), at
 	s.applyClock(p)
 	switch f := p.(type) {
@@ -103,8 +106,12 @@ func (s *State) Apply(p hallsync.Payload, at time.Time) {
 		s.edited = f
 	case hallsync.DeviceChanged:
 		s.devices[f.Device] = f
+	case hallsync.CameraPinned:
+		s.cameras[f.Camera] = f
 	case hallsync.PersonBlocked:
 		s.applyBlock(f, at)
+	case hallsync.PersonErased:
+		s.applyErased(f)
 	case hallsync.BookingSet, hallsync.BookingCancelled, hallsync.BookingMissed:
 		s.applyBooking(p)
 	default:
@@ -160,6 +167,10 @@ func (s *State) dayBefore(day string) string {
 }
 
 func (s *State) openDay(f hallsync.DayOpened) {
+	if f.Instead == f.BusinessDay {
+		s.after, s.flow = max(s.after, f.After), max(s.flow, 100*f.After)
+		return
+	}
 	s.leaveDay()
 	s.early, s.instead = false, f.Instead
 	if f.Instead != "" {

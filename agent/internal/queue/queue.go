@@ -138,6 +138,7 @@ type State struct {
 	failed   map[hallsync.TicketID]*Ticket // tickets whose last slip did not come out
 	passed   []*Ticket                     // newest last
 	devices  map[string]hallsync.DeviceChanged
+	cameras  map[string]hallsync.CameraPinned
 	services map[hallsync.QueueID][]int64         // seconds of today's last services, newest last
 	past     map[hallsync.QueueID]map[int][]int64 // the same by hour of the week, of any day
 	accuracy map[hallsync.QueueID]*accuracy       // how far estimates were off
@@ -173,6 +174,7 @@ func New(plan *Plan) *State {
 		bookings: map[hallsync.BookingID]*Booking{},
 		blocks:   map[string]Block{},
 		devices:  map[string]hallsync.DeviceChanged{},
+		cameras:  map[string]hallsync.CameraPinned{},
 	}
 }
 
@@ -237,6 +239,9 @@ func (s *State) Plan() *Plan { return s.plan }
 
 // Device is what the log says last about a device; it is zero for one that was never spoken of.
 func (s *State) Device(name string) hallsync.DeviceChanged { return s.devices[name] }
+
+// Camera gives by what the machine at a camera's address is known; it is zero for one that was never there.
+func (s *State) Camera(code string) hallsync.CameraPinned { return s.cameras[code] }
 
 // Waiting counts the people in one line.
 func (s *State) Waiting(q hallsync.QueueID) int { return s.lines.Len(q) }

@@ -44,6 +44,7 @@ type snapshot struct {
 	Blocks   map[string]Block                 `json:"blocks,omitempty"`
 
 	Devices map[string]hallsync.DeviceChanged `json:"devices,omitempty"`
+	Cameras map[string]hallsync.CameraPinned  `json:"cameras,omitempty"`
 	Edited  hallsync.PlanEdited               `json:"edited,omitzero"`
 }
 
@@ -52,7 +53,7 @@ func (s *State) MarshalJSON() ([]byte, error) {
 	snap := snapshot{
 		Day: s.day, After: s.after, Flow: s.flow, Turns: s.turns, Clock: s.clock, Skew: s.skew, Offset: s.offset, Dead: s.dead, Latest: s.latest, Leapt: s.leapt, Counts: s.lines.Counts(), Ordinals: s.ordinals,
 		Early: s.early, Instead: s.instead, Used: s.used,
-		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Rolls: s.rolls, Bookings: s.Bookings(), Blocks: s.blocks, Devices: s.devices, Edited: s.edited,
+		Calls: s.calls, Services: s.services, Past: s.past, Accuracy: s.accuracy, Given: s.given, Rolls: s.rolls, Bookings: s.Bookings(), Blocks: s.blocks, Devices: s.devices, Cameras: s.cameras, Edited: s.edited,
 	}
 	for _, t := range s.tickets {
 		snap.Tickets = append(snap.Tickets, t)
@@ -94,6 +95,7 @@ func Restore(plan *Plan, data []byte) (*State, error) {
 		s.bookings[b.Booking] = &b
 	}
 	maps.Copy(s.devices, snap.Devices)
+	maps.Copy(s.cameras, snap.Cameras)
 	for _, w := range snap.Windows {
 		if w != nil {
 			s.windows[w.ID] = w

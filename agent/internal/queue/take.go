@@ -21,6 +21,7 @@ type Take struct {
 	Proof    hallsync.Proof    // empty: none
 	Printer  string            // place whose printer makes the slip; empty: no paper
 	Person   string            // keyed digest of the identity number; empty: nobody was recognised
+	Aliases  []string          // digests of the same number by other keys of the hall's index
 	Identity hallsync.Identity // pending: nobody could be asked about the code; empty: as the proof says
 	Booking  hallsync.BookingID
 	Because  string             // why it has its class, by staff; a priority ticket needs one
@@ -33,6 +34,7 @@ type Take struct {
 const maxSteps = 8
 
 func (c Take) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
+	c.Person, c.Aliases = s.name(c.Person, c.Aliases), append([]string{c.Person}, c.Aliases...)
 	var booked time.Time
 	if c.Booking != "" {
 		var err error
@@ -221,6 +223,22 @@ func (c TurnDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 
 // afterLost is more than a queue gives in a day.
 const afterLost = 1000
+
+// PassNumbers has the day go on behind all numbers that may be on slips of today and are not in this log. Lost counts the logs that they may
+// be in.
+type PassNumbers struct{ Lost int }
+
+func (c PassNumbers) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
+	if s.day == "" {
+		return nil, nil
+	}
+	last := s.after
+	for _, n := range s.ordinals {
+		last = max(last, n)
+	}
+	after := max(last/afterLost+1, c.Lost) * afterLost
+	return facts(hallsync.DayOpened{BusinessDay: s.day, After: after, Instead: s.day}), nil
+}
 
 // businessDay is the calendar day in the hall's time zone.
 func (s *State) businessDay(now time.Time) string {

@@ -497,6 +497,19 @@ func TestDeviceFactsAreChanges(t *testing.T) {
 	}
 }
 
+func TestCamerasAreKnownAgain(t *testing.T) {
+	b := newBench(t)
+	pinned := hallsync.CameraPinned{Camera: "440900000000001-CM001", MAC: "c0:56:e3:01:02:03", By: hallsync.By{Kind: "system"}}
+	b.must(queue.PinCamera{Fact: pinned})
+	s, err := queue.Restore(plan(), []byte(b.dump()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Camera(pinned.Camera) != pinned || s.Camera("440900000000001-CM002") != (hallsync.CameraPinned{}) {
+		t.Error("a restart forgets how cameras are known")
+	}
+}
+
 func TestNumbersBeyond999(t *testing.T) {
 	for n, want := range map[int]string{1: "A001", 999: "A999", 1000: "A1000"} {
 		if got := queue.Number("A", n); got != want {

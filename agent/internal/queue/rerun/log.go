@@ -46,8 +46,9 @@ func Load(ctx context.Context, l Log, plan *queue.Plan, date string) (d *Day, da
 	err = each(ctx, l, func(e hallsync.Event) error {
 		p, err := e.Decode()
 		var unknown *hallsync.UnknownKindError
+		var erased *hallsync.ErasedError
 		switch {
-		case errors.As(err, &unknown): // of a later program: it is no matter of the order
+		case errors.As(err, &unknown), errors.As(err, &erased): // of a later program, which is no matter of the order; or somebody had it erased
 			return nil
 		case err != nil:
 			return err
@@ -74,7 +75,9 @@ func Days(ctx context.Context, l Log) (days []string, err error) {
 		if err := json.Unmarshal(e.Payload, &f); err != nil {
 			return err
 		}
-		days = append(days, f.BusinessDay)
+		if f.Instead != f.BusinessDay {
+			days = append(days, f.BusinessDay)
+		}
 		return nil
 	})
 	return days, err

@@ -48,6 +48,9 @@ func (r *Recorder) Days() []string { return r.days }
 
 // Add records one fact.
 func (r *Recorder) Add(p hallsync.Payload, at time.Time) {
+	if p.Kind().OfLog() {
+		return
+	}
 	if f, ok := p.(hallsync.DayOpened); ok {
 		r.open(f, at)
 		return
@@ -58,7 +61,7 @@ func (r *Recorder) Add(p hallsync.Payload, at time.Time) {
 	case hallsync.ClockSet:
 		r.skew -= f.ByMS
 		return
-	case hallsync.ClockStepped, hallsync.RollSet:
+	case hallsync.ClockStepped, hallsync.RollSet, hallsync.CameraPinned:
 		return
 	case hallsync.TicketTaken:
 		r.earlier[f.Ticket] = taken{f, at}
@@ -98,6 +101,9 @@ func shifted(p hallsync.Payload, by time.Duration) hallsync.Payload {
 
 // open begins a day. Who was carried over stands in line from the start.
 func (r *Recorder) open(f hallsync.DayOpened, at time.Time) {
+	if f.Instead == f.BusinessDay { // it goes on
+		return
+	}
 	r.days = append(r.days, f.BusinessDay)
 	before := r.earlier
 	r.earlier, r.clock, r.skew = map[hallsync.TicketID]taken{}, at.UnixMilli(), 0
