@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"halledge/agent/kit/strictyaml"
 	"halledge/configs"
@@ -23,10 +26,18 @@ var (
 	queueID  = regexp.MustCompile(`^[A-Z]{1,2}$`)
 	placeID  = regexp.MustCompile(`^[A-Za-z0-9]{1,8}$`)
 	staffID  = regexp.MustCompile(`^[A-Za-z0-9_]{1,32}$`)
+
+	cardDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // maxName is the longest name of anything, in characters; a slip of 80 mm paper has 24 Chinese ones in a line.
 const maxName = 40
+
+// maxPerson is that of a person, and maxMarks how many marks stand on one letter in any language that is written here.
+const (
+	maxPerson = 32
+	maxMarks  = 2
+)
 
 // checker notes problems in one file.
 type checker struct {
@@ -47,21 +58,41 @@ func (c *checker) at(path string, code strictyaml.Code, args ...string) {
 }
 
 // name checks a text that people read and that must be there.
-func (c *checker) name(path, value string) {
+func (c *checker) name(path, value string) { c.named(path, value, maxName) }
+
+func (c *checker) named(path, value string, limit int) {
 	if strings.TrimSpace(value) == "" {
 		c.at(path, strictyaml.Missing, "key", lastKey(path))
 		return
 	}
-	c.short(path, value, maxName)
+	c.short(path, value, limit)
 }
 
 func (c *checker) short(path, value string, limit int) {
 	if utf8.RuneCountInString(value) > limit {
 		c.at(path, strictyaml.TooLong, "limit", strconv.Itoa(limit))
 	}
-	if strings.ContainsFunc(value, unicode.IsControl) {
+	if !plain(value) {
 		c.at(path, Characters)
 	}
+}
+
+// plain tells whether a text says what it shows: no control characters, none that nobody sees or that turn the direction of writing,
+// no heaps of marks on one letter, and each letter in its one form (NFC).
+func plain(s string) bool {
+	marks := 0
+	for _, r := range s {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || r == utf8.RuneError {
+			return false
+		}
+		if marks++; !unicode.IsMark(r) {
+			marks = 0
+		}
+		if marks > maxMarks {
+			return false
+		}
+	}
+	return norm.NFC.IsNormalString(s)
 }
 
 // form checks a name that must be there and look like re.
@@ -84,6 +115,9 @@ func (c *checker) between(path string, value, low, high int) {
 	}
 }
 
+// none stands where names would, were there any.
+const none = "无"
+
 // known checks that value is one of allowed.
 func (c *checker) known(path, value string, allowed []string, code strictyaml.Code) {
 	for _, a := range allowed {
@@ -91,7 +125,7 @@ func (c *checker) known(path, value string, allowed []string, code strictyaml.Co
 			return
 		}
 	}
-	c.at(path, code, "value", value, "allowed", strings.Join(allowed, ", "))
+	c.at(path, code, "value", value, "allowed", cmp.Or(strings.Join(allowed, ", "), none))
 }
 
 // references checks each value of a list against the names there are, and that none stands twice.

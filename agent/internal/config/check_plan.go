@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"halledge/agent/kit/bundle"
 	"halledge/agent/kit/phc"
 	"halledge/agent/kit/strictyaml"
 	"halledge/drivers/device"
@@ -87,22 +88,51 @@ func (c *checker) windows(p *Plan) {
 			c.known(where, q, w.Queues, UnknownQueue)
 			c.between(where, w.Weights[q], 10, 1000)
 		}
+		if w.LockMin != nil {
+			c.between(path+".lock_min", *w.LockMin, 0, maxLockMin)
+		}
+		if w.Reader != "" {
+			c.known(path+".reader", w.Reader, p.kioskPlaces(), UnknownKiosk)
+		}
 	}
+	c.between("$.rules.sign_in.lock_min", p.Rules.SignIn.LockMin, 0, maxLockMin)
+}
+
+// maxLockMin is the longest term after which a page locks, in minutes: later the session is over anyway.
+const maxLockMin = 120
+
+func (p *Plan) kioskPlaces() (out []string) {
+	for _, k := range p.Kiosks {
+		out = append(out, "kiosk-"+k.ID)
+	}
+	return out
 }
 
 func (c *checker) staff(p *Plan) {
-	ids := set{}
+	ids, cards := set{}, set{}
 	for i, s := range p.Staff {
 		path := fmt.Sprintf("$.staff[%d]", i)
 		c.form(path+".id", s.ID, staffID, StaffID)
 		ids.add(c, path+".id", s.ID)
-		c.name(path+".name", s.Name)
+		c.named(path+".name", s.Name, maxPerson)
 		if _, err := phc.Parse(s.PIN); err != nil {
 			c.at(path+".pin", PIN)
+		}
+		if s.Card != "" {
+			c.card(path+".card", s.Card, cards)
 		}
 		c.references(path+".windows", s.Windows, p.windowIDs(), UnknownWindow)
 		c.oneOf(path+".role", s.Role, "clerk", "manager")
 	}
+}
+
+// card checks a digest. What stands in its place is not repeated: it may be the number of a card.
+func (c *checker) card(path, digest string, others set) {
+	if !cardDigest.MatchString(digest) {
+		c.at(path, Card)
+		return
+	}
+	others.add(c, path, digest)
 }
 
 func (c *checker) kiosksAndScreens(p *Plan) {
@@ -124,6 +154,9 @@ func (c *checker) kiosksAndScreens(p *Plan) {
 		c.name(path+".name", s.Name)
 		c.references(path+".windows", s.Windows, p.windowIDs(), UnknownWindow)
 		c.short(path+".notice", s.Notice, 200)
+		if !bundle.ValidGroup(s.NoticeGroup()) {
+			c.at(path+".group", ScreenGroup, "value", s.Group)
+		}
 	}
 }
 

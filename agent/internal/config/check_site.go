@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -63,6 +65,10 @@ func (c *checker) site(s *Site) {
 
 func (c *checker) web(w *Web) {
 	c.hostPort("$.web.listen", w.Listen, false)
+	c.oneOf("$.web.tls", w.TLS, "auto", "on", "off")
+	if host, _, err := net.SplitHostPort(w.Listen); w.TLS == "off" && err == nil && !loopback(host) {
+		c.at("$.web.tls", WebLoopback, "value", w.Listen)
+	}
 	for i, h := range w.Hosts {
 		if h == "" || strings.ContainsAny(h, " /@") {
 			c.at(fmt.Sprintf("$.web.hosts[%d]", i), Address, "value", h)
@@ -92,31 +98,41 @@ func (c *checker) web(w *Web) {
 }
 
 func (c *checker) cloud(cl *Cloud) {
+	if cl.HTTPS != "" {
+		u, err := url.Parse(cl.HTTPS)
+		if err != nil || u.Scheme != "https" && u.Scheme != "tlcp" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" {
+			c.at("$.cloud.https", CloudHTTPS)
+		}
+	}
 	if cl.MQTT == "" {
 		return
 	}
 	u, err := url.Parse(cl.MQTT)
 	switch {
-	case err != nil || u.Scheme != "tcp" && u.Scheme != "ssl" || u.Hostname() == "" || u.Port() == "" || u.User != nil || u.Path != "":
+	case err != nil || !slices.Contains([]string{"tcp", "tls", "tlcp"}, u.Scheme) || u.Hostname() == "" || u.Port() == "" || u.User != nil || u.Path != "":
 		c.at("$.cloud.mqtt", MQTTAddress)
+		return
 	case u.Scheme == "tcp" && !loopback(u.Hostname()):
 		c.at("$.cloud.mqtt", MQTTLoopback, "value", u.Host)
 	}
-	if cl.Password.Ref == "" {
-		c.at("$.cloud.password", strictyaml.Missing, "key", "password")
+	c.plainPassword("$.cloud.password", &cl.Password, u.Scheme == "tcp")
+}
+
+// plainPassword checks a password that goes with plain connections alone: with the others the box shows its certificate.
+func (c *checker) plainPassword(path string, s *Secret, plain bool) {
+	switch {
+	case plain && s.Ref == "":
+		c.at(path, strictyaml.Missing, "key", lastKey(path))
+	case !plain && s.Ref != "":
+		c.at(path, NoPassword)
+		return
 	}
-	c.doc.ReadSecret("$.cloud.password", &cl.Password, c.dir, minPassword)
-	if cl.CA != "" {
-		if _, err := os.Stat(cl.CA); err != nil {
-			c.at("$.cloud.ca", Unreadable, "reason", reasonOf(err))
-		}
-	}
+	c.doc.ReadSecret(path, s, c.dir, minPassword)
 }
 
 func (c *checker) codes(codes *Codes) {
 	c.oneOf("$.codes.resolver", codes.Resolver, "none", "sim", "remote")
 	c.doc.ReadSecret("$.codes.key", &codes.Key, c.dir, minPassword)
-	c.doc.ReadSecret("$.codes.person_key", &codes.PersonKey, c.dir, minToken)
 	if !codes.Key.Empty() {
 		if _, err := gm.ParsePrivateKey(codes.Key.Reveal()); err != nil {
 			c.at("$.codes.key", SignKeyBad)
@@ -312,6 +328,9 @@ func (c *checker) camera(path string, cam *Camera, hall string) {
 	}
 	c.rtsp(path+".url", cam.URL)
 	c.rtsp(path+".sub_url", cam.SubURL)
+	if cam.Key != "" && !strings.HasPrefix(cmp.Or(cam.SubURL, cam.URL), "rtsps://") {
+		c.at(path+".key", CameraKeyTLS)
+	}
 	if cam.User == "" && cam.Password.Ref != "" {
 		c.at(path+".user", strictyaml.Missing, "key", "user")
 	}
@@ -332,12 +351,25 @@ func (c *checker) rtsp(path, value string) {
 	}
 }
 
-func (c *checker) relay(r *Relay) {
-	c.rtsp("$.relay.node", r.Node)
-	if r.Node != "" && r.Password.Ref == "" {
-		c.at("$.relay.password", strictyaml.Missing, "key", "password")
+// node checks where the pictures go, which the centre says to a box where nothing is written.
+func (c *checker) node(r *Relay) {
+	u, err := url.Parse(r.Node)
+	switch {
+	case r.Node == "":
+		c.plainPassword("$.relay.password", &r.Password, false)
+		return
+	case err != nil || !slices.Contains([]string{"rtsp", "rtsps", "rtsp+tlcp"}, u.Scheme) || u.Hostname() == "" || u.Port() == "" ||
+		u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "":
+		c.at("$.relay.node", NodeAddress)
+		return
+	case u.Scheme == "rtsp" && !loopback(u.Hostname()):
+		c.at("$.relay.node", NodeLoopback, "value", u.Host)
 	}
-	c.doc.ReadSecret("$.relay.password", &r.Password, c.dir, minPassword)
+	c.plainPassword("$.relay.password", &r.Password, u.Scheme == "rtsp")
+}
+
+func (c *checker) relay(r *Relay) {
+	c.node(r)
 	for i, s := range r.Subnets {
 		if _, err := netip.ParsePrefix(s); err != nil {
 			c.at(fmt.Sprintf("$.relay.subnets[%d]", i), Subnet, "value", s)

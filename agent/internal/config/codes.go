@@ -10,6 +10,7 @@ const (
 	HallCode       strictyaml.Code = "config_hall_code"       // value
 	QueueID        strictyaml.Code = "config_queue_id"        // value
 	PlaceID        strictyaml.Code = "config_place_id"        // value
+	ScreenGroup    strictyaml.Code = "config_screen_group"    // value
 	StaffID        strictyaml.Code = "config_staff_id"        // value
 	UnknownQueue   strictyaml.Code = "config_unknown_queue"   // value, allowed
 	UnknownWindow  strictyaml.Code = "config_unknown_window"  // value, allowed
@@ -38,20 +39,33 @@ const (
 	PortTwice      strictyaml.Code = "config_port_twice"    // value, other, device (a warning)
 	Baud           strictyaml.Code = "config_baud"          // value
 	WebAddress     strictyaml.Code = "config_web_address"   // value
+	WebLoopback    strictyaml.Code = "config_web_loopback"  // value
 	MQTTAddress    strictyaml.Code = "config_mqtt_address"  // no value: it may hold a password
 	MQTTLoopback   strictyaml.Code = "config_mqtt_loopback" // value
 	RTSPAddress    strictyaml.Code = "config_rtsp_address"  // no value
 	RTSPUser       strictyaml.Code = "config_rtsp_user"
 	CameraCode     strictyaml.Code = "config_camera_code" // value, hall
-	Subnet         strictyaml.Code = "config_subnet"      // value
+	CameraMAC      strictyaml.Code = "config_camera_mac"
+	CameraKey      strictyaml.Code = "config_camera_key"
+	CameraKeyTLS   strictyaml.Code = "config_camera_key_tls"
+	Subnet         strictyaml.Code = "config_subnet" // value
 	Characters     strictyaml.Code = "config_characters"
 	Hours          strictyaml.Code = "config_hours"       // value
 	TimeOfDay      strictyaml.Code = "config_time_of_day" // value
 	Date           strictyaml.Code = "config_date"        // value
 	Zone           strictyaml.Code = "config_zone"        // value
 	PIN            strictyaml.Code = "config_pin"
+	Card           strictyaml.Code = "config_card"
 	TokenShared    strictyaml.Code = "config_token_shared"
 	CodesURL       strictyaml.Code = "config_codes_url" // value
 	SignKeyBad     strictyaml.Code = "config_sign_key"
 	VerifyKeyBad   strictyaml.Code = "config_verify_key"
+)
+
+// What it finds wrong with the roads to the centre.
+const (
+	CloudHTTPS   strictyaml.Code = "config_cloud_https"   // no value: it may hold a password
+	NodeAddress  strictyaml.Code = "config_node_address"  // no value: it may hold a password
+	NodeLoopback strictyaml.Code = "config_node_loopback" // value
+	NoPassword   strictyaml.Code = "config_no_password"
 )

@@ -16,7 +16,7 @@ func defaultSite() Site {
 		Hall:    Identity{Profile: "full"},
 		Data:    DefaultData,
 		Plan:    "hall.yaml",
-		Web:     Web{Listen: ":8080"},
+		Web:     Web{Listen: ":8080", TLS: "auto"},
 		Codes:   Codes{Resolver: "none"},
 		Relay:   Relay{LingerS: 10},
 		Voice:   Sounds{Espeak: "auto"},
@@ -32,6 +32,7 @@ func defaultPlan() Plan {
 			TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, Reprints: 2, MaxOpen: 3, EndAfterMin: 30, EndFrom: "17:00",
 			Voice:  Voice{Repeat: 2, Languages: []string{"zh-CN"}, Rate: 100, Volume: 80, MaxAgeS: 180},
 			Panels: Panels{Waiting: "欢迎光临", Paused: "暂停服务", Closed: "暂未开放"},
+			SignIn: SignIn{LockMin: 10},
 		},
 	}
 }
@@ -43,7 +44,7 @@ func (s *Site) fill(dir string) {
 	for language, pack := range s.Voice.Packs {
 		s.Voice.Packs[language] = strictyaml.Absolute(dir, pack)
 	}
-	for _, path := range []*string{&s.Cloud.CA, &s.Codes.CA, &s.Codes.Rules, &s.Hall.Logo} {
+	for _, path := range []*string{&s.Codes.CA, &s.Codes.Rules, &s.Hall.Logo} {
 		if *path != "" {
 			*path = strictyaml.Absolute(dir, *path)
 		}

@@ -29,7 +29,7 @@ func TestLastGoodStandsInForABadFile(t *testing.T) {
 		if !c.LastGood || c.Site.Hall.Name != "好厅" || c.Site.Hall.Profile != "full" || problems.Err() == nil {
 			t.Errorf("%q: last good %v, hall %+v, problems %v", bad.text, c.LastGood, c.Site.Hall, problems)
 		}
-		if c.Site.Cloud.Password.Reveal() != "secret of cloud.password" || c.Dir != filepath.Dir(path) {
+		if c.Site.Cameras[0].Password.Reveal() != "secret of camera-1.password" || c.Dir != filepath.Dir(path) {
 			t.Error("the copy does not find its secrets")
 		}
 	}

@@ -30,8 +30,7 @@ func site(t *testing.T) string {
 	for _, name := range []string{"agent.yaml", "hall.yaml"} {
 		write(t, filepath.Join(dir, name), sample(t, name))
 	}
-	write(t, filepath.Join(dir, "cloud-ca.pem"), "certificate")
-	for _, name := range []string{"kiosk-1.token", "screen-1.token", "cloud.password", "camera-1.password", "relay.password"} {
+	for _, name := range []string{"kiosk-1.token", "screen-1.token", "camera-1.password", "relay.password", "plain.password"} {
 		write(t, filepath.Join(dir, "secrets", name), "secret of "+name+"\n")
 	}
 	signKey, err := gm.GenerateKey()
@@ -85,8 +84,8 @@ func TestSamplesLoad(t *testing.T) {
 		t.Fatal(problems)
 	}
 	dir := filepath.Dir(path)
-	if c.Dir != dir || c.Site.Plan != filepath.Join(dir, "hall.yaml") || c.Site.Cloud.CA != filepath.Join(dir, "cloud-ca.pem") {
-		t.Errorf("paths: %q %q %q", c.Dir, c.Site.Plan, c.Site.Cloud.CA)
+	if c.Dir != dir || c.Site.Plan != filepath.Join(dir, "hall.yaml") {
+		t.Errorf("paths: %q %q", c.Dir, c.Site.Plan)
 	}
 	if got := c.Site.Web.Tokens[0].Secret.Reveal(); got != "secret of kiosk-1.token" {
 		t.Errorf("token %q", got)
@@ -124,7 +123,7 @@ func TestDefaults(t *testing.T) {
 	}
 	if !reflect.DeepEqual(c.Plan.Rules, config.Rules{TakesPerS: 5, CallGapS: 5, Arrival: "assumed", PassRecallS: 600, WaitMinCount: 5, Reprints: 2, MaxOpen: 3, EndAfterMin: 30, EndFrom: "17:00",
 		Voice:  config.Voice{Repeat: 2, Languages: []string{"zh-CN"}, Rate: 100, Volume: 80, MaxAgeS: 180},
-		Panels: config.Panels{Waiting: "欢迎光临", Paused: "暂停服务", Closed: "暂未开放"}}) ||
+		Panels: config.Panels{Waiting: "欢迎光临", Paused: "暂停服务", Closed: "暂未开放"}, SignIn: config.SignIn{LockMin: 10}}) ||
 		c.Plan.Zone != "Asia/Shanghai" || c.Plan.Queues[0].Identity != "none" || c.Plan.Windows[0].Name != "1号窗口" {
 		t.Errorf("%+v", c.Plan)
 	}
@@ -224,14 +223,14 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 func TestSecrets(t *testing.T) {
 	path := site(t)
 	secrets := filepath.Join(filepath.Dir(path), "secrets")
-	if err := os.Chmod(filepath.Join(secrets, "relay.password"), 0o644); err != nil {
+	if err := os.Chmod(filepath.Join(secrets, "camera-1.password"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	_, problems := config.Load(path)
 	if len(problems) != 1 || problems[0].Code != strictyaml.SecretOpen || !problems[0].Warning || problems.Err() != nil {
 		t.Error("open file:", problems)
 	}
-	write(t, filepath.Join(secrets, "relay.password"), "p")
+	write(t, filepath.Join(secrets, "camera-1.password"), "p")
 	for _, c := range []struct {
 		file, text string
 		code       strictyaml.Code
@@ -239,7 +238,7 @@ func TestSecrets(t *testing.T) {
 	}{
 		{"kiosk-1.token", "short", strictyaml.SecretShort, "$.web.tokens[0].secret"},
 		{"kiosk-1.token", "secret of screen-1.token", config.TokenShared, "$.web.tokens[1].secret"},
-		{"cloud.password", strings.Repeat("x", 5000), strictyaml.SecretMissing, "$.cloud.password"},
+		{"camera-1.password", strings.Repeat("x", 5000), strictyaml.SecretMissing, "$.cameras[0].password"},
 	} {
 		path := site(t)
 		write(t, filepath.Join(filepath.Dir(path), "secrets", c.file), c.text)
@@ -333,6 +332,26 @@ func TestShapeAndValuesAreReportedTogether(t *testing.T) {
 	} {
 		if got[path] != want {
 			t.Errorf("%s: %q, want %s", path, got[path], want)
+		}
+	}
+}
+
+func TestCamerasAreKnownByWhatPeopleCopy(t *testing.T) {
+	for _, written := range []string{"c0:56:e3:01:02:03", "C0-56-E3-01-02-03", "c056.e301.0203"} {
+		var mac config.MAC
+		if err := mac.UnmarshalText([]byte(written)); err != nil || mac != "c0:56:e3:01:02:03" {
+			t.Errorf("%s is %q, %v", written, mac, err)
+		}
+	}
+	var mac config.MAC
+	if err := mac.UnmarshalText([]byte("02:00:5e:10:00:00:00:01")); err == nil {
+		t.Errorf("a card of eight bytes is %q", mac)
+	}
+	sum := strings.Repeat("5f", 32)
+	for _, written := range []string{sum, strings.ToUpper(sum), strings.TrimSuffix(strings.Repeat("5F:", 32), ":")} {
+		var key config.KeyDigest
+		if err := key.UnmarshalText([]byte(written)); err != nil || string(key) != sum {
+			t.Errorf("%s is %q, %v", written, key, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,15 +45,28 @@ type Window struct {
 	Queues []string `yaml:"queues"`
 
 	Weights map[string]int `yaml:"weights"` // percent by queue, default 100
+
+	LockMin *int   `yaml:"lock_min"` // where it differs from the hall's, see SignIn; 0: its page never locks
+	Reader  string `yaml:"reader"`   // a kiosk, such as kiosk-1, at whose card reader the window's staff sign in too
 }
 
-// Staff is a person who signs in at windows. PIN is an argon2id hash in PHC form, never a PIN.
+// Staff is a person who signs in at windows. PIN is an argon2id hash in PHC form, never a PIN; Card is a keyed digest of the hall's, as
+// the agent writes it when a card is enrolled, never a number.
 type Staff struct {
-	ID      string   `yaml:"id"`
-	Name    string   `yaml:"name"`
-	PIN     string   `yaml:"pin"`
-	Windows []string `yaml:"windows"` // empty: every window
-	Role    string   `yaml:"role"`    // clerk or manager
+	ID        string   `yaml:"id"`
+	Name      string   `yaml:"name"`
+	PIN       string   `yaml:"pin"`
+	ChangePIN bool     `yaml:"change_pin"` // somebody else has chosen the PIN: a new one is asked for at the next sign-in
+	Card      string   `yaml:"card"`       // empty: none
+	Windows   []string `yaml:"windows"`    // empty: every window
+	Role      string   `yaml:"role"`       // clerk or manager
+}
+
+// SignIn is how the hall's people sign in.
+type SignIn struct {
+	LockMin    int  `yaml:"lock_min"`     // the page of somebody who does nothing for so long locks; default 10, 0: never
+	CardAndPIN bool `yaml:"card_and_pin"` // who has a card needs it and the PIN, not either of them
+	OwnPIN     bool `yaml:"own_pin"`      // a PIN that the manager chose holds for one sign-in, at which another one is chosen
 }
 
 // Kiosk is a place where tickets are taken. Printer is the device that prints there; empty: kiosk-<id>.printer. Spare prints when that
@@ -74,7 +88,11 @@ type Screen struct {
 	Name    string   `yaml:"name"`
 	Windows []string `yaml:"windows"`
 	Notice  string   `yaml:"notice"` // the running line
+	Group   string   `yaml:"group"`  // whose notices of the centre it shows; empty: hall
 }
+
+// NoticeGroup is whose notices of the centre the screen shows.
+func (s Screen) NoticeGroup() string { return cmp.Or(s.Group, "hall") }
 
 // Panels is what LED panels say when they have no number to show. The smallest have room for four characters.
 type Panels struct {
@@ -105,6 +123,7 @@ type Rules struct {
 	Calendar  Calendar      `yaml:"calendar"`
 	Voice     Voice         `yaml:"voice"`
 	Panels    Panels        `yaml:"panels"`
+	SignIn    SignIn        `yaml:"sign_in"`
 }
 
 // Edit is what the hall's manager may change of a plan without the centre: queues, windows and staff, each list as it shall be, and
@@ -140,13 +159,16 @@ type WindowEdit struct {
 	Queues []string `json:"queues"`
 }
 
-// StaffEdit is a member of staff of an Edit. PIN is the PHC form of a new PIN, empty to keep the old one; it is never given out.
+// StaffEdit is a member of staff of an Edit. PIN is the PHC form of a new PIN, empty to keep the old one, and OwnPIN says that the person
+// has chosen it; Card is the digest of a new card, nil to keep the old one, empty for none. Neither is ever given out.
 type StaffEdit struct {
 	ID      string   `json:"id"`
 	Name    string   `json:"name"`
 	Role    string   `json:"role"`
 	Windows []string `json:"windows"`
 	PIN     string   `json:"-"`
+	OwnPIN  bool     `json:"-"`
+	Card    *string  `json:"-"`
 }
 
 // Editable gives a plan as an Edit that changes nothing.
@@ -196,7 +218,10 @@ func (c *Config) Edited(e Edit) (text []byte, problems strictyaml.Problems, err 
 		n := former(c.Plan.Staff, func(o Staff) bool { return o.ID == s.ID })
 		n.ID, n.Name, n.Role, n.Windows = s.ID, s.Name, s.Role, s.Windows
 		if s.PIN != "" {
-			n.PIN = s.PIN
+			n.PIN, n.ChangePIN = s.PIN, p.Rules.SignIn.OwnPIN && !s.OwnPIN
+		}
+		if s.Card != nil {
+			n.Card = *s.Card
 		}
 		p.Staff = append(p.Staff, n)
 	}

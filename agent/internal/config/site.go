@@ -5,6 +5,10 @@ package config
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"net"
+	"strings"
 
 	"halledge/agent/kit/gm"
 	"halledge/agent/kit/strictyaml"
@@ -24,6 +28,7 @@ type Site struct {
 	Cameras []Camera `yaml:"cameras"`
 	Relay   Relay    `yaml:"relay"`
 	Voice   Sounds   `yaml:"voice"`
+	Notices Notices  `yaml:"notices"`
 	Journal Journal  `yaml:"journal"`
 	Log     Log      `yaml:"log"`
 }
@@ -39,9 +44,24 @@ type Identity struct {
 // Web is the hall's own HTTP server.
 type Web struct {
 	Listen string   `yaml:"listen"` // host:port; port 0 lets the system choose
+	TLS    string   `yaml:"tls"`    // auto: everywhere but on loopback; on: there too; off: loopback alone
 	Hosts  []string `yaml:"hosts"`  // further Host headers accepted
-	Public string   `yaml:"public"` // base address printed on slips; empty: http://<listen>
+	Public string   `yaml:"public"` // base address printed on slips; empty: where the server listens
 	Tokens []Token  `yaml:"tokens"`
+}
+
+// Secure reports whether the pages are served by TLS.
+func (w Web) Secure() bool {
+	host, _, err := net.SplitHostPort(w.Listen)
+	return w.TLS == "on" || w.TLS != "off" && (err != nil || !loopback(host))
+}
+
+// Scheme is that of the server's addresses.
+func (w Web) Scheme() string {
+	if w.Secure() {
+		return "https"
+	}
+	return "http"
 }
 
 // Token lets a kiosk, a screen or another program in. Role is kiosk, screen, rate, staff or ops; ID is the kiosk or screen, or of rate the
@@ -52,23 +72,24 @@ type Token struct {
 	Secret Secret `yaml:"secret"`
 }
 
-// Cloud is the uplink. MQTT is tcp://host:port (loopback only) or ssl://host:port; empty means the hall works alone.
+// Cloud is the uplink. MQTT is tls://host:port, tlcp://host:port or, on this machine, tcp://host:port; empty means what the centre said when
+// it enrolled the box, or that the hall works alone. HTTPS is where the centre issues certificates, https:// or tlcp://; empty: where it
+// said. The box shows its certificate; a password goes with tcp alone.
 type Cloud struct {
 	MQTT     string `yaml:"mqtt"`
+	HTTPS    string `yaml:"https"`
 	Password Secret `yaml:"password"`
-	CA       string `yaml:"ca"`
 }
 
 // Codes says who resolves scanned 粤省事码 and 粤商码: remote (the centre, or the province itself), sim (a stand-in that accepts the
 // demo's codes) or none. How codes look is said by the rules of a file of its own, which may change while the hall works.
 type Codes struct {
-	Resolver  string    `yaml:"resolver"`
-	Rules     string    `yaml:"rules"`      // path of codes.yaml, relative to agent.yaml; empty: none
-	URL       string    `yaml:"url"`        // whom remote asks; https, or http on this machine
-	Key       Secret    `yaml:"key"`        // the hall's SM2 key, PEM
-	Peer      VerifyKey `yaml:"peer"`       // the public key of whoever answers
-	CA        string    `yaml:"ca"`         // issuers of its certificate, PEM; empty: the system's
-	PersonKey Secret    `yaml:"person_key"` // of the names the centre gives people; empty: the hall has its own
+	Resolver string    `yaml:"resolver"`
+	Rules    string    `yaml:"rules"` // path of codes.yaml, relative to agent.yaml; empty: none
+	URL      string    `yaml:"url"`   // whom remote asks; https, or http on this machine
+	Key      Secret    `yaml:"key"`   // the hall's SM2 key, PEM
+	Peer     VerifyKey `yaml:"peer"`  // the public key of whoever answers
+	CA       string    `yaml:"ca"`    // issuers of its certificate, PEM; empty: the system's
 }
 
 // VerifyKey is a public SM2 key, in base64 or PEM.
@@ -110,25 +131,59 @@ func (c Connect) Driven() registry.Connect {
 // where is c as it is written.
 func (c Connect) where() string { return cmp.Or(c.Serial, c.TCP, c.File, c.USB) }
 
-// Camera is one camera of the hall. URL is rtsp:// or rtsps:// without credentials.
+// MAC is the address of a network card, c0:56:e3:01:02:03.
+type MAC string
+
+// UnmarshalText reads one in any of the usual forms.
+func (m *MAC) UnmarshalText(b []byte) error {
+	mac, err := net.ParseMAC(string(b))
+	if err != nil || len(mac) != 6 {
+		return &strictyaml.ValueError{Code: CameraMAC}
+	}
+	*m = MAC(mac.String())
+	return nil
+}
+
+// KeyDigest is the SHA-256 of the public key in a certificate, in hexadecimal.
+type KeyDigest string
+
+// UnmarshalText reads one, with or without colons.
+func (k *KeyDigest) UnmarshalText(b []byte) error {
+	text := strings.ToLower(strings.ReplaceAll(string(b), ":", ""))
+	if sum, err := hex.DecodeString(text); err != nil || len(sum) != sha256.Size {
+		return &strictyaml.ValueError{Code: CameraKey}
+	}
+	*k = KeyDigest(text)
+	return nil
+}
+
+// Camera is one camera of the hall. URL is rtsp:// or rtsps:// without credentials. It is known by MAC and Key where they are written, else
+// by those of the machine that answered first.
 type Camera struct {
-	Code     string `yaml:"code"`
-	Name     string `yaml:"name"`
-	Scene    int    `yaml:"scene"` // 1 entrance … 8 other
-	URL      string `yaml:"url"`
-	SubURL   string `yaml:"sub_url"`
-	User     string `yaml:"user"`
-	Password Secret `yaml:"password"`
-	UDP      bool   `yaml:"udp"`
-	Always   bool   `yaml:"always"` // relay without being asked
+	Code     string    `yaml:"code"`
+	Name     string    `yaml:"name"`
+	Scene    int       `yaml:"scene"` // 1 entrance … 8 other
+	URL      string    `yaml:"url"`
+	SubURL   string    `yaml:"sub_url"`
+	User     string    `yaml:"user"`
+	Password Secret    `yaml:"password"`
+	UDP      bool      `yaml:"udp"`
+	Always   bool      `yaml:"always"` // relay without being asked
+	MAC      MAC       `yaml:"mac"`
+	Key      KeyDigest `yaml:"key"` // with rtsps:// alone
 }
 
 // Relay is where the pictures go.
 type Relay struct {
-	Node     string   `yaml:"node"`     // rtsp://host:port of the aggregation node; empty: no relay
-	Password Secret   `yaml:"password"` // publishing password; the user is the hall code
-	Subnets  []string `yaml:"subnets"`  // where cameras may be; empty: the private ranges and loopback
+	Node     string   `yaml:"node"`     // rtsps://host:port or rtsp+tlcp://host:port, rtsp://host:port on this machine; empty: where the centre says
+	Password Secret   `yaml:"password"` // publishing password, with rtsp:// alone; the user is the hall code
+	Subnets  []string `yaml:"subnets"`  // where cameras may be; empty: the private ranges
 	LingerS  int      `yaml:"linger_s"`
+}
+
+// Notices are those of the centre that screens show.
+type Notices struct {
+	Keys []VerifyKey `yaml:"keys"` // that they are signed with; none: the centre's own, for a box that is enrolled
 }
 
 // Sounds is where speech comes from on this machine, for sound cards and for the pages of screens. Modules speak by themselves.

@@ -3,6 +3,7 @@ package uplink_test
 import (
 	"encoding/json"
 	"log/slog"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -38,31 +39,47 @@ type cloud struct {
 	missed  int  // facts that came while deaf
 	deaf    bool // stores nothing and answers nothing
 	hellos  int
-	stale   bool         // says so of each epoch, or of old alone
-	ahead   hallsync.Seq // what it acknowledges of old
-	old     string       // epoch that stale and ahead are about
-	gone    hallsync.Seq // facts up to here were given up
+	keys    []hallsync.KeyMade // of the last hello
+	receipt []byte             // goes with every ack
+	stale   bool               // says so of each epoch, or of old alone
+	ahead   hallsync.Seq       // what it acknowledges of old
+	old     string             // epoch that stale and ahead are about
+	gone    hallsync.Seq       // facts up to here were given up
 	report  hallsync.Report
 	changed chan struct{} // has a value after anything happened
 }
 
 func newCloud(t *testing.T) *cloud {
-	c := &cloud{t: t, facts: map[hallsync.Seq]string{}, changed: make(chan struct{}, 1)}
+	c := newCloudAt(t)
 	c.start("127.0.0.1:0")
 	t.Cleanup(c.stop)
 	return c
 }
 
+// newCloudAt is a cloud that has yet to be started.
+func newCloudAt(t *testing.T) *cloud {
+	return &cloud{t: t, facts: map[hallsync.Seq]string{}, changed: make(chan struct{}, 1)}
+}
+
 func (c *cloud) start(addr string) {
 	c.t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.startOn(l)
+}
+
+// startOn starts behind a listener that is there.
+func (c *cloud) startOn(l net.Listener) {
+	c.t.Helper()
 	s := mqtt.New(&mqtt.Options{InlineClient: true, Logger: slog.New(slog.DiscardHandler)})
-	tcp := listeners.NewTCP(listeners.Config{ID: "t", Address: addr})
-	for _, err := range []error{s.AddHook(new(everybody), nil), s.AddListener(tcp)} {
+	for _, err := range []error{s.AddHook(new(everybody), nil), s.AddListener(listeners.NewNet("t", l))} {
 		if err != nil {
 			c.t.Fatal(err)
 		}
 	}
-	c.server, c.addr = s, tcp.Address()
+	c.server, c.addr = s, l.Addr().String()
 	for leaf, take := range map[string]func([]byte){hallsync.UpHello: c.hello, hallsync.UpEvents: c.events, hallsync.UpState: c.state} {
 		err := s.Subscribe(hallsync.Topic(hallCode, leaf), 1, func(_ *mqtt.Client, _ packets.Subscription, pk packets.Packet) { take(pk.Payload) })
 		if err != nil {
@@ -89,6 +106,7 @@ func (c *cloud) hello(raw []byte) {
 	}
 	c.mu.Lock()
 	c.hellos++
+	c.keys = h.Keys
 	if h.First > c.contiguous()+1 {
 		c.gone = h.First - 1
 	}
@@ -155,7 +173,7 @@ func (c *cloud) contiguous() (upTo hallsync.Seq) {
 
 func (c *cloud) ack(epoch string, want *hallsync.Range) {
 	c.mu.Lock()
-	a := hallsync.Ack{Hall: hallCode, Epoch: epoch, UpTo: c.contiguous(), Want: want, ServerMS: time.Now().Add(time.Hour).UnixMilli()}
+	a := hallsync.Ack{Hall: hallCode, Epoch: epoch, UpTo: c.contiguous(), Want: want, ServerMS: time.Now().Add(time.Hour).UnixMilli(), Receipt: c.receipt}
 	if c.old == "" || c.old == epoch {
 		a.EpochStale = c.stale
 		a.UpTo = max(a.UpTo, c.ahead)

@@ -2,12 +2,9 @@ package uplink
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -28,11 +25,28 @@ type conn struct {
 	cl    mqtt.Client
 	acks  chan hallsync.Ack
 	times chan hallsync.TimeReply
+	words chan word
 	lost  chan error
+	open  *opener
 }
 
-func (u *Uplink) dial(ctx context.Context) (*conn, error) {
-	c := &conn{u: u, acks: make(chan hallsync.Ack, 64), times: make(chan hallsync.TimeReply, 4), lost: make(chan error, 1)}
+// word is what the centre tells the hall, not looked at.
+type word struct {
+	leaf string
+	body []byte
+}
+
+// maxWord is the length of the longest word in bytes; maxWords of them wait at most.
+const (
+	maxWord  = 512 << 10
+	maxWords = 16
+)
+
+func (u *Uplink) dial(ctx context.Context, to road) (*conn, error) {
+	c := &conn{
+		u: u, acks: make(chan hallsync.Ack, 64), times: make(chan hallsync.TimeReply, 4), words: make(chan word, maxWords),
+		lost: make(chan error, 1), open: &opener{u: u, ctx: ctx, to: to},
+	}
 	opts, err := c.options()
 	if err != nil {
 		return nil, err
@@ -40,16 +54,21 @@ func (u *Uplink) dial(ctx context.Context) (*conn, error) {
 	c.cl = mqtt.NewClient(opts)
 	if err := c.wait(ctx, "connect", c.cl.Connect(), dialTimeout); err != nil {
 		c.close()
-		return nil, err
+		return nil, c.reason(err)
 	}
 	topics := map[string]byte{
 		hallsync.Topic(u.opts.Hall, hallsync.DownAcks): 1,
 		hallsync.Topic(u.opts.Hall, hallsync.DownTime): 0,
 	}
+	for leaf, take := range u.takers() {
+		if take != nil {
+			topics[hallsync.Topic(u.opts.Hall, leaf)] = 1
+		}
+	}
 	tok := c.cl.SubscribeMultiple(topics, nil)
 	if err := c.wait(ctx, "subscribe", tok, dialTimeout); err != nil {
 		c.close()
-		return nil, err
+		return nil, c.reason(err)
 	}
 	// A refused subscription is no error of the token: the code in the SUBACK says it.
 	for topic, code := range tok.(*mqtt.SubscribeToken).Result() {
@@ -68,29 +87,18 @@ func (c *conn) options() (*mqtt.ClientOptions, error) {
 	if err != nil {
 		return nil, fmt.Errorf("uplink: encode will: %w", err)
 	}
-	m := mqtt.NewClientOptions().AddBroker(o.Broker).
+	m := mqtt.NewClientOptions().AddBroker(c.open.to.String()).
 		SetClientID(string(o.Hall)).SetUsername(string(o.Hall)).SetPassword(o.Password).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
 		SetConnectTimeout(dialTimeout).SetKeepAlive(keepAlive).SetPingTimeout(dialTimeout).SetWriteTimeout(dialTimeout).
 		SetBinaryWill(hallsync.Topic(o.Hall, hallsync.UpState), raw, 1, true).
-		SetDefaultPublishHandler(c.receive).
+		SetDefaultPublishHandler(c.receive).SetCustomOpenConnectionFn(c.open.open).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
 			select {
 			case c.lost <- err:
 			default:
 			}
 		})
-	if o.CA != "" {
-		pem, err := os.ReadFile(o.CA)
-		if err != nil {
-			return nil, fmt.Errorf("uplink: read CA: %w", err)
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("uplink: no certificate in %s", o.CA)
-		}
-		m.SetTLSConfig(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})
-	}
 	return m, nil
 }
 
@@ -105,7 +113,45 @@ func (c *conn) receive(_ mqtt.Client, m mqtt.Message) {
 		deliver(c, m.Payload(), c.acks)
 	case hallsync.DownTime:
 		deliver(c, m.Payload(), c.times)
+	case hallsync.DownCommands, hallsync.DownConfig:
+		c.hear(leaf, m.Payload())
 	}
+}
+
+// hear keeps a word for whoever takes it. What is too long or too much is dropped: the centre says it again at the next hello.
+func (c *conn) hear(leaf string, body []byte) {
+	if len(body) <= maxWord {
+		select {
+		case c.words <- word{leaf, body}:
+			return
+		default:
+		}
+	}
+	c.u.opts.Log.Warn("word of the centre dropped", "topic", leaf, "bytes", len(body))
+}
+
+// takers are who takes which words.
+func (u *Uplink) takers() map[string]func(context.Context, []byte) error {
+	return map[string]func(context.Context, []byte) error{hallsync.DownCommands: u.opts.Command, hallsync.DownConfig: u.opts.Config}
+}
+
+// pass hands a word to who takes it. One that is not good is no reason to end the session.
+func (u *Uplink) pass(ctx context.Context, w word) {
+	take := u.takers()[w.leaf]
+	if take == nil {
+		return
+	}
+	if err := take(ctx, w.body); err != nil && ctx.Err() == nil {
+		u.opts.Log.Warn("word of the centre not followed", "topic", w.leaf, "error", err)
+	}
+}
+
+// reason puts what the line itself said in the place of the library's words.
+func (c *conn) reason(err error) error {
+	if why := c.open.why(); why != nil {
+		return fmt.Errorf("uplink: connect: %w", why)
+	}
+	return err
 }
 
 func deliver[T any](c *conn, payload []byte, to chan T) {

@@ -52,6 +52,16 @@ func (s *sender) greet(ctx context.Context) error {
 		Hall: s.u.opts.Hall, Epoch: s.epoch, First: s.first, Next: s.u.opts.Store.Next(), Boot: s.u.boot,
 		Version: s.u.opts.Version, ClockMS: asked.UnixMilli(), Revision: s.u.opts.Revision(),
 	}
+	if s.u.opts.Keys != nil {
+		if hello.Keys, err = s.u.opts.Keys(); err != nil {
+			return fmt.Errorf("uplink: keys for the centre: %w", err)
+		}
+	}
+	if s.u.opts.Index != nil {
+		if hello.Index, err = s.u.opts.Index(); err != nil {
+			return fmt.Errorf("uplink: index key for the centre: %w", err)
+		}
+	}
 	tok, err := s.c.publish(hallsync.UpHello, 1, false, hello)
 	if err != nil {
 		return err
@@ -69,7 +79,10 @@ func (s *sender) greet(ctx context.Context) error {
 			}
 			s.u.clock(hello.ClockMS, a.ServerMS, time.Now())
 			s.window, s.resend = windowMin, s.u.opts.Patience
-			return s.begin(ctx, a)
+			if err := s.begin(ctx, a); err != nil {
+				return err
+			}
+			return s.receipt(ctx, a)
 		case err := <-s.c.lost:
 			return fmt.Errorf("uplink: waiting for the cloud's cursor: %w", err)
 		case <-ctx.Done():
@@ -147,6 +160,8 @@ func (s *sender) run(ctx context.Context) error {
 			if err := s.onAck(ctx, a); err != nil {
 				return err
 			}
+		case w := <-s.c.words:
+			s.u.pass(ctx, w)
 		case r := <-s.c.times:
 			s.u.clock(r.AskedMS, r.ServerMS, time.Now())
 		case <-report.C:
@@ -181,6 +196,9 @@ func (s *sender) onAck(ctx context.Context, a hallsync.Ack) error {
 	if a.Want != nil && a.Want.From <= s.acked {
 		return errors.New("uplink: the cloud lost facts it had acknowledged") // the next hello tells where it stands
 	}
+	if err := s.receipt(ctx, a); err != nil {
+		return err
+	}
 	s.heard = time.Now()
 	if a.PauseMS > 0 {
 		s.pause = time.Now().Add(time.Duration(min(a.PauseMS, 60_000)) * time.Millisecond)
@@ -198,6 +216,20 @@ func (s *sender) onAck(ctx context.Context, a hallsync.Ack) error {
 	}
 	if a.Want != nil && a.Want.From <= s.sent {
 		s.sent = max(a.Want.From-1, s.base())
+	}
+	return nil
+}
+
+// receipt hands the centre's receipt to who keeps it. One that is not good is kept by nobody, and the facts are delivered all the same.
+func (s *sender) receipt(ctx context.Context, a hallsync.Ack) error {
+	if len(a.Receipt) == 0 || s.u.opts.Receipt == nil {
+		return nil
+	}
+	if err := s.u.opts.Receipt(ctx, a.Receipt); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.u.opts.Log.Error("receipt of the centre not kept", "epoch", a.Epoch, "upto", a.UpTo, "error", err)
 	}
 	return nil
 }

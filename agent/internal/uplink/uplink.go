@@ -18,6 +18,7 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"halledge/agent/internal/identity"
 	"halledge/agent/internal/store"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -28,9 +29,9 @@ const CursorName = "cloud"
 // Options of New.
 type Options struct {
 	Hall     hallsync.HallID
-	Broker   string // tcp://host:port or ssl://host:port
-	Password string
-	CA       string // PEM file of the roots that may sign the broker's certificate; empty: the system's
+	Identity *identity.Identity
+	Broker   string // tcp://host:port (on this machine), tls:// or tlcp://; no other is ever taken. Empty: where the centre says
+	Password string // with tcp alone: a certificate is a better proof
 	Version  string
 	Revision func() int64 // of hall.yaml
 	Store    *store.Store
@@ -38,14 +39,20 @@ type Options struct {
 	Renew    func(context.Context) error      // begins a new epoch of the log
 	Report   func() hallsync.Report           // what to publish on up/state, without Hall, Boot, Online, At, Log
 	FsyncP99 func() time.Duration
-	Told     func(now time.Time) // the cloud says what time it is, give or take a second; nil: nobody asks
-	Patience time.Duration       // facts without an ack are sent again after this; 0: 10 s
+	Keys     func() ([]hallsync.KeyMade, error)    // the data keys in use, wrapped for the centre; nil: nothing is sealed
+	Index    func() (*hallsync.OwnIndexKey, error) // the hall's own key of the index of people, likewise; nil: it has none
+	Receipt  func(context.Context, []byte) error   // takes the centre's receipt for the log; nil: nobody does
+	Command  func(context.Context, []byte) error   // takes what comes on down/commands, not looked at; nil: nobody does
+	Config   func(context.Context, []byte) error   // takes what comes on down/config, likewise
+	Told     func(now time.Time)                   // the cloud says what time it is, give or take a second; nil: nobody asks
+	Patience time.Duration                         // facts without an ack are sent again after this; 0: 10 s
 	Log      *slog.Logger
 }
 
 // Uplink is the session. Run it once.
 type Uplink struct {
 	opts Options
+	site road // as the site names it; empty: it does not
 	boot string
 
 	renewed time.Time // when the last new epoch was begun; only Run's goroutine
@@ -57,6 +64,7 @@ type Uplink struct {
 
 // Status is how the session is.
 type Status struct {
+	Off       bool // neither the site nor the centre says where the broker is
 	Connected bool
 	Since     time.Time // of Connected's value
 	Acked     hallsync.Seq
@@ -64,20 +72,29 @@ type Status struct {
 	Offset    time.Duration // cloud's clock minus ours, from the best sample
 	Stale     bool          // the cloud knew an epoch further than we do; a new one was begun, and the question why remains
 	Rejected  uint64        // facts the cloud refused by name since the start
-	Refused   bool          // the broker did not accept the hall's name and password
+	Refused   bool          // the broker did not accept the hall's certificate, or its name and password
+	Unproven  bool          // who answers did not prove to be the centre
 	Err       error         // why the last connection ended
 }
 
-// New prepares a session.
+// New prepares a session. It fails with *AddressError.
 func New(opts Options) (*Uplink, error) {
+	u := &Uplink{opts: opts, status: Status{Since: time.Now()}}
+	if opts.Broker != "" {
+		var err error
+		if u.site, err = roadTo(opts.Broker); err != nil {
+			return nil, err
+		}
+	}
 	if opts.Patience == 0 {
-		opts.Patience = 10 * time.Second
+		u.opts.Patience = 10 * time.Second
 	}
 	var r [8]byte
 	if _, err := rand.Read(r[:]); err != nil {
 		return nil, fmt.Errorf("draw boot id: %w", err)
 	}
-	return &Uplink{opts: opts, boot: fmt.Sprintf("%x", r), status: Status{Since: time.Now()}}, nil
+	u.boot, u.status.Off = fmt.Sprintf("%x", r), u.now() == road{}
+	return u, nil
 }
 
 // Status gives the session's condition now.
@@ -105,8 +122,12 @@ func (u *Uplink) Run(ctx context.Context) error {
 	u.update(func(s *Status) { s.Acked = acked })
 	ceiling := backoffMin
 	for {
+		to, err := u.way(ctx)
+		if err != nil {
+			return err
+		}
 		began := time.Now()
-		err := u.connection(ctx)
+		err = u.connection(ctx, to)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -147,9 +168,11 @@ func (u *Uplink) renew(ctx context.Context) error {
 	return nil
 }
 
-// connection runs one MQTT connection from CONNECT to its end.
-func (u *Uplink) connection(ctx context.Context) error {
-	c, err := u.dial(ctx)
+// connection runs one MQTT connection from CONNECT to its end, or until the broker is elsewhere.
+func (u *Uplink) connection(ctx context.Context, to road) error {
+	ctx, end := u.opts.Identity.While(ctx, func() bool { return u.now() == to })
+	defer end()
+	c, err := u.dial(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -162,6 +185,7 @@ func (u *Uplink) connection(ctx context.Context) error {
 		return err
 	}
 	u.setConnected(true, nil)
+	u.opts.Identity.Worked()
 	u.opts.Log.Info("uplink connected", "acked", s.acked)
 	err = s.run(ctx)
 	if ctx.Err() != nil {
@@ -175,13 +199,13 @@ func (u *Uplink) setConnected(on bool, err error) {
 		if s.Connected != on {
 			s.Connected, s.Since = on, time.Now()
 		}
-		s.Err, s.Refused = err, refused(err)
+		s.Err, s.Refused, s.Unproven = err, refused(err), identity.Unproven(err)
 	})
 }
 
-// refused tells a wrong password from a bad line.
+// refused tells who is not let in from a bad line.
 func refused(err error) bool {
-	return errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised) ||
+	return identity.Refused(err) || errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised) ||
 		errors.Is(err, packets.ErrorRefusedIDRejected)
 }
 

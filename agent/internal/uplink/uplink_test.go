@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"halledge/agent/internal/identity"
+	"halledge/agent/internal/identity/identitytest"
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/uplink"
 	"halledge/firmware-protocols/hallsync"
@@ -37,6 +40,29 @@ func newBox(t *testing.T, broker string) *box {
 // newBoxWith lets the box do something before it knows of a cloud.
 func newBoxWith(t *testing.T, broker string, before func(*box)) *box {
 	t.Helper()
+	return newBoxAs(t, enrolled(t), broker, before, func(*uplink.Options) {})
+}
+
+// enrolled is a box of some centre.
+func enrolled(t *testing.T) *identity.Identity {
+	t.Helper()
+	i, _ := identitytest.Box(t, identitytest.NewCentre(t, identitytest.NewClock()), identity.Options{})
+	return i
+}
+
+// alone is a box that is not enrolled.
+func alone(t *testing.T) *identity.Identity {
+	t.Helper()
+	i, err := identity.Open(filepath.Join(t.TempDir(), identity.Directory), identity.Options{Hall: hallCode, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// newBoxAs makes a box of an identity, whose uplink has further options.
+func newBoxAs(t *testing.T, i *identity.Identity, broker string, before func(*box), further func(*uplink.Options)) *box {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	st, err := store.Open(t.TempDir(), store.Options{
 		Hall: hallCode, Delivered: uplink.CursorName, Log: quiet, Retain: time.Nanosecond, // what the cloud has is dropped behind a snapshot
@@ -46,7 +72,8 @@ func newBoxWith(t *testing.T, broker string, before func(*box)) *box {
 	}
 	b := &box{t: t, st: st, dirty: make(chan struct{}, 1), renewed: make(chan string, 16)}
 	st.Watch(b)
-	b.up, err = uplink.New(uplink.Options{
+	o := uplink.Options{
+		Identity: i,
 		Told:     func(now time.Time) { b.told.Store(now.UnixMilli()) },
 		Revision: func() int64 { return 1 },
 		Hall:     hallCode, Broker: broker, Version: "test", Patience: 500 * time.Millisecond, Store: st, Log: quiet,
@@ -57,7 +84,9 @@ func newBoxWith(t *testing.T, broker string, before func(*box)) *box {
 		},
 		Report:   func() hallsync.Report { return hallsync.Report{Name: "测试大厅"} },
 		FsyncP99: func() time.Duration { return time.Millisecond },
-	})
+	}
+	further(&o)
+	b.up, err = uplink.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

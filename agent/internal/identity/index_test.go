@@ -1,0 +1,54 @@
+package identity_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"halledge/agent/internal/identity"
+	"halledge/agent/internal/identity/identitytest"
+	"halledge/agent/kit/gm/cert"
+	"halledge/firmware-protocols/hallsync"
+)
+
+// A rotated key of the index is in force at once and after a restart; one that the box cannot open changes nothing.
+func TestReindex(t *testing.T) {
+	i, dir := identitytest.Box(t, identitytest.NewCentre(t, identitytest.NewClock()), options())
+	data, err := os.ReadFile(filepath.Join(dir, "enrolled.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r struct{ Enrolled hallsync.Enrolled }
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	own, err := cert.Parse(r.Enrolled.Encrypt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := own.PublicKey().Wrap([]byte("fedcba9876543210"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := append([]hallsync.IndexKey{{ID: "2", Wrapped: next}}, r.Enrolled.Index...)
+	if changed, err := i.Reindex(r.Enrolled.Index); changed || err != nil {
+		t.Errorf("the same keys: %v, %v", changed, err)
+	}
+	foreign, err := identitytest.NewKey(t).Public().Wrap([]byte("of another box .."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := i.Reindex([]hallsync.IndexKey{{ID: "3", Wrapped: foreign}}); changed || err == nil || len(i.Index()) != 1 {
+		t.Errorf("a key of another box: %v, %v", changed, err)
+	}
+	if changed, err := i.Reindex(keys); !changed || err != nil {
+		t.Fatal(changed, err)
+	}
+	for _, i := range []*identity.Identity{i, open(t, dir, options())} {
+		k := i.Index()
+		if len(k) != 2 || k[0].ID != "2" || string(k[0].Reveal()) != "fedcba9876543210" || string(k[1].Reveal()) != "0123456789abcdef" || !i.Enrolled() {
+			t.Errorf("%v", k)
+		}
+	}
+}
