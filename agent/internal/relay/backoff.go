@@ -27,7 +27,7 @@ func (p paces) of(r Reason) pace {
 		return p.busy
 	case CameraNoStream, CameraNoVideo, CameraNotAllowed:
 		return p.missing
-	case NodeRefused:
+	case NodeRefused, NodeUnproven:
 		return p.refused
 	}
 	return p.network

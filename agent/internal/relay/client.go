@@ -14,6 +14,8 @@ import (
 	"github.com/bluenviron/gortsplib/v4"
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"golang.org/x/sys/unix"
+
+	"halledge/agent/internal/relay/pin"
 )
 
 const (
@@ -25,15 +27,18 @@ const (
 	userAgent   = "HallEdge"
 )
 
-var errRedirected = errors.New("answered with another address, which is not followed")
+var (
+	errRedirected = errors.New("answered with another address, which is not followed")
+	errAnother    = errors.New("another machine answers at the camera's address")
+)
 
-// client makes a protocol client for a target. It dials once: a second time would be a redirect.
-func client(t target, dial func(ctx context.Context) (net.Conn, error)) *gortsplib.Client {
+// client makes a protocol client for host:port. It dials once: a second time would be a redirect.
+func client(hostPort string, dial func(ctx context.Context) (net.Conn, error)) *gortsplib.Client {
 	var dialled atomic.Bool
 	return &gortsplib.Client{
-		// TLS is ours, below the tap, so to the library every connection is plain.
+		// TLS and TLCP are ours, below the tap and the sink, so to the library every connection is plain.
 		Scheme:       "rtsp",
-		Host:         t.hostPort(),
+		Host:         hostPort,
 		ReadTimeout:  requestTimeout,
 		WriteTimeout: requestTimeout,
 		UserAgent:    userAgent,
@@ -49,8 +54,8 @@ func client(t target, dial func(ctx context.Context) (net.Conn, error)) *gortspl
 	}
 }
 
-// connect dials one address and, for rtsps, proves the name of the far end.
-func connect(ctx context.Context, t target, addr string) (net.Conn, error) {
+// dialTCP opens a connection on which a far end that went away is noticed soon.
+func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: requestTimeout, Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		if err := c.Control(func(fd uintptr) {
@@ -70,15 +75,47 @@ func connect(ctx context.Context, t target, addr string) (net.Conn, error) {
 			return nil, err
 		}
 	}
-	if !t.tls {
+	return conn, nil
+}
+
+// connect dials one address of the camera. A machine that is not the camera is told nothing: no name, no password. Nobody issues
+// certificates to cameras: what counts is the key in it, which the handshake proves.
+func (f *feed) connect(ctx context.Context, addr string) (net.Conn, error) {
+	conn, err := dialTCP(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	var seen pin.Machine
+	if seen.MAC, err = pin.MACOf(conn); err != nil {
+		f.log.Warn("network card of camera not seen", "error", err)
+	}
+	if !f.source.tls {
+		if err := f.meet(seen); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
 		return conn, nil
 	}
-	secure := tls.Client(conn, &tls.Config{ServerName: t.host, MinVersion: tls.VersionTLS12})
+	secure := tls.Client(conn, &tls.Config{
+		ServerName: f.source.host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: true,
+		VerifyConnection: func(c tls.ConnectionState) error {
+			seen.Key = pin.KeyOf(c.PeerCertificates[0])
+			return f.meet(seen)
+		},
+	})
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
 	return secure, nil
+}
+
+// meet refuses a machine that is not the camera.
+func (f *feed) meet(seen pin.Machine) error {
+	if f.pin.See(seen) == pin.Changed {
+		return end(CameraChanged, errAnother)
+	}
+	return nil
 }
 
 // withLogin gives the address with user and password as the protocol library wants them.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/identity"
+	"halledge/agent/internal/relay/pin"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -27,17 +29,20 @@ var errSilent = errors.New("no pictures")
 type feed struct {
 	camera   config.Camera
 	hall     string
-	password string // of the hall, at the node
+	password string // of the hall, at a node on this machine
 	source   target
-	node     target
+	road     road // to the node
+	identity *identity.Identity
+	pin      *pin.Camera // by what the camera is known
+	names    lookUp
 	allowed  []netip.Prefix
 	linger   time.Duration
 	paces    paces
 	dials    chan struct{} // a place for each dial at once
 	buffers  *sync.Pool
 	log      *slog.Logger
-	changed  func()
 	kick     chan struct{}
+	again    chan struct{} // somebody has said that the camera was replaced
 
 	mu     sync.Mutex
 	wanted bool
@@ -97,7 +102,7 @@ func (f *feed) run(ctx context.Context) {
 // await waits until the camera is needed; false when ctx ended.
 func (f *feed) await(ctx context.Context) bool {
 	for !f.needed(time.Now()) {
-		f.set("idle", "")
+		f.set("idle", f.stranger())
 		select {
 		case <-ctx.Done():
 			return false
@@ -107,7 +112,7 @@ func (f *feed) await(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// pause waits before the next attempt, or until nobody needs one; false when ctx ended.
+// pause waits before the next attempt; false when ctx ended.
 func (f *feed) pause(ctx context.Context, d time.Duration) bool {
 	f.mu.Lock()
 	f.retry = time.Now().Add(d)
@@ -119,6 +124,8 @@ func (f *feed) pause(ctx context.Context, d time.Duration) bool {
 		case <-ctx.Done():
 			return false
 		case <-timer.C:
+			return true
+		case <-f.again:
 			return true
 		case <-f.kick: // a new wish never shortens the wait: it protects the camera
 		}
@@ -142,7 +149,28 @@ func (f *feed) serve(ctx context.Context) *endError {
 		return end(CameraUnreachable, err)
 	}
 	defer s.close()
+	f.learn(ctx)
 	return f.watch(ctx, s)
+}
+
+// learn writes down by what the camera is known. One that is not written down is relayed all the same: the hall's disk may be full.
+func (f *feed) learn(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if err := f.pin.Learn(ctx); err != nil {
+		f.log.Warn("camera not pinned", "error", err)
+	}
+}
+
+// stranger gives the reason why the machine that was seen last at the camera's address needs a person's look; empty for none.
+func (f *feed) stranger() Reason {
+	switch f.pin.Standing().Verdict {
+	case pin.Changed:
+		return CameraChanged
+	case pin.Unlike:
+		return CameraUnlike
+	}
+	return ""
 }
 
 // watch looks after an open stream once a second.
@@ -242,6 +270,8 @@ func (f *feed) progress(s *session, v view, waiting int) {
 	state := "relaying"
 	if v.reason != "" {
 		state = "degraded"
+	} else {
+		v.reason = f.stranger()
 	}
 	if f.set(state, v.reason) {
 		f.log.Info("camera relayed", "state", state, "reason", string(v.reason), "codec", s.codec)
@@ -262,9 +292,6 @@ func (f *feed) set(state string, reason Reason) bool {
 		}
 	}
 	f.mu.Unlock()
-	if !same {
-		f.changed()
-	}
 	return !same
 }
 

@@ -80,7 +80,7 @@ func TestSink_keepsTheOrderWhenTheLineIsSlow(t *testing.T) {
 	}
 }
 
-func TestSink_takesNoMoreThanItsLimit(t *testing.T) {
+func TestThreat03NobodyWaitsForMoreThanTheLimit(t *testing.T) {
 	near, far := pair(t)
 	defer far.Close()
 	s := newSink(near)

@@ -25,12 +25,14 @@ type node struct {
 
 	mu       sync.Mutex
 	announce map[string]int // ANNOUNCE requests that were let in, by path
+	asked    int            // requests of any kind
+	logins   int            // requests with a login
 	refused  int            // requests with a wrong login
 	packets  map[string][]*rtp.Packet
 	block    chan struct{} // closed: reading goes on; nil: it never stopped
 }
 
-// startNode listens on addr, or on a free port when it is empty.
+// startNode listens on addr, or on a free port when it is empty. A password that is empty is not asked for.
 func startNode(t *testing.T, addr, hall, password string) *node {
 	t.Helper()
 	if addr == "" {
@@ -40,6 +42,11 @@ func startNode(t *testing.T, addr, hall, password string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startNodeOn(t, ln, hall, password)
+}
+
+func startNodeOn(t *testing.T, ln net.Listener, hall, password string) *node {
+	t.Helper()
 	n := &node{t: t, hall: hall, password: password, addr: ln.Addr().String(),
 		announce: make(map[string]int), packets: make(map[string][]*rtp.Packet)}
 	n.server = &gortsplib.Server{
@@ -59,10 +66,14 @@ type smallBuffers struct{ net.Listener }
 
 func (l smallBuffers) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
-	if err == nil {
-		err = c.(*net.TCPConn).SetReadBuffer(64 << 10)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	raw := c
+	if secured, ok := c.(interface{ NetConn() net.Conn }); ok {
+		raw = secured.NetConn()
+	}
+	return c, raw.(*net.TCPConn).SetReadBuffer(64 << 10)
 }
 
 func (n *node) url() string { return "rtsp://" + n.addr }
@@ -107,11 +118,28 @@ func (n *node) badLogins() int {
 	return n.refused
 }
 
+// heard gives how often it was asked for something, and how often with a login.
+func (n *node) heard() (asked, logins int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked, n.logins
+}
+
+// OnRequest implements gortsplib.ServerHandlerOnRequest.
+func (n *node) OnRequest(_ *gortsplib.ServerConn, req *base.Request) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked++
+	if _, given := req.Header["Authorization"]; given || req.URL.User != nil {
+		n.logins++
+	}
+}
+
 // OnAnnounce implements gortsplib.ServerHandlerOnAnnounce.
 func (n *node) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !ctx.Conn.VerifyCredentials(ctx.Request, n.hall, n.password) {
+	if n.password != "" && !ctx.Conn.VerifyCredentials(ctx.Request, n.hall, n.password) {
 		if _, given := ctx.Request.Header["Authorization"]; given {
 			n.refused++
 		}

@@ -173,7 +173,7 @@ func (o *odd) pump(c *oddConn, frame func(i int) string) {
 	})
 }
 
-func TestRelay_redirectIsNotFollowed(t *testing.T) {
+func TestThreat02RedirectsAreNotFollowed(t *testing.T) {
 	n := startNode(t, "", hall, secret)
 	defer n.close()
 	inside := startOdd(t, func(*oddConn, string, string, textproto.MIMEHeader) string { return "" })

@@ -7,6 +7,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 
+	"halledge/agent/internal/identity"
 	"halledge/agent/internal/relay/wire"
 )
 
@@ -25,13 +26,17 @@ const (
 	CameraBadAnswer   Reason = "camera_bad_answer"  // it answers something else than RTSP
 	CameraSilent      Reason = "camera_silent"      // connected, and no pictures for 5 s
 	CameraClosed      Reason = "camera_closed"      // it ended the connection
+	CameraChanged     Reason = "camera_changed"     // another machine answers at its address; nothing was told it
+	CameraUnlike      Reason = "camera_unlike"      // it says something else of itself than it did, and nothing proves that it is the camera
 	NodeUnreachable   Reason = "node_unreachable"   // no connection to the aggregation node
-	NodeRefused       Reason = "node_refused"       // the node does not accept this hall or this camera
+	NodeRefused       Reason = "node_refused"       // the node does not accept this hall, its certificate or this camera
+	NodeUnproven      Reason = "node_unproven"      // what answers in the node's place does not prove to be the centre's
 	NodeBusy          Reason = "node_busy"          // the node is full, or the camera is already published
 	NodeClosed        Reason = "node_closed"        // the node ended the connection
 	UplinkSlow        Reason = "uplink_slow"        // pictures are left out: the line is slower than the camera
 	NoKeyFrame        Reason = "no_key_frame"       // no key frame for 10 s: nobody new can see the picture
-	RelayOff          Reason = "relay_off"          // no aggregation node is configured
+	RelayOff          Reason = "relay_off"          // no aggregation node is configured, and the centre named none
+	NotEnrolled       Reason = "not_enrolled"       // the box has no certificate to show to the node
 )
 
 // endError is why a relay did not begin, or ended.
@@ -89,7 +94,16 @@ func answered(err error) bool {
 func fromNode(op string, err error) *endError {
 	err = fmt.Errorf("%s: %w", op, err)
 	var status liberrors.ErrClientBadStatusCode
-	if !errors.As(err, &status) {
+	var fault *identity.Fault
+	switch {
+	case errors.As(err, &status):
+	case errors.As(err, &fault) && fault.Code == identity.CodeNotEnrolled:
+		return end(NotEnrolled, err)
+	case identity.Unproven(err):
+		return end(NodeUnproven, err)
+	case identity.Refused(err):
+		return end(NodeRefused, err)
+	default:
 		return end(NodeUnreachable, err)
 	}
 	switch status.Code {

@@ -16,10 +16,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/identity"
+	"halledge/agent/internal/relay/pin"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -31,20 +34,22 @@ var ErrUnknownCamera = errors.New("camera is not configured")
 
 // Relay is the relay of one hall.
 type Relay struct {
-	feeds   []*feed
-	off     bool // no node
-	changed chan struct{}
+	feeds    []*feed
+	site     road // as the site names it
+	identity *identity.Identity
+	log      *slog.Logger
 }
 
 // New checks the configuration; all problems come at once. A camera's sub-stream is relayed where it has one: it is what a
-// browser can show and a village line can carry.
-func New(cfg config.Relay, hall string, cameras []config.Camera, log *slog.Logger) (*Relay, error) {
-	r := &Relay{off: cfg.Node == "", changed: make(chan struct{}, 1)}
+// browser can show and a village line can carry. The node is reached with the box's certificate, or on this machine with the hall's
+// password; where the site names none it is the one that the centre named when it enrolled the box.
+// Cameras are known again by what is written in the book.
+func New(cfg config.Relay, hall string, cameras []config.Camera, own *identity.Identity, book *pin.Book, log *slog.Logger) (*Relay, error) {
+	r := &Relay{identity: own, log: log}
 	allowed, err := subnets(cfg.Subnets)
 	problems := []error{err}
-	var node target
-	if !r.off {
-		if node, err = parseTarget(cfg.Node); err != nil {
+	if cfg.Node != "" {
+		if r.site, err = roadTo(cfg.Node); err != nil {
 			problems = append(problems, fmt.Errorf("relay.node: %w", err))
 		}
 	}
@@ -66,10 +71,11 @@ func New(cfg config.Relay, hall string, cameras []config.Camera, log *slog.Logge
 		}
 		r.feeds = append(r.feeds, &feed{
 			camera: c, hall: hall, password: cfg.Password.Reveal(),
-			source: source, node: node, allowed: allowed,
+			source: source, identity: own, names: net.DefaultResolver.LookupNetIP, allowed: allowed,
+			pin:    pin.NewCamera(c.Code, pin.Machine{MAC: string(c.MAC), Key: string(c.Key)}, book),
 			linger: time.Duration(cfg.LingerS) * time.Second, paces: defaultPaces(),
 			dials: dials, buffers: buffers, log: log.With("camera", c.Code),
-			changed: r.signal, kick: make(chan struct{}, 1),
+			kick: make(chan struct{}, 1), again: make(chan struct{}, 1),
 			state: State{CameraStatus: hallsync.CameraStatus{
 				Code: c.Code, Name: c.Name, Scene: c.Scene, State: "idle", Since: time.Now()}},
 		})
@@ -80,19 +86,25 @@ func New(cfg config.Relay, hall string, cameras []config.Camera, log *slog.Logge
 // Run relays until ctx ends, and returns when every connection is closed. Nothing that happens to a camera ends it. It may be
 // called again after it returned.
 func (r *Relay) Run(ctx context.Context) error {
-	if r.off {
-		for _, f := range r.feeds {
-			f.set("idle", RelayOff)
+	for {
+		to, err := r.way(ctx)
+		if err != nil {
+			return err
 		}
-		<-ctx.Done()
-		return ctx.Err()
+		r.over(ctx, to)
 	}
+}
+
+// over relays over a road until ctx ends, or until the centre names another one.
+func (r *Relay) over(ctx context.Context, to road) {
+	ctx, end := r.identity.While(ctx, func() bool { return r.now() == to })
+	defer end()
 	var running sync.WaitGroup
 	for _, f := range r.feeds {
+		f.road = to
 		running.Go(func() { f.run(ctx) })
 	}
 	running.Wait()
-	return ctx.Err()
 }
 
 // Start says that somebody wants to see a camera. Saying it twice is the same as once.
@@ -128,13 +140,28 @@ func (r *Relay) States() []State {
 	return out
 }
 
-// Changed gets a value after a camera's state or reason changed. Many changes may be one value.
-func (r *Relay) Changed() <-chan struct{} { return r.changed }
+// Known is how a camera is, and by what it is known.
+type Known struct {
+	hallsync.CameraStatus
+	pin.Standing
+}
 
-func (r *Relay) signal() {
-	select {
-	case r.changed <- struct{}{}:
-	default:
+// Known gives that of every camera in the order of the configuration.
+func (r *Relay) Known() []Known {
+	out := make([]Known, len(r.feeds))
+	for i, f := range r.feeds {
+		out[i] = Known{f.snapshot().CameraStatus, f.pin.Standing()}
+	}
+	return out
+}
+
+// Again opens a camera at once that waits, because somebody has said that the machine that was seen is the camera.
+func (r *Relay) Again(code string) {
+	if f := r.find(code); f != nil {
+		select {
+		case f.again <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/bluenviron/gortsplib/v4/pkg/headers"
 
+	"halledge/agent/internal/identity"
+	"halledge/agent/internal/relay/pin"
 	"halledge/agent/internal/relay/wire"
 )
 
@@ -35,6 +37,8 @@ type session struct {
 	channel int // the camera's RTP channel; -1 over UDP
 	playing atomic.Bool
 	login   login
+	server  string // what the camera calls its program
+	realm   string // and what it asks a password for
 }
 
 // login is what the camera's 401 answers said.
@@ -64,7 +68,7 @@ func (f *feed) open(ctx context.Context) (*session, error) {
 func (f *feed) dial(ctx context.Context, onlyMD5 bool) (s *session, err error) {
 	s = &session{fwd: &forward{}, channel: -1}
 	s.login.onlyMD5 = onlyMD5
-	addr, err := f.source.resolve(ctx, f.allowed)
+	addr, err := f.source.resolve(ctx, f.names, f.allowed)
 	if err != nil {
 		return s, fromCamera("resolve", err)
 	}
@@ -101,8 +105,8 @@ func (f *feed) dial(ctx context.Context, onlyMD5 bool) (s *session, err error) {
 
 // start makes the two protocol clients; they dial when they are asked for something.
 func (s *session) start(f *feed, addr netip.AddrPort) error {
-	camera := client(f.source, func(ctx context.Context) (net.Conn, error) {
-		conn, err := connect(ctx, f.source, addr.String())
+	camera := client(f.source.hostPort(), func(ctx context.Context) (net.Conn, error) {
+		conn, err := f.connect(ctx, addr.String())
 		if err != nil {
 			return nil, err
 		}
@@ -115,8 +119,10 @@ func (s *session) start(f *feed, addr netip.AddrPort) error {
 	}
 	camera.Transport = &transport
 	camera.OnResponse = s.answered
-	node := client(f.node, func(ctx context.Context) (net.Conn, error) {
-		conn, err := connect(ctx, f.node, f.node.hostPort())
+	node := client(f.road.hostPort, func(ctx context.Context) (net.Conn, error) {
+		conn, err := f.identity.DialBy(ctx, f.road.by, f.road.hostPort, func(ctx context.Context) (net.Conn, error) {
+			return dialTCP(ctx, f.road.hostPort)
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -178,6 +184,7 @@ func (s *session) describe(f *feed, addr netip.AddrPort) (medium, error) {
 	if err != nil {
 		return medium{}, fromCamera("describe", err)
 	}
+	f.pin.Hear(pin.Said(s.server, s.realm, desc.Title))
 	m, ok := pick(desc)
 	if !ok {
 		return medium{}, end(CameraNoVideo, fmt.Errorf("%d streams, none of them video we know", len(desc.Medias)))
@@ -202,8 +209,10 @@ func (s *session) describe(f *feed, addr netip.AddrPort) (medium, error) {
 
 // publish announces the stream to the node and gives the node's RTP channel.
 func (s *session) publish(f *feed, m medium) (int, error) {
-	u := withLogin(f.node.url, f.hall, f.password)
-	u.Path = "/" + f.camera.Code
+	u := f.road.path(f.camera.Code)
+	if f.road.by == identity.Plain { // elsewhere the certificate says who we are, and no password leaves the box
+		u = withLogin(u, f.hall, f.password)
+	}
 	out := &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{m.format}}
 	if _, err := s.node.Announce(u, &description.Session{Medias: []*description.Media{out}}); err != nil {
 		return 0, fromNode("announce", err)
@@ -224,6 +233,9 @@ func (s *session) publish(f *feed, m medium) (int, error) {
 
 // answered sees every answer of the camera before the library does.
 func (s *session) answered(res *base.Response) {
+	if name := res.Header["Server"]; len(name) > 0 {
+		s.server = name[0]
+	}
 	if res.StatusCode != base.StatusUnauthorized {
 		return
 	}
@@ -235,6 +247,10 @@ func (s *session) answered(res *base.Response) {
 	stale := false
 	for _, challenge := range res.Header["WWW-Authenticate"] {
 		low := strings.ToLower(challenge)
+		var asks headers.Authenticate
+		if asks.Unmarshal(base.HeaderValue{challenge}) == nil {
+			s.realm = asks.Realm
+		}
 		stale = stale || strings.Contains(low, "stale=true") || strings.Contains(low, `stale="true"`)
 		if !strings.Contains(low, "sha-256") {
 			rest = append(rest, challenge)

@@ -31,7 +31,7 @@ var (
 // requests into the same queue, so nothing ever lands in the middle of a frame.
 type sink struct {
 	net.Conn
-	raw syscall.RawConn // nil under TLS: then everything goes through the queue
+	raw syscall.RawConn // nil under TLS and TLCP: then everything goes through the queue
 
 	mu      sync.Mutex
 	queue   []byte

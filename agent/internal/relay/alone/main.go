@@ -1,6 +1,6 @@
 // Command alone runs a relay by itself, for the benchmark in test/bench/relay and the chain in test/e2e/video, which start it as
 // a process. It reads one line of JSON with its settings, then one command a line: "start CODE", "stop CODE", or "state", which
-// is answered by one line of JSON. It ends when its input ends.
+// is answered by one line of JSON. It ends when its input ends. The node is one on this machine: the box is not enrolled.
 package main
 
 import (
@@ -12,11 +12,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/identity"
 	"halledge/agent/internal/relay"
+	"halledge/firmware-protocols/hallsync"
 )
 
 // settings is the first line.
@@ -65,7 +68,18 @@ func run(in io.Reader, out io.Writer) error {
 			UDP: c.UDP, Always: c.Always})
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	r, err := relay.New(config.Relay{Node: s.Node, Password: config.NewSecret(s.Password), LingerS: 1}, s.Hall, cameras, log)
+	dir, err := os.MkdirTemp("", "relay-alone")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	own, err := identity.Open(filepath.Join(dir, identity.Directory), identity.Options{Hall: hallsync.HallID(s.Hall), Log: log})
+	if err != nil {
+		return err
+	}
+	cfg := config.Relay{Node: s.Node, Password: config.NewSecret(s.Password), LingerS: 1,
+		Subnets: []string{"127.0.0.0/8"}} // where the played cameras are
+	r, err := relay.New(cfg, s.Hall, cameras, own, nil, log)
 	if err != nil {
 		return err
 	}

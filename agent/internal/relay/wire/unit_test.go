@@ -38,7 +38,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-func TestNext_refusesWhatDoesNotEnd(t *testing.T) {
+func TestThreat03WhatDoesNotEndIsRefused(t *testing.T) {
 	for name, in := range map[string]string{
 		"endless head":    "RTSP/1.0 200 OK\r\n" + strings.Repeat("X: y\r\n", wire.MaxUnit/6+1),
 		"huge body":       "RTSP/1.0 200 OK\r\nContent-Length: 70000\r\n\r\n",
