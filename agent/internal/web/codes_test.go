@@ -91,7 +91,7 @@ func numberOf(r reply) string {
 }
 
 // Of two identities of one code only one leads to a ticket, however they are used.
-func TestOneCodeOneTicket(t *testing.T) {
+func TestThreat13OneCodeOneTicket(t *testing.T) {
 	s := open(t)
 	first := s.scan(kioskToken, "YSS-SIM-1").text("identity")
 	second := s.scan(kioskToken, "YSS-SIM-1").text("identity")

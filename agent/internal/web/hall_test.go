@@ -440,6 +440,25 @@ func TestABoardAndALog(t *testing.T) {
 	}
 }
 
+// What somebody wrote when he paused his window is for people of the hall; who looks after the machines sees that it rests.
+func TestWordsAreForTheStaff(t *testing.T) {
+	s := open(t)
+	s.verb("1", "open", nil)
+	s.verb("1", "pause", map[string]any{"reason": "陪张三去二楼"})
+	for token, want := range map[string]string{staffToken: "陪张三去二楼", opsToken: ""} {
+		b := s.get(token, "/api/v1/board").want(t, 200, "")
+		w := b.at("windows").([]any)[0].(map[string]any)
+		if w["state"] != "paused" || w["reason"] != want || want == "" && strings.Contains(string(b.Raw), "张三") {
+			t.Errorf("%s", b.Raw)
+		}
+		for _, path := range []string{"/api/v1/hall", "/api/v1/devices", "/api/v1/log"} {
+			if a := s.get(opsToken, path).want(t, 200, ""); strings.Contains(string(a.Raw), "张三") {
+				t.Errorf("%s: %s", path, a.Raw)
+			}
+		}
+	}
+}
+
 // A hall whose disk is full says so to everybody who asks, and is ready again by itself.
 func TestFullDiskIsNotReady(t *testing.T) {
 	s := open(t)

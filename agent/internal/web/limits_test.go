@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"halledge/agent/internal/config"
 	"halledge/agent/internal/web"
 )
 
@@ -125,4 +126,55 @@ func (s *stage) transferTo(window string) reply {
 	s.verb("1", "open", nil).want(s.t, 200, "")
 	s.verb("1", "call-next", nil).want(s.t, 200, "")
 	return s.verb("1", "transfer", map[string]any{"to": map[string]string{"window": window}})
+}
+
+// Threat 36: whoever got hold of a slip or of a kiosk can keep the hall as busy as that one may, and no more.
+func TestThreat36NobodyCommandsFasterThanPeopleDo(t *testing.T) {
+	s := open(t, func(_ *config.Site, plan *config.Plan) { plan.Rules.TakesPerS = 1 })
+	id := s.take("A")
+	for name, c := range map[string]struct{ token, path, body string }{
+		"a slip":  {s.signer.Token(ticketID(id)), "/api/v1/ratings", `{"ticket":"` + id + `"}`},
+		"scans":   {kioskToken, "/api/v1/scans", `{"payload":"x"}`},
+		"tickets": {kioskToken, "/api/v1/tickets", `{"queue":"A","channel":"kiosk"}`},
+	} {
+		limited := 0
+		for range 40 {
+			r := s.post(c.token, c.path, c.body)
+			if r.Status == http.StatusTooManyRequests && r.Header.Get("Retry-After") != "" {
+				limited++
+			} else if r.Status >= http.StatusInternalServerError {
+				t.Fatalf("%s: %d %s", name, r.Status, r.Raw)
+			}
+		}
+		if limited == 0 {
+			t.Errorf("%s: all passed", name)
+		}
+	}
+	other := s.post(staffToken, "/api/v1/tickets", map[string]string{"queue": "A", "channel": "desk"}).want(t, 201, "").text("ticket", "id")
+	s.post(s.signer.Token(ticketID(other)), "/api/v1/tickets/"+other+"/withdraw", nil).want(t, 200, "") // each slip has its own measure
+	s.get(kioskToken, "/api/v1/hall").want(t, 200, "")                                                  // who only looks is not held up
+}
+
+// Threat 36: what is too large is refused before it costs anything.
+func TestThreat36OversizedRequests(t *testing.T) {
+	s := open(t)
+	long := strings.Repeat("x", 64<<10)
+	for _, lines := range [][]string{
+		{"GET /" + long + " HTTP/1.1", "Host: localhost", "", ""},
+		{"GET / HTTP/1.1", "Host: localhost", "X-Long: " + long, "", ""},
+		{"GET / HTTP/1.1", "Host: localhost", strings.Repeat("X-Many: 1\r\n", 8<<10), "", ""},
+	} {
+		c := s.dial()
+		_, _ = io.WriteString(c.conn, strings.Join(lines, "\r\n")) // it may be cut off before all is sent
+		res, err := http.ReadResponse(c.in, nil)
+		if err == nil && res.StatusCode != http.StatusRequestHeaderFieldsTooLarge && res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%.60q: %s", lines, res.Status)
+		}
+	}
+	for _, path := range []string{"/api/v1/tickets", "/api/v1/windows/1/open", "/api/v1/scans", "/api/v1/plan", "/sign-in", "/pair"} {
+		r := s.post(staffToken, path, `{"reason":"`+strings.Repeat("x", 9<<20)+`"}`)
+		if r.Status != http.StatusRequestEntityTooLarge && r.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d %.100s", path, r.Status, r.Raw)
+		}
+	}
 }

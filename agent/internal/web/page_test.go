@@ -163,7 +163,7 @@ func TestUnknownAddresses(t *testing.T) {
 	}
 }
 
-func TestNamesCannotBreakPages(t *testing.T) {
+func TestThreat19NamesCannotBreakPages(t *testing.T) {
 	evil := `"><img src=x onerror=alert(1)>{{.}}</script>`
 	s := open(t, func(site *config.Site, p *config.Plan) {
 		site.Hall.Name = "茂名市政务服务大厅" + evil

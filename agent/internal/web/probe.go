@@ -15,12 +15,13 @@ import (
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/api"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // probes puts the addresses that machines watch the server by on a mux. /readyz needs neither devices nor the centre: a hall that
 // can give and call numbers is ready.
-func (s *Server) probes(mux *http.ServeMux, door *access.Door, version string) {
+func (s *Server) probes(mux api.Mux, door *access.Door, version string) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Pages", version)                                 // by which an open page learns that there is a newer one
 		w.Header().Set("Date", s.deps.Now().UTC().Format(http.TimeFormat)) // and what time it is in the hall, whatever the box's clock shows

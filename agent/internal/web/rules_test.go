@@ -99,7 +99,7 @@ func TestCheckInForAnAppointment(t *testing.T) {
 	s := office(t)
 	s.server.CardShown("kiosk-1", card())
 	begin := monday(9, 10)
-	set := hallsync.BookingSet{Booking: "AP1", Queue: "A", Start: begin, End: begin.Add(30 * time.Minute), Person: s.signer.Person(card().Number)}
+	set := hallsync.BookingSet{Booking: "AP1", Queue: "A", Start: begin, End: begin.Add(30 * time.Minute), Person: s.signer.Names(card().Number)[0]}
 	if _, err := s.hall.Do(t.Context(), queue.SetBooking{BookingSet: set}); err != nil {
 		t.Fatal(err)
 	}

@@ -21,15 +21,18 @@ import (
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/devices"
 	"halledge/agent/internal/hall"
+	"halledge/agent/internal/notices"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web"
 	"halledge/agent/internal/web/access"
+	"halledge/agent/kit/gm"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
 	"halledge/configs"
 	"halledge/firmware-protocols/hallsync"
+	"halledge/test/await"
 )
 
 const (
@@ -47,6 +50,9 @@ type stage struct {
 	base    string
 	client  *http.Client
 	hall    *hall.Hall
+	notices *notices.Shelf
+	shelf   string        // directory of the notices
+	centre  gm.PrivateKey // signs them
 	signer  *codes.Signer
 	devices *hardware
 	server  *web.Server
@@ -219,13 +225,22 @@ func (s *stage) start() {
 	must(s.t, err)
 	catalog, err := problem.ParseCatalog(configs.Messages())
 	must(s.t, err)
+	if s.centre.IsZero() {
+		s.shelf = s.t.TempDir()
+		s.centre, err = gm.GenerateKey()
+		must(s.t, err)
+	}
+	s.notices, err = notices.Open(notices.Options{
+		Dir: s.shelf, Hall: hallCode, Keys: func() []gm.PublicKey { return []gm.PublicKey{s.centre.Public()} }, Now: s.now, Log: log,
+	})
+	must(s.t, err)
 	listener, err := net.Listen("tcp", s.site.Web.Listen)
 	must(s.t, err)
 	s.server, err = s.build(web.Deps{
 		Listener: listener,
 		Site:     s.site, Plan: s.plan, Hall: s.hall, Facts: st, Signer: s.signer, Edit: (&config.Config{Site: *s.site, Plan: *s.plan}).Edited,
 		Codes:   codes.New(codes.Options{Signer: s.signer, Rules: codes.SimRules, Resolver: codes.Sim{}, Log: log}),
-		Devices: s.devices, Sounds: voice.NewSounds(s.site.Voice, log), Health: s.conditions, Ring: logs.NewRing(100), Catalog: catalog, Metrics: prometheus.NewRegistry(), Log: log,
+		Devices: s.devices, Sounds: voice.NewSounds(s.site.Voice, log), Notices: s.notices, Health: s.conditions, Ring: logs.NewRing(100), Catalog: catalog, Metrics: prometheus.NewRegistry(), Log: log,
 		Now: s.hall.Now,
 	})
 	must(s.t, err)
@@ -241,7 +256,7 @@ func (s *stage) start() {
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		wg.Wait()
-		must(s.t, st.Close())
+		must(s.t, errors.Join(st.Close(), s.notices.Close()))
 	})
 	s.await("the business day", func() bool {
 		day := ""
@@ -267,16 +282,7 @@ func must(t testing.TB, err error) {
 
 func (s *stage) await(what string, done func() bool) {
 	s.t.Helper()
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	late := time.After(10 * time.Second)
-	for !done() {
-		select {
-		case <-look.C:
-		case <-late:
-			s.t.Fatalf("waited too long for %s", what)
-		}
-	}
+	await.That(s.t, what, done)
 }
 
 // reply is an answer of the server.

@@ -177,7 +177,7 @@ func TestTwinsWait(t *testing.T) {
 	}
 }
 
-func TestTakesAreLimited(t *testing.T) {
+func TestThreat36TakesAreLimited(t *testing.T) {
 	s := open(t, slowTakes)
 	body := map[string]string{"queue": "A", "channel": "kiosk"}
 	first := s.do("POST", "/api/v1/tickets", kioskToken, "again", body).want(t, 201, "")
@@ -236,7 +236,7 @@ func TestTicketVerbs(t *testing.T) {
 	}
 }
 
-func TestACitizenHasHisOwnTicket(t *testing.T) {
+func TestThreat13ACitizenHasHisOwnTicket(t *testing.T) {
 	s := open(t)
 	mine, other := s.take("A"), s.take("A")
 	token := s.signer.Token("none")

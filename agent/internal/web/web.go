@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,8 @@ import (
 	"halledge/agent/internal/web/api"
 	"halledge/agent/internal/web/inputs"
 	"halledge/agent/internal/web/pages"
+	"halledge/agent/internal/web/proof"
+	"halledge/agent/internal/web/trust"
 	"halledge/agent/kit/limit"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
@@ -29,9 +32,10 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-// Deps are what the server is built from; all are required.
+// Deps are what the server is built from; all but Trust are required.
 type Deps struct {
-	Listener net.Listener // the open port; the server closes it
+	Listener net.Listener  // the open port; the server closes it
+	Trust    *trust.Keeper // of the certificate; nil: plain HTTP, for this machine alone
 	Site     *config.Site
 	Plan     *config.Plan
 	Hall     *hall.Hall
@@ -39,7 +43,9 @@ type Deps struct {
 	Signer   *codes.Signer
 	Codes    *codes.Recogniser
 	Devices  api.Devices
+	Cameras  api.Cameras // nil: there are none
 	Sounds   api.Sounds
+	Notices  api.Notices
 	Edit     func(config.Edit) (text []byte, problems strictyaml.Problems, err error) // the plan after an edit
 	Health   func() []hallsync.Condition                                              // findings that are visible now
 	Ring     *logs.Ring                                                               // the log's last lines
@@ -55,6 +61,7 @@ type Server struct {
 	door    *access.Door
 	inputs  *inputs.Desk
 	flights *api.Flights
+	proofs  *proof.Maker
 	listen  net.Listener
 	http    *http.Server
 	front   atomic.Pointer[front]
@@ -63,6 +70,7 @@ type Server struct {
 // front is what is answered by one plan of the hall.
 type front struct {
 	http.Handler
+	plain  http.Handler // to those who do not speak TLS
 	api    *api.API
 	kiosks []config.Kiosk
 }
@@ -76,28 +84,36 @@ const (
 	stopTime   = 5 * time.Second
 	maxHeader  = 16 << 10
 	maxConns   = 1024
+	maxShare   = 256 // of one address
 )
 
 // limits are those that tests of their own cannot wait for or fill.
 type limits struct {
 	header, body, idle time.Duration
-	conns              int
+	conns, share       int
 }
 
 // New prepares the server. Run serves.
 func New(d Deps) (*Server, error) {
-	return build(d, limits{header: headerTime, body: bodyTime, idle: idleTime, conns: maxConns})
+	return build(d, limits{header: headerTime, body: bodyTime, idle: idleTime, conns: maxConns, share: maxShare})
 }
 
 func build(d Deps, lim limits) (*Server, error) {
+	var names func() []string
+	if d.Trust != nil {
+		names = d.Trust.Names
+	}
+	s := &Server{deps: d, inputs: inputs.New(), flights: api.NewFlights(), proofs: proof.New()}
 	door, err := access.New(access.Options{
-		Web: d.Site.Web, Data: d.Site.Data, Staff: d.Plan.Staff, TakesPerS: d.Plan.Rules.TakesPerS, Tickets: d.Signer, Catalog: d.Catalog,
-		Log: d.Log.With("part", "access"),
+		Web: d.Site.Web, Names: names, Data: d.Site.Data, People: people(d.Plan), Readers: readers(d.Site), TakesPerS: d.Plan.Rules.TakesPerS, Tickets: d.Signer, Catalog: d.Catalog,
+		Log: d.Log.With("part", "access"), Repin: func(ctx context.Context, id hallsync.StaffID, hash string) error {
+			return s.front.Load().api.Repin(ctx, id, hash)
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{deps: d, door: door, inputs: inputs.New(), flights: api.NewFlights()}
+	s.door = door
 	if err := s.arrange(d.Plan); err != nil {
 		return nil, err
 	}
@@ -105,13 +121,32 @@ func build(d Deps, lim limits) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	listen := limit.New(d.Listener, lim.conns)
-	s.listen = listen
 	s.http = &http.Server{
-		Handler: deadlines(lim.body, door.Wrap(measured)), ReadHeaderTimeout: lim.header, IdleTimeout: lim.idle, MaxHeaderBytes: maxHeader,
-		ConnState: listen.State, ErrorLog: slog.NewLogLogger(d.Log.With("part", "http").Handler(), slog.LevelDebug),
+		ReadHeaderTimeout: lim.header, IdleTimeout: lim.idle, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(d.Log.With("part", "http").Handler(), slog.LevelDebug),
 	}
+	s.serveOn(limit.New(d.Listener, lim.conns).Share(lim.share))
+	handler := door.Wrap(measured)
+	if d.Trust != nil {
+		handler = securely(handler, door.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.front.Load().plain.ServeHTTP(w, r) })))
+	}
+	s.http.Handler = deadlines(lim.body, handler)
 	return s, nil
+}
+
+// serveOn takes the connections of a listener, by TLS if there is a certificate.
+func (s *Server) serveOn(l *limit.Listener) {
+	s.listen, s.http.ConnState = l, l.State
+	if s.deps.Trust == nil {
+		return
+	}
+	s.listen = &secured{l, s.deps.Trust.Config()}
+	s.http.ConnContext = remember
+	s.http.ConnState = func(c net.Conn, state http.ConnState) {
+		if v, ok := c.(*visitor); ok {
+			l.State(v.Conn, state)
+		}
+	}
 }
 
 // arrange makes the front for a plan.
@@ -119,32 +154,49 @@ func (s *Server) arrange(plan *config.Plan) error {
 	d := s.deps
 	next := &front{kiosks: plan.Kiosks, api: api.New(api.Options{
 		Hall: d.Hall, Facts: d.Facts, Site: d.Site, Plan: plan, Door: s.door, Inputs: s.inputs, Codes: d.Codes, Signer: d.Signer,
-		Devices: d.Devices, Sounds: d.Sounds, Health: d.Health, Ring: d.Ring, Catalog: d.Catalog, Edit: d.Edit, Flights: s.flights, Log: d.Log.With("part", "api"), Now: d.Now,
+		Devices: d.Devices, Cameras: d.Cameras, Sounds: d.Sounds, Notices: d.Notices, Proofs: s.proofs, Health: d.Health, Ring: d.Ring, Catalog: d.Catalog, Edit: d.Edit, Flights: s.flights, Log: d.Log.With("part", "api"), Now: d.Now,
 	})}
 	site, err := pages.New(pages.Options{
-		Site: d.Site, Plan: plan, Door: s.door, Signer: d.Signer, Catalog: d.Catalog, Log: d.Log.With("part", "pages"), Now: d.Now,
+		Site: d.Site, Plan: plan, Trust: d.Trust, Door: s.door, Proofs: s.proofs, Signer: d.Signer, Catalog: d.Catalog, Log: d.Log.With("part", "pages"), Now: d.Now,
 	})
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	next.api.Register(mux)
-	site.Register(mux)
-	mux.HandleFunc("POST /sign-in", s.door.SignIn)
-	mux.HandleFunc("POST /sign-out", s.door.SignOut)
-	mux.HandleFunc("POST /pair", s.door.Pair)
-	s.probes(mux, s.door, site.Version())
-	next.Handler = site.Missing(mux)
+	s.register(mux, next.api, site)
+	next.Handler, next.plain = site.Missing(mux), http.HandlerFunc(site.Plain)
 	if last := s.front.Swap(next); last != nil {
 		last.api.Close() // its readers come again and find that the pages have changed
 	}
 	return nil
 }
 
+func people(plan *config.Plan) access.People {
+	return access.People{Staff: plan.Staff, Windows: plan.Windows, SignIn: plan.Rules.SignIn}
+}
+
+// readers lists the places where a device reads cards or codes.
+func readers(site *config.Site) (out []string) {
+	for _, d := range site.Devices {
+		if place, role, ok := d.Split(); ok && (role == "idcard" || role == "scanner") && !slices.Contains(out, place.String()) {
+			out = append(out, place.String())
+		}
+	}
+	return out
+}
+
+// register puts everything that is answered on a mux.
+func (s *Server) register(mux api.Mux, a *api.API, site *pages.Pages) {
+	a.Register(mux)
+	site.Register(mux)
+	s.door.Register(mux)
+	s.probes(mux, s.door, site.Version())
+}
+
 // Replan makes the server go on by another plan of the hall. Open pages load themselves again; whoever does not work here any more is
 // signed out.
 func (s *Server) Replan(plan *config.Plan) error {
-	if err := s.door.Employ(plan.Staff); err != nil {
+	if err := s.door.Employ(people(plan)); err != nil {
 		return err
 	}
 	return s.arrange(plan)
@@ -153,10 +205,11 @@ func (s *Server) Replan(plan *config.Plan) error {
 // Addr is where the server listens.
 func (s *Server) Addr() net.Addr { return s.listen.Addr() }
 
-// Run serves until ctx ends; then the streams end, requests under way have a moment to finish, and the port is closed.
+// Run serves, and renews the certificate, until ctx ends; then the streams end, requests under way have a moment to finish, and the port is closed.
 func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(s.listen) }()
+	defer s.renew(ctx)()
 	s.deps.Log.Info("serving pages", "address", s.Addr().String())
 	select {
 	case err := <-served:
@@ -174,6 +227,23 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("web: %w", err)
 	}
 	return ctx.Err()
+}
+
+// renew keeps the certificate good until ctx ends and what it gives is called.
+func (s *Server) renew(ctx context.Context) (stop func()) {
+	if s.deps.Trust == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = s.deps.Trust.Run(ctx) // it ends with ctx alone
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 // Inputs is what is shown and wished at the places of the hall.

@@ -46,7 +46,7 @@ func options(t *testing.T) Options {
 	web.Listen, web.Public = "127.0.0.1:0", "https://hall.example"
 	return Options{
 		Web:     web,
-		Staff:   []config.Staff{clerk(t, "w01", "1234", "clerk", "1"), clerk(t, "m01", "9876", "manager")},
+		People:  People{Staff: []config.Staff{clerk(t, "w01", "1234", "clerk", "1"), clerk(t, "m01", "9876", "manager")}},
 		Data:    t.TempDir(),
 		Tickets: slips{},
 		Catalog: problem.NewCatalog(nil),
@@ -75,9 +75,7 @@ func openWith(t *testing.T, o Options) (*Door, *httptest.Server) {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /sign-in", d.SignIn)
-	mux.HandleFunc("POST /sign-out", d.SignOut)
-	mux.HandleFunc("POST /pair", d.Pair)
+	d.Register(mux)
 	mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) {
 		who, err := d.Identify(r)
 		if err != nil {
@@ -165,10 +163,10 @@ func TestRights(t *testing.T) {
 		{Screen, []Right{SeeHall}, []Right{Take, Mend, Work, Scan, Rate, SeeTicket, SeeStaff}},
 		{Rater, []Right{SeeHall, Hear, Rate}, []Right{SeeTicket, FindTickets, ShowSlip, Take, Mend, Withdraw, Scan, Work}},
 		{Staff, []Right{SeeHall, Take, Work, Rate, TestDevices, SeeLog}, nil},
-		{Clerk, []Right{SeeHall, Take, Work, Scan, SeeDevices}, []Right{Rate, ShowSlip, FindTickets, Withdraw, Override, TestDevices, SeeLog, Direct}},
+		{Clerk, []Right{SeeHall, Take, Work, Scan, SeeDevices, SeeWords}, []Right{Rate, ShowSlip, FindTickets, Withdraw, Override, TestDevices, SeeLog, Direct}},
 		{Guide, []Right{SeeHall, Take, Work, Scan, FindTickets, Withdraw, Override}, []Right{Rate, ShowSlip, TestDevices, SeeLog, Direct}},
 		{Manager, []Right{Work, TestDevices, SeeLog, Direct}, []Right{Rate, ShowSlip}},
-		{Ops, []Right{SeeHall, TestDevices, SeeLog}, []Right{Take, Work, Mend, Rate}},
+		{Ops, []Right{SeeHall, TestDevices, SeeLog}, []Right{Take, Work, Mend, Rate, SeeWords}},
 		{Citizen, nil, []Right{SeeHall, SeeTicket, FindTickets, ShowSlip, Take, Mend, Withdraw, Work, Scan, Hear, Rate}},
 		{"", nil, []Right{SeeHall}},
 	} {
@@ -318,7 +316,13 @@ func TestSessionsOfAWindow(t *testing.T) {
 	if got := who(first, "window-2"); got != "" {
 		t.Fatalf("session of window 1 is good at window 2: %q", got)
 	}
-	signInAs(t, second, srv.URL, "m01", "9876", "window-1")
+	if status, code := signInAs(t, second, srv.URL, "m01", "9876", "window-1"); status != http.StatusConflict || code != WindowInUse {
+		t.Fatalf("somebody else is signed in there: %d %s", status, code)
+	}
+	if got := who(first, "window-1"); got != "clerk window-1 w01 1" {
+		t.Fatalf("asking alone ends the session: %q", got)
+	}
+	takeOver(t, second, srv.URL, "m01", "9876")
 	if got := who(first, "window-1"); got != "" {
 		t.Fatalf("two people are signed in at one window: %q", got)
 	}
@@ -330,6 +334,14 @@ func TestSessionsOfAWindow(t *testing.T) {
 	}
 	if got := who(second, "window-1"); got != "" {
 		t.Fatalf("signed out, still %q", got)
+	}
+}
+
+// takeOver signs somebody in at window 1, whoever is there.
+func takeOver(t *testing.T, c *http.Client, base, user, pin string) {
+	t.Helper()
+	if res, body := ask(t, c, "POST", base+"/sign-in", fmt.Sprintf(`{"user":%q,"pin":%q,"page":"window-1","takeover":true}`, user, pin)); res.StatusCode != http.StatusNoContent {
+		t.Fatal(res.StatusCode, body)
 	}
 }
 
@@ -351,21 +363,21 @@ func TestLockOut(t *testing.T) {
 	d.tries.mu.Lock()
 	d.tries.at[spot{"w01", addr("127.0.0.1")}].since = time.Now().Add(-lockTime)
 	d.tries.mu.Unlock()
-	if status, _ := signInAs(t, srv.Client(), srv.URL, "w01", "1234", "window-1"); status != 204 {
+	if status, _ := signInAs(t, srv.Client(), srv.URL, "w01", "1234", "desk"); status != 204 {
 		t.Fatalf("still locked after the term: %d", status)
 	}
 }
 
 func TestSessionsEnd(t *testing.T) {
-	s := sessions{byID: map[string]*session{}}
+	s := sessions{byID: map[string]*session{}, taken: map[string]handover{}}
 	secret := s.begin(Who{Role: Clerk, Staff: "w01", Page: "window-1", Window: "1", Credential: "staff/w01/window-1"}, false)
 	x := s.byID[digest(secret)]
 	x.used = time.Now().Add(-sessionIdle + time.Minute)
-	if _, err := s.find(secret, "window-1", true); err != nil || time.Since(x.used) > time.Minute {
+	if _, err := s.find(secret, "window-1", true, 0); err != nil || time.Since(x.used) > time.Minute {
 		t.Fatal("a command does not keep the session alive")
 	}
 	x.used = time.Now().Add(-sessionIdle)
-	if _, err := s.find(secret, "window-1", true); err == nil {
+	if _, err := s.find(secret, "window-1", true, 0); err == nil {
 		t.Fatal("an idle session lives")
 	}
 	for i := range maxSessions + 5 {
@@ -445,9 +457,11 @@ func TestNewRefuses(t *testing.T) {
 		"short token":  func(o *Options) { o.Web.Tokens[0].Secret = config.NewSecret("short") },
 		"ticket token": func(o *Options) { o.Web.Tokens[0].Secret = config.NewSecret("HE1.0123456789abcdef") },
 		"role":         func(o *Options) { o.Web.Tokens[0].Role = "root" },
-		"plain PIN":    func(o *Options) { o.Staff[0].PIN = "1234" },
-		"huge hash":    func(o *Options) { o.Staff[0].PIN = strings.Replace(o.Staff[0].PIN, "m=19456", "m=99999999", 1) },
-		"public":       func(o *Options) { o.Web.Public = "hall" },
+		"plain PIN":    func(o *Options) { o.People.Staff[0].PIN = "1234" },
+		"huge hash": func(o *Options) {
+			o.People.Staff[0].PIN = strings.Replace(o.People.Staff[0].PIN, "m=19456", "m=99999999", 1)
+		},
+		"public": func(o *Options) { o.Web.Public = "hall" },
 	} {
 		o := options(t)
 		change(&o)
@@ -493,7 +507,7 @@ func TestEmploy(t *testing.T) {
 			if status, code := signInAs(t, c, srv.URL, "w01", "1234", "window-1"); status != http.StatusNoContent {
 				t.Fatal(status, code)
 			}
-			if err := d.Employ(tc.change(slices.Clone(d.opts.Staff))); err != nil {
+			if err := d.Employ(People{Staff: tc.change(slices.Clone(d.opts.People.Staff))}); err != nil {
 				t.Fatal(err)
 			}
 			res, _ := ask(t, c, "GET", srv.URL+"/who?as=window-1", "")
@@ -503,10 +517,10 @@ func TestEmploy(t *testing.T) {
 		})
 	}
 	d, srv := open(t)
-	if err := d.Employ([]config.Staff{{ID: "w01", PIN: "1234"}}); err == nil {
+	if err := d.Employ(People{Staff: []config.Staff{{ID: "w01", PIN: "1234"}}}); err == nil {
 		t.Error("a PIN in clear is taken")
 	}
-	if err := d.Employ([]config.Staff{clerk(t, "w01", "4321", "clerk")}); err != nil {
+	if err := d.Employ(People{Staff: []config.Staff{clerk(t, "w01", "4321", "clerk")}}); err != nil {
 		t.Fatal(err)
 	}
 	for user, want := range map[string]int{"w01": http.StatusNoContent, "m01": http.StatusUnauthorized} {
@@ -519,7 +533,7 @@ func TestEmploy(t *testing.T) {
 // A helper that presses keys for a clerk is signed in beside the page, until somebody else works there.
 func TestAHelperBesideThePage(t *testing.T) {
 	o := options(t)
-	o.Staff = append(o.Staff, clerk(t, "w02", "2222", "clerk", "1"))
+	o.People.Staff = append(o.People.Staff, clerk(t, "w02", "2222", "clerk", "1"))
 	_, srv := openWith(t, o)
 	page, helper := browser(t), browser(t)
 	signIn := func(c *http.Client, user, pin string, beside bool) {
@@ -541,7 +555,7 @@ func TestAHelperBesideThePage(t *testing.T) {
 	if !in(helper) {
 		t.Error("signing in at the page again throws the helper out")
 	}
-	signIn(page, "w02", "2222", false)
+	takeOver(t, page, srv.URL, "w02", "2222")
 	if in(helper) {
 		t.Error("the helper goes on under the name of somebody who has left")
 	}

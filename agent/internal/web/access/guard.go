@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +24,9 @@ var securityHeaders = [...][2]string{
 	{"X-Content-Type-Options", "nosniff"},
 	{"X-Frame-Options", "DENY"},
 }
+
+// strict is said by TLS alone: for a year, browsers ask for this server's names by TLS, whatever a link or a person says.
+const strict = "max-age=31536000"
 
 // AllowCamera lets the page that is answered, and no other, use the camera of its machine.
 func AllowCamera(h http.Header) {
@@ -60,17 +64,30 @@ func (d *Door) Wrap(next http.Handler) http.Handler {
 			h.Set(kv[0], kv[1])
 		}
 		h.Set("Cache-Control", "no-store")
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", strict)
+		}
 		if !d.hostAllowed(r) {
 			d.problem(w, http.StatusMisdirectedRequest, HostNotAllowed, nil)
 			return
 		}
-		if err := d.origin.Check(r); err != nil {
+		if err := d.origin.Check(r); err != nil || forged(r) {
 			d.problem(w, http.StatusForbidden, CrossOrigin, nil)
 			return
 		}
 		defer d.recovered(w, r)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// forged reports whether a page without TLS sent what came by TLS. Our pages are none, and anybody in the network can make one under
+// this server's name; browsers of before 2021 take the two for the same site.
+func forged(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return false
+	}
+	return r.TLS != nil && strings.HasPrefix(strings.ToLower(r.Header.Get("Origin")), "http:")
 }
 
 func (d *Door) recovered(w http.ResponseWriter, r *http.Request) {
@@ -98,7 +115,7 @@ func (d *Door) hostAllowed(r *http.Request) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return false
+		return d.opts.Names != nil && slices.Contains(d.opts.Names(), host)
 	}
 	if ip.IsLoopback() {
 		return true

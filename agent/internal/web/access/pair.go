@@ -74,11 +74,11 @@ func (d *Door) Pair(w http.ResponseWriter, r *http.Request) {
 			d.pairBusy(w)
 			return
 		}
-		setCookie(w, jar, secret, 2*codeTime)
+		d.setCookie(w, jar, secret, 2*codeTime)
 	}
 	if answer.Page != "" {
-		setCookie(w, answer.Page, pairCookie+"."+secret, deviceCookieAge)
-		setCookie(w, jar, "", -time.Second)
+		d.setCookie(w, answer.Page, pairCookie+"."+secret, deviceCookieAge)
+		d.setCookie(w, jar, "", -time.Second)
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	_ = json.NewEncoder(w).Encode(answer) // a client that has gone away cannot be told anything
@@ -140,7 +140,7 @@ func (d *Door) Revoke(by Who, id string) (Device, error) {
 // Devices gives what was paired, by place, and how many machines show a code now.
 func (d *Door) Devices() (devices []Device, waiting int) { return d.pairs.list() }
 
-// Revoked is closed when a device is shut out; whoever waits then asks for the next.
+// Revoked is closed when a device is shut out, or somebody's session is another or locked; whoever waits then asks for the next.
 func (d *Door) Revoked() <-chan struct{} {
 	d.pairs.mu.Lock()
 	defer d.pairs.mu.Unlock()

@@ -160,6 +160,18 @@ func (p *pairs) approve(code, place, by string, tries *rate.Limiter) (Device, pr
 	return x.Device, "", nil
 }
 
+// stir has everybody who waits look again who he is.
+func (p *pairs) stir() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wake()
+}
+
+func (p *pairs) wake() {
+	close(p.gone)
+	p.gone = make(chan struct{})
+}
+
 // revoke ends what a device may. ok is false if there is none of that id.
 func (p *pairs) revoke(id string) (gone Device, ok bool, err error) {
 	p.mu.Lock()
@@ -178,8 +190,7 @@ func (p *pairs) revoke(id string) (gone Device, ok bool, err error) {
 		return gone, true, err
 	}
 	p.devices = next
-	close(p.gone)
-	p.gone = make(chan struct{})
+	p.wake()
 	return gone, true, nil
 }
 

@@ -115,7 +115,7 @@ func (d *Door) Enter(w http.ResponseWriter, r *http.Request, page string) (done 
 	if _, ok := opens(t.role, t.id, page); !ok {
 		return false, NotAllowed
 	}
-	setCookie(w, page, deviceCookie+"."+t.cookie(page), deviceCookieAge)
+	d.setCookie(w, page, deviceCookie+"."+t.cookie(page), deviceCookieAge)
 	query.Del("token")
 	to := url.URL{Path: r.URL.Path, RawQuery: query.Encode()}
 	http.Redirect(w, r, to.String(), http.StatusSeeOther)
@@ -129,16 +129,16 @@ func (d *Door) prolong(w http.ResponseWriter, r *http.Request, page string) {
 		return
 	}
 	if _, err := d.AtPage(r, page); err == nil {
-		setCookie(w, page, c.Value, deviceCookieAge)
+		d.setCookie(w, page, c.Value, deviceCookieAge)
 	}
 }
 
 func cookieName(page string) string { return "he-" + page }
 
 // setCookie sets the cookie of a page; age 0 lasts until the browser closes, a negative one deletes it.
-func setCookie(w http.ResponseWriter, page, value string, age time.Duration) {
+func (d *Door) setCookie(w http.ResponseWriter, page, value string, age time.Duration) {
 	http.SetCookie(w, &http.Cookie{
 		Name: cookieName(page), Value: value, Path: "/", MaxAge: int(age / time.Second),
-		HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: d.opts.Web.Secure(),
 	})
 }

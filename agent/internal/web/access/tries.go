@@ -9,11 +9,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A person is locked out for lockTime at an address after maxFailures wrong PINs in a row there. Whoever has many addresses is stopped by
-// maxGuesses in guessTime, from all addresses where that person has not signed in before: nobody can lock a clerk out of his own machine.
+// A person is locked out for lockTime at an address after maxFailures wrong PINs in a row there, and twice as long each further time, up
+// to longestLock, until nothing was wrong there for forgetTime. An address is locked in the same way for whoever has not signed in there
+// before, after maxStrange wrong PINs of such people: who tries one PIN with many names gets no further. Whoever has many addresses is
+// stopped by maxGuesses in guessTime, from all addresses where that person has not signed in before: nobody can lock a clerk out of his
+// own machine.
 const (
 	maxFailures = 5
+	maxStrange  = 15
 	lockTime    = 5 * time.Minute
+	longestLock = time.Hour
+	forgetTime  = 12 * time.Hour
 	maxGuesses  = 30
 	guessTime   = time.Hour
 	maxTallies  = 1024 // remembered, also of people who do not exist
@@ -21,9 +27,10 @@ const (
 
 // tries counts the PINs that were tried, before they are compared: guesses sent together count as those sent one by one.
 type tries struct {
-	mu sync.Mutex
-	at map[spot]*tally
-	of map[string]*tally // by person
+	mu   sync.Mutex
+	at   map[spot]*tally
+	of   map[string]*tally       // by person
+	from map[netip.Prefix]*tally // of strangers, by address
 }
 
 // spot is a person, who may not exist, at an address.
@@ -36,6 +43,7 @@ type spot struct {
 type tally struct {
 	count int
 	since time.Time // of a spot: of its last try; of a person: when the counting began
+	locks int       // how often the count was full before: each lock is longer
 	real  bool      // the person exists
 	home  bool      // the person has signed in at this spot
 }
@@ -46,31 +54,45 @@ type try struct {
 	far bool // not from an address where that person has signed in
 }
 
-// begin counts a try, or gives for how long there may be none.
-func (t *tries) begin(s spot, real bool) (one try, locked time.Duration) {
+// lock is a refusal to compare a PIN: for how long, and whether the machine is locked and not the person there.
+type lock struct {
+	rest   time.Duration
+	device bool
+}
+
+// begin counts a try, or gives the lock because of which there may be none.
+func (t *tries) begin(s spot, real bool) (one try, locked lock) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	at := find(t.at, s, lockTime, now)
-	of := find(t.of, s.user, guessTime, now)
-	at.real, of.real = real, real
+	at := find(t.at, s, maxFailures, now)
+	from := find(t.from, s.from, maxStrange, now)
+	of := find(t.of, s.user, 0, now)
+	at.real, of.real, from.real = real, real, true
 	one = try{spot: s, far: !at.home}
 	switch {
 	case at.count >= maxFailures:
-		return one, lockTime - now.Sub(at.since)
+		return one, lock{rest: at.lockTerm() - now.Sub(at.since)}
+	case one.far && from.count >= maxStrange:
+		return one, lock{rest: from.lockTerm() - now.Sub(from.since), device: true}
 	case one.far && of.count >= maxGuesses:
-		return one, guessTime - now.Sub(of.since)
+		return one, lock{rest: guessTime - now.Sub(of.since)}
 	}
 	at.count++
 	at.since = now
 	if one.far {
+		from.count++
+		from.since = now
 		if of.count == 0 {
 			of.since = now
 		}
 		of.count++
 	}
-	return one, 0
+	return one, lock{}
 }
+
+// lockTerm is how long a full count locks.
+func (x *tally) lockTerm() time.Duration { return min(lockTime<<min(x.locks, 8), longestLock) }
 
 // right ends a try with the right PIN: what was wrong at this spot before is forgotten, but not what others guess elsewhere.
 func (t *tries) right(one try) {
@@ -78,7 +100,7 @@ func (t *tries) right(one try) {
 	defer t.mu.Unlock()
 	t.uncount(one)
 	if at := t.at[one.spot]; at != nil {
-		at.count, at.since, at.home = 0, time.Now(), true
+		at.count, at.locks, at.since, at.home = 0, 0, time.Now(), true
 	}
 }
 
@@ -93,22 +115,28 @@ func (t *tries) uncount(one try) {
 	if at := t.at[one.spot]; at != nil && at.count > 0 {
 		at.count--
 	}
+	if from := t.from[one.from]; one.far && from != nil && from.count > 0 {
+		from.count--
+	}
 	if of := t.of[one.user]; one.far && of != nil && of.count > 0 {
 		of.count--
 	}
 }
 
-// wrong ends a try with a wrong PIN and gives the lock it led to, or 0.
-func (t *tries) wrong(one try) time.Duration {
+// wrong ends a try with a wrong PIN and gives the lock it led to, if any.
+func (t *tries) wrong(one try) lock {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if at := t.at[one.spot]; at != nil && at.count >= maxFailures {
-		return lockTime
+		return lock{rest: at.lockTerm()}
+	}
+	if from := t.from[one.from]; one.far && from != nil && from.count >= maxStrange {
+		return lock{rest: from.lockTerm(), device: true}
 	}
 	if of := t.of[one.user]; one.far && of != nil && of.count >= maxGuesses {
-		return guessTime - time.Since(of.since)
+		return lock{rest: guessTime - time.Since(of.since)}
 	}
-	return 0
+	return lock{}
 }
 
 // forget begins anew with a person, who has another PIN.
@@ -123,31 +151,50 @@ func (t *tries) forget(user string) {
 	}
 }
 
-// find gives the tally of a key, a fresh one if there is none. What is past its term counts no more.
-func find[K comparable](all map[K]*tally, key K, term time.Duration, now time.Time) *tally {
+// find gives the tally of a key, a fresh one if there is none. What is past its term counts no more; a lock that is over makes the next one
+// longer. limit is the count that locks; 0: none does, and guessTime is the term.
+func find[K comparable](all map[K]*tally, key K, limit int, now time.Time) *tally {
 	x := all[key]
 	if x == nil {
-		makeRoom(all, term, now)
+		makeRoom(all, limit, now)
 		x = &tally{since: now}
 		all[key] = x
 	}
-	if now.Sub(x.since) >= term {
-		x.count, x.since = 0, now
+	if quiet := now.Sub(x.since); quiet >= x.term(limit) {
+		if limit > 0 && x.count >= limit {
+			x.locks++
+		}
+		if quiet >= forgetTime {
+			x.locks = 0
+		}
+		x.count = 0
+		if limit == 0 || x.locks == 0 {
+			x.since = now
+		}
 	}
 	return x
 }
 
+// term is for how long what was counted last counts.
+func (x *tally) term(limit int) time.Duration {
+	if limit == 0 {
+		return guessTime
+	}
+	return x.lockTerm()
+}
+
 // makeRoom forgets what is past its time. If that is not enough it forgets one tally: of the names that do not exist first, so that inventing
 // names does not wipe out what was counted of a person; of the others the oldest.
-func makeRoom[K comparable](all map[K]*tally, term time.Duration, now time.Time) {
+func makeRoom[K comparable](all map[K]*tally, limit int, now time.Time) {
 	if len(all) < maxTallies {
 		return
 	}
 	var least K
 	var worst *tally
 	for key, x := range all {
+		quiet := now.Sub(x.since)
 		switch {
-		case now.Sub(x.since) >= term && !x.home:
+		case quiet >= x.term(limit) && !x.home && (limit == 0 || x.count < limit && x.locks == 0 || quiet >= forgetTime):
 			delete(all, key)
 		case worst == nil || x.before(worst):
 			least, worst = key, x
@@ -173,39 +220,47 @@ func (x *tally) before(y *tally) bool {
 const (
 	senderRate  = 2
 	senderBurst = 20
-	maxSenders  = 1024
 )
 
-// senders bounds how fast an address can ask to be let in.
-type senders struct {
+// maxMeters is how many of those are known who come from anywhere: addresses and citizens.
+const maxMeters = 1024
+
+// meters bound how fast each of many can do something. Those who have been quiet are forgotten, and anyone if there are too many.
+type meters[K comparable] struct {
+	often rate.Limit
+	burst int
+
 	mu sync.Mutex
-	by map[netip.Prefix]*rate.Limiter
+	by map[K]*rate.Limiter
 }
 
-func (s *senders) allow(from netip.Prefix) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.by[from]
+func newMeters[K comparable](often rate.Limit, burst int) *meters[K] {
+	return &meters[K]{often: often, burst: burst, by: map[K]*rate.Limiter{}}
+}
+
+func (m *meters[K]) allow(who K) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.by[who]
 	if l == nil {
-		s.makeRoom()
-		l = rate.NewLimiter(senderRate, senderBurst)
-		s.by[from] = l
+		m.makeRoom()
+		l = rate.NewLimiter(m.often, m.burst)
+		m.by[who] = l
 	}
 	return l.Allow()
 }
 
-// makeRoom forgets the addresses that have been quiet, and any one if there is none.
-func (s *senders) makeRoom() {
-	if len(s.by) < maxSenders {
+func (m *meters[K]) makeRoom() {
+	if len(m.by) < maxMeters {
 		return
 	}
-	var last netip.Prefix
-	for from, l := range s.by {
-		if last = from; l.Tokens() >= senderBurst {
-			delete(s.by, from)
+	var last K
+	for who, l := range m.by {
+		if last = who; l.Tokens() >= float64(m.burst) {
+			delete(m.by, who)
 		}
 	}
-	delete(s.by, last)
+	delete(m.by, last)
 }
 
 // senderOf gives the address a request comes from. A machine has a whole /64 of IPv6, so that counts as one.

@@ -13,6 +13,7 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/agent/kit/problem"
+	"halledge/test/await"
 )
 
 // addr is an address of IPv4 as it is counted.
@@ -51,21 +52,6 @@ func wantFrom(t *testing.T, d *Door, ip, user, pin string, status int, code prob
 	}
 }
 
-// await waits for a condition.
-func await(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	late := time.After(10 * time.Second)
-	for !done() {
-		select {
-		case <-look.C:
-		case <-late:
-			t.Fatalf("waited too long for %s", what)
-		}
-	}
-}
-
 // counted gives how many tries of somebody count at an address.
 func (d *Door) counted(ip, user string) int {
 	d.tries.mu.Lock()
@@ -84,7 +70,7 @@ func TestGuessesSentTogether(t *testing.T) {
 	for range maxFailures {
 		all.Go(func() { d.from(t.Context(), "192.0.2.1", "w01", "0000") })
 	}
-	await(t, "the guesses", func() bool { return d.counted("192.0.2.1", "w01") == maxFailures })
+	await.That(t, "the guesses", func() bool { return d.counted("192.0.2.1", "w01") == maxFailures })
 	right := make(chan int, 1)
 	all.Go(func() {
 		status, _ := d.from(t.Context(), "192.0.2.1", "w01", "1234")
@@ -163,7 +149,7 @@ func TestAnotherPINUnlocks(t *testing.T) {
 	for range maxFailures {
 		d.tries.begin(spot{"w01", addr("192.0.2.1")}, true)
 	}
-	if err := d.Employ([]config.Staff{clerk(t, "w01", "4321", "clerk")}); err != nil {
+	if err := d.Employ(People{Staff: []config.Staff{clerk(t, "w01", "4321", "clerk")}}); err != nil {
 		t.Fatal(err)
 	}
 	wantFrom(t, d, "192.0.2.1", "w01", "4321", 204, "")
@@ -179,16 +165,16 @@ func TestAFloodOfSignIns(t *testing.T) {
 	for i := range maxStranger {
 		all.Go(func() { d.from(gone, fmt.Sprint("198.51.100.", i), "m01", "0000") })
 	}
-	await(t, "the strangers", func() bool { return len(d.strangers) == maxStranger })
+	await.That(t, "the strangers", func() bool { return len(d.strangers) == maxStranger })
 	wantFrom(t, d, "198.51.100.99", "m01", "9876", 429, SignInBusy)
 	at := make(chan int, 1)
 	all.Go(func() {
 		status, _ := d.from(t.Context(), "192.0.2.1", "w01", "1234")
 		at <- status
 	})
-	await(t, "the clerk", func() bool { return d.counted("192.0.2.1", "w01") == 1 })
+	await.That(t, "the clerk", func() bool { return d.counted("192.0.2.1", "w01") == 1 })
 	cancel() // the strangers go away
-	await(t, "nobody", func() bool { return len(d.strangers) == 0 })
+	await.That(t, "nobody", func() bool { return len(d.strangers) == 0 })
 	<-d.hashing
 	if status := <-at; status != http.StatusNoContent {
 		t.Errorf("the clerk: %d", status)
@@ -211,10 +197,10 @@ func TestAnAddressIsBounded(t *testing.T) {
 	}
 	wantFrom(t, d, "198.51.100.1", "m01", "9876", 429, SignInBusy)
 	wantFrom(t, d, "198.51.100.2", "m01", "9876", 204, "")
-	for i := range 3 * maxSenders {
+	for i := range 3 * maxMeters {
 		d.senders.allow(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32))
 	}
-	if n := len(d.senders.by); n > maxSenders {
+	if n := len(d.senders.by); n > maxMeters {
 		t.Errorf("%d addresses are remembered", n)
 	}
 }
@@ -227,5 +213,36 @@ func TestSenderOf(t *testing.T) {
 		if got := senderOf(&http.Request{RemoteAddr: remote}).String(); got != want {
 			t.Errorf("%s: %s, want %s", remote, got, want)
 		}
+	}
+}
+
+// Threat 36: a credential has its own measure of commands, and slips without end take no memory without end.
+func TestThreat36EachCredentialHasItsMeasure(t *testing.T) {
+	d := door(t)
+	fill := func(who Who) (passed int) {
+		for passed < 100_000 && d.AllowCommand(who) {
+			passed++
+		}
+		return passed
+	}
+	for name, c := range map[string]struct {
+		who   Who
+		least int
+	}{
+		"a window": {Who{Role: Staff, Credential: "staff"}, leastCommands},
+		"a kiosk":  {Who{Role: Kiosk, Credential: "kiosk"}, leastCommands},
+		"a slip":   {Who{Role: Citizen, Credential: "ticket/1"}, citizenBurst},
+	} {
+		if n := fill(c.who); n < c.least || n == 100_000 {
+			t.Errorf("%s: %d commands", name, n)
+		}
+	}
+	for i := range 5 * maxMeters {
+		if !d.AllowCommand(Who{Role: Citizen, Credential: fmt.Sprint("ticket/other", i)}) {
+			t.Fatalf("slip %d pays for the others", i)
+		}
+	}
+	if n := len(d.citizens.by); n > maxMeters {
+		t.Errorf("%d slips are remembered", n)
 	}
 }

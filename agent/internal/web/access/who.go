@@ -22,6 +22,7 @@ const (
 	Guide   Role = "guide"
 	Manager Role = "manager"
 	Citizen Role = "citizen"
+	Locked  Role = "locked" // whoever signed in has left the page alone for too long: it shows no more than a screen at that place would
 )
 
 // Right is something one may be allowed to do.
@@ -41,6 +42,7 @@ const (
 	Hear        Right = "hear"         // what is shown, or asked, at one's own place
 	Rate        Right = "rate"         // rate finished tickets; see MayRateAt
 	SeeStaff    Right = "see_staff"    // who works at which window, the board's figures
+	SeeWords    Right = "see_words"    // what the staff wrote, such as why a window rests: it may be of people
 	SeeDevices  Right = "see_devices"  // the state of the devices
 	TestDevices Right = "test_devices" // make a device show a sign of life
 	SeeLog      Right = "see_log"      // the log's tail
@@ -65,7 +67,7 @@ func may(r Role, right Right) bool {
 		return may(Clerk, right)
 	case Clerk:
 		switch right {
-		case SeeHall, SeeTicket, Take, Mend, Work, Scan, Hear, SeeStaff, SeeDevices:
+		case SeeHall, SeeTicket, Take, Mend, Work, Scan, Hear, SeeStaff, SeeWords, SeeDevices:
 			return true
 		}
 	case Kiosk:
@@ -76,6 +78,8 @@ func may(r Role, right Right) bool {
 	case Rater:
 		return right == SeeHall || right == Hear || right == Rate
 	case Screen:
+		return right == SeeHall
+	case Locked:
 		return right == SeeHall
 	case Ops:
 		switch right {

@@ -23,6 +23,7 @@ import (
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/web/access"
+	"halledge/agent/kit/mask"
 	"halledge/agent/kit/problem"
 )
 
@@ -63,11 +64,15 @@ func (a *API) post(may allowed, h func(w http.ResponseWriter, p post)) http.Hand
 	return func(w http.ResponseWriter, r *http.Request) {
 		who, err := a.opts.Door.Identify(r)
 		if err != nil {
-			a.notSignedIn(w)
+			a.notSignedIn(w, err)
 			return
 		}
 		if !may(who, r) {
-			a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
+			a.mayNot(w, who)
+			return
+		}
+		if !a.opts.Door.AllowCommand(who) {
+			a.tooFast(w, r)
 			return
 		}
 		key, err := a.keyOf(r)
@@ -89,6 +94,12 @@ func (a *API) post(may allowed, h func(w http.ResponseWriter, p post)) http.Hand
 			key: store.KeyOf(who.Credential, r.Method, r.URL.Path, key), asked: hex.EncodeToString(digest[:]),
 		})
 	}
+}
+
+// tooFast refuses what comes more often than people or machines of the hall can mean it.
+func (a *API) tooFast(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Retry-After", "1")
+	a.fail(w, r, a.opts.Catalog.Problem(http.StatusTooManyRequests, overloaded, nil))
 }
 
 // keyOf gives the request's one key.
@@ -387,6 +398,10 @@ func echo(s string) string {
 func isHidden(r rune) bool {
 	return unicode.IsControl(r) && !strings.ContainsRune("\n\r\t", r) || unicode.Is(unicode.Bidi_Control, r)
 }
+
+// written gives what somebody wrote freely, without blanks around it, a blank alone being nothing, and with the numbers of persons masked
+// before anything is made of it: facts are kept, shown and sent on.
+func written(text string) string { return mask.Text(strings.TrimSpace(text)) }
 
 // text refuses a text that people did not write: longer than it may be, or with hidden characters. Facts are kept for ever and
 // go to other systems; a database or a device may choke on what a page shows as nothing.

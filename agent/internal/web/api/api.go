@@ -19,12 +19,16 @@ import (
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/devices"
 	"halledge/agent/internal/hall"
+	"halledge/agent/internal/notices"
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/relay"
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/inputs"
+	"halledge/agent/internal/web/proof"
 	"halledge/agent/internal/web/view"
+	"halledge/agent/kit/bundle"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
 	"halledge/agent/kit/strictyaml"
@@ -49,12 +53,26 @@ type Sounds interface {
 	Text(ctx context.Context, text, language string, rate int) ([]byte, error)
 }
 
+// Cameras are those of the hall, and by what they are known.
+type Cameras interface {
+	Known() []relay.Known
+	Again(code string)
+}
+
 // Facts is the log of the hall.
 type Facts interface {
 	Read(after hallsync.Seq, limit, maxBytes int) (raws [][]byte, err error)
 }
 
-// Options of New; all are required.
+// Notices are what the centre has signed for the screens.
+type Notices interface {
+	Program(group string) (p notices.Program, ok bool)
+	Item(group string, version int64, path string) (data []byte, item bundle.Item, ok bool)
+	Shown(screen string, p notices.Program) bool
+	Watch() (changed <-chan struct{}, cancel func())
+}
+
+// Options of New; all are required but Cameras, which a hall without any does not have.
 type Options struct {
 	Hall    *hall.Hall
 	Facts   Facts
@@ -65,7 +83,10 @@ type Options struct {
 	Codes   *codes.Recogniser
 	Signer  *codes.Signer
 	Devices Devices
+	Cameras Cameras
 	Sounds  Sounds
+	Notices Notices
+	Proofs  *proof.Maker // of what screens are sent
 	Health  func() []hallsync.Condition
 	Ring    *logs.Ring
 	Catalog *problem.Catalog
@@ -120,9 +141,7 @@ func New(o Options) *API {
 func (a *API) Close() { a.close.Do(func() { close(a.closing) }) }
 
 // Mux is where routes are put.
-type Mux interface {
-	HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request))
-}
+type Mux = access.Mux
 
 // Register puts the routes on a mux.
 func (a *API) Register(mux Mux) {
@@ -161,6 +180,9 @@ func (a *API) Register(mux Mux) {
 	mux.HandleFunc("POST /api/v1/pictures", a.post(a.seesCodes, a.picture))
 	mux.HandleFunc("POST /api/v1/ratings", a.post(mayRate, a.rate))
 
+	mux.HandleFunc("GET /api/v1/notices/{group}/{version}/{path}", a.get(access.SeeHall, a.getNotice))
+	mux.HandleFunc("POST /api/v1/notices/shown", a.post(isScreen, a.shown))
+
 	mux.HandleFunc("GET /api/v1/voice/{w}", a.get(access.SeeHall, a.getVoice))
 	mux.HandleFunc("GET /api/v1/say", a.get(access.Scan, a.say))
 
@@ -168,6 +190,12 @@ func (a *API) Register(mux Mux) {
 	mux.HandleFunc("POST /api/v1/devices/{name}/test", a.post(needs(access.TestDevices), a.testDevice))
 	mux.HandleFunc("GET /api/v1/devices/{name}/trace", a.get(access.SeeLog, a.getTrace))
 	mux.HandleFunc("POST /api/v1/devices/{name}/trace", a.post(needs(access.TestDevices), a.trace))
+
+	mux.HandleFunc("GET /api/v1/cameras", a.get(access.SeeDevices, a.getCameras))
+	mux.HandleFunc("POST /api/v1/cameras/{code}/adopt", a.post(needs(access.Pair), a.adoptCamera))
+
+	mux.HandleFunc("POST /api/v1/staff/{id}/card", a.post(needs(access.Direct), a.enrolCard))
+	mux.HandleFunc("POST /api/v1/staff/{id}/card/remove", a.post(needs(access.Direct), a.removeCard))
 
 	mux.HandleFunc("GET /api/v1/pairings", a.get(access.Pair, a.getPairings))
 	mux.HandleFunc("POST /api/v1/pairings", a.post(needs(access.Pair), a.pair))
@@ -203,6 +231,10 @@ const (
 	nothingToRate   problem.Code = "nothing_to_rate"
 	raterAway       problem.Code = "rater_away"
 	pairNotSaved    problem.Code = "pair_not_saved"
+	cameraUnknown   problem.Code = "camera_unknown"
+	cameraSame      problem.Code = "camera_not_changed" // subject
+	cameraWritten   problem.Code = "camera_written"     // subject
+	cameraOther     problem.Code = "camera_other"
 	overloaded      problem.Code = "overloaded"
 	internal        problem.Code = "internal"
 )
@@ -216,18 +248,24 @@ func (a *API) get(right access.Right, h handler) http.HandlerFunc {
 		who, err := a.opts.Door.Identify(r)
 		switch {
 		case err != nil:
-			a.notSignedIn(w)
+			a.notSignedIn(w, err)
 		case !who.May(right):
-			a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
+			a.mayNot(w, who)
 		default:
 			h(w, r, who)
 		}
 	}
 }
 
-func (a *API) notSignedIn(w http.ResponseWriter) {
+func (a *API) notSignedIn(w http.ResponseWriter, err error) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="hall"`)
-	a.problem(w, http.StatusUnauthorized, access.SignIn, nil)
+	status, code, args := access.NotIn(err)
+	a.problem(w, status, code, args)
+}
+
+func (a *API) mayNot(w http.ResponseWriter, who access.Who) {
+	status, code := access.MayNot(who)
+	a.problem(w, status, code, nil)
 }
 
 func (a *API) problem(w http.ResponseWriter, status int, code problem.Code, args map[string]string) {
@@ -285,6 +323,9 @@ func write(w http.ResponseWriter, status int, raw []byte) {
 // kiosk, which its page is told unasked.
 func (a *API) reader(who access.Who, q url.Values) view.Reader {
 	r := view.Reader{Staff: who.May(access.SeeStaff), Gives: q.Has("gives")}
+	if r.Locked = who.Role == access.Locked; r.Locked && who.Window != "" {
+		r.Windows = []hallsync.WindowID{who.Window}
+	}
 	r.Paper = isKiosk(who) && (who.Page != "" || q.Has("paper"))
 	if at := hallsync.WindowID(q.Get("window")); who.MayWorkAt(at) { // what others have noted is for them
 		r.Console = at

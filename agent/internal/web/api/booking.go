@@ -33,7 +33,7 @@ type bookBody struct {
 	Queue    hallsync.QueueID   `json:"queue"`
 	Start    time.Time          `json:"start"`
 	End      time.Time          `json:"end"`
-	IDNumber string             `json:"id_number"`
+	IDNumber device.Secret      `json:"id_number"`
 }
 
 // bookingBody is an appointment in an answer.
@@ -109,9 +109,9 @@ func (a *API) book(w http.ResponseWriter, p post) {
 	if err == nil {
 		err = a.text("booking", string(in.Booking), maxBookingID)
 	}
-	var person string
-	if err == nil && in.IDNumber != "" {
-		person, err = a.person(in.IDNumber)
+	var names []string
+	if err == nil && !in.IDNumber.Empty() {
+		names, err = a.names(in.IDNumber)
 	}
 	if err != nil {
 		a.fail(w, p.Request, err)
@@ -125,7 +125,8 @@ func (a *API) book(w http.ResponseWriter, p post) {
 		in.Booking = hallsync.BookingID(ulid.Make().String())
 	}
 	a.command(w, p, func() (queue.Command, error) {
-		return queue.SetBooking{BookingSet: hallsync.BookingSet{
+		person, aliases := named(names)
+		return queue.SetBooking{Aliases: aliases, BookingSet: hallsync.BookingSet{
 			Booking: in.Booking, Queue: in.Queue, Start: in.Start, End: in.End, Person: person, By: p.who.By(),
 		}}, nil
 	}, func(res hall.Result) (int, any) {
@@ -160,11 +161,13 @@ func (a *API) cancelBooking(w http.ResponseWriter, p post) {
 
 // blockBody is the body of POST /api/v1/blocks: somebody by his identity number, which is only digested, or by his name in the list.
 type blockBody struct {
-	IDNumber   string    `json:"id_number"`
-	Person     string    `json:"person"`
-	Until      time.Time `json:"until"` // now or earlier ends it
-	Everywhere bool      `json:"everywhere"`
-	Reason     string    `json:"reason"`
+	IDNumber   device.Secret `json:"id_number"`
+	Person     string        `json:"person"`
+	Until      time.Time     `json:"until"` // now or earlier ends it
+	Everywhere bool          `json:"everywhere"`
+	Reason     string        `json:"reason"`
+
+	aliases []string
 }
 
 // blockOf reads what shall hold for whom.
@@ -172,12 +175,13 @@ func (a *API) blockOf(p post) (in blockBody, err error) {
 	if err = a.decode(p.body, &in); err != nil {
 		return in, err
 	}
-	in.Reason = strings.TrimSpace(in.Reason)
+	in.Reason = written(in.Reason)
 	if err = a.text("reason", in.Reason, maxReason); err != nil {
 		return in, err
 	}
 	if in.Person == "" {
-		in.Person, err = a.person(in.IDNumber)
+		names, err := a.names(in.IDNumber)
+		in.Person, in.aliases = named(names)
 		return in, err
 	}
 	known := false
@@ -196,7 +200,7 @@ func (a *API) block(w http.ResponseWriter, p post) {
 		return
 	}
 	a.command(w, p, func() (queue.Command, error) {
-		return queue.SetBlock{Person: in.Person, Until: in.Until, Everywhere: in.Everywhere, Reason: in.Reason, By: p.who.By()}, nil
+		return queue.SetBlock{Person: in.Person, Aliases: in.aliases, Until: in.Until, Everywhere: in.Everywhere, Reason: in.Reason, By: p.who.By()}, nil
 	}, func(hall.Result) (int, any) {
 		return http.StatusOK, struct {
 			Until      time.Time `json:"until"`
@@ -232,11 +236,19 @@ func (a *API) getBlocks(w http.ResponseWriter, r *http.Request, _ access.Who) {
 	a.send(w, r, http.StatusOK, body)
 }
 
-// person gives the hall's name for whoever has an identity number, which is forgotten here.
-func (a *API) person(number string) (string, error) {
-	number = strings.ToUpper(strings.TrimSpace(number))
+// names gives the hall's names for whoever has an identity number, which is forgotten here.
+func (a *API) names(typed device.Secret) ([]string, error) {
+	number := strings.ToUpper(strings.TrimSpace(typed.Reveal()))
 	if !sdt.ValidIDNumber(number) {
-		return "", a.opts.Catalog.Problem(http.StatusUnprocessableEntity, idNumberInvalid, nil)
+		return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, idNumberInvalid, nil)
 	}
-	return a.opts.Signer.Person(device.NewSecret(number)), nil
+	return a.opts.Signer.Names(device.NewSecret(number)), nil
+}
+
+// named gives the name to use of a person's names, and the others.
+func named(names []string) (person string, aliases []string) {
+	if len(names) == 0 {
+		return "", nil
+	}
+	return names[0], names[1:]
 }

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"halledge/agent/internal/devices"
+	"halledge/agent/internal/hall"
+	"halledge/agent/internal/queue"
+	"halledge/agent/internal/relay/pin"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/kit/problem"
 	"halledge/drivers/device"
@@ -207,6 +210,72 @@ func (a *API) getTrace(w http.ResponseWriter, r *http.Request, _ access.Who) {
 		Masked  bool        `json:"masked"`
 		Entries []entryView `json:"entries"`
 	}{record.On, left, record.Masked, entries})
+}
+
+// cameraView is a camera, and by what it is known.
+type cameraView struct {
+	Code   string    `json:"code"`
+	Name   string    `json:"name"`
+	State  string    `json:"state"`  // idle, connecting, relaying, degraded, offline or auth_failed
+	Reason string    `json:"reason"` // why, empty if there is nothing to say
+	Since  time.Time `json:"since"`
+	pin.Standing
+}
+
+func (a *API) cameras() []cameraView {
+	out := []cameraView{}
+	if a.opts.Cameras == nil {
+		return out
+	}
+	for _, c := range a.opts.Cameras.Known() {
+		out = append(out, cameraView{c.Code, c.Name, c.State, c.Reason, c.Since.In(a.zone).Truncate(time.Second), c.Standing})
+	}
+	return out
+}
+
+// getCameras answers GET /api/v1/cameras.
+func (a *API) getCameras(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	a.send(w, r, http.StatusOK, map[string][]cameraView{"cameras": a.cameras()})
+}
+
+// adoptCamera answers POST /api/v1/cameras/{code}/adopt {"seen": M}, by which somebody of the hall says that the machine that answers at a
+// camera's address, which he has looked at, is the camera from now on: 200 {"camera": C}. Another machine than that is not adopted.
+func (a *API) adoptCamera(w http.ResponseWriter, p post) {
+	var in struct {
+		Seen pin.Machine `json:"seen"`
+	}
+	if err := a.decode(p.body, &in); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	all := a.cameras()
+	i := slices.IndexFunc(all, func(c cameraView) bool { return c.Code == p.PathValue("code") })
+	if i < 0 {
+		a.problem(w, http.StatusNotFound, cameraUnknown, nil)
+		return
+	}
+	c := all[i]
+	status, _ := a.command(w, p, func() (queue.Command, error) {
+		var refused problem.Code
+		switch {
+		case c.Verdict != pin.Changed && c.Verdict != pin.Unlike:
+			refused = cameraSame
+		case c.Written:
+			refused = cameraWritten
+		case in.Seen != c.Seen:
+			refused = cameraOther
+		default:
+			return pin.Fact(c.Code, c.Seen, p.who.By()), nil
+		}
+		return nil, a.opts.Catalog.Problem(http.StatusConflict, refused, map[string]string{"subject": c.Code})
+	}, func(hall.Result) (int, any) {
+		c.Known, c.Verdict = c.Seen, pin.Same
+		return http.StatusOK, map[string]cameraView{"camera": c}
+	})
+	if status == http.StatusOK {
+		a.opts.Log.Info("camera adopted", "camera", c.Code, "mac", c.Seen.MAC, "key", c.Seen.Key, "by", string(p.who.Role))
+		a.opts.Cameras.Again(c.Code)
+	}
 }
 
 // machineView is a place where a machine of the hall stands.

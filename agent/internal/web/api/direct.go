@@ -3,7 +3,9 @@ package api
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,6 +20,7 @@ import (
 	"halledge/agent/internal/web/view"
 	"halledge/agent/kit/problem"
 	"halledge/agent/kit/strictyaml"
+	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -243,6 +246,104 @@ func (a *API) said(problems strictyaml.Problems) (out []fault) {
 		out = append(out, fault{Path: p.Path, Code: string(p.Code), Detail: cmp.Or(text.Detail, text.Title)})
 	}
 	return out
+}
+
+// cardDigest gives what is kept of a card of the staff: of no use for finding its number out, and in no other hall. A badge whose code
+// says a card's number is not that card.
+func (a *API) cardDigest(kind string, number device.Secret) string {
+	sum := a.opts.Signer.Digest([]byte("staff-" + kind + "\x00" + strings.ToUpper(strings.TrimSpace(number.Reveal()))))
+	return hex.EncodeToString(sum[:])
+}
+
+// enrolCard answers POST /api/v1/staff/{id}/card {"place"}: it waits half a minute for a card at that place's reader, which is that person's
+// from then on. 408 card_none if nobody showed one.
+func (a *API) enrolCard(w http.ResponseWriter, p post) {
+	var in struct {
+		Place string `json:"place"`
+	}
+	if err := a.decode(p.body, &in); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	if !a.employs(w, p) {
+		return
+	}
+	a.outside(w, p, func() (int, []byte) {
+		digest, refused := a.opts.Door.EnrolAt(p.Request, in.Place)
+		if refused != "" {
+			status := http.StatusConflict
+			if refused == access.CardNone {
+				status = http.StatusRequestTimeout
+			}
+			return status, a.opts.Catalog.Problem(status, refused, nil).Body()
+		}
+		for _, s := range a.opts.Plan.Staff {
+			if s.Card == digest && s.ID != p.PathValue("id") {
+				taken := a.opts.Catalog.Problem(http.StatusConflict, access.CardTaken, map[string]string{"staff": s.Name})
+				return taken.Status, taken.Body()
+			}
+		}
+		return a.setCard(p, digest)
+	})
+}
+
+// removeCard answers POST /api/v1/staff/{id}/card/remove: that person has no card any more.
+func (a *API) removeCard(w http.ResponseWriter, p post) {
+	if a.employs(w, p) {
+		a.outside(w, p, func() (int, []byte) { return a.setCard(p, "") })
+	}
+}
+
+// employs reports whether the person of a path works here, or answers that he does not.
+func (a *API) employs(w http.ResponseWriter, p post) bool {
+	for _, s := range a.opts.Plan.Staff {
+		if s.ID == p.PathValue("id") {
+			return true
+		}
+	}
+	a.problem(w, http.StatusNotFound, notFound, nil)
+	return false
+}
+
+// setCard writes a person's card into the plan, and gives the answer.
+func (a *API) setCard(p post, digest string) (status int, body []byte) {
+	ctx, cancel := context.WithTimeout(p.Context(), commandTime)
+	defer cancel()
+	err := a.change(ctx, p.PathValue("id"), p.who.By(), func(s *config.StaffEdit) { s.Card = &digest })
+	var refused *queue.Refusal
+	var known problem.Problem
+	switch {
+	case errors.As(err, &refused):
+		known = a.refusal(refused)
+	case errors.As(err, &known):
+	case err != nil:
+		a.opts.Log.Error("card not written", "error", err)
+		known = a.opts.Catalog.Problem(http.StatusServiceUnavailable, overloaded, nil)
+	default:
+		return http.StatusOK, fmt.Appendf(nil, `{"revision":%d}`, a.opts.Plan.Revision+1)
+	}
+	return known.Status, known.Body()
+}
+
+// Repin writes the hash of a PIN that a person has chosen himself into the plan.
+func (a *API) Repin(ctx context.Context, id hallsync.StaffID, hash string) error {
+	return a.change(ctx, string(id), hallsync.By{Kind: "staff", Staff: id}, func(s *config.StaffEdit) { s.PIN, s.OwnPIN = hash, true })
+}
+
+// change edits the plan's entry of one person. It fails as hall.Do does, or with a problem.Problem.
+func (a *API) change(ctx context.Context, id string, by hallsync.By, change func(*config.StaffEdit)) error {
+	edit := a.opts.Plan.Editable()
+	for i := range edit.Staff {
+		if edit.Staff[i].ID == id {
+			change(&edit.Staff[i])
+		}
+	}
+	text, err := a.planText(edit)
+	if err != nil {
+		return err
+	}
+	_, err = a.opts.Hall.Do(ctx, queue.EditPlan{PlanEdited: hallsync.PlanEdited{Revision: a.opts.Plan.Revision + 1, Text: string(text), By: by}})
+	return err
 }
 
 // The problems of playing a day again.

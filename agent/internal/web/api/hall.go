@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/notices"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/inputs"
+	"halledge/agent/internal/web/proof"
 	"halledge/agent/internal/web/view"
+	"halledge/agent/kit/bundle"
 	"halledge/agent/kit/health"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
@@ -21,10 +24,12 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-// Long polling: maxWait bounds what a reader may ask for, healthEvery is how soon it sees a change of health.
+// Long polling: maxWait bounds what a reader may ask for, lockedWait what one whose page is locked waits; healthEvery is how soon it sees
+// a change of health.
 const (
 	maxWait     = 30 * time.Second
 	healthEvery = 5 * time.Second
+	lockedWait  = 2 * time.Second
 )
 
 // show shows the hall to a reader now.
@@ -38,6 +43,7 @@ func (a *API) show(who access.Who, r view.Reader) view.Hall {
 	}
 	if r.Frame {
 		v.Frame = view.FrameOf(a.opts.Inputs.Screen(a.place(who)).Frame())
+		v.Program = a.program(who)
 	}
 	return v
 }
@@ -172,6 +178,7 @@ type polled struct {
 	view.Hall
 	Input  *inputs.Event `json:"input,omitempty"`
 	InputN uint64        `json:"input_n,omitempty"`
+	Proof  *proof.Stamp  `json:"proof,omitempty"` // at a screen that asks for it
 }
 
 // getHall answers GET /api/v1/hall. With after=seq it waits up to wait seconds (25 unless told, 30 at most) until the hall is
@@ -193,17 +200,92 @@ func (a *API) getHall(w http.ResponseWriter, r *http.Request, who access.Who) {
 	after, err := strconv.ParseUint(q.Get("after"), 10, 64)
 	body := p.look()
 	if err == nil && uint64(body.Seq) == after && body.Input == nil {
-		ctx, cancel := context.WithTimeout(r.Context(), waitOf(q.Get("wait")))
+		wait := waitOf(q.Get("wait"))
+		if who.Role == access.Locked { // it may not know yet
+			wait = min(wait, lockedWait)
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), wait)
 		defer cancel()
 		body = p.wait(ctx, body, func() bool { return a.still(r, who) })
-		if !a.still(r, who) {
-			a.notSignedIn(w)
+		now, err := a.opts.Door.Identify(r)
+		if err != nil {
+			a.notSignedIn(w, err)
 			return
 		}
+		if now != who { // it was locked meanwhile
+			p.who, p.reader, p.input = now, a.reader(now, q), nil
+			body = p.look()
+		}
+	}
+	if p.reader.Frame && q.Has("session") {
+		stamp := a.opts.Proofs.Stamp()
+		body.Proof = &stamp
 	}
 	if r.Context().Err() == nil {
 		a.send(w, r, http.StatusOK, body)
 	}
+}
+
+// screenOf gives the plan's screen somebody stands for.
+func (a *API) screenOf(who access.Who) (config.Screen, bool) {
+	i := slices.IndexFunc(a.opts.Plan.Screens, func(s config.Screen) bool { return "screen-"+s.ID == a.place(who) })
+	if i < 0 {
+		return config.Screen{}, false
+	}
+	return a.opts.Plan.Screens[i], true
+}
+
+// program gives the notices that a screen shows now; nil: the centre has none for it.
+func (a *API) program(who access.Who) *notices.Program {
+	s, ok := a.screenOf(who)
+	if !ok {
+		return nil
+	}
+	p, ok := a.opts.Notices.Program(s.NoticeGroup())
+	if !ok {
+		return nil
+	}
+	return &p
+}
+
+// getNotice answers GET /api/v1/notices/{group}/{version}/{path} with an item of the program in force, checked as it leaves.
+func (a *API) getNotice(w http.ResponseWriter, r *http.Request, _ access.Who) {
+	version, err := strconv.ParseInt(r.PathValue("version"), 10, 64)
+	var data []byte
+	var item bundle.Item
+	ok := err == nil
+	if ok {
+		data, item, ok = a.opts.Notices.Item(r.PathValue("group"), version, r.PathValue("path"))
+	}
+	if !ok {
+		a.problem(w, http.StatusNotFound, notFound, nil)
+		return
+	}
+	kind := string(item.Type)
+	if item.Type == bundle.Text {
+		kind += "; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", kind)
+	_, _ = w.Write(data) // a screen that has gone away cannot be told anything
+}
+
+// isScreen lets screens speak for themselves.
+func isScreen(who access.Who, _ *http.Request) bool { return who.Role == access.Screen }
+
+// shown answers POST /api/v1/notices/shown, in which a screen says what it shows: {"good"} is whether that is what it was given.
+func (a *API) shown(w http.ResponseWriter, p post) {
+	var said notices.Program
+	if err := a.decode(p.body, &said); err != nil {
+		a.fail(w, p.Request, err)
+		return
+	}
+	if s, ok := a.screenOf(p.who); !ok || s.NoticeGroup() != said.Group {
+		a.problem(w, http.StatusNotFound, notFound, nil)
+		return
+	}
+	a.send(w, p.Request, http.StatusOK, struct {
+		Good bool `json:"good"`
+	}{a.opts.Notices.Shown(a.place(p.who), said)})
 }
 
 // poller is one long poll.
@@ -239,7 +321,7 @@ func (p *poller) wait(ctx context.Context, before polled, still func() bool) pol
 	for {
 		now := p.look()
 		same := slices.Equal(now.Health, before.Health) && slices.Equal(now.Help, before.Help) && (now.Paper == nil || *now.Paper == *before.Paper) &&
-			reflect.DeepEqual(now.Frame, before.Frame)
+			reflect.DeepEqual(now.Frame, before.Frame) && reflect.DeepEqual(now.Program, before.Program)
 		if now.Seq != before.Seq || now.Input != nil || !same || !still() {
 			return now
 		}
@@ -271,12 +353,14 @@ func (a *API) wake(ctx context.Context, place string) (wake <-chan struct{}, sto
 	hallDirty, endHall := a.opts.Hall.Watch()
 	shown, endShown := a.opts.Inputs.Watch(place)
 	devices, endDevices := a.opts.Devices.Watch()
+	programs, endPrograms := a.opts.Notices.Watch()
 	revoked := a.opts.Door.Revoked()
 	go func() {
 		defer close(done)
 		defer endHall()
 		defer endShown()
 		defer endDevices()
+		defer endPrograms()
 		tick := time.NewTicker(healthEvery)
 		defer tick.Stop()
 		for {
@@ -289,6 +373,7 @@ func (a *API) wake(ctx context.Context, place string) (wake <-chan struct{}, sto
 			case <-hallDirty:
 			case <-shown:
 			case <-devices:
+			case <-programs:
 			case <-revoked:
 				revoked = a.opts.Door.Revoked()
 			case <-tick.C:
@@ -305,10 +390,15 @@ func (a *API) wake(ctx context.Context, place string) (wake <-chan struct{}, sto
 	}
 }
 
-// getBoard answers GET /api/v1/board.
-func (a *API) getBoard(w http.ResponseWriter, r *http.Request, _ access.Who) {
+// getBoard answers GET /api/v1/board. Who looks after the machines does not learn why a window rests.
+func (a *API) getBoard(w http.ResponseWriter, r *http.Request, who access.Who) {
 	var b view.Board
 	a.opts.Hall.Look(func(m queue.Moment) { b = view.BoardOf(m) })
+	if !who.May(access.SeeWords) {
+		for i := range b.Windows {
+			b.Windows[i].Reason = ""
+		}
+	}
 	a.send(w, r, http.StatusOK, b)
 }
 

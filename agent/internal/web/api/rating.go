@@ -20,12 +20,14 @@ type rateBody struct {
 	Text    string            `json:"text"`
 }
 
-func (a *API) checkRating(in rateBody) error {
+func (a *API) checkRating(in *rateBody) error {
+	in.Text = written(in.Text)
 	if len(in.Reasons) > maxReasons {
 		return a.bad(fieldTooLong, "field", "reasons")
 	}
-	for _, r := range in.Reasons {
-		if err := a.text("reasons", r, maxRatingChoice); err != nil {
+	for i, r := range in.Reasons {
+		in.Reasons[i] = written(r)
+		if err := a.text("reasons", in.Reasons[i], maxRatingChoice); err != nil {
 			return err
 		}
 	}
@@ -37,7 +39,7 @@ func (a *API) rate(w http.ResponseWriter, p post) {
 	var in rateBody
 	err := a.decode(p.body, &in)
 	if err == nil {
-		err = a.checkRating(in)
+		err = a.checkRating(&in)
 	}
 	if err != nil {
 		a.fail(w, p.Request, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,12 +52,12 @@ const symbologyUnknown = "unknown"
 // scan answers POST /api/v1/scans: {"payload"} or the bytes of a picture.
 func (a *API) scan(w http.ResponseWriter, p post) {
 	var in struct {
-		Payload string `json:"payload"`
+		Payload device.Secret `json:"payload"`
 	}
 	isJSON := object(p.body)
 	if isJSON {
 		err := a.decode(p.body, &in)
-		if err == nil && in.Payload == "" {
+		if err == nil && in.Payload.Empty() {
 			err = a.bad(fieldMissing, "field", "payload")
 		}
 		if err != nil {
@@ -68,8 +69,12 @@ func (a *API) scan(w http.ResponseWriter, p post) {
 		a.fail(w, p.Request, a.bad(fieldMissing, "field", "payload"))
 		return
 	}
+	if !a.opts.Door.AllowScan(p.who) {
+		a.tooFast(w, p.Request)
+		return
+	}
 	a.outside(w, p, func() (int, []byte) {
-		payload, symbology := device.NewSecret(in.Payload), symbologyUnknown
+		payload, symbology := in.Payload, symbologyUnknown
 		if !isJSON {
 			var err error
 			if payload, symbology, err = a.look(p.Context(), p.body, codes.ReadImage); err != nil {
@@ -100,7 +105,7 @@ func (a *API) seesCodes(who access.Who, _ *http.Request) bool {
 func (a *API) picture(w http.ResponseWriter, p post) {
 	place := a.place(p.who)
 	if !a.opts.Door.AllowPicture(place) {
-		a.fail(w, p.Request, a.opts.Catalog.Problem(http.StatusTooManyRequests, overloaded, nil))
+		a.tooFast(w, p.Request)
 		return
 	}
 	payload, _, err := a.look(p.Context(), p.body, codes.Glance)
@@ -162,13 +167,13 @@ func (a *API) recognise(ctx context.Context, place string, payload device.Secret
 	default:
 		body.Identity = a.opts.Inputs.Recognised(place, personOf(res))
 		body.Actions = append(body.Actions, "take")
-		a.dealings(&body, place, res.Person)
+		a.dealings(&body, place, res.Names)
 	}
 	return body, nil
 }
 
 func personOf(res codes.Result) inputs.Person {
-	return inputs.Person{Proof: res.Proof, Key: res.Person, Code: res.Code, Kind: string(res.Kind)}
+	return inputs.Person{Proof: res.Proof, Names: res.Names, Code: res.Code, Kind: string(res.Kind)}
 }
 
 // booked gives what can be done about an appointment whose code or number was shown.
@@ -196,10 +201,10 @@ func (a *API) booked(body scanBody, place string, id hallsync.BookingID) (scanBo
 }
 
 // dealings adds what the hall has to do with a person, and at a window whether it is the one who is served there.
-func (a *API) dealings(body *scanBody, place, person string) {
+func (a *API) dealings(body *scanBody, place string, names []string) {
 	window, atWindow := strings.CutPrefix(place, "window-")
 	a.opts.Hall.Look(func(m queue.Moment) {
-		body.Waiting, body.Bookings = dealingsOf(m, person)
+		body.Waiting, body.Bookings = dealingsOf(m, names)
 		a.opts.Inputs.Show(place, body.Waiting...)
 		if !atWindow {
 			return
@@ -208,9 +213,9 @@ func (a *API) dealings(body *scanBody, place, person string) {
 		t, served := m.State.Ticket(w.Ticket)
 		switch {
 		case !served:
-		case person == "" || t.Person == "":
+		case len(names) == 0 || t.Person == "":
 			body.Served = servedUnknown
-		case t.Person == person:
+		case slices.Contains(names, t.Person):
 			body.Served = servedSame
 		default:
 			body.Served = servedOther
@@ -219,11 +224,11 @@ func (a *API) dealings(body *scanBody, place, person string) {
 }
 
 // dealingsOf lists the open tickets of a person and the appointments of today that were not used yet.
-func dealingsOf(m queue.Moment, person string) (waiting []hallsync.TicketID, bookings []inputs.Booking) {
-	for _, t := range m.State.Live(person) {
+func dealingsOf(m queue.Moment, names []string) (waiting []hallsync.TicketID, bookings []inputs.Booking) {
+	for _, t := range m.State.Live(names...) {
 		waiting = append(waiting, t.ID)
 	}
-	for _, b := range m.State.BookingsOf(person, m.Now) {
+	for _, b := range m.State.BookingsOf(names, m.Now) {
 		bookings = append(bookings, bookingOf(b))
 	}
 	return waiting, bookings
@@ -296,6 +301,9 @@ func (a *API) problemOfScan(err error) problem.Problem {
 
 // Scanned is for a scanner of the hall: the page at its place learns what was shown.
 func (a *API) Scanned(ctx context.Context, place string, payload device.Secret) {
+	if a.opts.Door.Tapped(place, access.Tap{Digest: a.cardDigest("badge", payload), Badge: true}) {
+		return
+	}
 	body, err := a.recognise(ctx, place, payload)
 	if err != nil {
 		p := a.problemOfScan(err)
@@ -326,13 +334,16 @@ func (a *API) CardShown(place string, card device.IDCard) {
 		a.Unreadable(place, device.CardUnreadable)
 		return
 	}
-	p := inputs.Person{Proof: hallsync.ProofIDCard, Key: a.opts.Signer.Person(card.Number)}
+	if a.opts.Door.Tapped(place, access.Tap{Digest: a.cardDigest("card", card.Number)}) {
+		return
+	}
+	p := inputs.Person{Proof: hallsync.ProofIDCard, Names: a.opts.Signer.Names(card.Number)}
 	if elderly(card.Birth, a.opts.Now().In(a.zone)) {
 		p.Class = hallsync.Elder
 	}
 	e := inputs.Event{Kind: "idcard", Identity: a.opts.Inputs.Recognised(place, p), Actions: []string{"take"}}
 	a.opts.Hall.Look(func(m queue.Moment) {
-		e.Waiting, e.Bookings = dealingsOf(m, p.Key)
+		e.Waiting, e.Bookings = dealingsOf(m, p.Names)
 	})
 	a.opts.Inputs.Show(place, e.Waiting...)
 	a.opts.Inputs.Publish(place, e)

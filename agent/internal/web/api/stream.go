@@ -12,6 +12,7 @@ import (
 
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/web/access"
+	"halledge/agent/internal/web/proof"
 	"halledge/agent/internal/web/view"
 	"halledge/agent/kit/sse"
 	"halledge/firmware-protocols/hallsync"
@@ -24,7 +25,7 @@ const (
 )
 
 // stream answers GET /api/v1/stream with server-sent events: snapshot (the hall), then change for each fact, whose id is the
-// fact's sequence and whose data is its seq and kind, with the hall as it is after them in the last of those that come together; health, help, gives or frame when only that changed; input at a
+// fact's sequence and whose data is its seq and kind, with the hall as it is after them in the last of those that come together; health, help, gives, frame or program when only that changed; input at a
 // kiosk when somebody shows a card or code. Last-Event-ID resumes without a snapshot.
 func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 	select {
@@ -36,10 +37,14 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 		return
 	}
 	f := &follower{api: a, request: r, who: who, reader: a.reader(who, r.URL.Query()), place: a.place(who), beside: map[string]string{}}
-	if last, ok := sse.LastEventID(r); ok {
+	// What somebody's page was told last may have been a locked page's hall, or be one: it begins anew.
+	if last, ok := sse.LastEventID(r); ok && who.Staff == "" {
 		f.seq, f.resumed = hallsync.Seq(last), true
 	}
 	f.shown = a.opts.Inputs.Now()
+	if session := r.URL.Query().Get("session"); f.reader.Frame && session != "" {
+		f.key = a.opts.Proofs.Key(who.Credential, who.Page, session)
+	}
 	wake, stop := a.wake(r.Context(), f.place)
 	defer stop()
 	if f.reader.Frame {
@@ -47,7 +52,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, who access.Who) {
 	}
 	s, err := sse.Start(w, r, beats(r.URL.Query()))
 	if err == nil {
-		err = s.Follow(wake, f.next)
+		err = s.Follow(wake, f.proven)
 	}
 	if err != nil {
 		a.opts.Log.Debug("stream ended", "place", f.place, "error", err)
@@ -78,6 +83,18 @@ type follower struct {
 	seq     hallsync.Seq      // last fact sent
 	shown   uint64            // last input sent
 	beside  map[string]string // by event, what is no part of the log, as sent last
+	key     proof.Key         // of a screen's page; nil: of everybody else
+}
+
+// proven gives the events since the last call, to a screen's page as it can tell that they are from here, of now and not said before.
+func (f *follower) proven() ([]sse.Event, error) {
+	events, err := f.next()
+	for i := range events {
+		if err == nil && f.key != nil {
+			events[i].Data, err = f.api.opts.Proofs.Wrap(f.key, events[i].Name, events[i].Data)
+		}
+	}
+	return events, err
 }
 
 // errSignedOut ends the stream of somebody whose session is over.
@@ -212,7 +229,7 @@ func (a *API) scene(who access.Who, r view.Reader) (now scene, err error) {
 	for _, p := range []struct {
 		name  string
 		value any
-	}{{"health", v.Health}, {"help", v.Help}, {"paper", v.Paper}, {"gives", v.Gives}, {"frame", v.Frame}} {
+	}{{"health", v.Health}, {"help", v.Help}, {"paper", v.Paper}, {"gives", v.Gives}, {"frame", v.Frame}, {"program", v.Program}} {
 		raw, err := json.Marshal(p.value)
 		if err != nil {
 			return now, err

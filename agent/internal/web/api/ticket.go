@@ -46,7 +46,7 @@ func (a *API) takeOf(p post) (in takeBody, err error) {
 	if err = a.decode(p.body, &in); err != nil {
 		return in, err
 	}
-	in.Override, in.Reason = strings.TrimSpace(in.Override), strings.TrimSpace(in.Reason)
+	in.Override, in.Reason = written(in.Override), written(in.Reason)
 	if (in.Override != "" || in.Reason != "") && !p.who.May(access.Override) {
 		return in, a.opts.Catalog.Problem(http.StatusForbidden, access.NotAllowed, nil)
 	}
@@ -98,7 +98,8 @@ func (a *API) take(w http.ResponseWriter, p post) {
 			if person, ok = a.opts.Inputs.Reserve(in.Identity, place); !ok {
 				return nil, a.opts.Catalog.Problem(http.StatusUnprocessableEntity, identityUnknown, nil)
 			}
-			c.Proof, c.Person, c.Identity, reserved = person.Proof, person.Key, person.Identity, true
+			c.Proof, c.Identity, reserved = person.Proof, person.Identity, true
+			c.Person, c.Aliases = named(person.Names)
 			if c.Class == "" || c.Class == hallsync.Normal {
 				c.Class = person.Class
 			}
@@ -169,10 +170,10 @@ func (a *API) getTicket(w http.ResponseWriter, r *http.Request) {
 	id := hallsync.TicketID(r.PathValue("id"))
 	switch {
 	case err != nil:
-		a.notSignedIn(w)
+		a.notSignedIn(w, err)
 		return
 	case !who.May(access.SeeTicket) && (who.Role != access.Citizen || who.Ticket != id):
-		a.problem(w, http.StatusForbidden, access.NotAllowed, nil)
+		a.mayNot(w, who)
 		return
 	}
 	var body citizenBody
@@ -307,7 +308,7 @@ func (a *API) setClass(w http.ResponseWriter, p post) {
 	}
 	err := a.decode(p.body, &in)
 	if err == nil {
-		in.Reason = strings.TrimSpace(in.Reason)
+		in.Reason = written(in.Reason)
 		err = a.text("reason", in.Reason, maxReason)
 	}
 	if err != nil {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"halledge/agent/internal/hall"
@@ -48,8 +47,7 @@ func (a *API) windowVerb(w http.ResponseWriter, p post) {
 		a.fail(w, p.Request, err)
 		return
 	}
-	in.Reason = strings.TrimSpace(in.Reason) // a blank is no reason
-	in.Note = strings.TrimSpace(in.Note)
+	in.Reason, in.Note = written(in.Reason), written(in.Note)
 	for field, text := range map[string]string{"reason": in.Reason, "note": in.Note} {
 		if err := a.text(field, text, maxReason); err != nil {
 			a.fail(w, p.Request, err)

@@ -76,7 +76,7 @@ type stamped struct {
 // Person is what is known of somebody who was recognised: not who it is.
 type Person struct {
 	Proof hallsync.Proof
-	Key   string         // keyed digest of the identity number; empty if the proof gives none
+	Names []string       // keyed digests of the identity number, the one to use first; none if the proof gives none
 	Class hallsync.Class // that the proof itself gives a right to; empty: none
 
 	Code     replay.Mark       // stands for the code that was shown; zero: it was none, or one that may be shown often

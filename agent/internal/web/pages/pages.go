@@ -22,17 +22,21 @@ import (
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/web/access"
 	"halledge/agent/internal/web/dist"
+	"halledge/agent/internal/web/proof"
+	"halledge/agent/internal/web/trust"
 	"halledge/agent/kit/problem"
 )
 
 //go:embed templates/*.html
 var templates embed.FS
 
-// Options of New; all are required.
+// Options of New; all but Trust are required.
 type Options struct {
 	Site    *config.Site
 	Plan    *config.Plan
+	Trust   *trust.Keeper // of the server's certificate; nil: it has none
 	Door    *access.Door
+	Proofs  *proof.Maker
 	Signer  *codes.Signer
 	Catalog *problem.Catalog
 	Log     *slog.Logger
@@ -140,7 +144,7 @@ func (p *Pages) address(page, ending string) (string, error) {
 }
 
 // Register puts the pages on a mux.
-func (p *Pages) Register(mux *http.ServeMux) {
+func (p *Pages) Register(mux access.Mux) {
 	mux.HandleFunc("GET /{$}", p.portal)
 	mux.HandleFunc("GET /kiosk/{id}", p.kiosk)
 	mux.HandleFunc("GET /window/{id}", p.window)
@@ -153,6 +157,10 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /ops", p.ops)
 	mux.HandleFunc("GET /t/{token}", p.ticket)
 	mux.HandleFunc("GET /assets/{file}", p.asset)
+	if p.opts.Trust != nil {
+		mux.HandleFunc("GET "+trustPath, p.trust)
+		mux.HandleFunc("GET "+rootPath, p.root)
+	}
 }
 
 // shell is what a page's template is filled from.
@@ -167,8 +175,10 @@ type shell struct {
 	Setup   template.JS // JSON for the script
 	Open    bool        // somebody is let in
 	Staffed bool        // people sign in here; else a device does
+	User    string      // who has locked it
 	Refused string      // why the token in the address opened nothing
 	Groups  []linkGroup
+	Root    rootShown
 }
 
 // show answers with a page. page is the name its cookie goes by, empty for pages without one.
@@ -184,7 +194,13 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, page string, s shel
 		}
 		var err error
 		who, err = p.opts.Door.AtPage(r, page)
-		s.Open = err == nil
+		s.Open = err == nil && who.Role != access.Locked
+		if _, code, args := access.NotIn(err); code == access.SessionTaken {
+			s.Refused = p.opts.Catalog.Say(string(code), args)
+		}
+		if err == nil && !s.Open {
+			s.Refused = p.opts.Catalog.Say(string(access.SessionLocked), nil)
+		}
 	}
 	if !s.Open && !s.Staffed { // no machine of the hall: it asks to become one
 		s.Build, setup = "pair", map[string]any{}
@@ -196,7 +212,15 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, page string, s shel
 	_, east := p.opts.Now().In(p.zone).Zone()
 	setup["east"] = east / 60
 	if s.Open {
-		setup["person"] = who.Name
+		setup["person"], setup["me"] = who.Name, who.Staff
+	}
+	if s.Open && who.Role == access.Screen {
+		setup["session"], setup["now"] = p.opts.Proofs.Session(who.Credential, page), time.Now().UnixMilli()
+	}
+	if s.Staffed {
+		places, own := p.opts.Door.CardsAt(page)
+		setup["cards"], setup["cards_own"], setup["lock_s"] = len(places) > 0, own, p.opts.Door.LockSeconds(page)
+		s.User = string(who.Staff)
 	}
 	raw, err := json.Marshal(setup)
 	if err != nil {

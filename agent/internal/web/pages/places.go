@@ -181,7 +181,7 @@ func (p *Pages) desk(w http.ResponseWriter, r *http.Request) {
 
 func (p *Pages) board(w http.ResponseWriter, r *http.Request) {
 	setup := map[string]any{}
-	if who, err := p.opts.Door.AtPage(r, "board"); err == nil { // names of staff are not for the sign-in form
+	if who, err := p.opts.Door.AtPage(r, "board"); err == nil && who.Role != access.Locked { // names of staff are not for the sign-in form
 		setup["staff"], setup["limits"], setup["directs"] = staffNames(p.opts.Plan), p.limitsOf(), who.May(access.Direct)
 	}
 	p.show(w, r, "board", shell{Name: "board", Title: "大厅总览", Staffed: true}, setup)
@@ -189,8 +189,14 @@ func (p *Pages) board(w http.ResponseWriter, r *http.Request) {
 
 // plan is the part of the board that changes the hall's settings.
 func (p *Pages) plan(w http.ResponseWriter, r *http.Request) {
-	p.direct(w, r, shell{Name: "plan", Title: "设置"}, func(who access.Who) map[string]any {
-		return map[string]any{"me": who.Staff, "staff": staffNames(p.opts.Plan)}
+	p.direct(w, r, shell{Name: "plan", Title: "设置"}, func(access.Who) map[string]any {
+		cards := []string{}
+		for _, s := range p.opts.Plan.Staff {
+			if s.Card != "" {
+				cards = append(cards, s.ID)
+			}
+		}
+		return map[string]any{"staff": staffNames(p.opts.Plan), "readers": p.readers(), "carded": cards}
 	})
 }
 
@@ -202,13 +208,13 @@ func (p *Pages) rerun(w http.ResponseWriter, r *http.Request) {
 // direct shows a part of the board that is for those alone who may set the hall's rules.
 func (p *Pages) direct(w http.ResponseWriter, r *http.Request, s shell, setup func(access.Who) map[string]any) {
 	who, err := p.opts.Door.AtPage(r, "board")
-	if err == nil && !who.May(access.Direct) {
+	if err == nil && who.Role != access.Locked && !who.May(access.Direct) {
 		http.Redirect(w, r, "/board", http.StatusSeeOther)
 		return
 	}
 	s.Staffed = true
 	inside := map[string]any{}
-	if err == nil { // names of staff are not for the sign-in form
+	if err == nil && who.Role != access.Locked { // names of staff are not for the sign-in form
 		inside = setup(who)
 	}
 	p.show(w, r, "board", s, inside)
@@ -262,7 +268,36 @@ func (p *Pages) portal(w http.ResponseWriter, _ *http.Request) {
 		rates.Links = append(rates.Links, link{"/rate/" + win.ID, win.Name})
 	}
 	staff := linkGroup{"管理", []link{{"/desk", "导办台"}, {"/board", "大厅总览"}, {"/ops", "运行维护"}}}
+	if p.opts.Trust != nil {
+		staff.Links = append(staff.Links, link{trustPath, "安装根证书"})
+	}
 	p.render(w, http.StatusOK, shell{
 		Name: "portal", Style: "plain", Title: "大厅页面", Hall: p.opts.Site.Hall.Name, Groups: []linkGroup{kiosks, windows, screens, rates, staff},
 	})
+}
+
+// readers lists the places where a card of the staff can be enrolled.
+func (p *Pages) readers() []named {
+	out := []named{}
+	for _, at := range p.opts.Door.Readers() {
+		kind, id, _ := strings.Cut(at, "-")
+		name := "导办台"
+		switch kind {
+		case "kiosk":
+			name = nameOf(p.kiosks(), id)
+		case "window":
+			name = nameOf(p.windows(), id)
+		}
+		out = append(out, named{at, name})
+	}
+	return out
+}
+
+func nameOf(list []named, id string) string {
+	for _, n := range list {
+		if n.ID == id {
+			return n.Name
+		}
+	}
+	return id
 }

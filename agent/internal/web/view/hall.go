@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"halledge/agent/internal/notices"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/web/inputs"
 	"halledge/firmware-protocols/hallsync"
@@ -26,6 +27,10 @@ type Hall struct {
 	Paper *Paper                     `json:"paper,omitempty"` // at a kiosk: its own
 	Frame *Frame                     `json:"frame,omitempty"` // at a screen: its own
 	Slips []Slipless                 `json:"slips,omitempty"` // for staff: who waits without a slip
+
+	Program *notices.Program `json:"program,omitempty"` // at a screen: the notices of the centre
+
+	Locked bool `json:"locked,omitempty"` // the page that reads this is locked
 }
 
 // Bounds of what is shown.
@@ -43,6 +48,7 @@ type Reader struct {
 	Gives   bool                // wants to know which queues give numbers
 	Paper   bool                // is a kiosk, and wants to know whether slips come out
 	Frame   bool                // is a screen, and shows what it is told
+	Locked  bool                // is a page that nobody is at
 }
 
 func (r Reader) sees(id hallsync.WindowID) bool {
@@ -53,7 +59,7 @@ func (r Reader) sees(id hallsync.WindowID) bool {
 func HallOf(m queue.Moment, hall hallsync.HallID, r Reader) Hall {
 	s := m.State
 	v := Hall{
-		Seq: m.Seq, Hall: hall, BusinessDay: s.Day(),
+		Seq: m.Seq, Hall: hall, BusinessDay: s.Day(), Locked: r.Locked,
 		Queues: []Queue{}, Windows: []Window{}, Calls: []Call{}, Missed: []string{}, Health: []hallsync.Condition{},
 	}
 	for _, q := range s.Plan().Queues {

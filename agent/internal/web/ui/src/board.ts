@@ -6,6 +6,7 @@ import { gate, signOut } from './lib/gate';
 import { Hall } from './lib/hall';
 import { Problem, request } from './lib/http';
 import { listen } from './lib/live';
+import { unlessLocked, watchLock } from './lib/lock';
 import { closeSheet } from './lib/sheet';
 import { useClock } from './board/act';
 import { drawDay } from './board/day';
@@ -75,6 +76,7 @@ function look(): void {
 }
 
 function main(): void {
+  watchLock();
   desk.look = look;
   show(byId('tab-plan'), !!page.directs);
   show(byId('tab-rerun'), !!page.directs);
@@ -104,11 +106,11 @@ function main(): void {
   follow(page.as, page.version, function (): void { /* the stream tells */ }, function (): void { window.location.reload(); });
   listen({
     as: page.as,
-    onHall: function (hall: Hall): void {
+    onHall: unlessLocked(function (hall: Hall): void {
       desk.health = hall.health;
       drawHealth();
       look();
-    },
+    }),
     onLive: function (live: boolean): void {
       mark(byId('live'), 'bar-live-bad', !live);
       text(byId('live-text'), live ? '已连接' : '正在重连…');

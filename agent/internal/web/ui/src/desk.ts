@@ -11,6 +11,7 @@ import { byId, mark, show, text } from './lib/dom';
 import { gate, signOut } from './lib/gate';
 import { Hall, Input } from './lib/hall';
 import { listen } from './lib/live';
+import { unlessLocked, watchLock } from './lib/lock';
 import { closeSheet, sheetOpen } from './lib/sheet';
 
 const proofs: { [kind: string]: string } = { idcard: '已刷身份证', yss_code: '已扫粤省事码', ysh_code: '已扫粤商码', appointment: '已扫预约码' };
@@ -109,6 +110,7 @@ function listenToPeople(): void {
 }
 
 function main(): void {
+  watchLock();
   text(byId('person'), page.person);
   desk.found = drawFound;
   onLive(true);
@@ -128,7 +130,7 @@ function main(): void {
       window.location.reload();
     }
   });
-  listen({ as: page.as, query: 'gives=1', onInput: onInput, onHall: onHall, onLive: onLive, onSignedOut: function (): void { window.location.reload(); } });
+  listen({ as: page.as, query: 'gives=1', onInput: onInput, onHall: unlessLocked(onHall), onLive: onLive, onSignedOut: function (): void { window.location.reload(); } });
 }
 
 if (!gate(page.as)) {

@@ -6,6 +6,8 @@ import { gate, signOut } from './lib/gate';
 import { Condition, Hall } from './lib/hall';
 import { request, sentence } from './lib/http';
 import { listen } from './lib/live';
+import { unlessLocked, watchLock } from './lib/lock';
+import { startCameras } from './ops/cameras';
 import { drawChecks } from './ops/checks';
 import { Device, Devices } from './ops/device';
 import { startLog } from './ops/log';
@@ -76,6 +78,7 @@ function look(): void {
 }
 
 function main(): void {
+  watchLock();
   text(byId('hall'), page.hall + (page.person ? ' · ' + page.person : ''));
   byId('sign-out').addEventListener('click', function (): void { signOut(page.as); });
   everySecond(function (): void {
@@ -89,12 +92,13 @@ function main(): void {
   look();
   startLog(page.as);
   startPairing(page.as);
+  startCameras(page.as);
   listen({
     as: page.as,
-    onHall: function (hall: Hall): void {
+    onHall: unlessLocked(function (hall: Hall): void {
       health = hall.health;
       drawHealth(hall.health);
-    },
+    }),
     onLive: function (live: boolean): void {
       mark(byId('live'), 'bar-live-bad', !live);
       text(byId('live-text'), live ? '已连接' : '正在重连…');

@@ -3,6 +3,7 @@
 import { everySecond, follow, now, timeText } from './lib/clock';
 import { byId, mark, show, text } from './lib/dom';
 import { gate, signOut } from './lib/gate';
+import { watchLock } from './lib/lock';
 import { closeSheet } from './lib/sheet';
 import { page } from './board/desk';
 import { changedElsewhere, openSettings, sayLast, setUpSettings, unsaved } from './plan/edit';
@@ -17,6 +18,7 @@ function renew(): void {
 }
 
 function main(): void {
+  watchLock();
   text(byId('person'), page.person);
   byId('sign-out').addEventListener('click', function (): void { signOut(page.as); });
   document.addEventListener('keydown', function (e: KeyboardEvent): void {

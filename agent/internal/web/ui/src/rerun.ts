@@ -4,6 +4,7 @@ import { everySecond, follow, now, timeText } from './lib/clock';
 import { byId, empty, make, setup, show, text } from './lib/dom';
 import { gate, signOut } from './lib/gate';
 import { Problem, request, sentence } from './lib/http';
+import { watchLock } from './lib/lock';
 
 interface Setup { as: string; version: string; person: string; queues?: { id: string; name: string }[]; }
 
@@ -40,6 +41,7 @@ let days: HTMLSelectElement | null = null;
 let go: HTMLButtonElement | null = null;
 
 function main(): void {
+  watchLock();
   text(byId('person'), page.person);
   byId('sign-out').addEventListener('click', function (): void { signOut(page.as); });
   everySecond(function (): void { text(byId('time'), timeText(new Date(now()))); });

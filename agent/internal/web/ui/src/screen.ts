@@ -1,19 +1,21 @@
 // The calling screen. The newest call is shown large for long enough to be read; below it stand the calls before it and the windows
 // that work, as large as their place allows. What may be old is not shown: people would go where nobody waits for them.
 
-import { dateText, everySecond, follow, now, timeText } from './lib/clock';
+import { begin, dateText, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, empty, make, mark, phrases, restart, setup, show, text } from './lib/dom';
 import { Call, Hall, find } from './lib/hall';
 import { listen } from './lib/live';
+import { Proofs, Session } from './lib/proof';
 import { Silence, Voice, voiceOf } from './lib/voice';
 import { News, keyOf } from './screen/news';
 import { drawNotice } from './screen/notice';
+import { Slides } from './screen/slides';
 import { fit, rem, turnNow, upright } from './screen/place';
 import { drawMissed, drawWaits } from './screen/side';
 import { headRem, heightOf, drawWindows, layout, longNames, openWindows } from './screen/windows';
 import { notices, sentence, shortSentence, silent, timesText } from './screen/words';
 
-interface Setup { as: string; version: string; notice: string; }
+interface Setup { as: string; version: string; notice: string; session: Session; now: number; }
 
 const page = setup<Setup>();
 
@@ -25,7 +27,12 @@ const stripRem = 6;
 /** A call that would be smaller on one line, in per cent, gets two. */
 const leastHero = 80;
 
+const proofs = new Proofs(page.session);
 const news = new News();
+const slides = new Slides(page.as, function (): void {
+  drawn = '';
+  draw();
+});
 let hall: Hall | null = null;
 let live = true;
 let told = 0; // when the hall was heard last
@@ -37,9 +44,13 @@ const voice = new Voice(page.as, voiceOf(window.location.search), function (why:
 });
 
 function onHall(next: Hall): void {
+  if (!proofs.polled(next.proof)) {
+    return;
+  }
   hall = next;
   told = now();
   news.take(next, now());
+  slides.take(next.program || null);
   step();
   draw();
 }
@@ -47,6 +58,7 @@ function onHall(next: Hall): void {
 /** Goes on to the next call that waits to be shown large. */
 function step(): void {
   if (live && news.step(Date.now())) {
+    slides.hide();
     drawHero();
     restart(byId('hero'), 'hero-new');
     if (news.large) {
@@ -183,9 +195,11 @@ function drawRows(calls: Call[], most: number, strip: boolean): number {
 }
 
 function main(): void {
+  begin(page.now);
   window.addEventListener('resize', function (): void {
     drawn = '';
     draw();
+    slides.fit();
   });
   mark(byId('hero'), 'hero-idle', true);
   notice();
@@ -195,10 +209,11 @@ function main(): void {
     text(byId('date'), dateText(at));
     step();
     draw();
+    slides.step(live && !noticed());
   });
   follow(page.as, page.version, function (): void { /* the stream tells */ }, function (): void { window.location.reload(); });
   listen({
-    as: page.as, onHall: onHall,
+    as: page.as, query: 'session=' + page.session.id, open: proofs.open, onHall: onHall,
     onLive: function (is: boolean): void {
       if (is) {
         told = now();

@@ -1,22 +1,24 @@
 // The screen above one window: whom it calls or serves, in the largest letters there are, or what it is doing instead.
 
-import { everySecond, follow, now, timeText } from './lib/clock';
+import { begin, everySecond, follow, now, timeText } from './lib/clock';
 import { byId, mark, restart, setup, show, text } from './lib/dom';
 import { Call, Hall, HallWindow, find, waitText } from './lib/hall';
 import { listen } from './lib/live';
+import { Proofs, Session } from './lib/proof';
 import { News } from './screen/news';
 import { drawNotice } from './screen/notice';
 import { fit } from './screen/place';
 import { servicesOf } from './screen/windows';
 import { notices, timesText } from './screen/words';
 
-interface Setup { as: string; version: string; notice: string; window: string; }
+interface Setup { as: string; version: string; notice: string; window: string; session: Session; now: number; }
 
 /** What stands on the board: a word, a number, what to do, and how it looks. */
 interface Board { look: string; word: string; number: string; then: string; times: string; }
 
 const page = setup<Setup>();
 const looks = ['is-called', 'is-serving', 'is-free', 'is-paused', 'is-closed'];
+const proofs = new Proofs(page.session);
 const news = new News();
 let hall: Hall | null = null;
 let live = true;
@@ -34,6 +36,9 @@ function own(h: Hall): Hall {
 }
 
 function onHall(next: Hall): void {
+  if (!proofs.polled(next.proof)) {
+    return;
+  }
   hall = own(next);
   news.take(hall, now());
   draw();
@@ -114,6 +119,7 @@ function waiting(h: Hall, w: HallWindow): string {
 }
 
 function main(): void {
+  begin(page.now);
   window.addEventListener('resize', draw);
   everySecond(function (): void {
     text(byId('time'), timeText(new Date(now())));
@@ -122,7 +128,7 @@ function main(): void {
   draw();
   follow(page.as, page.version, function (): void { /* the stream tells */ }, function (): void { window.location.reload(); });
   listen({
-    as: page.as, onHall: onHall,
+    as: page.as, query: 'session=' + page.session.id, open: proofs.open, onHall: onHall,
     onLive: function (is: boolean): void {
       live = is;
       draw();

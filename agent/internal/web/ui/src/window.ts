@@ -4,8 +4,9 @@ import { everySecond, follow, now, timeText } from './lib/clock';
 import { byId, button, empty, make, mark, phrases, show, text } from './lib/dom';
 import { gate, signOut } from './lib/gate';
 import { Hall, Input, Ticket, classTag, find, stateName } from './lib/hall';
-import { request } from './lib/http';
+import { Problem, request } from './lib/http';
 import { listen } from './lib/live';
+import { lockNow, unlessLocked, watchLock } from './lib/lock';
 import { closeSheet, sheetOpen } from './lib/sheet';
 import { askAbandon, askDuty, askHold, askPause, askTransfer, checkQuestion, showWhy } from './window/ask';
 import { about, beside, desk, held, page, queueName, recall, ticket, ticketIs, windowIs } from './window/desk';
@@ -410,6 +411,7 @@ function keepFocus(e: MouseEvent): void {
 
 function listenToPeople(): void {
   byId('sign-out').addEventListener('click', function (): void { release(function (): void { signOut(page.as); }); });
+  byId('lock-now').addEventListener('click', function (): void { release(function (): void { lockNow(page.as); }); });
   byId('open-close').addEventListener('click', function (): void { send('door', windowIs('closed') ? 'open' : 'close'); });
   byId('set-keys').addEventListener('click', askKeys);
   byId('duty').addEventListener('click', askDuty);
@@ -427,6 +429,7 @@ function listenToPeople(): void {
 }
 
 function main(): void {
+  watchLock();
   text(byId('person'), page.person);
   desk.draw = draw;
   useKeys(verbs, draw);
@@ -443,10 +446,10 @@ function main(): void {
   });
   listen({
     as: page.as, query: 'window=' + encodeURIComponent(page.window),
-    onHall: onHall, onInput: onInput, onLive: onLive,
-    onSignedOut: function (): void {
+    onHall: unlessLocked(onHall), onInput: onInput, onLive: onLive,
+    onSignedOut: function (problem: Problem): void {
       onLive(false);
-      expired();
+      expired(problem);
     }
   });
 }

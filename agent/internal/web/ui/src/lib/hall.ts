@@ -39,8 +39,14 @@ export interface Gives { open: boolean; reason: string; opens: string | null; cl
 export interface Hall {
   seq: number; hall: string; business_day: string; queues: Queue[]; windows: HallWindow[]; calls: Call[]; missed: string[];
   health: Condition[]; console?: Console; kind?: string; help?: HelpCall[]; gives?: { [queue: string]: Gives }; paper?: Paper;
-  frame?: Frame | null;
+  frame?: Frame | null; locked?: boolean; program?: Program | null; proof?: { n: number; until: number };
 }
+
+/** The notices that the centre has signed for a screen. Version 0: there should be some, and none of them may be shown. */
+export interface Program { group: string; version: number; items: Slide[]; }
+
+/** A picture or a text of a program; width and height of a picture in dots. */
+export interface Slide { path: string; type: string; sm3: string; width: number; height: number; }
 
 /** What the server tells a screen to show, as it tells LED panels. */
 export interface Frame { scene: string; lines: string[]; serial: string; }

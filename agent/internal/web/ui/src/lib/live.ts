@@ -1,15 +1,16 @@
 // The hall as it is now: server-sent events where the browser has them, else long polling. Both tell the same.
 
 import { Hall, Input } from './hall';
-import { request } from './http';
+import { Problem, request } from './http';
 
 export interface Ears {
   as: string;
   query?: string; // further parameters, such as window=1
+  open?: (address: string) => EventSource; // a screen's own way to hear the stream
   onHall: (hall: Hall) => void;
   onInput?: (input: Input) => void;
   onLive: (live: boolean) => void; // false: what is shown may be old
-  onSignedOut: () => void;
+  onSignedOut: (problem: Problem) => void;
 }
 
 /** How long a break may last before what is shown counts as old. */
@@ -49,7 +50,8 @@ export function listen(ears: Ears): void {
   const query = ears.query ? '&' + ears.query : '';
 
   const stream = function (): void {
-    const source = new EventSource('/api/v1/stream?beat=1&as=' + encodeURIComponent(ears.as) + query);
+    const address = '/api/v1/stream?beat=1&as=' + ears.as + query;
+    const source = ears.open ? ears.open(address) : new EventSource(address);
     let heard = Date.now();
     const listens = window.setInterval(function (): void {
       if (source.readyState === 2) { // closed elsewhere
@@ -84,7 +86,7 @@ export function listen(ears: Ears): void {
         take(hall);
       }
     };
-    const parts = ['health', 'help', 'paper', 'gives', 'frame'];
+    const parts = ['health', 'help', 'paper', 'gives', 'frame', 'program'];
     for (let i = 0; i < parts.length; i++) {
       source.addEventListener(parts[i], onPart);
     }
@@ -109,7 +111,7 @@ export function listen(ears: Ears): void {
   const check = function (next: () => void): void {
     request<Hall>({ method: 'GET', path: '/api/v1/hall', as: ears.as }, function (problem): void {
       if (problem && (problem.status === 401 || problem.status === 403)) {
-        ears.onSignedOut();
+        ears.onSignedOut(problem);
         return;
       }
       window.setTimeout(next, 3000);
@@ -124,7 +126,7 @@ export function listen(ears: Ears): void {
         if (problem || !answer) {
           bad();
           if (problem && (problem.status === 401 || problem.status === 403)) {
-            ears.onSignedOut();
+            ears.onSignedOut(problem);
             return;
           }
           window.setTimeout(function (): void {

@@ -6,6 +6,7 @@ import { closeSheet, sheet } from '../lib/sheet';
 import { Board, page, say, told } from '../board/desk';
 import { readBlocks, turnBlocks } from './blocks';
 import { DayData, dayAfter, dayOf, daySays } from './days';
+import { cardOf, setUpCards } from './cards';
 import { Form, dayForm, queueForm, staffForm, windowForm } from './forms';
 import { spoken } from './hours';
 import {
@@ -85,6 +86,15 @@ function askLeave(e: MouseEvent): void {
 }
 
 export function setUpSettings(): void {
+  setUpCards({
+    unsaved: unsaved,
+    done: function (words: string): void {
+      try {
+        window.sessionStorage.setItem(saidPlace, words);
+      } catch (_) { /* nothing is kept here */ }
+      window.location.reload();
+    }
+  });
   ['tab-live', 'tab-day', 'tab-rerun'].forEach(function (id): void { byId(id).addEventListener('click', askLeave); });
   kinds.forEach(function (k): void {
     byId('kind-' + k).addEventListener('click', function (): void {
@@ -125,7 +135,7 @@ function draw(): void {
   } else if (kind === 'days') {
     d.days.forEach(function (i): void { list.appendChild(entry(i, daySays, function (f): HTMLElement[] { return dayForm(f, i, draw); })); });
   } else {
-    d.staff.forEach(function (i): void { list.appendChild(entry(i, staffSays, function (f): HTMLElement[] { return staffForm(f, i, draw); })); });
+    d.staff.forEach(function (i): void { list.appendChild(entry(i, staffSays, function (f): HTMLElement[] { return staffForm(f, i, draw).concat(cardOf(i)); })); });
   }
   if (d[kind].length === 0) {
     list.appendChild(make('li', 'none', '还没有' + titles[kind] + '。'));

@@ -188,6 +188,16 @@ export function staffForm(f: Form, item: Item<StaffData>, again: () => void): HT
   ]);
 }
 
+/** The card of a member of staff: whether there is one, and the presses that change it. They take effect at once, so nothing may be unsaved. */
+export function cardRow(id: string, has: boolean, onEnrol: () => void, onRemove: () => void): HTMLElement {
+  const box = make('div', 'choices');
+  box.appendChild(button('btn', has ? '换一张卡' : '登记工作卡', onEnrol, '登记工作卡 ' + id));
+  if (has) {
+    box.appendChild(button('btn btn-bad', '注销', onRemove, '注销工作卡 ' + id));
+  }
+  return wide(make('div', 'field-box', undefined, [make('p', 'field-label', '工作卡：' + (has ? '已登记' : '没有登记')), box, make('p', 'hint', '马上生效，不用保存。卡号不存在这里，只存它的摘要。')]));
+}
+
 export function dayForm(f: Form, item: Item<DayData>, again: () => void): HTMLElement[] {
   const d = item.data;
   const set = function (date: string, as: string): void {

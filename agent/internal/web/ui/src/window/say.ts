@@ -22,7 +22,11 @@ export function add(words: string): void {
 /** Tells that the hall refused, or could not be reached. */
 export function complain(problem: Problem | null): void {
   if (problem && problem.status === 401) {
-    expired();
+    expired(problem);
+    return;
+  }
+  if (problem && problem.status === 423) { // the lock is shown
+    say('', '');
     return;
   }
   if (problem && problem.status === 0) { // nobody tries any longer
@@ -32,7 +36,8 @@ export function complain(problem: Problem | null): void {
   say('bad', problem ? sentence(problem) : '没有办成，请再试一次。');
 }
 
-export function expired(): void {
-  say('bad', '登录已过期，或这个窗口已由他人登录。');
+/** Tells that nobody is signed in here any more, and who has taken the window over, if somebody has. */
+export function expired(problem: Problem): void {
+  say('bad', sentence(problem));
   act('重新登录', function (): void { window.location.reload(); });
 }
