@@ -5,11 +5,14 @@ package agent
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"image"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -22,13 +25,19 @@ import (
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/devices"
 	"halledge/agent/internal/hall"
+	"halledge/agent/internal/identity"
+	"halledge/agent/internal/notices"
 	"halledge/agent/internal/ops"
+	"halledge/agent/internal/orders"
 	"halledge/agent/internal/relay"
+	"halledge/agent/internal/relay/pin"
 	"halledge/agent/internal/slips"
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/uplink"
 	"halledge/agent/internal/voice"
 	"halledge/agent/internal/web"
+	"halledge/agent/internal/web/api"
+	"halledge/agent/internal/web/trust"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
 	"halledge/agent/kit/supervise"
@@ -60,20 +69,26 @@ type Agent struct {
 	store   *store.Store
 	hall    *hall.Hall
 	devices *devices.Set
-	uplink  *uplink.Uplink // nil: the hall works alone
-	relay   *relay.Relay   // nil: no cameras
+	uplink  *uplink.Uplink
+	relay   *relay.Relay // nil: no cameras
 	watcher *ops.Watcher
-	listen  net.Listener // of the pages
+	listen  net.Listener  // of the pages
+	trust   *trust.Keeper // of their certificate; nil: they are for this machine alone
 	signer  *codes.Signer
 	rules   *codes.Book
 	codes   *codes.Recogniser
 	sounds  *voice.Sounds
 	voice   *voice.Announcer
 	web     *web.Server
+	door    string // token of this run for the doctor
 	models  registry.Models
 	slips   slips.Set
 	logo    *image.Gray // nil: none
+	notices *notices.Shelf
 	group   *supervise.Group
+
+	identity *identity.Identity
+	orders   *orders.Gate
 }
 
 // New opens the hall's database and builds its parts. It touches no device; the HTTP port is opened, so that a
@@ -90,6 +105,9 @@ func New(o Options) (a *Agent, err error) {
 		if a.listen != nil {
 			err = errors.Join(err, a.listen.Close())
 		}
+		if a.notices != nil {
+			err = errors.Join(err, a.notices.Close())
+		}
 		return nil, errors.Join(err, a.store.Close())
 	}
 	return a, nil
@@ -98,9 +116,14 @@ func New(o Options) (a *Agent, err error) {
 // openHall opens the log and folds it into the hall's state.
 func (a *Agent) openHall() (err error) {
 	site := &a.cfg.Site
+	if a.identity, err = a.openIdentity(); err != nil {
+		return err
+	}
 	a.store, err = store.Open(site.Data, store.Options{
 		Hall: hallsync.HallID(site.Hall.Code), MaxBytes: int64(site.Journal.MaxMiB) << 20,
 		Retain: time.Duration(site.Journal.RetainDays) * 24 * time.Hour, Delivered: uplink.CursorName, Log: a.log,
+		Keys:   store.Keys{Storage: a.identity.Storage(), Signer: a.identity.Signer(), Centre: a.identity.Centre, Receipts: a.identity.Receipts},
+		Before: a.identity.Before,
 	})
 	if err != nil {
 		return err
@@ -117,6 +140,32 @@ func (a *Agent) openHall() (err error) {
 	}
 	a.measureDisk(store.DiskSamples)
 	return nil
+}
+
+// Credentials is the variable of the environment that says where the service manager leaves credentials (systemd.exec(5)).
+const Credentials = "CREDENTIALS_DIRECTORY"
+
+// openIdentity opens who the box is. The hall knows more of the time than the machine, once it is there.
+func (a *Agent) openIdentity() (*identity.Identity, error) {
+	site := &a.cfg.Site
+	return identity.Open(filepath.Join(site.Data, identity.Directory), identity.Options{
+		Hall: hallsync.HallID(site.Hall.Code), Hosts: Hosts(site.Web), HTTPS: site.Cloud.HTTPS, Credentials: os.Getenv(Credentials),
+		Now: func() time.Time {
+			if a.hall == nil {
+				return time.Now()
+			}
+			return a.hall.Now()
+		},
+		Log: a.log.With("part", "identity"),
+	})
+}
+
+// Hosts gives what the pages of a box are called now, if they have a certificate; else it is nil.
+func Hosts(w config.Web) func() []string {
+	if !w.Secure() {
+		return nil
+	}
+	return func() []string { return trust.Names(w) }
 }
 
 // unheard is how long a page may leave what it was sent unacknowledged: a machine that lost its power or its cable takes no leave.
@@ -140,6 +189,9 @@ func (a *Agent) build() (err error) {
 	if a.listen, err = listen(site.Web.Listen); err != nil {
 		return fmt.Errorf("open the pages' port: %w", err)
 	}
+	if err := a.buildTrust(); err != nil {
+		return err
+	}
 	if a.models, err = registry.LoadModels(configs.FS()); err != nil {
 		return fmt.Errorf("device models: %w", err)
 	}
@@ -161,7 +213,7 @@ func (a *Agent) build() (err error) {
 		}
 	}
 	if len(site.Cameras) > 0 {
-		if a.relay, err = relay.New(site.Relay, site.Hall.Code, site.Cameras, a.log.With("part", "relay")); err != nil {
+		if a.relay, err = relay.New(site.Relay, site.Hall.Code, site.Cameras, a.identity, pin.NewBook(a.hall), a.log.With("part", "relay")); err != nil {
 			return err
 		}
 	}
@@ -169,6 +221,12 @@ func (a *Agent) build() (err error) {
 		return err
 	}
 	a.buildVoice()
+	if err := a.openOrders(); err != nil {
+		return err
+	}
+	if err := a.openNotices(); err != nil {
+		return err
+	}
 	a.watcher = ops.NewWatcher(a.sources(), a.texts)
 	if err := a.buildWeb(); err != nil {
 		return err
@@ -208,44 +266,90 @@ func (a *Agent) buildCodes() error {
 	if err != nil {
 		return err
 	}
-	a.signer.ShareNames(site.Codes.PersonKey.Reveal())
+	a.signer.ShareNames(a.indexKeys)
 	a.rules = codes.OpenBook(site.Codes.Rules, site.Data, own, log)
 	a.codes = codes.New(codes.Options{Signer: a.signer, Rules: a.rules.Rules, Resolver: resolver, Log: log})
 	return nil
 }
 
-// buildWeb makes the hall's HTTP server, with a token of this run for the doctor.
-func (a *Agent) buildWeb() (err error) {
-	door := rand.Text()
+// buildTrust makes who keeps the certificate of the pages.
+func (a *Agent) buildTrust() (err error) {
 	site := a.cfg.Site
 	site.Web = a.webConfig()
-	site.Web.Tokens = append(slices.Clone(site.Web.Tokens), config.Token{Role: "ops", Secret: config.NewSecret(door)})
+	if !site.Web.Secure() {
+		return nil
+	}
+	a.trust, err = trust.Open(trust.Options{
+		Dir: filepath.Join(site.Data, trust.Directory), Hall: site.Hall.Code, Name: site.Hall.Name,
+		Names: func() []string { return trust.Names(site.Web) }, Other: a.leaveDoor, Log: a.log.With("part", "trust"),
+		Changed: a.identity.Changed,
+		Centre: func() (tls.Certificate, [][]byte, bool) {
+			c, ok := a.identity.Web()
+			return c, a.identity.Roots(), ok
+		},
+	})
+	return err
+}
+
+// buildWeb makes the hall's HTTP server, with a token of this run for the doctor.
+func (a *Agent) buildWeb() (err error) {
+	a.door = rand.Text()
+	site := a.cfg.Site
+	site.Web = a.webConfig()
+	site.Web.Tokens = append(slices.Clone(site.Web.Tokens), config.Token{Role: "ops", Secret: config.NewSecret(a.door)})
+	var cameras api.Cameras // an interface that holds no relay must hold nothing
+	if a.relay != nil {
+		cameras = a.relay
+	}
 	a.web, err = web.New(web.Deps{
-		Listener: a.listen,
-		Site:     &site, Plan: a.plan.Load(), Edit: a.edit, Hall: a.hall, Facts: a.store, Signer: a.signer,
+		Listener: a.listen, Trust: a.trust,
+		Site: &site, Plan: a.plan.Load(), Edit: a.edit, Hall: a.hall, Facts: a.store.InClear(), Signer: a.signer,
 		Codes:   a.codes,
-		Devices: a.devices, Sounds: a.sounds, Health: a.watcher.Conditions, Ring: a.opts.Lines, Catalog: a.texts,
+		Devices: a.devices, Cameras: cameras, Sounds: a.sounds, Notices: a.notices, Health: a.watcher.Conditions, Ring: a.opts.Lines, Catalog: a.texts,
 		Metrics: prometheus.NewRegistry(), Log: a.log.With("part", "web"), Now: a.hall.Now,
 	})
 	if err != nil {
 		return err
 	}
-	if err := ops.LeaveDoor(site.Data, ops.Door{HTTP: a.web.Addr().String(), Token: door}); err != nil {
+	a.leaveDoor()
+	return nil
+}
+
+// leaveDoor tells the doctor how to reach this agent.
+func (a *Agent) leaveDoor() {
+	way := ops.Door{HTTP: a.listen.Addr().String(), Token: a.door}
+	if a.trust != nil {
+		way.Root = a.trust.Root().DER()
+	}
+	if err := ops.LeaveDoor(a.cfg.Site.Data, way); err != nil {
 		a.log.Warn("doctor cannot reach this agent", "error", err)
 	}
-	return nil
 }
 
 func (a *Agent) buildUplink() (err error) {
 	site := &a.cfg.Site
-	if site.Cloud.MQTT == "" {
-		return nil
-	}
 	a.uplink, err = uplink.New(uplink.Options{
-		Hall: hallsync.HallID(site.Hall.Code), Broker: site.Cloud.MQTT, Password: site.Cloud.Password.Reveal(), CA: site.Cloud.CA,
+		Hall: hallsync.HallID(site.Hall.Code), Identity: a.identity, Broker: site.Cloud.MQTT, Password: site.Cloud.Password.Reveal(), Config: a.settings, Command: a.command,
+		Keys: a.store.Keys, Index: a.ownIndex, Receipt: a.store.KeepReceipt,
 		Version: a.opts.Version, Revision: a.revision, Store: a.store, Dirty: a.hall.Watch, Renew: a.hall.Renew,
 		Report: a.report, FsyncP99: a.fsyncP99, Told: a.hall.Told, Log: a.log.With("part", "uplink"),
 	})
+	return err
+}
+
+// settings takes what the centre tells whenever the box connects: which of its own certificates are over before their
+// time, which keys the index of people has, and which notices the hall's screens are to show.
+func (a *Agent) settings(_ context.Context, body []byte) error {
+	s, err := hallsync.ParseSettings(body)
+	if err == nil && s.Revoked != nil {
+		err = a.identity.Revoke(*s.Revoked)
+	}
+	if s.Index != nil {
+		err = errors.Join(err, a.reindex(s.Index))
+	}
+	if s.Notices != nil {
+		err = errors.Join(err, a.notices.Ordered(s.Notices))
+	}
 	return err
 }
 
@@ -255,14 +359,16 @@ func (a *Agent) fsyncP99() time.Duration { return time.Duration(a.fsync.Load()) 
 func (a *Agent) sources() ops.Sources {
 	s := ops.Sources{
 		Devices: a.devices.Statuses, Roots: a.devices.Roots, Hall: a.hall.Read, Trouble: a.hall.Trouble, DiskSync: a.fsyncP99, Data: a.cfg.Site.Data,
-		LastGood: a.cfg.LastGood, Mute: a.voice.Mute, Rules: a.rules.Trouble, Silent: func() map[string]time.Time { return a.web.Silent() }, Resolver: a.codes.Down, Reset: a.store.PutAside(),
+		LastGood: a.cfg.LastGood, Mute: a.voice.Mute, Rules: a.rules.Trouble, Silent: func() map[string]time.Time { return a.web.Silent() }, Resolver: a.codes.Down, Reset: a.store.PutAside(), Sealed: a.store.AsideSealed(), Chain: a.store.ChainFault,
 	}
-	if a.uplink != nil {
-		s.Uplink = a.uplink.Status
+	s.Uplink = a.uplink.Status
+	s.Identity = func() (identity.Status, []string) {
+		return a.identity.Status(), append(a.identity.Damaged(), a.signer.Damaged()...)
 	}
 	if a.relay != nil {
 		s.Cameras = a.relay.Status
 	}
+	s.Notices = a.notices.Troubles
 	return s
 }
 
@@ -271,5 +377,5 @@ func (a *Agent) sources() ops.Sources {
 func (a *Agent) Run(ctx context.Context) error {
 	a.group = supervise.New(a.log, a.parts()...)
 	err := a.group.Run(ctx)
-	return errors.Join(err, a.store.Close())
+	return errors.Join(err, a.notices.Close(), a.store.Close())
 }

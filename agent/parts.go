@@ -27,16 +27,18 @@ func (a *Agent) parts() []supervise.Part {
 	})
 	out := []supervise.Part{
 		{Name: partStore, Run: a.store.Run},
+		{Name: "checkpoints", Run: a.store.Checkpoints},
 		{Name: "hall", Run: a.hall.Run},
 		{Name: "devices", Run: a.devices.Run},
+		{Name: "identity", Run: a.identity.Run, StopWithin: 15 * time.Second},
+		{Name: "numbers", Run: a.passNumbers(!a.identity.Enrolled())},
 		{Name: "watchdog", Run: a.watchdog},
 		{Name: "conditions", Run: a.watcher.Run},
 		{Name: "disk", Run: a.watchDisk},
 		{Name: "device-facts", Run: a.noteDevices},
 		{Name: "code-rules", Run: a.rules.Run},
-	}
-	if a.uplink != nil {
-		out = append(out, supervise.Part{Name: "uplink", Run: a.uplink.Run, StopWithin: 15 * time.Second})
+		{Name: "notices", Run: a.notices.Run},
+		{Name: "uplink", Run: a.uplink.Run, StopWithin: 15 * time.Second},
 	}
 	if a.relay != nil {
 		out = append(out, supervise.Part{Name: "relay", Run: a.relay.Run})
@@ -53,6 +55,26 @@ func (a *Agent) parts() []supervise.Part {
 		supervise.Part{Name: "ready", Run: a.ready},
 	)
 	return out
+}
+
+// passNumbers has the day go on behind the numbers of the boxes before this one, where it hears of them only when it works: alone says that it
+// was not enrolled when it started.
+func (a *Agent) passNumbers(alone bool) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if alone {
+			if err := a.identity.Await(ctx); err != nil {
+				return err
+			}
+			if lost := a.identity.Before(); lost > 0 {
+				if _, err := a.hall.Do(ctx, queue.PassNumbers{Lost: lost}); err != nil {
+					return err
+				}
+				a.log.Info("numbers of the boxes before this one passed over", "logs", lost)
+			}
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
 }
 
 // inputs passes what citizens show to the pages of the places where they show it.

@@ -19,6 +19,7 @@ func (a *Agent) report() hallsync.Report {
 	if a.relay != nil {
 		r.Cameras = a.relay.Status()
 	}
+	r.Notices = a.noticeStatus()
 	a.hall.Read(func(s *queue.State, _ hallsync.Seq) {
 		for _, q := range s.Plan().Queues {
 			r.Queues = append(r.Queues, hallsync.QueueStatus{ID: q.ID, Name: q.Name, Waiting: s.Waiting(q.ID)})

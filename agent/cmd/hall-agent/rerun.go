@@ -43,7 +43,7 @@ func rerunCommand(path *string) *cobra.Command {
 			var plan *queue.Plan
 			err = withPlan(cmd, *path, func(s *store.Store, p *queue.Plan) error {
 				plan = p
-				d, _, err := rerun.Load(cmd.Context(), s, p, day)
+				d, _, err := rerun.Load(cmd.Context(), s.InClear(), p, day)
 				if err == nil {
 					report, err = rerun.Compare(cmd.Context(), d, p, change)
 				}

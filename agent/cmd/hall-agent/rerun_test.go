@@ -16,9 +16,9 @@ import (
 
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/hall"
+	"halledge/agent/internal/identity"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
-	"halledge/agent/internal/uplink"
 	"halledge/agent/kit/command"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -27,7 +27,7 @@ import (
 func box(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	plan := "schema: 1\nqueues: [{id: A, name: 综合业务}]\nwindows: [{id: \"1\", name: 1号窗口, queues: [A]}]\n"
+	plan := "schema: 1\nqueues: [{id: A, name: 综合业务}]\nwindows: [{id: \"1\", name: 1号窗口, queues: [A]}]\nscreens: [{id: \"1\", name: 大屏}]\n"
 	site := "schema: 1\nhall: {code: 440900000000001, name: 示例大厅, profile: full}\ndata: " + filepath.Join(dir, "data") +
 		"\nplan: hall.yaml\nweb: {listen: \"127.0.0.1:8080\"}\n"
 	for name, text := range map[string]string{"agent.yaml": site, "hall.yaml": plan} {
@@ -36,6 +36,25 @@ func box(t *testing.T) string {
 		}
 	}
 	return filepath.Join(dir, "agent.yaml")
+}
+
+// sealed is a box with keys, which seals what it writes.
+func sealed(t *testing.T) string {
+	t.Helper()
+	path := box(t)
+	cfg, problems := config.Load(path)
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(cfg.Site.Data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := identity.Open(filepath.Join(cfg.Site.Data, identity.Directory), identity.Options{
+		Hall: hallsync.HallID(cfg.Site.Hall.Code), Log: slog.New(slog.DiscardHandler),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // morning fills the log of a box: an elder is called before somebody who came two minutes earlier.
@@ -51,9 +70,9 @@ func morning(t *testing.T, path string) {
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	now := time.Date(2026, 11, 23, 9, 0, 0, 0, plan.Location)
-	st, err := store.Open(cfg.Site.Data, store.Options{
-		Hall: hallsync.HallID(cfg.Site.Hall.Code), Delivered: uplink.CursorName, Log: quiet, Now: func() time.Time { return now },
-	})
+	o, _ := journalOptions(cfg) // with the keys of sealed, if they were made
+	o.Log, o.Now = quiet, func() time.Time { return now }
+	st, err := store.Open(cfg.Site.Data, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +128,12 @@ func agentSays(t *testing.T, args ...string) (string, error) {
 }
 
 func TestRerunPrintsATableAndDrawsAChart(t *testing.T) {
-	path := box(t)
+	t.Run("in the clear", func(t *testing.T) { printsAndDraws(t, box(t)) })
+	t.Run("sealed", func(t *testing.T) { printsAndDraws(t, sealed(t)) })
+}
+
+func printsAndDraws(t *testing.T, path string) {
+	t.Helper()
 	morning(t, path)
 	chart := filepath.Join(t.TempDir(), "rerun.svg")
 	out, err := agentSays(t, "rerun", "--config", path, "--day", "2026-11-23", "--weights", "elder=50", "--max-wait", "22", "--chart", chart)

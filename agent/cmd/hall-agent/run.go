@@ -13,6 +13,7 @@ import (
 
 	"halledge/agent"
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/ops"
 	"halledge/agent/kit/command"
 	"halledge/agent/kit/logs"
 	"halledge/agent/kit/problem"
@@ -22,16 +23,26 @@ import (
 
 func runCommand(path *string) *cobra.Command {
 	var ready, root string
+	var isInstalled bool
 	cmd := &cobra.Command{
 		Use: "run", Short: "运行大厅代理", Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if isInstalled {
+				if err := checkStart(root, cmd.ErrOrStderr()); err != nil {
+					return err
+				}
+			}
 			return serve(cmd.Context(), *path, root, ready, cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&root, "root", "/", rootHelp)
-	cmd.Flags().StringVar(&ready, "ready-file", "", "file to write the HTTP address to when the hall can be used")
+	cmd.Flags().BoolVar(&isInstalled, "installed", false, "先核对装好的程序是不是发布方签的（放了公钥才核对），不是就不启动")
+	cmd.Flags().StringVar(&ready, "ready-file", "", "file to write the addresses of the pages to when the hall can be used")
 	return cmd
 }
+
+// codeNothingGood says that the configuration is bad and that there was no good one before.
+const codeNothingGood problem.Code = "config_nothing_good"
 
 // serve runs the agent until ctx ends.
 func serve(ctx context.Context, path, root, ready string, stderr io.Writer) error {
@@ -42,7 +53,7 @@ func serve(ctx context.Context, path, root, ready string, stderr io.Writer) erro
 		}
 	}
 	if cfg == nil {
-		return &command.Error{Code: command.Usage, Err: err}
+		return command.BadUsage(&ops.Error{Code: codeNothingGood, Err: err})
 	}
 	lines := logs.New(stderr, logs.Options{Level: level(cfg.Site.Log.Level), Keep: 1000})
 	defer lines.Flush()
@@ -53,7 +64,7 @@ func serve(ctx context.Context, path, root, ready string, stderr io.Writer) erro
 	limitMemory(cfg.Site.Hall.Profile)
 	a, err := agent.New(agent.Options{
 		Config: cfg, Version: version, Log: log, Lines: lines.Ring, Root: root,
-		Ready: func(addr string) { announce(ready, addr, log) },
+		Ready: func(addr string) { announce(ready, addr, cfg.Site.Web.Scheme(), log) },
 	})
 	if err != nil {
 		return err
@@ -65,14 +76,14 @@ func serve(ctx context.Context, path, root, ready string, stderr io.Writer) erro
 }
 
 // announce tells systemd and whoever asked for a ready file that the hall can be used.
-func announce(file, addr string, log *slog.Logger) {
+func announce(file, addr, scheme string, log *slog.Logger) {
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
 		log.Warn("service manager not told", "error", err)
 	}
 	if file == "" {
 		return
 	}
-	raw, err := json.Marshal(map[string]string{"http": addr})
+	raw, err := json.Marshal(map[string]string{"http": addr, "url": scheme + "://" + addr})
 	if err == nil {
 		if err = os.WriteFile(file+".tmp", raw, 0o600); err == nil {
 			err = os.Rename(file+".tmp", file)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +52,10 @@ func newAgent(cfg *Config) (*agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &agent{cfg: cfg, client: &http.Client{Jar: jar, Timeout: tryTime}}
+	a := &agent{cfg: cfg, client: &http.Client{Jar: jar, Timeout: tryTime, Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.roots},
+		MaxIdleConns: 1, IdleConnTimeout: time.Minute,
+	}}}
 	if cfg.Token.Empty() {
 		a.query = "?as=" + url.QueryEscape(a.page())
 	}

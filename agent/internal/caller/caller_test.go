@@ -2,14 +2,24 @@ package caller_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"halledge/agent/internal/caller"
 	"halledge/agent/internal/caller/hotkey"
@@ -186,4 +196,62 @@ func TestWhetherTheAgentCanBeReached(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Threat 34: whoever has taken the address of the hall's box, by ARP, DHCP or a name, is told no token and no PIN.
+func TestThreat34NobodyElseIsToldTheToken(t *testing.T) {
+	far := &hall{t: t, answers: []answer{{200, "{}"}, {200, "{}"}}}
+	srv := httptest.NewUnstartedServer(far)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are broken off
+	srv.StartTLS()
+	defer srv.Close()
+	der := srv.Certificate().Raw
+	reach := func(root []byte, way string) error {
+		config := write(t, "agent: "+srv.URL+"\nwindow: \"3\"\nca: hall-ca.crt\n"+way)
+		if err := os.WriteFile(filepath.Join(filepath.Dir(config), "hall-ca.crt"), root, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, problems := caller.Load(config)
+		if problems.Err() != nil {
+			return problems.Err()
+		}
+		return caller.Reach(t.Context(), cfg)
+	}
+	const token, pin = "token: file:token\n", "user: \"1001\"\npin: file:pin\n"
+	for _, root := range [][]byte{der, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})} {
+		if err := reach(root, token); err != nil {
+			t.Error(err)
+		}
+	}
+	asked := len(far.seen)
+	for _, way := range []string{token, pin} {
+		if err := reach(rootOfAnother(t), way); !errors.As(err, new(x509.UnknownAuthorityError)) {
+			t.Errorf("somebody else at the address: %v", err)
+		}
+	}
+	without, _ := caller.Load(write(t, "agent: "+srv.URL+"\nwindow: \"3\"\n"+token))
+	if err := caller.Reach(t.Context(), without); !errors.As(err, new(x509.UnknownAuthorityError)) {
+		t.Errorf("without the root: %v", err)
+	}
+	if len(far.seen) != asked {
+		t.Errorf("somebody else was asked %q", far.seen[asked:])
+	}
+	if err := reach([]byte("no certificate"), token); err == nil || !strings.Contains(err.Error(), "caller_ca") {
+		t.Errorf("no certificate: %v", err)
+	}
+}
+
+// rootOfAnother is the root of another hall.
+func rootOfAnother(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }

@@ -3,6 +3,7 @@
 package caller
 
 import (
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"net/url"
@@ -19,12 +20,15 @@ import (
 // Config is hall-caller.yaml.
 type Config struct {
 	Schema int               `yaml:"schema"`
-	Agent  string            `yaml:"agent"`  // address: http://192.168.1.10:8080
+	Agent  string            `yaml:"agent"`  // address: https://192.168.1.10:8080
+	CA     string            `yaml:"ca"`     // path of the hall's root, relative to this file; empty: what this machine trusts
 	Window string            `yaml:"window"` // id of the window
 	Token  strictyaml.Secret `yaml:"token"`  // of staff; or else:
 	User   string            `yaml:"user"`   // who signs in,
 	PIN    strictyaml.Secret `yaml:"pin"`    // with that
 	Keys   Keys              `yaml:"keys"`
+
+	roots *x509.CertPool // of CA
 }
 
 // Keys are the verbs that can be had by a key; an empty chord is none.
@@ -48,6 +52,7 @@ const (
 	KeyTwice   strictyaml.Code = "caller_key_twice"    // value, first, second: verbs
 	KeySystem  strictyaml.Code = "caller_key_system"   // value
 	Unreadable strictyaml.Code = "caller_unreadable"   // reason
+	RootBad    strictyaml.Code = "caller_ca"           // value, reason
 	SchemaNew  strictyaml.Code = "config_out_of_range" // value, low, high
 )
 
@@ -82,12 +87,32 @@ func Load(path string) (*Config, strictyaml.Problems) {
 	doc := strictyaml.Decode(path, data, c)
 	c.check(doc)
 	dir := filepath.Dir(path)
+	c.readRoots(doc, dir)
 	doc.ReadSecret("$.token", &c.Token, dir, 16)
 	doc.ReadSecret("$.pin", &c.PIN, dir, 4)
 	if runtime.GOOS == "windows" { // whose files have no mode
 		doc.Problems = slices.DeleteFunc(doc.Problems, func(p strictyaml.Problem) bool { return p.Code == strictyaml.SecretOpen })
 	}
 	return c, doc.Problems
+}
+
+// readRoots reads the root of the hall, as text or as browsers save it.
+func (c *Config) readRoots(doc *strictyaml.Document, dir string) {
+	if c.CA == "" {
+		return
+	}
+	c.CA = strictyaml.Absolute(dir, c.CA)
+	data, err := read(c.CA)
+	c.roots = x509.NewCertPool()
+	if err == nil && !c.roots.AppendCertsFromPEM(data) {
+		var root *x509.Certificate
+		if root, err = x509.ParseCertificate(data); err == nil {
+			c.roots.AddCert(root)
+		}
+	}
+	if err != nil {
+		doc.At("$.ca", RootBad, map[string]string{"value": c.CA, "reason": err.Error()})
+	}
 }
 
 func read(path string) ([]byte, error) {

@@ -85,7 +85,7 @@ func TestWhatIsPluggedInIsFoundOnce(t *testing.T) {
 }
 
 // A reference without serial number and socket fits every device of the make, and yet one of them only is the configured one.
-func TestTwinIsNotConfigured(t *testing.T) {
+func TestThreat33ATwinIsNotConfigured(t *testing.T) {
 	m := sysfs.New(t)
 	m.Node(m.Plug("1-2", "1a86:7523", "", "USB Serial", "bus/usb/001/004"), "1-2:1.0", "tty", "ttyUSB0", "ttyUSB0")
 	m.Node(m.Plug("1-3", "1a86:7523", "", "USB Serial", "bus/usb/001/005"), "1-3:1.0", "tty", "ttyUSB1", "ttyUSB1")

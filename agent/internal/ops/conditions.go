@@ -7,15 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"halledge/agent/internal/devices"
+	"halledge/agent/internal/identity"
+	"halledge/agent/internal/notices"
 	"halledge/agent/internal/queue"
+	"halledge/agent/internal/relay"
 	"halledge/agent/internal/store"
 	"halledge/agent/internal/uplink"
+	"halledge/agent/kit/chain"
 	"halledge/agent/kit/health"
 	"halledge/agent/kit/problem"
 	"halledge/firmware-protocols/hallsync"
@@ -29,6 +34,7 @@ type Sources struct {
 	Mute     func() map[string]string    // speakers that cannot say calls, and why
 	Silent   func() map[string]time.Time // kiosks whose page was there and is no more, and since when
 	Uplink   func() uplink.Status
+	Identity func() (s identity.Status, damaged []string)
 	Hall     func(func(s *queue.State, seq hallsync.Seq))
 	Trouble  func() error         // why the hall's last commit failed
 	DiskSync func() time.Duration // 99th percentile of one durable write
@@ -36,7 +42,10 @@ type Sources struct {
 	LastGood bool                 // the configuration in force is the last good copy
 	Rules    func() string        // where the file of code rules is bad
 	Resolver func() bool          // whether codes are not resolved for the time being
-	Reset    string               // corrupt database that was put aside at the start
+	Notices  func() []notices.Trouble
+	Reset    string // database that was put aside at the start
+	Sealed   bool   // because it could not be opened, and not because it was damaged
+	Chain    func() *chain.Fault
 }
 
 // Thresholds of conditions that are a matter of degree.
@@ -59,6 +68,7 @@ type Watcher struct {
 	roots    []devices.Root       // at the last look
 	slipless map[slipless]bool    // likewise
 	silent   map[string]time.Time // likewise
+	notices  []notices.Trouble    // likewise
 }
 
 // slipless is a place where people wait without their slip, for one of the reasons.
@@ -104,6 +114,9 @@ func (w *Watcher) look(now time.Time) {
 	if w.src.Uplink != nil {
 		w.uplink(w.src.Uplink())
 	}
+	if w.src.Identity != nil {
+		w.identity(w.src.Identity())
+	}
 	if w.src.Devices != nil {
 		works := w.works()
 		for _, d := range w.src.Devices() {
@@ -132,13 +145,24 @@ func (w *Watcher) look(now time.Time) {
 	if w.src.Mute != nil {
 		w.voices(w.src.Mute())
 	}
+	if w.src.Notices != nil {
+		w.screens(w.src.Notices())
+	}
 }
 
 // box looks at the machine itself.
 func (w *Watcher) box(now time.Time) {
 	w.clock(now)
 	w.tracker.Set(health.ConfigLastGood, "", w.src.LastGood, "")
-	w.tracker.Set(health.StorageReset, "", w.src.Reset != "", w.src.Reset)
+	w.tracker.Set(health.StorageReset, "", w.src.Reset != "" && !w.src.Sealed, w.src.Reset)
+	w.tracker.Set(health.LogSealed, "", w.src.Sealed, w.src.Reset)
+	if w.src.Chain != nil {
+		fault, detail := w.src.Chain(), ""
+		if fault != nil {
+			detail = strconv.FormatUint(fault.Number, 10)
+		}
+		w.tracker.Set(health.LogBroken, "", fault != nil, detail)
+	}
 	if w.src.Trouble != nil {
 		w.storage(w.src.Trouble())
 	}
@@ -190,12 +214,28 @@ func freeBytes(dir string) (uint64, error) {
 }
 
 func (w *Watcher) uplink(st uplink.Status) {
-	w.tracker.Set(health.UplinkDown, "", !st.Connected, "")
+	w.tracker.Set(health.UplinkDown, "", !st.Connected && !st.Off, "")
 	w.tracker.Set(health.UplinkRefused, "", st.Refused, "")
+	w.tracker.Set(health.UplinkUnproven, "", st.Unproven, "")
 	w.tracker.Set(health.UplinkRejected, "", st.Rejected > 0, "")
 	w.tracker.Set(health.EpochStale, "", st.Stale, "")
-	w.tracker.Set(health.LogBacklog, "", st.Lag > backlog, "")
+	w.tracker.Set(health.LogBacklog, "", st.Lag > backlog && !st.Off, "")
 	w.tracker.Set(health.ClockOffset, "", st.Offset > offset || st.Offset < -offset, st.Offset.String())
+}
+
+// identity tells how the box stands with the centre.
+func (w *Watcher) identity(s identity.Status, damaged []string) {
+	code := map[identity.State]health.Code{
+		identity.NotEnrolled: health.NotEnrolled, identity.Enrolling: health.EnrolWaiting, identity.Ending: health.CertEnding,
+		identity.Ended: health.CertEnded, identity.Waiting: health.RenewalWaiting,
+	}[s.State]
+	all := []health.Code{health.NotEnrolled, health.EnrolWaiting, health.CertEnding, health.CertEnded, health.RenewalWaiting}
+	detail := ""
+	if !s.Until.IsZero() {
+		detail = s.Until.Format(time.DateOnly)
+	}
+	w.tracker.Only(code, all, "", detail)
+	w.tracker.Set(health.IdentityAside, "", len(damaged) > 0, strings.Join(damaged, "、"))
 }
 
 // devices puts those that have a root behind it.
@@ -233,14 +273,19 @@ func (w *Watcher) devices(roots []devices.Root) {
 
 // cameras tells a node that is away from cameras that are.
 func (w *Watcher) cameras(all []hallsync.CameraStatus) {
-	down := false
-	of := []health.Code{health.CameraOffline, health.CameraAuthFailed, health.CameraDegraded}
+	down, unproven := false, false
+	of := []health.Code{health.CameraOffline, health.CameraAuthFailed, health.CameraDegraded, health.CameraChanged, health.CameraUnlike}
 	for _, c := range all {
 		node := strings.HasPrefix(c.Reason, "node_")
 		down = down || node
+		unproven = unproven || c.Reason == string(relay.NodeUnproven)
 		code := health.Code("")
 		switch {
 		case node:
+		case c.Reason == string(relay.CameraChanged):
+			code = health.CameraChanged
+		case c.Reason == string(relay.CameraUnlike):
+			code = health.CameraUnlike
 		case c.State == "offline":
 			code = health.CameraOffline
 		case c.State == "auth_failed":
@@ -250,6 +295,7 @@ func (w *Watcher) cameras(all []hallsync.CameraStatus) {
 		}
 		w.tracker.Only(code, of, c.Code, c.Reason)
 	}
+	w.tracker.Set(health.RelayUnproven, "", unproven, "")
 	w.tracker.Set(health.RelayDown, "", down, "")
 }
 
@@ -264,6 +310,19 @@ func (w *Watcher) voices(mute map[string]string) {
 		w.tracker.Set(health.VoiceMute, name, true, why)
 	}
 	w.mute = mute
+}
+
+// screens warns of notices that are not shown, or should not be.
+func (w *Watcher) screens(now []notices.Trouble) {
+	for _, t := range w.notices {
+		if !slices.ContainsFunc(now, func(still notices.Trouble) bool { return still.Kind == t.Kind && still.Subject == t.Subject }) {
+			w.tracker.Set(health.Code(t.Kind), t.Subject, false, "")
+		}
+	}
+	for _, t := range now {
+		w.tracker.Set(health.Code(t.Kind), t.Subject, true, t.Detail)
+	}
+	w.notices = now
 }
 
 // kiosks warns of those whose page went away, while somebody works in the hall: who closes it in the evening goes home.

@@ -100,6 +100,9 @@ func TestConditionsFollowTheBox(t *testing.T) {
 				b.trouble = &store.Error{Op: "commit", Code: store.Failed, Err: errors.New("x")}
 			},
 			func(_ *testing.T, b *box) { b.trouble = nil }},
+		{"uplink_down", "", // and a hall that has no centre misses none
+			func(_ *testing.T, b *box) { b.uplink = uplink.Status{} },
+			func(_ *testing.T, b *box) { b.uplink = uplink.Status{Off: true, Lag: 1 << 30} }},
 		{"uplink_down", "", func(_ *testing.T, b *box) { b.uplink.Connected = false }, func(_ *testing.T, b *box) { b.uplink.Connected = true }},
 		{"uplink_refused", "",
 			func(_ *testing.T, b *box) { b.uplink.Connected, b.uplink.Refused = false, true },
@@ -113,8 +116,17 @@ func TestConditionsFollowTheBox(t *testing.T) {
 			func(_ *testing.T, b *box) { b.devices[0].State, b.devices[0].Code = "ok", "" }},
 		{"camera_offline", "CM001",
 			func(_ *testing.T, b *box) { b.cameras[0].State = "offline" }, func(_ *testing.T, b *box) { b.cameras[0].State = "relaying" }},
+		{"camera_changed", "CM001", // also while nobody looks: it is not over
+			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "idle", "camera_changed" },
+			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "relaying", "" }},
+		{"camera_unlike", "CM001",
+			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "relaying", "camera_unlike" },
+			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "relaying", "" }},
 		{"relay_down", "",
 			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "offline", "node_unreachable" },
+			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "relaying", "" }},
+		{"relay_unproven", "",
+			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "offline", "node_unproven" },
 			func(_ *testing.T, b *box) { b.cameras[0].State, b.cameras[0].Reason = "relaying", "" }},
 		{"voice_mute", "hall.speaker",
 			func(_ *testing.T, b *box) { b.mute = map[string]string{"hall.speaker": "no clips"} },

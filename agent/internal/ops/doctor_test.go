@@ -3,7 +3,17 @@ package ops_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +21,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/ops"
@@ -93,7 +104,11 @@ func TestDoctorFindsNothingWrongWithAGoodBox(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	var out bytes.Buffer
-	if err := r.Text(&out); err != nil || !strings.Contains(out.String(), "一切正常") {
+	want := "一切正常"
+	if slices.Contains(slices.Collect(maps.Values(verdicts(r))), ops.Warn) { // of a slow disk, for one
+		want = "标 !"
+	}
+	if err := r.Text(&out); err != nil || !strings.HasSuffix(out.String(), "\n"+r.Summary+"\n") || !strings.Contains(r.Summary, want) {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 }
@@ -132,7 +147,7 @@ func TestDoctorTellsTheCauseFirstAndNoSymptoms(t *testing.T) {
 		if strings.HasPrefix(string(c.Code), "device_") || strings.HasPrefix(c.Name, "设备 kiosk") {
 			t.Errorf("a symptom is told: %+v", c)
 		}
-		if c.Code != "" && c.Code != "disk_slow" { // the machine's own
+		if c.Code != "" && c.Verdict != ops.Info && c.Code != "disk_slow" { // the machine's own
 			got = append(got, string(c.Code)+" "+string(c.Verdict))
 		}
 	}
@@ -192,4 +207,68 @@ func TestRemoteSaysWhatTheAgentSays(t *testing.T) {
 	if _, err := ops.Devices(context.Background(), cfg); err == nil || !strings.HasPrefix(ops.Sentence(err, texts(t)), "代理没有应答（") {
 		t.Errorf("devices of an agent that is silent: %v", err)
 	}
+}
+
+// Threat 34: over TLS the doctor asks nobody but the agent that left the door, and says how long its root is good.
+func TestThreat34TheDoctorAsksTheAgentAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		life  time.Duration
+		other bool // somebody else is at that address
+		check string
+		want  ops.Verdict
+	}{
+		"good":          {10 * 365 * 24 * time.Hour, false, "页面加密", ops.Good},
+		"ends soon":     {100 * 24 * time.Hour, false, "页面根证书快到期了", ops.Warn},
+		"somebody else": {10 * 365 * 24 * time.Hour, true, "代理服务", ops.Bad},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, data := site(t)
+			root := selfMade(t, c.life)
+			served := root
+			if c.other {
+				served = selfMade(t, c.life)
+			}
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{}`) }))
+			s.TLS = &tls.Config{Certificates: []tls.Certificate{served}}
+			s.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are broken off
+			s.StartTLS()
+			defer s.Close()
+			if err := ops.LeaveDoor(data, ops.Door{HTTP: s.Listener.Addr().String(), Token: "door", Root: root.Certificate[0]}); err != nil {
+				t.Fatal(err)
+			}
+			r := ops.Examine(t.Context(), path, t.TempDir(), texts(t))
+			if got := verdicts(r)[c.check]; got != c.want {
+				t.Errorf("%q: %+v", got, r)
+			}
+			cfg, _ := config.Load(path)
+			of, address, err := ops.Trust(cfg)
+			if err != nil || !bytes.Equal(of.DER(), root.Certificate[0]) || !strings.HasSuffix(address, s.Listener.Addr().String()) {
+				t.Errorf("%v %s", err, address)
+			}
+		})
+	}
+	path, data := site(t)
+	agent(t, data, "", "")
+	cfg, _ := config.Load(path)
+	if _, _, err := ops.Trust(cfg); err == nil || !strings.Contains(ops.Sentence(err, texts(t)), "不加密") {
+		t.Errorf("a hall for its own machine: %v", err)
+	}
+}
+
+// selfMade is a certificate of this machine that is its own root.
+func selfMade(t *testing.T, life time.Duration) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		Subject: pkix.Name{CommonName: t.Name()}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(life),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true, IsCA: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

@@ -1,8 +1,10 @@
 package ops
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +16,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"halledge/agent/internal/codes"
 	"halledge/agent/internal/config"
+	"halledge/agent/internal/relay"
+	"halledge/agent/internal/relay/pin"
+	"halledge/agent/internal/web/trust"
 	"halledge/agent/kit/problem"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -24,8 +30,55 @@ const DoorFile = "doctor.json"
 
 // Door is the content of DoorFile.
 type Door struct {
-	HTTP  string `json:"http"` // host:port
+	HTTP  string `json:"http"`           // host:port
+	Root  []byte `json:"root,omitempty"` // whom the server's certificate is issued by, in DER; empty: it speaks plain HTTP
 	Token string `json:"token"`
+}
+
+// Address is the address of the server's pages.
+func (d Door) Address() string {
+	if len(d.Root) > 0 {
+		return "https://" + d.HTTP
+	}
+	return "http://" + d.HTTP
+}
+
+// Trust gives the root that machines are to trust that open the pages of the agent that runs, or ran last, and the address of its pages
+// for them. It fails with *Error if the pages are for this machine alone.
+func Trust(cfg *config.Config) (root trust.Root, address string, err error) {
+	d, err := findDoor(cfg.Site.Data)
+	if err != nil {
+		return root, "", err
+	}
+	if len(d.Root) == 0 {
+		return root, "", &Error{Code: rootMissing, Err: errors.New("the pages are served without TLS")}
+	}
+	if root, err = trust.ParseRoot(d.Root); err != nil {
+		return root, "", err
+	}
+	web := cfg.Site.Web
+	host, _, hostErr := net.SplitHostPort(web.Listen)
+	_, port, portErr := net.SplitHostPort(d.HTTP)
+	if hostErr == nil && portErr == nil {
+		web.Listen = net.JoinHostPort(host, port)
+	}
+	web.Public = "" // that is for citizens, and may be another machine's
+	return root, codes.PublicBase(web), nil
+}
+
+// client trusts the door's root and no other.
+func (d Door) client() (*http.Client, error) {
+	if len(d.Root) == 0 {
+		return http.DefaultClient, nil
+	}
+	root, err := trust.ParseRoot(d.Root)
+	if err != nil {
+		return nil, fmt.Errorf("door for the doctor: %w", err)
+	}
+	// One question, one connection: nobody keeps it for another.
+	return &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: root.Pool()}, DisableKeepAlives: true,
+	}}, nil
 }
 
 // LeaveDoor writes DoorFile; only the agent's user and root can read it.
@@ -47,6 +100,7 @@ const (
 	agentForbidden  problem.Code = "agent_forbidden" // file
 	agentSilent     problem.Code = "agent_silent"    // reason
 	agentRefuses    problem.Code = "agent_refuses"   // status
+	rootMissing     problem.Code = "web_root_missing"
 )
 
 // Error is a failure for which people have a sentence.
@@ -100,7 +154,7 @@ func Devices(ctx context.Context, cfg *config.Config) ([]Device, error) {
 
 func (d Door) devices(ctx context.Context) ([]Device, error) {
 	var answer struct{ Devices []Device }
-	err := d.ask(ctx, http.MethodGet, "/api/v1/devices", &answer)
+	err := d.ask(ctx, http.MethodGet, "/api/v1/devices", nil, &answer)
 	return answer.Devices, err
 }
 
@@ -110,7 +164,27 @@ func TestDevice(ctx context.Context, cfg *config.Config, name string) error {
 	if err != nil {
 		return err
 	}
-	return d.ask(ctx, http.MethodPost, "/api/v1/devices/"+url.PathEscape(name)+"/test", nil)
+	return d.ask(ctx, http.MethodPost, "/api/v1/devices/"+url.PathEscape(name)+"/test", nil, nil)
+}
+
+// Cameras asks the running agent how its cameras are, and by what they are known.
+func Cameras(ctx context.Context, cfg *config.Config) ([]relay.Known, error) {
+	d, err := findDoor(cfg.Site.Data)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct{ Cameras []relay.Known }
+	err = d.ask(ctx, http.MethodGet, "/api/v1/cameras", nil, &answer)
+	return answer.Cameras, err
+}
+
+// AdoptCamera tells the running agent that the machine that was seen at a camera's address is the camera from now on.
+func AdoptCamera(ctx context.Context, cfg *config.Config, c relay.Known) error {
+	d, err := findDoor(cfg.Site.Data)
+	if err != nil {
+		return err
+	}
+	return d.ask(ctx, http.MethodPost, "/api/v1/cameras/"+url.PathEscape(c.Code)+"/adopt", map[string]pin.Machine{"seen": c.Seen}, nil)
 }
 
 // reachable is where an agent that listens on all addresses is found from the box itself.
@@ -146,11 +220,23 @@ func findDoor(data string) (Door, error) {
 // askLimit bounds each question to the running agent: a test of a device that people work with waits for them.
 const askLimit = 40 * time.Second
 
-// ask puts a question to the running agent. into may be nil.
-func (d Door) ask(ctx context.Context, method, path string, into any) error {
+// ask puts a question to the running agent. body and into may be nil.
+func (d Door) ask(ctx context.Context, method, path string, body, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+d.HTTP+path, nil)
+	var sent io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		sent = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, d.Address()+path, sent)
+	if err != nil {
+		return err
+	}
+	client, err := d.client()
 	if err != nil {
 		return err
 	}
@@ -158,15 +244,15 @@ func (d Door) ask(ctx context.Context, method, path string, into any) error {
 	if method == http.MethodPost {
 		req.Header.Set("Idempotency-Key", rand.Text())
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return &Error{Code: agentSilent, Args: map[string]string{"reason": err.Error()}, Err: err}
 	}
 	defer res.Body.Close()
-	body := io.LimitReader(res.Body, 4<<20)
+	answer := io.LimitReader(res.Body, 4<<20)
 	if res.StatusCode >= http.StatusBadRequest {
 		var p struct{ Detail, Advice string }
-		if json.NewDecoder(body).Decode(&p) == nil && p.Detail != "" {
+		if json.NewDecoder(answer).Decode(&p) == nil && p.Detail != "" {
 			return errors.New(p.Detail + p.Advice)
 		}
 		return &Error{Code: agentRefuses, Args: map[string]string{"status": res.Status}, Err: errors.New(res.Status)}
@@ -174,5 +260,5 @@ func (d Door) ask(ctx context.Context, method, path string, into any) error {
 	if into == nil {
 		return nil
 	}
-	return json.NewDecoder(body).Decode(into)
+	return json.NewDecoder(answer).Decode(into)
 }

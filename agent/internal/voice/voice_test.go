@@ -21,6 +21,7 @@ import (
 	"halledge/agent/internal/voice/sound"
 	"halledge/drivers/device"
 	"halledge/firmware-protocols/hallsync"
+	"halledge/test/await"
 )
 
 // mouth is a speaker. While gate is set, each sentence lasts until it has a value.
@@ -217,7 +218,7 @@ func TestOldCallsAreNotSaid(t *testing.T) {
 	h, a := open(t, r, config.Sounds{}, voice.Zone{Name: "hall.speaker", Speaker: m})
 	do(t, h, queue.CallNext{Window: "1"})
 	<-m.begun
-	eventually(t, "the call to grow old", func() (old bool) {
+	await.That(t, "the call to grow old", func() (old bool) {
 		h.Look(func(now queue.Moment) { old = now.Now.Sub(now.State.Calls(1)[0].At) > 1100*time.Millisecond })
 		return old
 	})
@@ -330,25 +331,11 @@ func TestASpeakerThatCannotSpeakIsNamedUntilItCan(t *testing.T) {
 	h, a := open(t, rules(), config.Sounds{}, voice.Zone{Name: "hall.speaker", Speaker: m})
 	do(t, h, queue.CallNext{Window: "1"})
 	<-m.begun
-	eventually(t, "the speaker to count as mute", func() bool { return a.Mute()["hall.speaker"] != "" })
+	await.That(t, "the speaker to count as mute", func() bool { return a.Mute()["hall.speaker"] != "" })
 	m.set(func(m *mouth) { m.fail = nil })
 	do(t, h, queue.Recall{Window: "1"})
 	m.until(t, 1)
-	eventually(t, "the speaker to count as well", func() bool { return len(a.Mute()) == 0 })
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("waited in vain for " + what)
-		}
-	}
+	await.That(t, "the speaker to count as well", func() bool { return len(a.Mute()) == 0 })
 }
 
 // pack writes a pack whose only words are those of plain calls.
