@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"halledge/agent/kit/gm"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -20,6 +21,8 @@ const (
 	FactTooLarge   = "fact_too_large"  // above hallsync.MaxEventBytes
 	FactHall       = "fact_hall"       // names another hall than the one that sent it
 	FactPayload    = "fact_payload"    // the payload is not what its kind requires
+	FactUnsealed   = "fact_unsealed"   // in the clear, and it must not be
+	FactUnsealable = "unsealable"      // sealed, and its key does not open it
 )
 
 // BatchError says that a message on up/events could not be taken at all: nothing of it is stored and nothing is acknowledged.
@@ -119,10 +122,14 @@ func parseFact(hall hallsync.HallID, raw []byte, now time.Time) (store.Event, bo
 }
 
 func stored(hall hallsync.HallID, e hallsync.Event, raw []byte, now time.Time, refused string) store.Event {
-	return store.Event{
+	s := store.Event{
 		Hall: hall, Epoch: e.Epoch, Seq: e.Seq, Kind: e.Kind, V: e.V, At: e.At, Received: now,
 		Hash: store.HashOf(raw), Refused: refused, Body: raw,
 	}
+	if id, err := gm.RecordKey(e.Sealed); err == nil {
+		s.DataKey = id.String()
+	}
+	return s
 }
 
 // refusal gives the code under which a readable fact is refused, empty for a good one. A kind or version this program does not
@@ -136,15 +143,39 @@ func refusal(hall hallsync.HallID, e hallsync.Event, size int) string {
 	case !isWord(string(e.Kind), maxKind):
 		return FactUnreadable
 	}
+	bodies := 0
+	for _, there := range []bool{e.Payload != nil, e.Sealed != nil, e.Erased != nil} {
+		if there {
+			bodies++
+		}
+	}
+	switch {
+	case bodies > 1, e.Kind.InClear() && e.Sealed != nil, e.Erased != nil && len(e.Erased.Hash) != gm.Size:
+		return FactPayload
+	case e.Erased != nil:
+		return ""
+	case e.Sealed != nil: // what it says is judged when it is opened
+		if _, err := gm.RecordKey(e.Sealed); err != nil {
+			return FactUnsealable
+		}
+		return ""
+	}
+	_, code := decode(e)
+	return code
+}
+
+// decode gives what a fact says, or the code under which it is refused for that. Of a kind or version this program does not know it gives
+// nothing.
+func decode(e hallsync.Event) (p hallsync.Payload, refused string) {
 	p, err := e.Decode()
 	var unknown *hallsync.UnknownKindError
 	if errors.As(err, &unknown) {
-		return ""
+		return nil, ""
 	}
 	if err != nil || !subjectNamed(p) {
-		return FactPayload
+		return nil, FactPayload
 	}
-	return ""
+	return p, ""
 }
 
 // subjectNamed reports whether a fact says which ticket, window or day it is about. A kind that is about none of them is good.

@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"halledge/agent/kit/gm"
 	"halledge/cloud/internal/ingest"
+	"halledge/cloud/internal/sealed"
 	"halledge/cloud/internal/store"
+	"halledge/cloud/internal/vault"
 	"halledge/firmware-protocols/hallsync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,9 +45,24 @@ func newStore(t testing.TB) *store.Store {
 	return openStore(t, filepath.Join(t.TempDir(), "cloud.db"))
 }
 
-func newIngester(st *store.Store) *ingest.Ingester {
+// openVault gives the centre's keys in a directory, the same ones each time.
+func openVault(t testing.TB, dir string) *vault.Vault {
+	t.Helper()
+	v, err := vault.Open(vault.Options{Directory: dir, Make: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func newIngester(t testing.TB, st *store.Store) *ingest.Ingester {
+	t.Helper()
+	return withVault(st, openVault(t, filepath.Join(t.TempDir(), "vault")), nil)
+}
+
+func withVault(st *store.Store, v *vault.Vault, signers func(hallsync.HallID) []gm.PublicKey) *ingest.Ingester {
 	return ingest.New(ingest.Options{
-		Store: st, Changed: func(hallsync.HallID, ingest.Touched) {},
+		Store: st, Vault: v, Opener: sealed.New(v), Signers: signers, Changed: func(hallsync.HallID, ingest.Touched) {},
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	})
 }

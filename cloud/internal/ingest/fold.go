@@ -1,9 +1,12 @@
 package ingest
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
+	"halledge/cloud/internal/said"
+	"halledge/cloud/internal/sealed"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -17,26 +20,73 @@ const (
 	Windows
 )
 
-// fold brings one fact into the projections. Facts come in order of epoch and sequence. A fact about a ticket that is not known
-// (its beginning is in a gap) changes no ticket; a fact that was refused, whose kind is not known, or that is about a device (the
-// live report says how devices are) changes nothing.
-func fold(tx *store.Tx, e store.Event) (Touched, error) {
-	if e.Refused != "" {
+// bring brings one fact into the projections. Facts come in order of epoch and sequence. A fact about a ticket that is not known
+// (its beginning is in a gap) changes no ticket; a fact that was refused, that was erased or whose key is not known, whose kind is not known, or
+// that is about a device (the live report says how devices are) changes nothing. What a sealed fact says is judged here, and it may be refused.
+func (in *Ingester) bring(tx *store.Tx, out *outcome, e store.Event, fact hallsync.Event, keys sealed.Source, now time.Time) error {
+	if e.Refused != "" || e.Erased != "" {
+		return nil
+	}
+	p, refused, err := in.read(tx, &out.cursor, e, fact, keys, now)
+	if err != nil {
+		return err
+	}
+	if refused != "" {
+		out.cursor.Refused++
+		out.reject(e.Seq, refused)
+		return tx.RefuseEvent(e.Hall, e.Epoch, e.Seq, refused)
+	}
+	if p == nil {
+		return nil
+	}
+	touched, err := in.fold(tx, out, e, p, now)
+	if err != nil {
+		return fmt.Errorf("project %s %s/%d: %w", e.Kind, e.Epoch, e.Seq, err)
+	}
+	out.touched |= touched
+	return nil
+}
+
+// read gives what a fact says, nil for nothing that concerns the projections, or the code under which it is refused.
+func (in *Ingester) read(
+	tx *store.Tx, c *store.Cursor, e store.Event, fact hallsync.Event, keys sealed.Source, now time.Time,
+) (p hallsync.Payload, refused string, err error) {
+	if fact.Sealed == nil && fact.Erased == nil && !fact.Kind.InClear() && (in.required || c.SealedFrom > 0 && e.Seq > c.SealedFrom) {
+		return nil, FactUnsealed, nil
+	}
+	opened, err := in.opener.OpenFact(fact, keys)
+	var no *sealed.Error
+	var erased *hallsync.ErasedError
+	switch {
+	case errors.As(err, &erased):
+		return nil, "", nil
+	case errors.As(err, &no) && no.Why == sealed.KeyUnknown:
+		return nil, "", tx.MissKey(e.Hall, no.Key, now)
+	case errors.As(err, &no) && no.Why == sealed.KeyDestroyed:
+		return nil, "", nil
+	case errors.As(err, &no):
+		return nil, FactUnsealable, nil
+	case err != nil:
+		return nil, "", err
+	}
+	if p, refused = decode(opened); p != nil {
+		p = said.Bounded(p) // the fact itself stays as it came
+	}
+	return p, refused, nil
+}
+
+// fold does with a fact what its kind asks for.
+func (in *Ingester) fold(tx *store.Tx, out *outcome, e store.Event, p hallsync.Payload, now time.Time) (Touched, error) {
+	switch f := p.(type) {
+	case hallsync.KeyMade:
+		if out.cursor.SealedFrom == 0 {
+			out.cursor.SealedFrom = e.Seq
+		}
 		return 0, nil
+	case hallsync.PersonErased:
+		return Tickets | Windows, erasedByHall(tx, out, e, f, now)
 	}
-	var event hallsync.Event
-	if err := json.Unmarshal(e.Body, &event); err != nil {
-		return 0, nil //nolint:nilerr // what was stored as readable by another version of this program
-	}
-	p, err := event.Decode()
-	if err != nil {
-		return 0, nil //nolint:nilerr // a kind this program does not know
-	}
-	touched, err := foldPayload(tx, e, p)
-	if err != nil {
-		return 0, fmt.Errorf("project %s %s/%d: %w", e.Kind, e.Epoch, e.Seq, err)
-	}
-	return touched, nil
+	return foldPayload(tx, e, p)
 }
 
 func foldPayload(tx *store.Tx, e store.Event, p hallsync.Payload) (Touched, error) {
@@ -118,14 +168,17 @@ func foldWindow(tx *store.Tx, e store.Event, p hallsync.Payload) error {
 	if err != nil {
 		return err
 	}
-	w.Since, w.Reason = e.At, ""
+	w.Since, w.Said = e.At, store.FactRef{}
 	switch f := p.(type) {
 	case hallsync.WindowWasOpened:
 		w.State, w.Staff = hallsync.WindowOpen, f.By.Staff
 	case hallsync.WindowWasClosed:
 		w.State, w.Staff = hallsync.WindowClosed, ""
 	case hallsync.WindowWasPaused:
-		w.State, w.Reason = hallsync.WindowPaused, f.Reason
+		w.State = hallsync.WindowPaused
+		if f.Reason != "" {
+			w.Said = store.FactRef{Epoch: e.Epoch, Seq: e.Seq}
+		}
 	case hallsync.WindowWasUnpaused:
 		w.State = hallsync.WindowOpen
 	}

@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"halledge/cloud/internal/store"
@@ -43,7 +44,7 @@ func TestWaysOfATicket(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := newStore(t)
-			in := newIngester(st)
+			in := newIngester(t, st)
 			facts := append([]hallsync.Payload{taken(1)}, c.way...)
 			for i, p := range facts {
 				send(t, in, fact(t, hall, epoch, hallsync.Seq(i+1), p))
@@ -82,11 +83,28 @@ func shown(t *testing.T, st *store.Store) string {
 
 func TestAGrantedClassIsTheTickets(t *testing.T) {
 	st := newStore(t)
-	in := newIngester(st)
+	in := newIngester(t, st)
 	send(t, in, fact(t, hall, epoch, 1, taken(1)))
 	send(t, in, fact(t, hall, epoch, 2, hallsync.TicketClassSet{Ticket: ticketID(1), From: hallsync.Normal, Class: hallsync.Priority, Reason: "现役军人"}))
 	tickets, _, err := st.Tickets(t.Context(), store.TicketQuery{Hall: hall, Limit: 2})
 	if err != nil || len(tickets) != 1 || tickets[0].Class != hallsync.Priority || tickets[0].State != hallsync.Waiting {
 		t.Errorf("%+v, %v", tickets, err)
+	}
+}
+
+// What a hall writes into a fact comes into the projections cut, and without what nobody sees; the fact stays as it came.
+func TestTextsOfFactsAreBounded(t *testing.T) {
+	st := newStore(t)
+	in := newIngester(t, st)
+	p := taken(1)
+	p.Place = "\x1b[2J\u202e" + strings.Repeat("粤", 5000)
+	send(t, in, fact(t, hall, epoch, 1, p))
+	tickets, _, err := st.Tickets(t.Context(), store.TicketQuery{Hall: hall, Limit: 2})
+	if want := "\ufffd[2J\ufffd" + strings.Repeat("粤", 195); err != nil || len(tickets) != 1 || tickets[0].Place != want || tickets[0].Number != p.Number || tickets[0].Taken.IsZero() {
+		t.Errorf("%.400v, %v", tickets, err)
+	}
+	e, _, err := st.Event(t.Context(), hall, epoch, 1)
+	if err != nil || len(e.Body) < 15000 {
+		t.Errorf("%d bytes are kept, %v", len(e.Body), err)
 	}
 }

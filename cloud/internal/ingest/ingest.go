@@ -10,10 +10,18 @@ package ingest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"math"
+	"slices"
 	"time"
 
+	"halledge/agent/kit/chain"
+	"halledge/agent/kit/gm"
+	"halledge/cloud/internal/said"
+	"halledge/cloud/internal/sealed"
 	"halledge/cloud/internal/store"
+	"halledge/cloud/internal/vault"
 	"halledge/firmware-protocols/hallsync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,20 +32,33 @@ const advanceLimit = 512
 
 // Ingester stores what halls send. It may be called by many goroutines.
 type Ingester struct {
-	store   *store.Store
-	now     func() time.Time
-	changed func(hallsync.HallID, Touched)
-	log     *slog.Logger
-	metrics metrics
+	store    *store.Store
+	vault    *vault.Vault
+	states   *states
+	opener   *sealed.Opener
+	signers  func(hallsync.HallID) []gm.PublicKey
+	required bool
+	now      func() time.Time
+	changed  func(hallsync.HallID, Touched)
+	forked   func(hallsync.HallID)
+	log      *slog.Logger
+	metrics  metrics
 }
 
 // Options are the parts an Ingester works with.
 type Options struct {
-	Store   *store.Store
-	Now     func() time.Time               // nil: time.Now
-	Changed func(hallsync.HallID, Touched) // told after each commit that stored something of the hall; must not block
-	Metrics prometheus.Registerer
-	Log     *slog.Logger
+	Store  *store.Store
+	Vault  *vault.Vault
+	Opener *sealed.Opener
+	// Signers gives the keys that a hall signs the checkpoints of its chain with, now and before; nil, or none: they are not checked.
+	Signers func(hallsync.HallID) []gm.PublicKey
+	// Required refuses facts in the clear of halls that have not begun to seal theirs too. Who has begun never goes back.
+	Required bool
+	Now      func() time.Time               // nil: time.Now
+	Changed  func(hallsync.HallID, Touched) // told after each commit that stored something of the hall; must not block
+	Forked   func(hallsync.HallID)          // told when a hall has signed two chains, as two copies of one box do; nil: nobody is
+	Metrics  prometheus.Registerer
+	Log      *slog.Logger
 }
 
 // New makes an Ingester.
@@ -45,7 +66,13 @@ func New(o Options) *Ingester {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Ingester{store: o.Store, now: o.Now, changed: o.Changed, log: o.Log, metrics: newMetrics(o.Metrics)}
+	if o.Signers == nil {
+		o.Signers = func(hallsync.HallID) []gm.PublicKey { return nil }
+	}
+	return &Ingester{
+		store: o.Store, vault: o.Vault, states: &states{vault: o.Vault}, opener: o.Opener, signers: o.Signers, required: o.Required,
+		now: o.Now, changed: o.Changed, forked: o.Forked, log: o.Log, metrics: newMetrics(o.Metrics),
+	}
 }
 
 // outcome is what one transaction did.
@@ -56,10 +83,14 @@ type outcome struct {
 	rejected   []hallsync.Rejection
 	added      int
 	duplicates int
-	afterGap   int // facts below the cursor that were given up as gone, and came after all
+	afterGap   int          // facts below the cursor that were given up as gone, and came after all
+	first      hallsync.Seq // the oldest fact that the hall still has, as its hello says; 0: it says nothing. What is missing before is gone
 	gone       int64
 	touched    Touched
-	more       bool // contiguous facts are left to project
+	more       bool         // contiguous facts are left to project
+	refold     bool         // the projections are to be made again
+	vouched    *chain.Point // the last place that the hall has signed, and that was found good
+	faults     []store.ChainFault
 }
 
 // Ingest takes the body of one message on up/events. It returns after the commit, with the acknowledgement to send. It fails
@@ -71,22 +102,29 @@ func (in *Ingester) Ingest(ctx context.Context, hall hallsync.HallID, payload []
 		in.metrics.facts.WithLabelValues("malformed_batch").Inc()
 		return hallsync.Ack{}, err
 	}
+	keys, err := in.keysOf(b, now)
+	if err != nil {
+		return hallsync.Ack{}, err
+	}
 	var out outcome
 	err = in.store.Write(ctx, func(tx *store.Tx) (err error) {
-		out, err = take(tx, b, now)
+		out, err = in.take(tx, b, keys, now)
 		return err
 	})
 	if err != nil {
 		return hallsync.Ack{}, err
 	}
-	in.count(b, out)
-	return in.finish(ctx, hall, b.epoch, out)
+	in.count(b, &out)
+	if in.forked != nil && slices.ContainsFunc(out.faults, func(f store.ChainFault) bool { return f.Kind == string(chain.Forked) }) {
+		in.forked(hall)
+	}
+	return in.finish(ctx, hall, b.epoch, &out)
 }
 
 // finish projects what is left, tells the world, and writes the acknowledgement.
-func (in *Ingester) finish(ctx context.Context, hall hallsync.HallID, epoch string, out outcome) (hallsync.Ack, error) {
+func (in *Ingester) finish(ctx context.Context, hall hallsync.HallID, epoch string, out *outcome) (hallsync.Ack, error) {
 	for out.more {
-		err := in.store.Write(ctx, func(tx *store.Tx) error { return advance(tx, &out) })
+		err := in.store.Write(ctx, func(tx *store.Tx) error { return in.advance(tx, out, in.now()) })
 		if err != nil {
 			return hallsync.Ack{}, err
 		}
@@ -101,10 +139,22 @@ func (in *Ingester) finish(ctx context.Context, hall hallsync.HallID, epoch stri
 		return ack, nil
 	}
 	ack.UpTo, ack.Want, ack.Rejected = out.cursor.Contiguous, out.want, out.rejected
+	for _, f := range out.faults {
+		in.metrics.faults.WithLabelValues(f.Kind).Inc()
+		in.log.Error("chain of a hall is not good", "hall", hall, "epoch", f.Epoch, "seq", f.Seq, "fault", f.Kind)
+	}
+	if out.vouched != nil {
+		receipt, err := in.vault.Receive(*out.vouched, in.now())
+		if err != nil { // the hall goes on without
+			in.log.Warn("no receipt signed", "hall", hall, "error", err)
+			return ack, nil
+		}
+		ack.Receipt = receipt.Bytes()
+	}
 	return ack, nil
 }
 
-func (in *Ingester) count(b batch, out outcome) {
+func (in *Ingester) count(b batch, out *outcome) {
 	in.metrics.facts.WithLabelValues("stored").Add(float64(out.added))
 	in.metrics.facts.WithLabelValues("duplicate").Add(float64(out.duplicates))
 	in.metrics.facts.WithLabelValues("unnamed").Add(float64(b.unnamed))
@@ -120,7 +170,7 @@ func (in *Ingester) count(b batch, out outcome) {
 }
 
 // take stores the new facts of a batch, or marks the epoch stale and stores nothing.
-func take(tx *store.Tx, b batch, now time.Time) (outcome, error) {
+func (in *Ingester) take(tx *store.Tx, b batch, keys map[hallsync.Seq]store.DataKey, now time.Time) (outcome, error) {
 	var out outcome
 	var err error
 	if out.cursor, out.stale, err = enter(tx, b.hall, b.epoch, now); err != nil || out.stale {
@@ -137,7 +187,7 @@ func take(tx *store.Tx, b batch, now time.Time) (outcome, error) {
 			old, there = store.Stored{Hash: twin}, true
 		}
 		switch {
-		case there && old.Hash != e.Hash:
+		case there && old.Hash != e.Hash && !isErasure(tx, e):
 			out = outcome{cursor: out.cursor, stale: true}
 			out.cursor.Stale = true
 			return out, tx.PutCursor(out.cursor)
@@ -151,13 +201,35 @@ func take(tx *store.Tx, b batch, now time.Time) (outcome, error) {
 			fresh = append(fresh, e)
 		}
 	}
-	return out, add(tx, &out, fresh, now)
+	return out, in.add(tx, &out, fresh, keys, now)
 }
 
-func add(tx *store.Tx, out *outcome, fresh []store.Event, now time.Time) error {
+// isErasure reports whether a fact that came again in other bytes is what an erasure left of the stored one.
+func isErasure(tx *store.Tx, e store.Event) bool {
+	var again, first hallsync.Event
+	if json.Unmarshal(e.Body, &again) != nil || again.Erased == nil {
+		return false
+	}
+	old, found, err := tx.Event(e.Hall, store.FactRef{Epoch: e.Epoch, Seq: e.Seq})
+	if err != nil || !found || json.Unmarshal(old.Body, &first) != nil || string(first.Clear()) != string(again.Clear()) {
+		return false
+	}
+	if first.Erased != nil {
+		return string(first.Erased.Hash) == string(again.Erased.Hash)
+	}
+	hash := gm.Sum(first.Body())
+	return string(hash[:]) == string(again.Erased.Hash)
+}
+
+func (in *Ingester) add(tx *store.Tx, out *outcome, fresh []store.Event, keys map[hallsync.Seq]store.DataKey, now time.Time) error {
 	for _, e := range fresh {
 		if err := tx.AddEvent(e); err != nil {
 			return err
+		}
+		if k, tells := keys[e.Seq]; tells {
+			if err := errors.Join(learn(tx, out, k), tx.AddKeyFact(e.Hall, k.Key, store.FactRef{Epoch: e.Epoch, Seq: e.Seq})); err != nil {
+				return err
+			}
 		}
 		out.added++
 		out.reject(e.Seq, e.Refused)
@@ -167,7 +239,7 @@ func add(tx *store.Tx, out *outcome, fresh []store.Event, now time.Time) error {
 		out.cursor.Highest = max(out.cursor.Highest, e.Seq)
 		out.cursor.Received = now
 	}
-	return advance(tx, out)
+	return in.advance(tx, out, now)
 }
 
 func (out *outcome) reject(seq hallsync.Seq, code string) {
@@ -197,30 +269,82 @@ func enter(tx *store.Tx, hall hallsync.HallID, epoch string, now time.Time) (c s
 	return c, c.Stale || c.Ordinal < newest, nil
 }
 
-// advance moves the cursor over the facts that follow it without a hole, projects each, and stores the cursor.
-func advance(tx *store.Tx, out *outcome) error {
-	c := &out.cursor
-	out.more, out.want = false, nil
-	if c.Contiguous < c.Highest {
-		events, err := tx.EventsAfter(c.Hall, c.Epoch, c.Contiguous, advanceLimit)
-		if err != nil {
+// advance moves the cursor over the facts that follow it without a hole, goes along their chain, projects each, and stores the cursor.
+func (in *Ingester) advance(tx *store.Tx, out *outcome, now time.Time) error {
+	if out.refold {
+		if err := in.refoldAll(tx, out); err != nil {
 			return err
 		}
-		for _, e := range events {
-			if e.Seq != c.Contiguous+1 {
-				out.want = &hallsync.Range{From: c.Contiguous + 1, To: e.Seq - 1}
-				return tx.PutCursor(*c)
-			}
-			touched, err := fold(tx, e)
-			if err != nil {
+	}
+	out.more, out.want = false, nil
+	if out.cursor.Contiguous < out.cursor.Highest {
+		if err := in.passFacts(tx, out, now); err != nil {
+			return err
+		}
+	}
+	if out.want == nil && !out.more {
+		if err := out.giveUp(tx, math.MaxInt64, now); err != nil {
+			return err
+		}
+	}
+	if out.refold { // a hall has erased what was projected
+		return in.refoldAll(tx, out)
+	}
+	return tx.PutCursor(out.cursor)
+}
+
+func (in *Ingester) passFacts(tx *store.Tx, out *outcome, now time.Time) error {
+	c := &out.cursor
+	events, err := tx.EventsAfter(c.Hall, c.Epoch, c.Contiguous, advanceLimit)
+	if err != nil {
+		return err
+	}
+	way, err := in.follow(tx, c, now)
+	if err != nil {
+		return err
+	}
+	keys := remember(tx.DataKey)
+	for _, e := range events {
+		if err := out.giveUp(tx, e.Seq-1, now); err != nil {
+			return err
+		}
+		if e.Seq != c.Contiguous+1 {
+			out.want = &hallsync.Range{From: c.Contiguous + 1, To: e.Seq - 1}
+			break
+		}
+		var fact hallsync.Event
+		readable := json.Unmarshal(e.Body, &fact) == nil
+		if err := way.take(e, fact, readable); err != nil {
+			return err
+		}
+		if readable { // or else it was stored as readable by another version of this program
+			if err := in.bring(tx, out, e, fact, keys, now); err != nil {
 				return err
 			}
-			out.touched |= touched
-			c.Contiguous = e.Seq
 		}
-		out.more = c.Contiguous < c.Highest
+		c.Contiguous = e.Seq
 	}
-	return tx.PutCursor(*c)
+	if way.vouched != nil {
+		out.vouched = way.vouched
+	}
+	out.faults = append(out.faults, way.faults...)
+	out.more = out.want == nil && c.Contiguous < c.Highest
+	return way.put()
+}
+
+// remember is a source that is asked for the key of facts that lie together once. It is of use within one transaction alone.
+func remember(from sealed.Source) sealed.Source {
+	var last store.DataKey
+	return func(hall hallsync.HallID, key string) (store.DataKey, bool, error) {
+		if last.Hall == hall && last.Key == key && key != "" {
+			return last, true, nil
+		}
+		k, found, err := from(hall, key)
+		if err == nil && found {
+			last = k
+		}
+		return k, found, err
+	}
 }
 
 // ParseHello reads the body of up/hello.
@@ -233,28 +357,33 @@ func ParseHello(hall hallsync.HallID, payload []byte) (hallsync.Hello, error) {
 	if h.Hall != hall || !next.valid() || h.First == 0 || h.First > h.Next {
 		return h, &BatchError{Hall: hall, Reason: "hello: hall, epoch, first or next is wrong"}
 	}
-	return h, nil
+	return said.Bounded(h), nil
 }
 
 // Hello answers the first message of a connection with where the cloud stands. Facts the hall no longer has are recorded as
 // gone, and the cursor passes them.
 func (in *Ingester) Hello(ctx context.Context, h hallsync.Hello) (hallsync.Ack, error) {
 	now := in.now()
+	keys, err := in.keysOfHello(h, now)
+	if err != nil {
+		return hallsync.Ack{}, err
+	}
 	var out outcome
-	err := in.store.Write(ctx, func(tx *store.Tx) (err error) {
-		out, err = greet(tx, h, now)
+	err = in.store.Write(ctx, func(tx *store.Tx) (err error) {
+		out, err = in.greet(tx, h, keys, now)
 		return err
 	})
 	if err != nil {
 		return hallsync.Ack{}, err
 	}
+	ack, err := in.finish(ctx, h.Hall, h.Epoch, &out)
 	if out.gone > 0 {
 		in.log.Warn("hall no longer has facts that never came", "hall", h.Hall, "epoch", h.Epoch, "gone", out.gone)
 	}
-	return in.finish(ctx, h.Hall, h.Epoch, out)
+	return ack, err
 }
 
-func greet(tx *store.Tx, h hallsync.Hello, now time.Time) (outcome, error) {
+func (in *Ingester) greet(tx *store.Tx, h hallsync.Hello, keys []store.DataKey, now time.Time) (outcome, error) {
 	var out outcome
 	var err error
 	if out.cursor, out.stale, err = enter(tx, h.Hall, h.Epoch, now); err != nil || out.stale {
@@ -265,35 +394,42 @@ func greet(tx *store.Tx, h hallsync.Hello, now time.Time) (outcome, error) {
 		out.stale, c.Stale = true, true
 		return out, tx.PutCursor(*c)
 	}
-	skew := time.UnixMilli(h.ClockMS).Sub(now)
-	c.Skew = &skew
-	if h.First > c.Contiguous+1 {
-		if err := giveUp(tx, &out, h.First, now); err != nil {
+	for _, k := range keys {
+		if err := learn(tx, &out, k); err != nil {
 			return out, err
 		}
 	}
-	return out, advance(tx, &out)
+	skew := time.UnixMilli(h.ClockMS).Sub(now)
+	c.Skew = &skew
+	out.first = h.First
+	if err := in.advance(tx, &out, now); err != nil {
+		return out, err
+	}
+	return out, out.lastVouched(tx)
 }
 
-// giveUp records the facts between the cursor and first as gone, except those that are stored, and projects the latter.
-func giveUp(tx *store.Tx, out *outcome, first hallsync.Seq, now time.Time) error {
-	c := &out.cursor
-	for c.Contiguous+1 < first {
-		if err := advance(tx, out); err != nil {
-			return err
-		}
-		if out.more || c.Contiguous+1 >= first {
-			continue
-		}
-		missing := hallsync.Range{From: c.Contiguous + 1, To: first - 1}
-		if out.want != nil {
-			missing.To = min(missing.To, out.want.To)
-		}
-		if err := tx.AddGap(store.Gap{Hall: c.Hall, Epoch: c.Epoch, Range: missing, At: now}); err != nil {
-			return err
-		}
-		count := int64(missing.To - missing.From + 1)
-		out.gone, c.Gone, c.Contiguous = out.gone+count, c.Gone+count, missing.To
+// lastVouched gives a hall that comes back the receipt again that it may have lost.
+func (out *outcome) lastVouched(tx *store.Tx) error {
+	g, found, err := tx.LastSegment(out.cursor.Hall, out.cursor.Epoch)
+	if err != nil || !found || len(g.Vouched) == 0 {
+		return err
 	}
+	c, err := chain.ParseCheckpoint(g.Vouched)
+	out.vouched = &c.Point
+	return err
+}
+
+// giveUp records what is missing behind the cursor as gone, up to a place, as far as the hall no longer has it. Nothing there is stored.
+func (out *outcome) giveUp(tx *store.Tx, to hallsync.Seq, now time.Time) error {
+	c := &out.cursor
+	if out.first == 0 || min(to, out.first-1) <= c.Contiguous {
+		return nil
+	}
+	missing := hallsync.Range{From: c.Contiguous + 1, To: min(to, out.first-1)}
+	if err := tx.AddGap(store.Gap{Hall: c.Hall, Epoch: c.Epoch, Range: missing, At: now}); err != nil {
+		return err
+	}
+	count := int64(missing.To - missing.From + 1)
+	out.gone, c.Gone, c.Contiguous = out.gone+count, c.Gone+count, missing.To
 	return nil
 }

@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"halledge/cloud/internal/ingest"
+	"halledge/cloud/internal/sealed"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
 
@@ -16,7 +20,7 @@ import (
 )
 
 func TestAckNamesTheContiguousPrefixAndTheGap(t *testing.T) {
-	in := newIngester(newStore(t))
+	in := newIngester(t, newStore(t))
 	steps := []struct {
 		seqs []hallsync.Seq
 		upTo hallsync.Seq
@@ -46,7 +50,7 @@ func TestAckNamesTheContiguousPrefixAndTheGap(t *testing.T) {
 
 func TestHelloAnswersWithTheCursor(t *testing.T) {
 	st := newStore(t)
-	in := newIngester(st)
+	in := newIngester(t, st)
 	if ack := hello(t, in, epoch, 1, 1); ack.UpTo != 0 || ack.EpochStale {
 		t.Fatalf("first hello: %+v", ack)
 	}
@@ -83,7 +87,7 @@ func TestEpochIsStale(t *testing.T) {
 	for name, provoke := range cases {
 		t.Run(name, func(t *testing.T) {
 			st := newStore(t)
-			in := newIngester(st)
+			in := newIngester(t, st)
 			for seq := range hallsync.Seq(3) {
 				send(t, in, fact(t, hall, epoch, seq+1, taken(int(seq)+1)))
 			}
@@ -111,12 +115,12 @@ func TestEpochIsStale(t *testing.T) {
 }
 
 func TestFactsAboutNoTicketAreKept(t *testing.T) {
-	in := newIngester(newStore(t))
+	in := newIngester(t, newStore(t))
 	raws := []json.RawMessage{fact(t, hall, epoch, 1, taken(1))}
 	for i, p := range []hallsync.Payload{
 		hallsync.WindowDutySet{Window: "1", Queue: "B", Until: start}, hallsync.RollSet{Queue: "A", On: true, Next: 1},
 		hallsync.BookingSet{Booking: "AP1", Queue: "A"}, hallsync.BookingCancelled{Booking: "AP1"}, hallsync.BookingMissed{Booking: "AP1"},
-		hallsync.ClockStepped{ByMS: 1}, hallsync.ClockSet{ByMS: 1, Source: "cloud"}, hallsync.DeviceChanged{Device: "kiosk-1.printer"},
+		hallsync.ClockStepped{ByMS: 1}, hallsync.ClockSet{ByMS: 1, Source: "cloud"}, hallsync.DeviceChanged{Device: "kiosk-1.printer"}, hallsync.CameraPinned{Camera: "440900000000001-CM001", MAC: "c0:56:e3:01:02:03"},
 	} {
 		raws = append(raws, fact(t, hall, epoch, hallsync.Seq(i+2), p))
 	}
@@ -151,7 +155,7 @@ func TestPoisonedFactIsRefusedByNameAndConsumed(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			st := newStore(t)
-			in := newIngester(st)
+			in := newIngester(t, st)
 			send(t, in, fact(t, hall, epoch, 1, taken(1)))
 			for range 2 { // and again, as after a lost ack
 				ack := send(t, in, json.RawMessage(c.raw), fact(t, hall, epoch, 3, taken(3)))
@@ -173,8 +177,10 @@ func TestPoisonedFactIsRefusedByNameAndConsumed(t *testing.T) {
 // A hall that writes nothing but nonsense must not fill the cloud's log with a line for each.
 func TestRefusedFactsOfABatchAreOneLine(t *testing.T) {
 	var log bytes.Buffer
+	v := openVault(t, filepath.Join(t.TempDir(), "vault"))
 	in := ingest.New(ingest.Options{
-		Store: newStore(t), Changed: func(hallsync.HallID, ingest.Touched) {}, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Store: newStore(t), Vault: v, Opener: sealed.New(v), Changed: func(hallsync.HallID, ingest.Touched) {}, Metrics: prometheus.NewRegistry(),
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	ack := send(t, in, json.RawMessage(`{"seq":1,"epoch":"7f3a"}`), json.RawMessage(`{"seq":2,"epoch":"7f3a"}`), fact(t, hall, epoch, 3, taken(3)))
 	if ack.UpTo != 3 || len(ack.Rejected) != 2 {
@@ -187,7 +193,7 @@ func TestRefusedFactsOfABatchAreOneLine(t *testing.T) {
 
 func TestUnknownKindIsStoredAsItCame(t *testing.T) {
 	st := newStore(t)
-	in := newIngester(st)
+	in := newIngester(t, st)
 	raw := `{"hall":"440900000000001","epoch":"7f3a","seq":1,"kind":"robot.danced","v":3,"at":"2026-11-23T09:00:00+08:00","payload":{"steps":[1,2]},"later":true}`
 	newer := `{"hall":"440900000000001","epoch":"7f3a","seq":2,"kind":"ticket.taken","v":2,"at":"2026-11-23T09:00:00+08:00","payload":{"ticket":7}}`
 	if ack := send(t, in, json.RawMessage(raw), json.RawMessage(newer)); ack.UpTo != 2 || ack.Rejected != nil {
@@ -210,7 +216,7 @@ func TestBatchThatCannotBeTaken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := newStore(t)
-			_, err := newIngester(st).Ingest(t.Context(), hall, []byte(payload))
+			_, err := newIngester(t, st).Ingest(t.Context(), hall, []byte(payload))
 			var bad *ingest.BatchError
 			if !errors.As(err, &bad) {
 				t.Fatalf("error %v", err)
@@ -223,7 +229,7 @@ func TestBatchThatCannotBeTaken(t *testing.T) {
 }
 
 func TestUnnamedElementDoesNotStopItsNeighbours(t *testing.T) {
-	in := newIngester(newStore(t))
+	in := newIngester(t, newStore(t))
 	ack := send(t, in, fact(t, hall, epoch, 1, taken(1)), json.RawMessage(`{"broken":true}`), fact(t, hall, epoch, 3, taken(3)))
 	if ack.UpTo != 1 || ack.Want == nil || *ack.Want != (hallsync.Range{From: 2, To: 2}) {
 		t.Fatalf("ack %+v", ack)
@@ -232,7 +238,7 @@ func TestUnnamedElementDoesNotStopItsNeighbours(t *testing.T) {
 
 func TestHelloGivesUpWhatTheHallNoLongerHas(t *testing.T) {
 	st := newStore(t)
-	in := newIngester(st)
+	in := newIngester(t, st)
 	send(t, in, fact(t, hall, epoch, 1, taken(1)))
 	send(t, in, fact(t, hall, epoch, 4, taken(4)), fact(t, hall, epoch, 5, taken(5)))
 	send(t, in, fact(t, hall, epoch, 12, called(4, "1")))
@@ -255,7 +261,7 @@ func TestHelloGivesUpWhatTheHallNoLongerHas(t *testing.T) {
 	if err != nil || total != 1 || tickets[0].ID != ticketID(4) {
 		t.Fatalf("called %+v, %v", tickets, err)
 	}
-	v, err := st.Verify(t.Context())
+	v, err := st.Verify(t.Context(), "")
 	if err != nil || len(v.Faults) != 0 || v.Events != 6 {
 		t.Fatalf("verify %+v, %v", v, err)
 	}
@@ -284,7 +290,7 @@ func FuzzIngest(f *testing.F) {
 	f.Add([]byte(`{"events":[{"seq":2,"epoch":"7f3a","kind":"ticket.called","v":1,"payload":{"ticket":"x"}}]}`))
 	f.Add([]byte(`{"events":[null,{},[],{"seq":"1","epoch":"\u0000"}]}`))
 	st := newStore(f)
-	in := newIngester(st)
+	in := newIngester(f, st)
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		ack, err := in.Ingest(t.Context(), hall, payload)
 		var bad *ingest.BatchError
@@ -295,4 +301,34 @@ func FuzzIngest(f *testing.F) {
 			t.Fatalf("ack %+v", ack)
 		}
 	})
+}
+
+// A log that is full of holes is gone through in pieces: other halls' facts come in between, however many holes one hall has made.
+func TestManyHolesKeepNobodyWaiting(t *testing.T) {
+	var commits atomic.Int64
+	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "cloud.db"), store.Options{Committed: func(int, time.Duration) { commits.Add(1) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	in := newIngester(t, st)
+	const facts, message = 2000, 500
+	for n := 0; n < facts; n += message {
+		var odd []json.RawMessage
+		for i := n; i < n+message; i++ {
+			odd = append(odd, fact(t, hall, epoch, hallsync.Seq(2*i+2), called(1, "1")))
+		}
+		send(t, in, odd...)
+	}
+	before := commits.Load()
+	if ack := hello(t, in, epoch, 2*facts+4, 2*facts+5); ack.UpTo != 2*facts+3 || ack.Want != nil {
+		t.Errorf("ack %+v", ack)
+	}
+	if n := commits.Load() - before; n < facts/512 {
+		t.Errorf("all of it in %d transactions", n)
+	}
+	cursors, err := st.Cursors(t.Context(), hall)
+	if err != nil || len(cursors) != 1 || cursors[0].Gone != facts+3 {
+		t.Errorf("%+v, %v", cursors, err)
+	}
 }

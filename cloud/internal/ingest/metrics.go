@@ -5,6 +5,8 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	facts *prometheus.CounterVec
 	stale prometheus.Counter
+	// faults of chains
+	faults *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) metrics {
@@ -18,6 +20,10 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Help: "Answers that told a hall to open a new epoch.",
 		}),
 	}
-	r.MustRegister(m.facts, m.stale)
+	m.faults = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "hall_cloud_chain_faults_total",
+		Help: "What was wrong with the chains of halls' logs, by its name.",
+	}, []string{"fault"})
+	r.MustRegister(m.facts, m.stale, m.faults)
 	return m
 }

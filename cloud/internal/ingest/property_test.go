@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"halledge/cloud/internal/ingest"
+	"halledge/cloud/internal/sealed"
 	"halledge/cloud/internal/store"
+	"halledge/cloud/internal/vault"
 	"halledge/firmware-protocols/hallsync"
 
 	"pgregory.net/rapid"
@@ -26,19 +28,20 @@ func TestAnyArrivalGivesTheSameLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
+	v := openVault(t, filepath.Join(t.TempDir(), "vault"))
 	var halls []*arrival
 	rapid.Check(t, func(rt *rapid.T) {
 		r := &arrival{
-			rt: rt, t: t, st: st, hall: hallsync.HallID(fmt.Sprintf("4409%011d", len(halls)+1)), arrived: map[hallsync.Seq]bool{},
+			rt: rt, t: t, st: st, vault: v, hall: hallsync.HallID(fmt.Sprintf("4409%011d", len(halls)+1)), arrived: map[hallsync.Seq]bool{},
 			log: rapid.SliceOfN(rapid.Custom(anyPayload), 24, 40).Draw(rt, "log"),
 		}
-		r.in = newIngester(st)
+		r.in = withVault(st, v, nil)
 		r.run(path)
 		st = r.st
 		r.check(rt)
 		halls = append(halls, r)
 	})
-	if _, err := ingest.Rebuild(t.Context(), st); err != nil {
+	if _, err := withVault(st, v, nil).Rebuild(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range halls {
@@ -51,21 +54,26 @@ type arrival struct {
 	rt      *rapid.T
 	t       *testing.T
 	st      *store.Store
+	vault   *vault.Vault
 	in      *ingest.Ingester
 	hall    hallsync.HallID
 	log     []hallsync.Payload
+	raw     []json.RawMessage  // of the log, as the hall wrote it; nil: in the clear
+	keys    []hallsync.KeyMade // that the hall tells in hellos once it is late
+	late    bool
 	arrived map[hallsync.Seq]bool
 }
 
 func (r *arrival) run(path string) {
 	for step := 0; len(r.arrived) < len(r.log); step++ {
+		r.late = step > 10
 		switch evenly(r.rt, 64, "step") {
 		case 0:
 			r.restart(path)
 		case 1, 2, 3, 4, 5, 6, 7, 8:
 			r.hello()
 		default:
-			r.batch(step > 10)
+			r.batch(r.late)
 		}
 	}
 }
@@ -78,10 +86,13 @@ func (r *arrival) restart(path string) {
 	if r.st, err = store.Open(r.t.Context(), path, store.Options{}); err != nil {
 		r.rt.Fatal(err)
 	}
-	r.in = newIngester(r.st)
+	r.in = withVault(r.st, r.vault, nil)
 }
 
 func (r *arrival) fact(seq hallsync.Seq) json.RawMessage {
+	if r.raw != nil {
+		return r.raw[seq-1]
+	}
 	return fact(r.t, r.hall, epoch, seq, r.log[seq-1])
 }
 
@@ -104,9 +115,15 @@ func (r *arrival) batch(late bool) {
 }
 
 func (r *arrival) hello() {
-	ack, err := r.in.Hello(r.t.Context(), hallsync.Hello{Hall: r.hall, Epoch: epoch, First: 1, Next: hallsync.Seq(len(r.log) + 1)})
+	h := hallsync.Hello{Hall: r.hall, Epoch: epoch, First: 1, Next: hallsync.Seq(len(r.log) + 1)}
+	if r.late {
+		h.Keys = r.keys
+	}
+	ack, err := r.in.Hello(r.t.Context(), h)
 	r.acked(ack, err)
-	r.folded(r.rt)
+	if r.late || r.keys == nil { // else what is sealed with keys that have not come is not in the projections
+		r.folded(r.rt)
+	}
 }
 
 func (r *arrival) prefix() hallsync.Seq {
@@ -179,7 +196,7 @@ func (r *arrival) projection(tb rapid.TB, facts int) view {
 		tb.Fatal(err)
 	}
 	for _, w := range windows {
-		v.windows[w.ID] = fmt.Sprint(w.State, w.Reason, w.Staff, w.Ticket)
+		v.windows[w.ID] = fmt.Sprint(w.State, r.said(tb, w.Said), w.Staff, w.Ticket)
 	}
 	calls, err := r.st.Calls(ctx, r.hall, epoch, facts)
 	if err != nil {
@@ -194,6 +211,26 @@ func (r *arrival) projection(tb rapid.TB, facts int) view {
 	}
 	v.day = fmt.Sprint(day)
 	return v
+}
+
+// said opens the fact that says why a window rests.
+func (r *arrival) said(tb rapid.TB, at store.FactRef) string {
+	if at.Seq == 0 {
+		return ""
+	}
+	e, _, err := r.st.Event(r.t.Context(), r.hall, at.Epoch, at.Seq)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	fact, err := sealed.New(r.vault).Open(e, sealed.From(r.t.Context(), r.st))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p, err := fact.Decode()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p.(hallsync.WindowWasPaused).Reason
 }
 
 // at is seconds since the start, or a dash.

@@ -1,12 +1,16 @@
 package store_test
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"halledge/agent/kit/chain"
+	"halledge/agent/kit/gm"
 	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 )
@@ -218,14 +222,21 @@ func TestAuditIsPrunedFromItsBeginning(t *testing.T) {
 		}
 		return got
 	}
-	write(t, st, func(tx *store.Tx) error {
-		for _, hour := range []int{3, 0, 2, 1, 4} { // not in order of time
-			if err := tx.AddAudit(store.Audit{At: start.Add(time.Duration(hour) * time.Hour), Subject: fmt.Sprint(hour)}); err != nil {
-				return err
-			}
+	key, err := gm.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for hour := range 5 {
+		at := start.Add(time.Duration(hour) * time.Hour)
+		write(t, st, func(tx *store.Tx) error { return tx.AddAudit(store.Audit{At: at, Subject: fmt.Sprint(hour)}) })
+		if hour == 3 {
+			continue
 		}
-		return nil
-	})
+		signed, err := st.CheckpointAudit(t.Context(), at, func(c chain.Checkpoint) (chain.Checkpoint, error) { return c.Sign(key) })
+		if err != nil || !signed {
+			t.Fatalf("line %d: signed %t, %v", hour, signed, err)
+		}
+	}
 	for _, want := range []string{"432 2", "43 1", "43 0"} {
 		dropped := 0
 		write(t, st, func(tx *store.Tx) (err error) {
@@ -236,6 +247,19 @@ func TestAuditIsPrunedFromItsBeginning(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
+}
+
+// What is not signed for yet stays, however old it is: what remains would begin nowhere.
+func TestAuditThatNobodySignedIsNotPruned(t *testing.T) {
+	st := open(t, filepath.Join(t.TempDir(), "cloud.db"), store.Options{})
+	write(t, st, func(tx *store.Tx) error { return tx.AddAudit(store.Audit{At: start}) })
+	write(t, st, func(tx *store.Tx) error {
+		dropped, err := tx.PruneAudit(start.Add(time.Hour), 100)
+		if dropped != 0 {
+			t.Errorf("%d dropped", dropped)
+		}
+		return err
+	})
 }
 
 // A database of the version before keeps its people and its audit, except what may be a password.
@@ -277,6 +301,41 @@ func TestOldRolesBecomeSets(t *testing.T) {
 		if u, _, err := st.User(t.Context(), name); err != nil || u.Roles.String() != want || !u.Scope.Whole() || u.MustChange || u.SecondFactor {
 			t.Errorf("%s: %+v, %v", name, u, err)
 		}
+	}
+}
+
+// What was deleted in the time when nothing was written over it is in no page of the file any more, and clerks of regions are none.
+func TestRemnantsOfSecretsAreWrittenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cloud.db")
+	if err := open(t, path, store.Options{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	store.MigrateDown(t, path, 10)
+	secret := func(n int) string { return fmt.Sprintf("REMNANT%04dJBSWY3DPEHPK3PXP", n) }
+	old := []string{
+		`INSERT INTO users (name, full_name, password, origin, disabled, created_ms, roles, scope) VALUES
+			('a', '', '', 'cli', 0, 0, 'viewer,clerk,auditor', '4409'), ('b', '', '', 'cli', 0, 0, 'clerk', '440900000000001,440900000000002'), ('c', '', '', 'cli', 0, 0, 'clerk', 'all')`,
+	}
+	for n := range 3000 {
+		old = append(old, fmt.Sprintf(`INSERT INTO second_factors (name, secret, pending, step) VALUES ('u%d', '%s', '', 1)`, n, secret(n)))
+	}
+	old = append(old, "COMMIT", `UPDATE second_factors SET secret = 'sealed:short' WHERE name LIKE '%7'`, `DELETE FROM second_factors WHERE name <> 'u7'`)
+	execute(t, path, "BEGIN;"+strings.Join(old, ";"))
+	raw, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(raw, []byte("REMNANT")) {
+		t.Fatalf("the old file has no remnants, %v", err)
+	}
+	st := open(t, path, store.Options{})
+	for name, want := range map[string]string{"a": "viewer,auditor", "b": "clerk", "c": ""} {
+		if u, _, err := st.User(t.Context(), name); err != nil || u.Roles.String() != want {
+			t.Errorf("%s is %s, %v", name, u.Roles, err)
+		}
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err = os.ReadFile(path); err != nil || bytes.Contains(raw, []byte("REMNANT")) || !bytes.Contains(raw, []byte("sealed:short")) {
+		t.Errorf("%d remnants, %v", bytes.Count(raw, []byte("REMNANT")), err)
 	}
 }
 

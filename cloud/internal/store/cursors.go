@@ -22,16 +22,19 @@ type Cursor struct {
 	Skew       *time.Duration // the hall's clock minus ours at its last hello
 	Received   time.Time      // zero: no fact yet
 	Created    time.Time
+	SealedFrom hallsync.Seq // first fact that says with which key the others are sealed; 0: none yet
+	Faults     int64        // found in the chain, and nobody has looked into them
 }
 
-const cursorColumns = `hall, epoch, ordinal, contiguous, highest, refused, gone, stale, skew_ms, received_ms, created_ms`
+const cursorColumns = `hall, epoch, ordinal, contiguous, highest, refused, gone, stale, skew_ms, received_ms, created_ms, sealed_from, faults`
 
 func scanCursor(rows *sql.Rows) (Cursor, error) {
 	var c Cursor
-	var contiguous, highest, received, created int64
+	var contiguous, highest, received, created, sealed int64
 	var skew sql.NullInt64
-	err := rows.Scan(&c.Hall, &c.Epoch, &c.Ordinal, &contiguous, &highest, &c.Refused, &c.Gone, &c.Stale, &skew, &received, &created)
+	err := rows.Scan(&c.Hall, &c.Epoch, &c.Ordinal, &contiguous, &highest, &c.Refused, &c.Gone, &c.Stale, &skew, &received, &created, &sealed, &c.Faults)
 	c.Contiguous, c.Highest, c.Created = hallsync.Seq(contiguous), hallsync.Seq(highest), time.UnixMilli(created)
+	c.SealedFrom = hallsync.Seq(sealed)
 	if received > 0 {
 		c.Received = time.UnixMilli(received)
 	}
@@ -77,12 +80,12 @@ func (t *Tx) PutCursor(c Cursor) error {
 	if c.Stale {
 		stale = 1
 	}
-	return t.exec(`INSERT INTO cursors (`+cursorColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	return t.exec(`INSERT INTO cursors (`+cursorColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (hall, epoch) DO UPDATE SET contiguous = excluded.contiguous, highest = excluded.highest,
 		refused = excluded.refused, gone = excluded.gone, stale = excluded.stale, skew_ms = excluded.skew_ms,
-		received_ms = excluded.received_ms`,
+		received_ms = excluded.received_ms, sealed_from = excluded.sealed_from, faults = excluded.faults`,
 		c.Hall, c.Epoch, c.Ordinal, int64(c.Contiguous), int64(c.Highest), c.Refused, c.Gone, stale, skew, received,
-		c.Created.UnixMilli())
+		c.Created.UnixMilli(), int64(c.SealedFrom), c.Faults)
 }
 
 // Gap is a range of facts a hall no longer had when it was asked for them.

@@ -185,11 +185,11 @@ func TestRestoreAfterRestoreThatDied(t *testing.T) {
 		t.Fatalf("the database is at its place at the worst moment: %v", err)
 	}
 	later := restoreTime.Add(time.Hour)
-	kept, err := Restore(t.Context(), path, other, later)
+	done, err := Restore(t.Context(), path, other, later)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]int{path: 7, kept: newFacts, path + ".before-restore-20261123T010000Z": oldFacts} {
+	for name, want := range map[string]int{path: 7, done.Kept: newFacts, path + ".before-restore-20261123T010000Z": oldFacts} {
 		if got := factsIn(t, name); got != want {
 			t.Errorf("%s: %d facts, want %d", filepath.Base(name), got, want)
 		}
@@ -208,14 +208,14 @@ func TestRestoreReplacesADamagedDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	kept, err := Restore(t.Context(), path, backup, restoreTime)
-	if err != nil {
+	done, err := Restore(t.Context(), path, backup, restoreTime)
+	if err != nil || !done.Undone {
 		t.Fatal(err)
 	}
 	if got := factsIn(t, path); got != newFacts {
 		t.Errorf("%d facts, want %d", got, newFacts)
 	}
-	for name, want := range map[string]string{kept: "this was", kept + "-wal": "and this"} {
+	for name, want := range map[string]string{done.Kept: "this was", done.Kept + "-wal": "and this"} {
 		if raw, err := os.ReadFile(name); err != nil || !strings.HasPrefix(string(raw), want) {
 			t.Errorf("%s: %q, %v", filepath.Base(name), raw, err)
 		}
@@ -307,8 +307,8 @@ func TestRestoreOnANewMachine(t *testing.T) {
 	if err := fill(t, backup, newFacts).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if kept, err := Restore(t.Context(), path, backup, restoreTime); err != nil || kept != "" {
-		t.Fatalf("kept %q, %v", kept, err)
+	if done, err := Restore(t.Context(), path, backup, restoreTime); err != nil || done != (Restored{Undone: true}) {
+		t.Fatalf("%+v, %v", done, err)
 	}
 	if got := factsIn(t, path); got != newFacts {
 		t.Errorf("%d facts, want %d", got, newFacts)
@@ -460,5 +460,111 @@ func TestARestoreBringsNoSessionBack(t *testing.T) {
 				t.Errorf("audit of %d lines, %v", total, err)
 			}
 		})
+	}
+}
+
+// Whoever was shut out since the backup stays out, and what was erased since stays erased: the database that is replaced knows it.
+func TestARestoreUndoesNoRevocationAndNoErasure(t *testing.T) {
+	const hall = "440900000000001"
+	dir := t.TempDir()
+	path, backup := filepath.Join(dir, "cloud.db"), filepath.Join(dir, "backup.db")
+	st := fill(t, path, newFacts)
+	write := func(do func(tx *Tx) error) {
+		t.Helper()
+		if err := st.Write(t.Context(), do); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until := restoreTime.AddDate(1, 0, 0)
+	code, user := EnrolCode{Hash: [32]byte{7}, Hall: hall, Created: restoreTime, Until: until}, User{Name: "li", Password: "old", Created: restoreTime}
+	key := DataKey{Hall: hall, Key: "k", Day: "2026-11-23", Wraps: []hallsync.KeyWrap{{For: "centre", Wrapped: []byte("wrap")}}}
+	write(func(tx *Tx) error {
+		_, err := tx.AddDataKey(key)
+		return errors.Join(err, tx.AddEnrolCode(code), tx.PutUser(user), tx.PutRecoveryCodes("li", [][32]byte{{1}, {2}}),
+			tx.AddCertificate(Certificate{Serial: "1", Kind: "hall_tls", Holder: hall, DER: []byte{1}, Until: until, Issued: restoreTime}))
+	})
+	if err := st.Backup(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	write(func(tx *Tx) error {
+		_, err := tx.RevokeCertificates(hall, "stolen", restoreTime)
+		_, err2 := tx.AddQuarantine(Quarantine{Hall: hall, Since: restoreTime, Reason: "clone"})
+		_, err3 := tx.UseRecoveryCode("li", [32]byte{1})
+		user.Password, user.Disabled = "new", true
+		return errors.Join(err, err2, err3, tx.UseEnrolCode(code.Hash), tx.PutUser(user), tx.RaiseRevocationNumber(5),
+			tx.PutUser(User{Name: "later", Created: restoreTime}), tx.DestroyDataKey(hall, "k", restoreTime),
+			tx.PutErasure(Erasure{ID: "o", Hall: hall, Kind: ErasePerson, Made: restoreTime}), tx.EraseEvent(hall, "e", 2, "o", []byte(`{"gone":true}`)))
+	})
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	done, err := Restore(t.Context(), path, backup, restoreTime)
+	if err != nil || done.Undone || done.Erased != 1 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if raw, err := os.ReadFile(path); err != nil || bytes.Contains(raw, []byte(`{"seq":2}`)) || !bytes.Contains(raw, []byte(`{"seq":3}`)) {
+		t.Errorf("what was erased is in the file, %v", err)
+	}
+	if st, err = Open(t.Context(), path, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if c, found, err := st.Certificate(t.Context(), "1"); err != nil || !found || c.Revoked.IsZero() || c.Reason != "stolen" {
+		t.Errorf("certificate %+v, %v", c, err)
+	}
+	if n, err := st.RevocationNumber(t.Context()); err != nil || n <= 5 {
+		t.Errorf("number %d, %v", n, err)
+	}
+	if kept, err := st.Quarantined(t.Context(), hall); err != nil || !kept {
+		t.Errorf("not in quarantine, %v", err)
+	}
+	if u, _, err := st.User(t.Context(), "li"); err != nil || !u.Disabled || u.Password != "new" {
+		t.Errorf("user %+v, %v", u, err)
+	}
+	if _, found, err := st.User(t.Context(), "later"); err != nil || found {
+		t.Errorf("a user whom the backup does not know, %v", err)
+	}
+	if n, err := st.RecoveryCodes(t.Context(), "li"); err != nil || n != 1 {
+		t.Errorf("%d recovery codes, %v", n, err)
+	}
+	if k, _, err := st.DataKey(t.Context(), hall, "k"); err != nil || k.Destroyed.IsZero() || len(k.Wraps) != 0 {
+		t.Errorf("data key %+v, %v", k, err)
+	}
+	if e, _, err := st.Event(t.Context(), hall, "e", 2); err != nil || e.Erased != "o" || string(e.Body) != `{"gone":true}` {
+		t.Errorf("fact %+v, %v", e, err)
+	}
+	write(func(tx *Tx) error {
+		c, _, err := tx.EnrolCode(code.Hash)
+		if c.Uses != 1 {
+			t.Errorf("code %+v", c)
+		}
+		return err
+	})
+}
+
+// A database of another centre has nothing to say.
+func TestARestoreTakesNothingFromAnotherCentre(t *testing.T) {
+	dir := t.TempDir()
+	path, backup := filepath.Join(dir, "cloud.db"), filepath.Join(dir, "backup.db")
+	for name, root := range map[string]string{path: "1", backup: "2"} {
+		st := fill(t, name, newFacts)
+		err := st.Write(t.Context(), func(tx *Tx) error {
+			return tx.AddCertificate(Certificate{Serial: root, Kind: "root_tls", Holder: "root", DER: []byte{1}, Issued: restoreTime})
+		})
+		if err := errors.Join(err, st.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, err := Restore(t.Context(), path, backup, restoreTime)
+	if err != nil || !done.Undone {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	st, err := Open(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if _, found, err := st.Certificate(t.Context(), "1"); err != nil || found {
+		t.Errorf("its root is there, %v", err)
 	}
 }

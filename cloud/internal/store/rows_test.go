@@ -24,9 +24,9 @@ func TestRowsComeBackAsTheyWentIn(t *testing.T) {
 	bare := store.Ticket{Hall: hall, ID: "T2", Queue: "B", State: hallsync.Waiting, BusinessDay: "2026-11-24", Taken: at.Add(time.Minute)}
 	cursor := store.Cursor{
 		Hall: hall, Epoch: "e", Ordinal: 3, Contiguous: 7, Highest: 9, Refused: 1, Gone: 2, Stale: true,
-		Skew: ptr(-1500 * time.Millisecond), Received: at, Created: at,
+		Skew: ptr(-1500 * time.Millisecond), Received: at, Created: at, SealedFrom: 2, Faults: 3,
 	}
-	window := store.Window{Hall: hall, ID: "10", State: hallsync.WindowPaused, Reason: "午休", Staff: "s1", Since: at, Ticket: "T1"}
+	window := store.Window{Hall: hall, ID: "10", State: hallsync.WindowPaused, Said: store.FactRef{Epoch: "e", Seq: 6}, Staff: "s1", Since: at, Ticket: "T1"}
 	call := store.Call{Hall: hall, Epoch: "e", Seq: 5, At: at, Ticket: "T1", Number: "A001", Queue: "A", Window: "10", How: "next", Times: 1, Rule: "arrival", WaitedS: 4}
 	write(t, st, func(tx *store.Tx) error {
 		for _, err := range []error{

@@ -19,9 +19,11 @@ type Session struct {
 	TokenHash [32]byte
 	Name      string
 	By        string // how its user came in: password or oidc
-	Created   time.Time
-	Used      time.Time
-	Expires   time.Time
+	// Certificate is the one that was shown for a second factor, SHA-256 in hexadecimal; empty: none was.
+	Certificate string
+	Created     time.Time
+	Used        time.Time
+	Expires     time.Time
 }
 
 // AddSession stores a session, and forgets those that ended before now and those its user has too many of.
@@ -34,8 +36,8 @@ func (t *Tx) AddSession(x Session, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(`INSERT INTO sessions (token_hash, name, came_by, created_ms, used_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6)`,
-		x.TokenHash[:], x.Name, x.By, x.Created.UnixMilli(), x.Used.UnixMilli(), x.Expires.UnixMilli())
+	return t.exec(`INSERT INTO sessions (token_hash, name, came_by, certificate, created_ms, used_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		x.TokenHash[:], x.Name, x.By, x.Certificate, x.Created.UnixMilli(), x.Used.UnixMilli(), x.Expires.UnixMilli())
 }
 
 // sessionsOfUsers picks the sessions of users who may sign in: that of another is as good as ended.
@@ -43,15 +45,18 @@ const sessionsOfUsers = ` FROM sessions s JOIN users u ON u.name = s.name AND u.
 
 // Session reads a session and its user.
 func (s *Store) Session(ctx context.Context, tokenHash [32]byte) (x Session, u User, found bool, err error) {
-	err = s.query(ctx, `SELECT s.came_by, s.created_ms, s.used_ms, s.expires_ms, `+userColumns+sessionsOfUsers+` WHERE s.token_hash = $1`, func(rows *sql.Rows) error {
+	err = s.query(ctx, `SELECT s.came_by, s.certificate, s.created_ms, s.used_ms, s.expires_ms, `+userColumns+sessionsOfUsers+` WHERE s.token_hash = $1`, func(rows *sql.Rows) error {
 		found = true
-		var by string
+		var by, certificate string
 		var created, used, expires int64
 		var into scannedUser
-		if err := rows.Scan(append([]any{&by, &created, &used, &expires}, into.fields(&u)...)...); err != nil {
+		if err := rows.Scan(append([]any{&by, &certificate, &created, &used, &expires}, into.fields(&u)...)...); err != nil {
 			return err
 		}
-		x = Session{TokenHash: tokenHash, Name: u.Name, By: by, Created: time.UnixMilli(created), Used: time.UnixMilli(used), Expires: time.UnixMilli(expires)}
+		x = Session{
+			TokenHash: tokenHash, Name: u.Name, By: by, Certificate: certificate,
+			Created: time.UnixMilli(created), Used: time.UnixMilli(used), Expires: time.UnixMilli(expires),
+		}
 		return into.finish(&u)
 	}, tokenHash[:])
 	return x, u, found, err

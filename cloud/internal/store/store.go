@@ -100,7 +100,7 @@ func (s *Store) open(ctx context.Context, shared bool) error {
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
-	if s.writeDB, err = sql.Open("sqlite", dsn(s.path, "synchronous(FULL)")); err != nil {
+	if s.writeDB, err = sql.Open("sqlite", dsn(s.path, "synchronous(FULL)", "secure_delete(1)")); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
 	s.writeDB.SetMaxOpenConns(1)
@@ -226,6 +226,19 @@ func flock(path, suffix string, how int) (*os.File, error) {
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.readDB.PingContext(ctx); err != nil {
 		return fmt.Errorf("ping database: %w", err)
+	}
+	return nil
+}
+
+// Forget empties the journal beside the database: it has pages as they were before they were written over. It fails while somebody reads
+// for long.
+func (s *Store) Forget(ctx context.Context) error {
+	var busy, pages, moved int
+	if err := s.readDB.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved); err != nil {
+		return fmt.Errorf("empty the journal: %w", err)
+	}
+	if busy != 0 {
+		return errors.New("empty the journal: the database is busy")
 	}
 	return nil
 }

@@ -190,13 +190,13 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept, err := store.Restore(t.Context(), path, copied, start)
-	if err != nil || kept != path+".before-restore-20261123T010000Z" {
-		t.Fatalf("kept %q, %v", kept, err)
+	if err != nil || kept.Kept != path+".before-restore-20261123T010000Z" {
+		t.Fatalf("kept %+v, %v", kept, err)
 	}
 	if got := count(t, open(t, path, store.Options{})); got != 1 {
 		t.Errorf("%d facts after restore, want 1", got)
 	}
-	if got := count(t, open(t, kept, store.Options{})); got != 2 {
+	if got := count(t, open(t, kept.Kept, store.Options{})); got != 2 {
 		t.Errorf("%d facts in the kept database, want 2", got)
 	}
 }
@@ -240,13 +240,13 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 		}
 		return tx.PutCursor(store.Cursor{Hall: hall, Epoch: "e", Ordinal: 1, Contiguous: 6, Highest: 6, Created: start})
 	})
-	v, err := st.Verify(t.Context())
+	v, err := st.Verify(t.Context(), "")
 	if err != nil || len(v.Faults) != 0 || v.Events != 6 || v.Halls != 1 {
 		t.Fatalf("sound log: %+v, %v", v, err)
 	}
 	execute(t, path, `UPDATE events SET body = x'7b7d' WHERE seq = 2`)
 	execute(t, path, `DELETE FROM events WHERE seq IN (3, 6)`)
-	v, err = st.Verify(t.Context())
+	v, err = st.Verify(t.Context(), "")
 	want := fmt.Sprint([]store.Fault{{hall, "e", 2, store.FaultHash}, {hall, "e", 3, store.FaultHole}, {hall, "e", 6, store.FaultHole}})
 	if err != nil || fmt.Sprint(v.Faults) != want {
 		t.Fatalf("faults %+v, want %s, %v", v.Faults, want, err)

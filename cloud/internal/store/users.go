@@ -29,12 +29,14 @@ type User struct {
 	Disabled     bool
 	MustChange   bool // the password was set by somebody else: another one comes first
 	SecondFactor bool // codes of a second factor are asked for; read only
+	Certificate  bool // a certificate was issued to him, and is not revoked; read only
 	Created      time.Time
 }
 
 // userColumns are those of a user u.
 const userColumns = `u.name, u.full_name, u.password, u.origin, u.roles, u.scope, u.disabled, u.must_change, u.created_ms,
-	EXISTS (SELECT 1 FROM second_factors f WHERE f.name = u.name AND f.secret <> '')`
+	EXISTS (SELECT 1 FROM second_factors f WHERE f.name = u.name AND f.secret <> ''),
+	EXISTS (SELECT 1 FROM certificates c WHERE c.kind = '` + KindPerson + `' AND c.holder = '` + personPrefix + `' || u.name AND c.revoked_ms = 0)`
 
 func scanUser(rows *sql.Rows) (User, error) {
 	var u User
@@ -51,7 +53,7 @@ type scannedUser struct {
 
 // fields gives where the userColumns go.
 func (x *scannedUser) fields(u *User) []any {
-	return []any{&u.Name, &u.FullName, &u.Password, &u.Origin, &x.roles, &x.scope, &u.Disabled, &u.MustChange, &x.created, &u.SecondFactor}
+	return []any{&u.Name, &u.FullName, &u.Password, &u.Origin, &x.roles, &x.scope, &u.Disabled, &u.MustChange, &x.created, &u.SecondFactor, &u.Certificate}
 }
 
 func (x *scannedUser) finish(u *User) (err error) {
@@ -145,6 +147,9 @@ func (t *Tx) ReplaceConfigUsers(users []User) error {
 		return err
 	}
 	for _, name := range gone {
+		if err := t.RevokePersonal(name, "user_gone", time.Now()); err != nil {
+			return err
+		}
 		for _, text := range []string{`DELETE FROM sessions WHERE name = $1`, `DELETE FROM networks WHERE name = $1`,
 			`DELETE FROM second_factors WHERE name = $1`, `DELETE FROM identities WHERE name = $1`, `DELETE FROM recovery_codes WHERE name = $1`, `DELETE FROM users WHERE name = $1`} {
 			if err := t.exec(text, name); err != nil {
@@ -173,6 +178,21 @@ type SecondFactor struct {
 func (t *Tx) SecondFactor(name string) (f SecondFactor, err error) {
 	_, err = t.one(`SELECT secret, pending, step FROM second_factors WHERE name = $1`, []any{name}, &f.Secret, &f.Pending, &f.Step)
 	return f, err
+}
+
+// SecondFactors reads those of all users, by name.
+func (t *Tx) SecondFactors() (map[string]SecondFactor, error) {
+	all := map[string]SecondFactor{}
+	err := t.query(`SELECT name, secret, pending, step FROM second_factors`, func(rows *sql.Rows) error {
+		var name string
+		var f SecondFactor
+		if err := rows.Scan(&name, &f.Secret, &f.Pending, &f.Step); err != nil {
+			return err
+		}
+		all[name] = f
+		return nil
+	})
+	return all, err
 }
 
 // PutSecondFactor stores a user's.

@@ -165,3 +165,16 @@ func (t *Tx) release() error {
 	}
 	return t.conn.Close()
 }
+
+// Exec changes rows of tables that belong to another package.
+func (t *Tx) Exec(text string, args ...any) error { return t.exec(text, args...) }
+
+// Query reads rows of such tables.
+func (t *Tx) Query(text string, scan func(*sql.Rows) error, args ...any) error {
+	return t.query(text, scan, args...)
+}
+
+// Query reads rows of such tables.
+func (s *Store) Query(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
+	return s.query(ctx, text, scan, args...)
+}
