@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"halledge/agent/kit/limit"
+	"halledge/cloud/internal/gate"
 	"halledge/firmware-protocols/hallsync"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
@@ -47,15 +49,20 @@ type Handler interface {
 type Options struct {
 	Listen       string // host:port on the loopback; port 0 lets the system choose
 	Authenticate func(ctx context.Context, hall hallsync.HallID, password []byte) bool
-	Handler      Handler
-	Metrics      prometheus.Registerer
-	Log          *slog.Logger
+	// Secured are listeners of package gate: who comes by one of them is the hall that its certificate names, without a password.
+	Secured []net.Listener
+	// Replaced is told that a session of a hall took the place of a living one; it may be nil.
+	Replaced func(ctx context.Context, hall hallsync.HallID, before, after gate.Place)
+	Handler  Handler
+	Metrics  prometheus.Registerer
+	Log      *slog.Logger
 }
 
 // Broker is the MQTT broker. Run serves until its context ends.
 type Broker struct {
 	o        Options
-	listener net.Listener
+	plain    net.Addr
+	listener net.Listener // of all ways to come in
 	server   *mqtt.Server
 	log      *slog.Logger
 	ctx      context.Context // of Run; hooks get none from the engine
@@ -84,7 +91,7 @@ func Listen(o Options) (*Broker, error) {
 		return nil, fmt.Errorf("listen for MQTT: %w", err)
 	}
 	b := &Broker{
-		o: o, listener: l, log: o.Log, strangers: make(chan struct{}, maxStrangers),
+		o: o, plain: l.Addr(), listener: limit.Join(append([]net.Listener{limit.Patient(l)}, o.Secured...)...), log: o.Log, strangers: make(chan struct{}, maxStrangers),
 		all: map[*conn]struct{}{}, sessions: map[hallsync.HallID]*conn{},
 	}
 	b.server = mqtt.New(&mqtt.Options{
@@ -122,8 +129,8 @@ func (b *Broker) register(r prometheus.Registerer) {
 	)
 }
 
-// Addr is the address bound.
-func (b *Broker) Addr() net.Addr { return b.listener.Addr() }
+// Addr is the address bound for connections without TLS.
+func (b *Broker) Addr() net.Addr { return b.plain }
 
 // Sessions is the number of halls connected now.
 func (b *Broker) Sessions() int {
@@ -183,15 +190,8 @@ func (b *Broker) accept(ctx context.Context) error {
 				_ = raw.Close()
 			}
 			return nil
-		case errors.Is(err, net.ErrClosed):
+		case err != nil: // what passes stays below
 			return fmt.Errorf("accept MQTT connection: %w", err)
-		case err != nil: // out of descriptors or a connection that was already gone: the next one may do
-			b.log.Warn("mqtt accept failed", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(100 * time.Millisecond):
-			}
-			continue
 		}
 		b.admit(raw)
 	}
@@ -257,6 +257,7 @@ func (b *Broker) leave(c *conn) {
 type conn struct {
 	net.Conn
 	hall  hallsync.HallID
+	place gate.Place    // of who came by a certificate
 	known func()        // gives back the stranger's token
 	done  chan struct{} // closed when nothing of the connection is left
 }
@@ -266,6 +267,7 @@ type conn struct {
 func (b *Broker) enter(c *conn, hall hallsync.HallID) bool {
 	deadline := time.NewTimer(takeoverWait)
 	defer deadline.Stop()
+	var replaced *conn
 	for {
 		b.mu.Lock()
 		old := b.sessions[hall]
@@ -284,6 +286,10 @@ func (b *Broker) enter(c *conn, hall hallsync.HallID) bool {
 		b.mu.Unlock()
 		b.log.Warn("mqtt session taken over", "hall", hall, "remote", c.RemoteAddr().String())
 		_ = old.Close()
+		if replaced != old && b.o.Replaced != nil && c.place.Address != "" {
+			b.o.Replaced(b.ctx, hall, old.place, c.place)
+		}
+		replaced = old
 		select {
 		case <-old.done:
 		case <-deadline.C:

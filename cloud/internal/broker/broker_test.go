@@ -124,7 +124,7 @@ func (f *fixture) options(h hallsync.HallID) *paho.ClientOptions {
 		SetAutoReconnect(false).SetConnectTimeout(patience).SetWriteTimeout(patience)
 }
 
-func connect(t *testing.T, o *paho.ClientOptions) paho.Client {
+func connect(t testing.TB, o *paho.ClientOptions) paho.Client {
 	t.Helper()
 	c := paho.NewClient(o)
 	t.Cleanup(func() { c.Disconnect(0) })
@@ -132,7 +132,7 @@ func connect(t *testing.T, o *paho.ClientOptions) paho.Client {
 	return c
 }
 
-func finish(t *testing.T, tok paho.Token) {
+func finish(t testing.TB, tok paho.Token) {
 	t.Helper()
 	if !tok.WaitTimeout(patience) {
 		t.Fatal("no answer from the broker")

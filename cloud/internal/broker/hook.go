@@ -2,9 +2,11 @@ package broker
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"slices"
 
+	"halledge/cloud/internal/gate"
 	"halledge/firmware-protocols/hallsync"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
@@ -13,6 +15,9 @@ import (
 
 // errRefused ends a connection whose CONNECT breaks the rules.
 var errRefused = errors.New("connection refused")
+
+// maxWill is the length in bytes of the longest will that is looked into: it says who leaves, and no more.
+const maxWill = 4 << 10
 
 // What a hall may publish and what it may read, under its own prefix.
 var (
@@ -68,18 +73,34 @@ func inspect(cl *mqtt.Client, pk packets.Packet) (packets.Code, string) {
 	return packets.CodeSuccess, ""
 }
 
-// OnConnectAuthenticate checks the password and makes the connection the session of its hall.
+// OnConnectAuthenticate finds out who it is, by its certificate or on the loopback by its password, and makes the connection the session of
+// its hall.
 func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	c, ours := cl.Net.Conn.(*conn)
 	if !ours {
 		return false
 	}
 	hall := hallsync.HallID(cl.ID)
-	if !h.b.o.Authenticate(h.b.ctx, hall, pk.Connect.Password) {
-		h.b.log.Warn("mqtt sign-in refused", "hall", hall, "remote", cl.Net.Remote)
+	named, proved := gate.HallOf(c.Conn)
+	if proved {
+		c.place = gate.Place{Address: c.RemoteAddr().String(), Boot: bootOf(pk.Connect.WillPayload)}
+	} else {
+		named = hall
+	}
+	if named != hall || !proved && !h.b.o.Authenticate(h.b.ctx, hall, pk.Connect.Password) {
+		h.b.log.Warn("mqtt sign-in refused", "hall", hall, "proved", named, "remote", cl.Net.Remote)
 		return false
 	}
 	return h.b.enter(c, hall)
+}
+
+// bootOf gives the run of the box's program, which its will names; empty if it names none.
+func bootOf(will []byte) string {
+	var r hallsync.Report
+	if len(will) > maxWill || json.Unmarshal(will, &r) != nil {
+		return ""
+	}
+	return r.Boot
 }
 
 // OnACLCheck lets a hall publish its own up/ topics and read its own down/ topics: each of them, or all of them as down/# or

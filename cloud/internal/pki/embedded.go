@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math/big"
-	"path/filepath"
 	"time"
 
 	"halledge/agent/kit/gm"
@@ -47,7 +46,7 @@ func OpenEmbedded(path string, known [][]byte, make bool, now time.Time) (a *Emb
 	case err != nil:
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 	a = &Embedded{}
 	if err := a.openTLS(d, now); err != nil {
 		return nil, err
@@ -83,7 +82,7 @@ func (d *directory) halves(key, root string) (keyText, rootText []byte, err erro
 		return nil, nil, err
 	}
 	if keyText == nil && rootText != nil {
-		return nil, nil, &Fault{Code: CodeDamaged, Path: filepath.Join(d.path, key), Err: errors.New("the root is there, its key is not")}
+		return nil, nil, &Fault{Code: CodeDamaged, Path: d.Path(key), Err: errors.New("the root is there, its key is not")}
 	}
 	return keyText, rootText, nil
 }
@@ -96,14 +95,14 @@ func (a *Embedded) openTLS(d *directory, now time.Time) error {
 	}
 	if keyText == nil {
 		if keyText, err = newTLSKey(); err == nil {
-			err = d.write(fileTLSKey, keyText)
+			err = d.Write(fileTLSKey, keyText)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if a.tlsKey, err = parseTLSKey(keyText); err != nil {
-		return &Fault{Code: CodeDamaged, Path: filepath.Join(d.path, fileTLSKey), Err: err}
+		return &Fault{Code: CodeDamaged, Path: d.Path(fileTLSKey), Err: err}
 	}
 	if rootText == nil {
 		der, err := newTLSRoot(a.tlsKey, now)
@@ -111,12 +110,12 @@ func (a *Embedded) openTLS(d *directory, now time.Time) error {
 			return err
 		}
 		rootText = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-		if err := d.write(fileTLSRoot, rootText); err != nil {
+		if err := d.Write(fileTLSRoot, rootText); err != nil {
 			return err
 		}
 	}
 	if a.tls, err = parseTLSRoot(rootText, a.tlsKey); err != nil {
-		return &Fault{Code: CodeDamaged, Path: filepath.Join(d.path, fileTLSRoot), Err: err}
+		return &Fault{Code: CodeDamaged, Path: d.Path(fileTLSRoot), Err: err}
 	}
 	return nil
 }
@@ -128,14 +127,14 @@ func (a *Embedded) openSM2(d *directory, now time.Time) error {
 	}
 	if keyText == nil {
 		if keyText, err = newSM2Key(); err == nil {
-			err = d.write(fileSM2Key, keyText)
+			err = d.Write(fileSM2Key, keyText)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if a.sm2Key, err = gm.ParsePrivateKey(string(keyText)); err != nil {
-		return &Fault{Code: CodeDamaged, Path: filepath.Join(d.path, fileSM2Key), Err: err}
+		return &Fault{Code: CodeDamaged, Path: d.Path(fileSM2Key), Err: err}
 	}
 	if rootText == nil {
 		root, err := cert.NewRoot(a.sm2Key, cert.Subject{CN: nameSM2}, begin(now), now.AddDate(rootYears, 0, 0))
@@ -143,7 +142,7 @@ func (a *Embedded) openSM2(d *directory, now time.Time) error {
 			return fmt.Errorf("make SM2 root: %w", err)
 		}
 		rootText = []byte(root.Certificate().PEM())
-		if err := d.write(fileSM2Root, rootText); err != nil {
+		if err := d.Write(fileSM2Root, rootText); err != nil {
 			return err
 		}
 	}
@@ -152,7 +151,7 @@ func (a *Embedded) openSM2(d *directory, now time.Time) error {
 		a.sm2, err = cert.OpenIssuer(certs[0], a.sm2Key)
 	}
 	if err != nil {
-		return &Fault{Code: CodeDamaged, Path: filepath.Join(d.path, fileSM2Root), Err: err}
+		return &Fault{Code: CodeDamaged, Path: d.Path(fileSM2Root), Err: err}
 	}
 	return nil
 }
@@ -236,10 +235,9 @@ func serialNumber() *big.Int {
 }
 
 // Roots implements Authority.
-func (a *Embedded) Roots() Roots { return Roots{a.tls, a.sm2.Certificate()} }
-
-// Sign implements Authority.
-func (a *Embedded) Sign(message []byte) ([]byte, error) { return a.sm2Key.Sign(message) }
+func (a *Embedded) Roots() Roots {
+	return Roots{[]*x509.Certificate{a.tls}, []*cert.Certificate{a.sm2.Certificate()}}
+}
 
 // Issue implements Authority.
 func (a *Embedded) Issue(o Order, now time.Time) (Issued, error) {

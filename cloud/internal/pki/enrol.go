@@ -3,12 +3,14 @@ package pki
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"regexp"
 	"time"
 
 	"halledge/agent/kit/gm"
+	"halledge/agent/kit/gm/cert"
 	"halledge/cloud/internal/origin"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
@@ -20,6 +22,12 @@ const (
 	maxValid  = 30 * 24 * time.Hour // a file on a stick travels for weeks
 	keepCodes = 24 * time.Hour
 )
+
+// reasonReplaced is why certificates are revoked whose hall is enrolled anew.
+const reasonReplaced = "replaced"
+
+// maxUses is how often the box that has used a code may ask again with the same keys: the answer may be lost on the way.
+const maxUses = 5
 
 // ByCode is how a box that shows a code comes in, in the audit.
 const ByCode = "enrol_code"
@@ -62,9 +70,17 @@ type Ask struct {
 	Hall   hallsync.HallID
 	Secret hallsync.EnrolSecret
 	Serial string // of the box
-	TLS    []byte // its requests, as in Order
-	SM2    []byte
+	hallsync.Requests
 	Remote string // where it comes from
+}
+
+// orders gives what the requests of a hall's box order.
+func (r *Register) orders(hall hallsync.HallID, ask hallsync.Requests) (o Order, web *Order) {
+	o = Order{For: ForHall, Name: string(hall), TLS: ask.TLS, SM2: ask.SM2}
+	if hosts := r.pages(ask.Hosts); len(hosts) > 0 && len(ask.Web) > 0 {
+		web = &Order{For: ForWeb, Name: string(hall), Hosts: hosts, TLS: ask.Web}
+	}
+	return o, web
 }
 
 // Why a code is refused, in the audit. Who asks is not told.
@@ -79,7 +95,8 @@ const (
 )
 
 // Enrol issues the certificates of a hall to who shows a good code, and uses the code up; of many who show the same one at the same time
-// one has them. Requests that are not good leave the code as it is. It fails with *Fault.
+// one has them. What the hall had before is revoked: a box that is replaced is out. Requests that are not good leave the code as it is. It fails
+// with *Fault.
 func (r *Register) Enrol(ctx context.Context, a Ask) (Issued, error) {
 	if !r.attempts.Allow(origin.Network(a.Remote)) {
 		return Issued{}, &Fault{Code: CodeTooMany}
@@ -89,16 +106,12 @@ func (r *Register) Enrol(ctx context.Context, a Ask) (Issued, error) {
 		return Issued{}, err
 	}
 	// Signing is work: it is done for who has a good code, and outside of the writer that everybody waits for.
-	order := Order{For: ForHall, Name: string(a.Hall), TLS: a.TLS, SM2: a.SM2}
-	issued, err := r.authority.Issue(order, now)
+	order, web := r.orders(a.Hall, a.Requests)
+	issued, records, err := r.sign(order, web, now)
 	if err != nil {
 		if isFault(err, CodeRequest) {
 			err = errors.Join(err, r.note(ctx, a, refusedRequest, now))
 		}
-		return Issued{}, err
-	}
-	records, err := recordsOf(order, issued, now)
-	if err != nil {
 		return Issued{}, err
 	}
 	if err := r.admit(ctx, a, hash, now, records); err != nil {
@@ -128,7 +141,10 @@ func (r *Register) admit(ctx context.Context, a Ask, hash [32]byte, now time.Tim
 		if records == nil {
 			return nil
 		}
-		return errors.Join(tx.UseEnrolCode(hash), add(tx, records, now), tx.AddAudit(a.audit("ok", now)))
+		if _, err := revoke(tx, string(a.Hall), reasonReplaced, now); err != nil {
+			return err
+		}
+		return errors.Join(tx.UseEnrolCode(hash), tx.DropRenewal(a.Hall), add(tx, records, now), tx.AddAudit(a.audit("ok", now)))
 	})
 	switch {
 	case isFault(err, CodeClock):
@@ -151,7 +167,7 @@ func judge(tx *store.Tx, a Ask, hash [32]byte, now time.Time) (refused string, e
 		return refusedUnknown, nil
 	case now.Before(c.Created.Add(-slack)):
 		return "", &Fault{Code: CodeClock}
-	case c.Uses > 0:
+	case c.Uses > maxUses:
 		return refusedUsed, nil
 	case c.Failed >= maxFailed:
 		return refusedDead, nil
@@ -161,8 +177,47 @@ func judge(tx *store.Tx, a Ask, hash [32]byte, now time.Time) (refused string, e
 		return refusedHall, nil
 	case c.Serial != "" && c.Serial != a.Serial:
 		return refusedSerial, nil
+	case c.Uses == 0:
+		return "", nil
+	}
+	if again, err := sameBox(tx, a); err != nil || !again {
+		return refusedUsed, err
 	}
 	return "", nil
+}
+
+// sameBox reports whether the hall's last certificates are for the keys that ask again: the answer was lost on the way, and nobody else has
+// any use of another one.
+func sameBox(tx *store.Tx, a Ask) (bool, error) {
+	asked, err := check(Order{For: ForHall, Name: string(a.Hall), TLS: a.TLS, SM2: a.SM2})
+	if err != nil {
+		return false, nil //nolint:nilerr // as wrong as somebody else's
+	}
+	stored, err := tx.CertificatesHeld(string(a.Hall))
+	if err != nil {
+		return false, err
+	}
+	tlsToo, sm2Too := false, false
+	for _, c := range stored {
+		if !c.Revoked.IsZero() {
+			continue
+		}
+		switch Kind(c.Kind) {
+		case HallTLS:
+			parsed, err := x509.ParseCertificate(c.DER)
+			if err != nil {
+				return false, fmt.Errorf("read issued certificate: %w", err)
+			}
+			tlsToo = asked.tls.Equal(parsed.PublicKey)
+		case HallSign:
+			parsed, err := cert.Parse(c.DER)
+			if err != nil {
+				return false, fmt.Errorf("read issued certificate: %w", err)
+			}
+			sm2Too = asked.sm2.String() == parsed.PublicKey().String()
+		}
+	}
+	return tlsToo && sm2Too, nil
 }
 
 func (r *Register) note(ctx context.Context, a Ask, result string, now time.Time) error {

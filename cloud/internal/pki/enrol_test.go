@@ -24,7 +24,7 @@ func TestCodeEnrolsOnce(t *testing.T) {
 	if _, err := c.Enrol(t.Context(), b.ask(code, "192.0.2.1")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Enrol(t.Context(), b.ask(code, "192.0.2.1"))
+	_, err = c.Enrol(t.Context(), newBox(t, string(hall)).ask(code, "192.0.2.1"))
 	refused(t, "a second time", err, pki.CodeEnrol)
 	if got := c.audits("enrol"); !slices.Equal(got, []string{"ok", "enrol_used"}) {
 		t.Errorf("audit %v", got)
@@ -172,4 +172,66 @@ func TestCodesAreMadeWithinBounds(t *testing.T) {
 	}
 	_, err := c.NewCode(t.Context(), "44", "", time.Hour, operator)
 	refused(t, "no hall", err, pki.CodeRequest)
+}
+
+// An answer that was lost on the way can be had again, by the same keys alone and not without end.
+func TestALostAnswerIsGivenAgain(t *testing.T) {
+	c, b := newCentre(t), newBox(t, string(hall))
+	code := c.code("SN-1", 15*time.Minute)
+	given := 0
+	for i := range 20 {
+		_, err := c.Enrol(t.Context(), b.ask(code, fmt.Sprintf("192.0.2.%d", i)))
+		if err != nil {
+			refused(t, "once more", err, pki.CodeEnrol)
+			continue
+		}
+		given++
+	}
+	if given != 6 {
+		t.Errorf("given %d times", given)
+	}
+	thief := newBox(t, string(hall))
+	thief.sm2Ask = b.sm2Ask // copied from what went over the line
+	code = c.code("SN-1", 15*time.Minute)
+	if _, err := c.Enrol(t.Context(), b.ask(code, "198.51.100.1")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Enrol(t.Context(), thief.ask(code, "198.51.100.2"))
+	refused(t, "one key of two", err, pki.CodeEnrol)
+}
+
+// Who is enrolled anew is another box: the one before is out.
+func TestEnrolmentRevokesTheBoxBefore(t *testing.T) {
+	c := newCentre(t)
+	first, err := c.Enrol(t.Context(), newBox(t, string(hall)).ask(c.code("", time.Hour), "192.0.2.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := c.RevocationNumber(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBox(t, string(hall))
+	ask := b.ask(c.code("", time.Hour), "192.0.2.2")
+	ask.Web, ask.Hosts = b.tlsAsk, []string{"hall.local", "192.0.2.7"}
+	second, err := c.Enrol(t.Context(), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, der := range [][]byte{first.TLS, first.Sign} {
+		refused(t, "the box before", c.Admit(t.Context(), serial(t, der), hall), pki.CodeRevoked)
+	}
+	for _, der := range [][]byte{second.TLS, second.Sign} {
+		if err := c.Admit(t.Context(), serial(t, der), hall); err != nil {
+			t.Error(err)
+		}
+		refused(t, "another hall", c.Admit(t.Context(), serial(t, der), other), pki.CodeStranger)
+	}
+	for _, der := range [][]byte{second.Encrypt, second.Web} {
+		refused(t, "a certificate for something else", c.Admit(t.Context(), serial(t, der), hall), pki.CodeStranger)
+	}
+	refused(t, "none of ours", c.Admit(t.Context(), "4a5b", hall), pki.CodeStranger)
+	if after, err := c.RevocationNumber(t.Context()); err != nil || after <= before {
+		t.Errorf("number %d after %d, %v", after, before, err)
+	}
 }

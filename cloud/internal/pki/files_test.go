@@ -220,7 +220,7 @@ func TestManyWhoMakeTheRootsHaveTheSame(t *testing.T) {
 				return
 			}
 			pin := a.Roots().Pin()
-			pins[i] = string(pin[:]) + string(a.Roots().SM2.DER())
+			pins[i] = string(pin[:]) + string(a.Roots().SM2[0].DER())
 		})
 	}
 	wg.Wait()

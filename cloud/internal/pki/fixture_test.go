@@ -122,7 +122,7 @@ func request(t *testing.T, key any, template x509.CertificateRequest) []byte {
 }
 
 func (b box) ask(code hallsync.EnrolCode, remote string) pki.Ask {
-	return pki.Ask{Hall: code.Hall, Secret: code.Secret, Serial: "SN-1", TLS: b.tlsAsk, SM2: b.sm2Ask, Remote: remote}
+	return pki.Ask{Hall: code.Hall, Secret: code.Secret, Serial: "SN-1", Requests: hallsync.Requests{TLS: b.tlsAsk, SM2: b.sm2Ask}, Remote: remote}
 }
 
 func (b box) order() pki.Order {

@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"encoding/json"
 	"fmt"
 	"net"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"halledge/agent/kit/gm"
 	"halledge/agent/kit/gm/cert"
 	"halledge/cloud/internal/pki"
 	"halledge/firmware-protocols/hallsync"
@@ -88,7 +88,7 @@ func verify(t *testing.T, c *centre, der []byte, usage x509.ExtKeyUsage, host st
 		t.Fatal(err)
 	}
 	pool := x509.NewCertPool()
-	pool.AddCert(c.Roots().TLS)
+	pool.AddCert(c.Roots().TLS[0])
 	if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: start, DNSName: host, KeyUsages: []x509.ExtKeyUsage{usage}}); err != nil {
 		t.Error(err)
 	}
@@ -101,7 +101,7 @@ func verifySM2(t *testing.T, c *centre, der []byte, want cert.Want) *cert.Certif
 	if err != nil {
 		t.Fatal(err)
 	}
-	roots, err := cert.NewRoots(c.Roots().SM2)
+	roots, err := cert.NewRoots(c.Roots().SM2...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,19 +256,22 @@ func TestClockThatIsBehindIssuesNothing(t *testing.T) {
 
 func TestRevocationsAreSignedAndTheirNumberRises(t *testing.T) {
 	c, b := newCentre(t), newBox(t, string(hall))
+	signer, err := gm.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
 	list := func() hallsync.Revocations {
 		t.Helper()
-		raw, sig, err := c.Revocations(t.Context())
+		signed, err := c.Revocations(t.Context(), signer.Sign)
 		if err != nil {
 			t.Fatal(err)
 		}
-		root := c.Roots().SM2.PublicKey()
-		if !root.Verify(hallsync.RevocationsMessage(raw), sig) || root.Verify(raw, sig) {
+		if !signer.Public().Verify(hallsync.RevocationsMessage(signed.List), signed.Signature) || signer.Public().Verify(signed.List, signed.Signature) {
 			t.Error("the signature is not one of a list")
 		}
-		var l hallsync.Revocations
-		if err := json.Unmarshal(raw, &l); err != nil || !l.At.Equal(c.now()) {
-			t.Errorf("%s: %v", raw, err)
+		l, err := signed.Body()
+		if err != nil || !l.At.Equal(c.now()) {
+			t.Errorf("%s: %v", signed.List, err)
 		}
 		return l
 	}
@@ -283,19 +286,29 @@ func TestRevocationsAreSignedAndTheirNumberRises(t *testing.T) {
 		if _, err := c.Issue(t.Context(), b.order()); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := c.Revoke(t.Context(), string(hall), "stolen", operator); err != nil || n != 3 {
-			t.Errorf("revoked %d, %v", n, err)
+		own := newBox(t, hallsync.CentreName).order()
+		own.For, own.Name, own.Hosts = pki.ForCentre, hallsync.CentreName, []string{"centre.example"}
+		if _, err := c.Issue(t.Context(), own); err != nil {
+			t.Fatal(err)
 		}
-		l := list()
+		for _, holder := range []string{string(hall), hallsync.CentreName} {
+			if n, err := c.Revoke(t.Context(), holder, "stolen", operator); err != nil || n != 3 {
+				t.Errorf("revoked %d, %v", n, err)
+			}
+		}
+		l := list() // of the centre's alone
 		if l.Number <= last || len(l.Serials) != 3*round || !slices.IsSorted(l.Serials) {
 			t.Errorf("round %d: %+v after %d", round, l, last)
+		}
+		if n, err := c.RevocationNumber(t.Context()); err != nil || n != l.Number {
+			t.Errorf("number %d, %v", n, err)
 		}
 		last = l.Number
 	}
 	if last < start.Unix() {
 		t.Errorf("number %d would be passed by one from before a restore", last)
 	}
-	if got := c.audits("revoke"); !slices.Equal(got, []string{"none", "ok", "ok", "ok"}) {
+	if got := c.audits("revoke"); !slices.Equal(got, []string{"none", "ok", "ok", "ok", "ok", "ok", "ok"}) {
 		t.Errorf("audit %v", got)
 	}
 	c.set(start.AddDate(1, 0, 1))

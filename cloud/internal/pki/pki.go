@@ -51,6 +51,7 @@ type Order struct {
 
 // Issued is what was issued, in DER. Without an SM2 request there is only TLS.
 type Issued struct {
+	Web     []byte // of a hall that asked for it too
 	TLS     []byte
 	Sign    []byte
 	Encrypt []byte
@@ -59,22 +60,34 @@ type Issued struct {
 	SealedKey []byte
 }
 
-// Roots are the two issuers that everybody is to trust.
+// Roots are the issuers that everybody is to trust, those in use first.
 type Roots struct {
-	TLS *x509.Certificate
-	SM2 *cert.Certificate
+	TLS []*x509.Certificate
+	SM2 []*cert.Certificate
 }
 
 // Pin gives what an enrolment code says of the TLS root.
-func (r Roots) Pin() hallsync.RootPin { return hallsync.PinOf(gm.Sum(r.TLS.RawSubjectPublicKeyInfo)) }
+func (r Roots) Pin() hallsync.RootPin {
+	return hallsync.PinOf(gm.Sum(r.TLS[0].RawSubjectPublicKeyInfo))
+}
 
-// Authority signs certificates and lists. It is safe for concurrent use. Embedded is one.
+// Trusted gives the roots as boxes are told them.
+func (r Roots) Trusted() (t hallsync.TrustedRoots) {
+	for _, c := range r.TLS {
+		t.TLS = append(t.TLS, c.Raw)
+	}
+	for _, c := range r.SM2 {
+		t.SM2 = append(t.SM2, c.DER())
+	}
+	return t
+}
+
+// Authority signs certificates. It is safe for concurrent use. Embedded is one.
 type Authority interface {
 	Roots() Roots
-	// Issue gives the certificates of a good order. It fails with *Fault for requests that are not good and for a clock before the roots.
+	// Issue gives the certificates of a good order. It fails with *Fault for requests that are not good and for a clock before the roots, and
+	// with ErrWaiting when somebody has to act first.
 	Issue(o Order, now time.Time) (Issued, error)
-	// Sign signs a message with the SM2 root's key.
-	Sign(message []byte) ([]byte, error)
 }
 
 // Code is why something cannot be done, for the sentence that people read.
@@ -92,6 +105,14 @@ const (
 	CodeTooMany   Code = "enrol_limited"  // too many attempts from one place
 	CodeValidity  Code = "enrol_validity" // a code would be good too short or too long
 	CodeBadSerial Code = "enrol_serial"   // no serial number of a box
+	CodeRevoked   Code = "pki_revoked"    // a certificate that is revoked
+	CodeStranger  Code = "pki_stranger"   // one that the centre has not issued, or not for this
+	CodeKeptOut   Code = "pki_kept_out"   // a hall in quarantine
+	CodeNotAsked  Code = "renewal_none"   // a hall that waits for no approval
+	CodeNotKept   Code = "release_none"   // a hall that is not in quarantine
+	CodeElsewhere Code = "pki_elsewhere"  // the centre's certificates have not come back from the authority
+	CodePeople    Code = "pki_people"     // an authority elsewhere issues no certificates of people for us
+	CodeImport    Code = "pki_import"     // path: a certificate that is not what was ordered
 )
 
 // Fault is something that cannot be done, and why.

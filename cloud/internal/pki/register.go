@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"halledge/agent/kit/gm/cert"
@@ -39,8 +40,12 @@ type Actor struct {
 type Register struct {
 	authority Authority
 	store     *store.Store
+	directory string // of the centre's own papers
+	hosts     []string
+	domains   []string
 	now       func() time.Time
-	attempts  *origin.Limit
+	attempts  *origin.Limit // by network
+	renewals  *origin.Limit // by hall
 }
 
 // Options say where the embedded authority is.
@@ -48,11 +53,23 @@ type Options struct {
 	Directory string
 	// Make makes the roots when there are none: the service and who sets it up do, under the account of the service.
 	Make bool
-	Now  func() time.Time
+	// Issuers are those of an authority elsewhere, which signs in place of the embedded one.
+	Issuers Issuers
+	// Hosts are the centre's own names and addresses, which no hall's pages have; Domains are where halls' pages may be beside local names
+	// and private addresses.
+	Hosts, Domains []string
+	Now            func() time.Time
 }
 
-// Open gives the register of the embedded authority. It fails with *Fault as OpenEmbedded does.
+// Open gives the register of the embedded authority, or of one elsewhere. It fails with *Fault as OpenEmbedded does.
 func Open(ctx context.Context, st *store.Store, o Options) (*Register, error) {
+	if o.Issuers != (Issuers{}) {
+		a, err := openElsewhere(st, o)
+		if err != nil {
+			return nil, err
+		}
+		return newRegister(a, st, o), nil
+	}
 	known, err := knownRoots(ctx, st)
 	if err != nil {
 		return nil, err
@@ -64,7 +81,11 @@ func Open(ctx context.Context, st *store.Store, o Options) (*Register, error) {
 	if err := remember(ctx, st, a.Roots(), o.Directory, o.Now()); err != nil {
 		return nil, err
 	}
-	return &Register{a, st, o.Now, origin.NewLimit(attemptEvery, attemptBurst, attemptKeys)}, nil
+	return newRegister(a, st, o), nil
+}
+
+func newRegister(a Authority, st *store.Store, o Options) *Register {
+	return &Register{a, st, o.Directory, o.Hosts, o.Domains, o.Now, origin.NewLimit(attemptEvery, attemptBurst, attemptKeys), origin.NewLimit(renewEvery, renewBurst, renewHalls)}
 }
 
 // knownRoots reads the roots that the database has seen.
@@ -90,13 +111,9 @@ func knownRoots(ctx context.Context, st *store.Store) (known [][]byte, err error
 
 // remember stores the roots the first time. Two processes that make them at the same time have the same: the directory is locked.
 func remember(ctx context.Context, st *store.Store, r Roots, path string, now time.Time) error {
-	tls := record(RootTLS, r.TLS.Subject.CommonName, r.TLS, now)
-	from, until := r.SM2.Valid()
-	sm2 := store.Certificate{
-		Serial: r.SM2.Serial(), Kind: string(RootSM2), Holder: r.SM2.CN(), DER: r.SM2.DER(), From: from, Until: until, Issued: now,
-	}
+	all := []store.Certificate{record(RootTLS, r.TLS[0].Subject.CommonName, r.TLS[0], now), recordSM2(RootSM2, r.SM2[0].CN(), r.SM2[0], now)}
 	return st.Write(ctx, func(tx *store.Tx) error {
-		for _, c := range []store.Certificate{tls, sm2} {
+		for _, c := range all {
 			there, err := tx.CertificatesOf(c.Kind)
 			switch {
 			case err != nil:
@@ -116,10 +133,17 @@ func remember(ctx context.Context, st *store.Store, r Roots, path string, now ti
 
 func record(kind Kind, holder string, c *x509.Certificate, now time.Time) store.Certificate {
 	return store.Certificate{
-		Serial: hex.EncodeToString(c.SerialNumber.Bytes()), Kind: string(kind), Holder: holder, DER: c.Raw,
-		From: c.NotBefore, Until: c.NotAfter, Issued: now,
+		Serial: SerialOf(c), Kind: string(kind), Holder: holder, DER: c.Raw, From: c.NotBefore, Until: c.NotAfter, Issued: now,
 	}
 }
+
+func recordSM2(kind Kind, holder string, c *cert.Certificate, now time.Time) store.Certificate {
+	from, until := c.Valid()
+	return store.Certificate{Serial: c.Serial(), Kind: string(kind), Holder: holder, DER: c.DER(), From: from, Until: until, Issued: now}
+}
+
+// SerialOf gives the serial number of a certificate as the register knows it.
+func SerialOf(c *x509.Certificate) string { return hex.EncodeToString(c.SerialNumber.Bytes()) }
 
 // Roots gives the roots of the authority.
 func (r *Register) Roots() Roots { return r.authority.Roots() }
@@ -127,11 +151,7 @@ func (r *Register) Roots() Roots { return r.authority.Roots() }
 // Issue issues certificates and writes them down. Whoever calls it has made sure that who asks may have them. It fails with *Fault.
 func (r *Register) Issue(ctx context.Context, o Order) (Issued, error) {
 	now := r.now()
-	issued, err := r.authority.Issue(o, now)
-	if err != nil {
-		return Issued{}, err
-	}
-	records, err := recordsOf(o, issued, now)
+	issued, records, err := r.sign(o, nil, now)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -139,6 +159,31 @@ func (r *Register) Issue(ctx context.Context, o Order) (Issued, error) {
 		return Issued{}, err
 	}
 	return issued, nil
+}
+
+// sign has the authority issue what is ordered, and with a request of a hall's pages that too. It gives what the database keeps of it.
+func (r *Register) sign(o Order, web *Order, now time.Time) (Issued, []store.Certificate, error) {
+	issued, err := r.authority.Issue(o, now)
+	if err != nil && !errors.Is(err, ErrWaiting) {
+		return Issued{}, nil, err
+	}
+	var pages Issued
+	if web != nil { // ordered too when the others have to wait
+		var further error
+		if pages, further = r.authority.Issue(*web, now); further != nil {
+			err = further
+		}
+	}
+	if err != nil {
+		return Issued{}, nil, err
+	}
+	records, err := recordsOf(o, issued, now)
+	if err != nil || web == nil {
+		return issued, records, err
+	}
+	more, err := recordsOf(*web, pages, now)
+	issued.Web = pages.TLS
+	return issued, append(records, more...), err
 }
 
 // recordsOf gives what the database keeps of what was issued.
@@ -159,10 +204,7 @@ func recordsOf(o Order, issued Issued, now time.Time) ([]store.Certificate, erro
 		if err != nil {
 			return nil, fmt.Errorf("read issued certificate: %w", err)
 		}
-		from, until := c.Valid()
-		all = append(all, store.Certificate{
-			Serial: c.Serial(), Kind: string(kinds[i+1]), Holder: o.Name, DER: der, From: from, Until: until, Issued: now,
-		})
+		all = append(all, recordSM2(kinds[i+1], o.Name, c, now))
 	}
 	return all, nil
 }
@@ -185,31 +227,21 @@ func add(tx *store.Tx, records []store.Certificate, now time.Time) error {
 	return nil
 }
 
-// Revoke revokes all certificates of a hall, or of the centre under one of its names, and reports how many were in force. It works with a
-// clock that is behind, too: whoever is to be shut out must be.
+// Revoke revokes all certificates of a hall, or of the centre under one of its names, and reports how many were in force. Codes that were made
+// for the hall and not used are good for nothing: they may lie with the box. It works with a clock that is behind, too: whoever is to be shut
+// out must be.
 func (r *Register) Revoke(ctx context.Context, holder, reason string, by Actor) (revoked int, err error) {
 	now := r.now()
 	err = r.store.Write(ctx, func(tx *store.Tx) (err error) {
-		at := now
-		last, err := tx.LastIssued()
-		if err != nil {
-			return err
-		}
-		if last.After(at) {
-			at = last
-		}
-		if revoked, err = tx.RevokeCertificates(holder, reason, at); err != nil {
+		if revoked, err = revoke(tx, holder, reason, now); err != nil {
 			return err
 		}
 		result := "none"
 		if revoked > 0 {
 			result = "ok"
-			// A number that follows the time goes on rising when the database is restored from a backup.
-			if err := tx.RaiseRevocationNumber(at.Unix()); err != nil {
-				return err
-			}
 		}
-		return tx.AddAudit(audit(by, store.ActionRevoke, holder, result, now))
+		hall := hallsync.HallID(holder)
+		return errors.Join(tx.DropRenewal(hall), tx.DropEnrolCodes(hall), tx.AddAudit(audit(by, store.ActionRevoke, holder, result, now)))
 	})
 	if err != nil {
 		return 0, fmt.Errorf("revoke: %w", err)
@@ -217,30 +249,56 @@ func (r *Register) Revoke(ctx context.Context, holder, reason string, by Actor) 
 	return revoked, nil
 }
 
-// Revocations gives the list of revoked certificates, a hallsync.Revocations in JSON, and the signature of its RevocationsMessage by the
-// SM2 root.
-func (r *Register) Revocations(ctx context.Context) (list, signature []byte, err error) {
+// revoke revokes what is in force of a holder, and raises the number of the list.
+func revoke(tx *store.Tx, holder, reason string, now time.Time) (revoked int, err error) {
+	at := now
+	last, err := tx.LastIssued()
+	if err != nil {
+		return 0, err
+	}
+	if last.After(at) {
+		at = last
+	}
+	if revoked, err = tx.RevokeCertificates(holder, reason, at); err != nil || revoked == 0 {
+		return 0, err
+	}
+	// A number that follows the time goes on rising when the database is restored from a backup.
+	return revoked, tx.RaiseRevocationNumber(at.Unix())
+}
+
+// Revocations gives the list of the centre's revoked certificates, signed by sign. The halls' are refused by the centre itself.
+func (r *Register) Revocations(ctx context.Context, sign func(message []byte) ([]byte, error)) (hallsync.SignedRevocations, error) {
 	now := r.now()
 	body := hallsync.Revocations{At: now.UTC(), Serials: []string{}}
-	err = r.store.Write(ctx, func(tx *store.Tx) error {
+	err := r.store.Write(ctx, func(tx *store.Tx) error {
 		number, revoked, err := tx.Revocations(now)
-		body.Number = number
+		body.Number, body.Serials = number, body.Serials[:0]
 		for _, c := range revoked {
-			body.Serials = append(body.Serials, c.Serial)
+			if slices.Contains(ofCentre(), Kind(c.Kind)) {
+				body.Serials = append(body.Serials, c.Serial)
+			}
 		}
 		return err
 	})
+	var signed hallsync.SignedRevocations
 	if err == nil {
-		list, err = json.Marshal(body)
+		signed.List, err = json.Marshal(body)
 	}
 	if err == nil {
-		signature, err = r.authority.Sign(hallsync.RevocationsMessage(list))
+		signed.Signature, err = sign(hallsync.RevocationsMessage(signed.List))
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("list of revoked certificates: %w", err)
+		return hallsync.SignedRevocations{}, fmt.Errorf("list of revoked certificates: %w", err)
 	}
-	return list, signature, nil
+	return signed, nil
 }
+
+// RevocationNumber gives the number of the list: it is another one after every revocation, also of another process.
+func (r *Register) RevocationNumber(ctx context.Context) (int64, error) {
+	return r.store.RevocationNumber(ctx)
+}
+
+func ofCentre() []Kind { return []Kind{CentreTLS, CentreSign, CentreEncrypt} }
 
 func audit(by Actor, action, subject, result string, now time.Time) store.Audit {
 	return store.Audit{At: now, Actor: by.Name, By: by.By, Action: action, Subject: subject, Result: result, Remote: by.Remote}

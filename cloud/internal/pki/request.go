@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
+	"slices"
+	"strings"
 
 	"halledge/agent/kit/gm"
 	"halledge/agent/kit/gm/cert"
@@ -77,6 +80,31 @@ func splitHosts(hosts []string) (names []string, ips []net.IP, err error) {
 		}
 	}
 	return names, ips, nil
+}
+
+// localDomains are those that no name of the internet is in (RFC 6762, RFC 8375, ICANN board 2024.07.29.06), and what routers call their own.
+const localDomains = ".local .internal .home.arpa .lan .home"
+
+// carriers is the address space of RFC 6598, in which many halls' networks are.
+var carriers = netip.MustParsePrefix("100.64.0.0/10")
+
+// pages gives those of the hosts that a hall's pages may have: names that are good within a building alone or lie in the domains that the
+// operator says, and private addresses. Whoever trusts our roots would take a certificate for anything else too, which a box must not get by asking.
+func (r *Register) pages(hosts []string) (own []string) {
+	for _, h := range hosts {
+		ip, err := netip.ParseAddr(h)
+		ip = ip.Unmap()
+		local := err != nil && r.localName(h) || ip.IsPrivate() || ip.IsLinkLocalUnicast() || carriers.Contains(ip)
+		if ip.IsLoopback() || local && !slices.Contains(r.hosts, h) {
+			own = append(own, h)
+		}
+	}
+	return own
+}
+
+func (r *Register) localName(host string) bool {
+	in := func(domain string) bool { return strings.HasSuffix(host, "."+strings.TrimPrefix(domain, ".")) }
+	return !strings.Contains(host, ".") || slices.ContainsFunc(strings.Fields(localDomains), in) || slices.ContainsFunc(r.domains, in)
 }
 
 // tlsKeyOf gives the key of a request whose holder has signed it.

@@ -32,14 +32,15 @@ const (
 	maxPlace = 64
 )
 
-// Options of New; all but PersonKey are required.
+// Options of New; all are required.
 type Options struct {
-	Caller    *gm.Caller                       // asks the province
-	Key       gm.PrivateKey                    // signs what halls are told
-	Halls     map[hallsync.HallID]gm.PublicKey // who may ask
-	PersonKey []byte                           // of the names that halls know people by; empty: they learn none
-	Metrics   prometheus.Registerer
-	Log       *slog.Logger
+	Caller *gm.Caller                       // asks the province
+	Key    gm.PrivateKey                    // signs what halls are told
+	Halls  map[hallsync.HallID]gm.PublicKey // who may ask
+	// Names gives what a hall calls whoever has a number, by some keys of its index.
+	Names   func(ctx context.Context, hall hallsync.HallID, index []string, number string) ([]string, error)
+	Metrics prometheus.Registerer
+	Log     *slog.Logger
 }
 
 // Relay answers the halls. It is safe for concurrent use.
@@ -74,7 +75,7 @@ func (r *Relay) Handler() http.Handler {
 
 func (r *Relay) answer(ctx context.Context, hall string, body []byte) (int, []byte) {
 	var q hallsync.CodeQuestion
-	if json.Unmarshal(body, &q) != nil || string(q.Hall) != hall || q.Payload == "" || len(q.Payload) > maxCode || len(q.Place) > maxPlace ||
+	if json.Unmarshal(body, &q) != nil || string(q.Hall) != hall || q.Payload == "" || len(q.Payload) > maxCode || len(q.Place) > maxPlace || len(q.Index) > hallsync.MaxIndex ||
 		q.Proof != hallsync.ProofYSS && q.Proof != hallsync.ProofYSH {
 		return http.StatusBadRequest, []byte("{}")
 	}
@@ -109,15 +110,19 @@ func (r *Relay) resolve(ctx context.Context, q hallsync.CodeQuestion) hallsync.C
 		return a
 	}
 	number := a.Number
-	a.Number, a.Person = "", ""
-	if len(r.opts.PersonKey) > 0 {
-		a.Person = gm.Pseudonym(r.opts.PersonKey, number)
+	a.Number = ""
+	if len(q.Index) > 0 {
+		var err error
+		if a.Persons, err = r.opts.Names(ctx, q.Hall, q.Index, number); err != nil { // then the code is good, and nobody's
+			r.opts.Log.Error("no names of a hall", "hall", q.Hall, "error", err)
+		}
 	}
 	return r.replay.Keep(mark, asker, a, a.Expires)
 }
 
 // ask puts the question to the province, signed by the centre.
 func (r *Relay) ask(ctx context.Context, q hallsync.CodeQuestion) hallsync.CodeAnswer {
+	q.Index = nil
 	body, err := json.Marshal(q)
 	if err != nil {
 		return hallsync.CodeAnswer{Status: hallsync.CodeRefused}
