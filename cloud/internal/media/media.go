@@ -17,9 +17,10 @@ import (
 
 // Config is what a node needs. Registry, Authorize and Messages must be set.
 type Config struct {
-	RTSP      string   // host:port for halls and other platforms; port 0 lets the system choose
-	WebRTC    string   // host:port for browsers, one UDP and one TCP port of the same number
-	Addresses []string // IP addresses under which browsers reach the node; empty: those of its interfaces
+	RTSP      string         // host:port on the loopback for halls and other platforms; port 0 lets the system choose
+	Secured   []net.Listener // ways to the same by TLS and TLCP, of package gate
+	WebRTC    string         // host:port for browsers, one UDP and one TCP port of the same number
+	Addresses []string       // IP addresses under which browsers reach the node; empty: those of its interfaces
 	Registry  ingest.Registry
 	// Authorize says whether a WHEP request may see a camera, and for how long; see whep.Config.
 	Authorize func(r *http.Request, camera string) (Permit, error)
@@ -58,7 +59,7 @@ func New(cfg Config, log *slog.Logger) (*Media, error) {
 		cfg.Watched = func(string, string, string) {}
 	}
 	hub := fanout.NewHub(cfg.Demand, cfg.Changed)
-	in, err := ingest.Listen(cfg.RTSP, cfg.Registry, hub, cfg.Watched, log)
+	in, err := ingest.Listen(cfg.RTSP, cfg.Secured, cfg.Registry, hub, cfg.Watched, log)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"halledge/agent/kit/problem"
+	"halledge/test/await"
 	"halledge/test/fakes/viewer"
 )
 
@@ -28,20 +29,6 @@ func (register) Publisher(h string) (string, bool) { return "publish-1", h == ha
 func (register) Hall(c string) (string, bool)      { return hall, c == cam }
 func (register) Reader(user string) (string, bool) { return "read-1", user == "platform" }
 func (register) Sees(_, c string) bool             { return c == cam }
-
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("not within 30 s: %s", what)
-		case <-tick.C:
-		}
-	}
-}
 
 func config() Config {
 	return Config{RTSP: "127.0.0.1:0", WebRTC: "127.0.0.1:0", Registry: register{}, Messages: problem.NewCatalog(nil),
@@ -70,19 +57,19 @@ func TestMedia_fromRTSPToWebRTC(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "pictures arrive", func() bool { c := m.Cameras(); return len(c) == 1 && c[0].Frames > 5 })
+	await.That(t, "pictures arrive", func() bool { c := m.Cameras(); return len(c) == 1 && c[0].Frames > 5 })
 
 	v, err := viewer.Open(t.Context(), viewer.Options{URL: web.URL + "/whep/" + cam})
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the browser sees it", func() bool { return v.Pictures() > 20 })
+	await.That(t, "the browser sees it", func() bool { return v.Pictures() > 20 })
 	if c := m.Cameras()[0]; c.Viewers != 1 || !c.Live || c.Width != 640 {
 		t.Errorf("camera %+v", c)
 	}
 	stop()
 	_ = cmd.Wait() // it was killed
-	until(t, "the camera is offline", func() bool { return !m.Cameras()[0].Live })
+	await.That(t, "the camera is offline", func() bool { return !m.Cameras()[0].Live })
 	cancel()
 	select {
 	case err := <-done:
@@ -100,7 +87,7 @@ func TestMedia_fromRTSPToWebRTC(t *testing.T) {
 	if changes.Load() < 4 { // live, viewer, no viewer, offline
 		t.Errorf("%d changes", changes.Load())
 	}
-	until(t, "all goroutines are gone", func() bool { return runtime.NumGoroutine() <= before })
+	await.That(t, "all goroutines are gone", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 func TestNew_portsThatAreTaken(t *testing.T) {

@@ -74,10 +74,11 @@ type reading struct {
 	leave func()
 }
 
-// Listen opens the port at address (host:port). Run serves it. watched is told when a user begins to read a camera, before it gets
+// Listen opens the port at address (host:port on the loopback). Who comes by one of the secured listeners, which are of package gate, is the hall
+// that its certificate names; who has none there may read with a login and not publish. Run serves them. watched is told when a user begins to read a camera, before it gets
 // the first picture; it may take as long as writing that down does.
-func Listen(address string, registry Registry, hub *fanout.Hub, watched func(camera, user, remote string), log *slog.Logger) (*Server, error) {
-	ln, err := listen(address)
+func Listen(address string, secured []net.Listener, registry Registry, hub *fanout.Hub, watched func(camera, user, remote string), log *slog.Logger) (*Server, error) {
+	ln, err := listen(address, secured)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (s *Server) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
 // OnAnnounce implements gortsplib.ServerHandlerOnAnnounce: a hall wants to publish.
 func (s *Server) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
 	camera := strings.Trim(ctx.Path, "/")
-	user, res, err := s.login(ctx.Conn, ctx.Request, s.registry.Publisher)
+	user, res, err := s.publisher(ctx.Conn, ctx.Request)
 	if res != nil {
 		return res, err
 	}

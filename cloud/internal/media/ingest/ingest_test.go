@@ -24,6 +24,7 @@ import (
 	"github.com/pion/rtp"
 
 	"halledge/cloud/internal/media/fanout"
+	"halledge/test/await"
 	"halledge/test/fakes/clip"
 )
 
@@ -50,20 +51,6 @@ func (register) Hall(camera string) (string, bool) {
 func (register) Reader(user string) (string, bool) { return "token-1", user == "platform" }
 
 func (register) Sees(_, camera string) bool { return camera == cam }
-
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("not within 30 s: %s", what)
-		case <-tick.C:
-		}
-	}
-}
 
 type demand struct {
 	mu      sync.Mutex
@@ -97,12 +84,12 @@ func (d *demand) told() string {
 }
 
 // serve runs a server until the end of the test, and checks that it leaves nothing behind.
-func serve(t *testing.T) (*Server, *fanout.Hub, *demand) {
+func serve(t *testing.T, secured ...net.Listener) (*Server, *fanout.Hub, *demand) {
 	t.Helper()
 	before := runtime.NumGoroutine()
 	d := &demand{}
 	hub := fanout.NewHub(d.tell, func(string) {})
-	s, err := Listen("127.0.0.1:0", register{}, hub, d.note, slog.New(slog.DiscardHandler))
+	s, err := Listen("127.0.0.1:0", secured, register{}, hub, d.note, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +106,7 @@ func serve(t *testing.T) (*Server, *fanout.Hub, *demand) {
 		case <-time.After(10 * time.Second):
 			t.Error("Run did not return")
 		}
-		until(t, "the goroutines of the server are gone", func() bool { return runtime.NumGoroutine() <= before })
+		await.That(t, "the goroutines of the server are gone", func() bool { return runtime.NumGoroutine() <= before })
 		if n := s.ln.conns.Load(); n != 0 {
 			t.Errorf("%d connections are still counted", n)
 		}
@@ -143,6 +130,12 @@ type publisher struct {
 
 func publish(t *testing.T, url string) (*publisher, error) {
 	t.Helper()
+	return publishBy(t, url, nil)
+}
+
+// publishBy publishes over connections that dial makes; nil: plain ones.
+func publishBy(t *testing.T, url string, dial func(context.Context, string, string) (net.Conn, error)) (*publisher, error) {
+	t.Helper()
 	film, err := clip.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +143,7 @@ func publish(t *testing.T, url string) (*publisher, error) {
 	f := &format.H264{PayloadTyp: 96, PacketizationMode: 1, SPS: film.SPS, PPS: film.PPS}
 	m := &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{f}}
 	tcp := gortsplib.TransportTCP
-	c := &gortsplib.Client{Transport: &tcp}
+	c := &gortsplib.Client{Transport: &tcp, DialContext: dial}
 	if err := c.StartRecording(url, &description.Session{Medias: []*description.Media{m}}); err != nil {
 		return nil, err
 	}
@@ -214,8 +207,8 @@ func TestServer_ffprobeReadsWhatAHallPublishes(t *testing.T) {
 	if got := d.noted(); got != "platform "+cam+" 127.0.0.1" {
 		t.Errorf("noted as watching: %q", got)
 	}
-	until(t, "nobody wants it any more", func() bool { return d.told() == cam+" true, "+cam+" false" })
-	until(t, "the reader is counted out", func() bool { return hub.Cameras()[0].Viewers == 0 })
+	await.That(t, "nobody wants it any more", func() bool { return d.told() == cam+" true, "+cam+" false" })
+	await.That(t, "the reader is counted out", func() bool { return hub.Cameras()[0].Viewers == 0 })
 }
 
 func TestServer_ffmpegPublishes(t *testing.T) {
@@ -231,14 +224,14 @@ func TestServer_ffmpegPublishes(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "pictures arrive", func() bool { c := hub.Cameras(); return len(c) == 1 && c[0].Frames > 20 })
+	await.That(t, "pictures arrive", func() bool { c := hub.Cameras(); return len(c) == 1 && c[0].Frames > 20 })
 	if c := hub.Cameras()[0]; c.Codec != fanout.H264 || c.Width != 640 || c.Lost != 0 || c.GOPFrames == 0 {
 		t.Errorf("camera %+v", c)
 	}
 	cancel()
 	said, _ := io.ReadAll(stderr)
 	_ = cmd.Wait() // it was killed
-	until(t, "the camera is offline", func() bool { return !hub.Cameras()[0].Live })
+	await.That(t, "the camera is offline", func() bool { return !hub.Cameras()[0].Live })
 	if len(said) > 0 {
 		t.Logf("ffmpeg said: %s", said)
 	}
@@ -292,7 +285,7 @@ func TestServer_onePublisherPerCamera(t *testing.T) {
 	}
 	first.close()
 	var second *publisher
-	until(t, "the place is free", func() bool {
+	await.That(t, "the place is free", func() bool {
 		second, err = publish(t, url)
 		return err == nil
 	})
@@ -308,7 +301,7 @@ func TestServer_silentPublisherIsReplaced(t *testing.T) {
 	first.sent.Wait()
 	var second *publisher
 	var err error
-	until(t, "the second one is let in", func() bool {
+	await.That(t, "the second one is let in", func() bool {
 		second, err = publish(t, url)
 		return err == nil
 	})
@@ -316,7 +309,7 @@ func TestServer_silentPublisherIsReplaced(t *testing.T) {
 	if err := first.client.Wait(); err == nil {
 		t.Error("the first one does not know that it was replaced")
 	}
-	until(t, "pictures arrive", func() bool { c := hub.Cameras()[0]; return c.Live && c.Frames > 5 })
+	await.That(t, "pictures arrive", func() bool { c := hub.Cameras()[0]; return c.Live && c.Frames > 5 })
 }
 
 func TestServer_refusesReaders(t *testing.T) {
@@ -381,7 +374,7 @@ func TestServer_readerWaitsForACameraOnDemand(t *testing.T) {
 		desc, _, err := c.Describe(u)
 		answers <- answer{desc, err}
 	}()
-	until(t, "the camera is asked for", func() bool { return d.told() == cam+" true" })
+	await.That(t, "the camera is asked for", func() bool { return d.told() == cam+" true" })
 	p := mustPublish(t, s.url(hall+":"+password, cam))
 	defer p.close()
 	a := <-answers
@@ -396,7 +389,7 @@ func TestServer_readerWaitsForACameraOnDemand(t *testing.T) {
 	if _, err := c.Play(nil); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "pictures come", func() bool { return got.Load() > 20 })
+	await.That(t, "pictures come", func() bool { return got.Load() > 20 })
 	if d.told() != cam+" true" {
 		t.Errorf("demand %q while the reader is there", d.told())
 	}
@@ -463,7 +456,7 @@ func TestListener_strangersAreLimited(t *testing.T) {
 		}
 		open = append(open, c)
 	}
-	until(t, "the places are taken", func() bool { return s.ln.strangers.Load() == maxStrangers })
+	await.That(t, "the places are taken", func() bool { return s.ln.strangers.Load() == maxStrangers })
 	c, err := net.Dial("tcp", s.Addr().String())
 	if err != nil {
 		t.Fatal(err)

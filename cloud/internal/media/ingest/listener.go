@@ -31,7 +31,13 @@ type listener struct {
 	strangers atomic.Int32
 }
 
-func listen(address string) (*listener, error) {
+// listen opens the port without encryption, which is for this machine alone, and accepts by the secured ways too.
+func listen(address string, secured []net.Listener) (*listener, error) {
+	if addr, err := net.ResolveTCPAddr("tcp", address); err != nil {
+		return nil, fmt.Errorf("open RTSP port: %w", err)
+	} else if !addr.IP.IsLoopback() {
+		return nil, fmt.Errorf("open RTSP port on %s: only the loopback may be used without TLS", address)
+	}
 	cfg := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		if err := c.Control(func(fd uintptr) { // connections inherit it
@@ -45,7 +51,7 @@ func listen(address string) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open RTSP port: %w", err)
 	}
-	return &listener{Listener: limit.Patient(ln)}, nil
+	return &listener{Listener: limit.Join(append([]net.Listener{limit.Patient(ln)}, secured...)...)}, nil
 }
 
 // Accept implements net.Listener.
@@ -85,6 +91,9 @@ func (c *conn) admit() {
 		_ = c.Conn.SetReadDeadline(time.Time{})
 	}
 }
+
+// NetConn gives the connection that was accepted.
+func (c *conn) NetConn() net.Conn { return c.Conn }
 
 // SetReadDeadline implements net.Conn.
 func (c *conn) SetReadDeadline(t time.Time) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/headers"
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 
+	"halledge/cloud/internal/gate"
 	"halledge/cloud/internal/origin"
 )
 
@@ -118,6 +119,18 @@ func (s *Server) login(conn *gortsplib.ServerConn, req *base.Request,
 	case <-s.ctx.Done():
 	}
 	return "", res, err
+}
+
+// publisher gives the hall that wants to publish: the one that its certificate names, or on the loopback the one whose password it has.
+func (s *Server) publisher(conn *gortsplib.ServerConn, req *base.Request) (hall string, res *base.Response, err error) {
+	if named, proved := gate.HallOf(conn.NetConn()); proved {
+		return string(named), nil, nil
+	}
+	if gate.Secured(conn.NetConn()) {
+		s.log.Warn("publisher refused", "reason", "no certificate", "remote", remote(conn))
+		return "", status(base.StatusForbidden), nil
+	}
+	return s.login(conn, req, s.registry.Publisher)
 }
 
 // mayRead checks a reader's login for a camera, and gives the user; the answer is nil when it may.

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,8 +90,22 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, camera string,
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusCreated)
 	// A viewer that has gone away never connects, which ends the session.
-	_, _ = io.WriteString(w, v.pc.LocalDescription().SDP)
+	_, _ = io.WriteString(w, s.told(v.pc.LocalDescription().SDP))
 	return true
+}
+
+// told leaves out of an answer the candidates of other addresses than the configured ones: where the library has none to put in the place
+// of an interface's own, of IPv6 perhaps, it names that, and viewers would learn of the network inside.
+func (s *Server) told(answer string) string {
+	if len(s.cfg.Addresses) == 0 {
+		return answer
+	}
+	lines := slices.DeleteFunc(strings.SplitAfter(answer, "\n"), func(line string) bool {
+		words := strings.Fields(line) // RFC 8839, section 5.1: foundation, component, transport, priority, address
+		return strings.HasPrefix(line, "a=candidate:") && (len(words) < 5 ||
+			!slices.ContainsFunc(s.cfg.Addresses, func(a string) bool { return net.ParseIP(a).Equal(net.ParseIP(words[4])) }))
+	})
+	return strings.Join(lines, "")
 }
 
 // read reads an offer. When it can not, it has answered why.

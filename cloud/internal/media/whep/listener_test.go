@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"halledge/cloud/internal/media/fanout"
+	"halledge/test/await"
 )
 
 // conns is the number of open connections.
@@ -35,7 +36,7 @@ func TestServer_silentConnectionsDoNotDelayTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent := dial(t, s.Addr())
-	until(t, "it is accepted", func() bool { return s.ports.ln.conns() == 1 })
+	await.That(t, "it is accepted", func() bool { return s.ports.ln.conns() == 1 })
 	closed := make(chan error, 1)
 	go func() { closed <- s.Close() }()
 	select {

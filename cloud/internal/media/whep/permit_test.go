@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"halledge/test/await"
 )
 
 // permits gives everybody one permit, and counts how many are out.
@@ -28,7 +30,7 @@ func (p *permits) config(c *Config) {
 }
 
 // A viewer is shown the camera for as long as it may look, and no longer.
-func TestServer_viewingEndsWithThePermit(t *testing.T) {
+func TestThreat29ViewingEndsWithThePermit(t *testing.T) {
 	for name, network := range map[string]webrtc.NetworkType{"udp": webrtc.NetworkTypeUDP4, "tcp": webrtc.NetworkTypeTCP4} {
 		t.Run(name, func(t *testing.T) {
 			p := &permits{done: make(chan struct{})}
@@ -42,11 +44,8 @@ func TestServer_viewingEndsWithThePermit(t *testing.T) {
 				t.Errorf("%d permits are out", got)
 			}
 			close(p.done)
-			until(t, "the browser knows", func() bool { // by the farewell, or, when that was lost with the line, by its end
-				s := b.state.Load()
-				return s == webrtc.PeerConnectionStateClosed || s == webrtc.PeerConnectionStateDisconnected || s == webrtc.PeerConnectionStateFailed
-			})
-			until(t, "nobody is counted, the permit is given back", func() bool { return n.hub.Cameras()[0].Viewers == 0 && p.out.Load() == 0 })
+			await.That(t, "the browser knows", b.knows)
+			await.That(t, "nobody is counted, the permit is given back", func() bool { return n.hub.Cameras()[0].Viewers == 0 && p.out.Load() == 0 })
 			if res, body := n.request(http.MethodDelete, b.location, "", nil); res.StatusCode != http.StatusNotFound {
 				t.Errorf("the session is still there: %d %s", res.StatusCode, body)
 			}
@@ -70,7 +69,7 @@ func TestServer_permitsAreGivenBack(t *testing.T) {
 		t.Fatalf("%d %s, %d permits are out", res.StatusCode, body, p.out.Load())
 	}
 	close(p.done)
-	until(t, "the viewer that never connected is gone", func() bool { return p.out.Load() == 0 })
+	await.That(t, "the viewer that never connected is gone", func() bool { return p.out.Load() == 0 })
 }
 
 // An offer that does not come in time is the sender's slowness, not nonsense.

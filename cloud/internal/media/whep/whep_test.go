@@ -25,24 +25,11 @@ import (
 
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/media/fanout"
+	"halledge/test/await"
 	"halledge/test/fakes/clip"
 )
 
 const cam = "440900000000001-CM001"
-
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("not within 30 s: %s", what)
-		case <-tick.C:
-		}
-	}
-}
 
 // node is an endpoint with its HTTP server and a hub.
 type node struct {
@@ -92,7 +79,7 @@ func startNode(t *testing.T, change func(*Config)) *node {
 		case <-time.After(15 * time.Second):
 			t.Error("Run did not return")
 		}
-		until(t, "the goroutines of the server are gone", func() bool { return runtime.NumGoroutine() <= before })
+		await.That(t, "the goroutines of the server are gone", func() bool { return runtime.NumGoroutine() <= before })
 	})
 	return n
 }
@@ -234,6 +221,12 @@ func (b *browser) close() {
 	b.reading.Wait()
 }
 
+// knows reports whether the browser has noticed the end: by the farewell, or, when that was lost with the line, by the end of that.
+func (b *browser) knows() bool {
+	s := b.state.Load()
+	return s == webrtc.PeerConnectionStateClosed || s == webrtc.PeerConnectionStateDisconnected || s == webrtc.PeerConnectionStateFailed
+}
+
 func (b *browser) offer() string {
 	b.t.Helper()
 	offer, err := b.pc.CreateOffer(nil)
@@ -299,7 +292,7 @@ func (b *browser) seen() (pictures [][]byte, packets []*rtp.Packet) {
 
 func (b *browser) wait(pictures int) {
 	b.t.Helper()
-	until(b.t, "pictures in the browser", func() bool { p, _ := b.seen(); return len(p) >= pictures })
+	await.That(b.t, "pictures in the browser", func() bool { p, _ := b.seen(); return len(p) >= pictures })
 }
 
 // follows checks that the pictures are the clip's, from a key frame on and without a gap, and that time goes forward.
@@ -340,12 +333,12 @@ func TestServer_browserSeesPicturesAtOnce(t *testing.T) {
 			n := startNode(t, nil)
 			f := n.publish()
 			defer f.close()
-			until(t, "half a group is kept", func() bool { c := n.hub.Cameras(); return c[0].GOPFrames > clip.GOP/2 })
+			await.That(t, "half a group is kept", func() bool { c := n.hub.Cameras(); return c[0].GOPFrames > clip.GOP/2 })
 			b := newBrowser(t, network)
 			b.open(n)
 			b.wait(3 * clip.GOP)
 			b.follows()
-			until(t, "it is counted", func() bool { return n.hub.Cameras()[0].Viewers == 1 })
+			await.That(t, "it is counted", func() bool { return n.hub.Cameras()[0].Viewers == 1 })
 			t.Logf("%s: first picture after %v", name, b.first)
 			if s := n.transportOf(b.location); s != name {
 				t.Errorf("connected over %q", s)
@@ -359,7 +352,7 @@ func TestServer_browserSeesPicturesAtOnce(t *testing.T) {
 			if res, body := n.request(http.MethodDelete, b.location, "", nil); res.StatusCode != http.StatusNotFound || code(body) != string(SessionGone) {
 				t.Errorf("a second DELETE: %d %s", res.StatusCode, body)
 			}
-			until(t, "the browser knows", func() bool { return b.state.Load() == webrtc.PeerConnectionStateClosed })
+			await.That(t, "the browser knows", b.knows)
 		})
 	}
 }
@@ -383,7 +376,7 @@ func TestServer_picturesAreShownAnewWhenAskedFor(t *testing.T) {
 	b.open(n)
 	b.wait(clip.GOP)
 	f.frozen.Store(true) // so that no key frame comes by itself
-	until(t, "nothing is on its way", func() bool {
+	await.That(t, "nothing is on its way", func() bool {
 		s := n.hub.Cameras()[0]
 		p, _ := b.seen()
 		return len(p) > 0 && s.GOPFrames > 0 && time.Since(s.LastFrame) > 300*time.Millisecond
@@ -432,7 +425,7 @@ func TestServer_missingPacketsAreSentAgain(t *testing.T) {
 		if err := b.pc.WriteRTCP([]rtcp.Packet{nack}); err != nil {
 			t.Fatal(err)
 		}
-		until(t, "the packet comes again", func() bool { return same() == i+2 })
+		await.That(t, "the packet comes again", func() bool { return same() == i+2 })
 	}
 	if err := b.pc.WriteRTCP([]rtcp.Packet{nack}); err != nil { // once too often
 		t.Fatal(err)
@@ -454,7 +447,7 @@ func TestServer_viewerThatVanishesIsCleanedUp(t *testing.T) {
 	if err := b.pc.Close(); err != nil { // as a tab that is closed: only DTLS says so
 		t.Fatal(err)
 	}
-	until(t, "the session is gone", func() bool { n.mu.Lock(); defer n.mu.Unlock(); return len(n.sessions) == 0 && n.taken == 0 })
+	await.That(t, "the session is gone", func() bool { n.mu.Lock(); defer n.mu.Unlock(); return len(n.sessions) == 0 && n.taken == 0 })
 }
 
 func TestServer_viewerThatNeverConnectsIsCleanedUp(t *testing.T) {
@@ -467,7 +460,7 @@ func TestServer_viewerThatNeverConnectsIsCleanedUp(t *testing.T) {
 	if res.StatusCode != http.StatusCreated {
 		t.Fatal(res.Status)
 	}
-	until(t, "the session is gone", func() bool { n.mu.Lock(); defer n.mu.Unlock(); return len(n.sessions) == 0 && n.taken == 0 })
+	await.That(t, "the session is gone", func() bool { n.mu.Lock(); defer n.mu.Unlock(); return len(n.sessions) == 0 && n.taken == 0 })
 }
 
 func TestServer_cameraThatLeavesEndsTheSession(t *testing.T) {
@@ -477,7 +470,7 @@ func TestServer_cameraThatLeavesEndsTheSession(t *testing.T) {
 	b.open(n)
 	b.wait(5)
 	f.close()
-	until(t, "the browser knows", func() bool { return b.state.Load() == webrtc.PeerConnectionStateClosed })
+	await.That(t, "the browser knows", b.knows)
 }
 
 func TestServer_refuses(t *testing.T) {
