@@ -1,5 +1,5 @@
-// Package access decides who may come in: people by password and session cookie, programs by bearer token, halls by the password
-// of their MQTT user. What people do is written to the audit.
+// Package access decides who may come in: people by password, second factor and session cookie, programs by bearer token, halls by the
+// password of their MQTT user. What people do is written to the audit.
 package access
 
 import (
@@ -49,6 +49,8 @@ const (
 
 	CodeNeedsCode problem.Code = "sign_in_code"       // the password is right, and a code of the second factor is missing
 	CodeWrongCode problem.Code = "sign_in_code_wrong" // or was used before
+	// the password is right, and the certificate is missing that he proves himself with, or is another one or not good any more
+	CodeNeedsCertificate problem.Code = "sign_in_certificate"
 
 	CodeSignedOut problem.Code = "session_signed_out" // by another page of the same browser
 	CodeReplaced  problem.Code = "session_replaced"   // somebody signed in anew with the same browser
@@ -86,9 +88,10 @@ type Who struct {
 	Scope        rights.Scope
 	By           string
 	Must         string // what comes first: MustPassword, MustFactor or nothing
-	SecondFactor bool
+	SecondFactor bool   // has codes of one
 	Expires      time.Time
 	session      sessionID
+	certificate  string // that the session was begun with, and is of no use without
 }
 
 // InSession reports whether somebody is in with a browser, and not with a token.
@@ -130,6 +133,7 @@ type Options struct {
 	Tokens []Token
 	Secure bool             // mark cookies for https only
 	Factor bool             // administrators must have a second factor
+	Vault  Vault            // seals the secrets of second factors; nil: they are kept as they are
 	OIDC   *OIDC            // nil: there is no unified identity platform
 	Keep   time.Duration    // how long the audit is kept; 0: for ever
 	Now    func() time.Time // nil: time.Now
@@ -142,6 +146,7 @@ type Desk struct {
 	tokens    []tokenHash
 	secure    bool
 	factor    bool
+	vault     Vault
 	unified   *unified      // nil: there is none
 	keep      time.Duration // of the audit
 	now       func() time.Time
@@ -165,7 +170,7 @@ type tokenHash struct {
 // New makes a Desk.
 func New(o Options) *Desk {
 	d := &Desk{
-		store: o.Store, secure: o.Secure, factor: o.Factor, keep: o.Keep, now: o.Now, log: o.Log, tries: origin.NewLimit(attemptPause, attemptBurst, maxNetworks),
+		store: o.Store, secure: o.Secure, factor: o.Factor, vault: o.Vault, keep: o.Keep, now: o.Now, log: o.Log, tries: origin.NewLimit(attemptPause, attemptBurst, maxNetworks),
 		hashes: make(chan struct{}, hashesAtOnce), regulars: make(chan struct{}, maxWaiting), strangers: make(chan struct{}, maxWaiting),
 		decoy: phc.Decoy(), unified: newUnified(o.OIDC), markKey: []byte(rand.Text()), holds: map[*hold]struct{}{},
 	}
@@ -215,7 +220,7 @@ func (d *Desk) Identify(r *http.Request) (Who, error) {
 		return Who{}, fmt.Errorf("identify: %w", err)
 	}
 	now := d.now()
-	if !found || over(s, now) {
+	if !found || over(s, now) || s.Certificate != "" && s.Certificate != printOf(Shown(r)) {
 		return Who{}, &Refusal{Code: CodeSignIn}
 	}
 	if now.Sub(s.Used) >= touchEvery {
@@ -230,12 +235,13 @@ func (d *Desk) Identify(r *http.Request) (Who, error) {
 func (d *Desk) person(u store.User, s store.Session) Who {
 	who := Who{
 		User: u.Name, Name: u.FullName, Roles: u.Roles, Scope: u.Scope, By: s.By, SecondFactor: u.SecondFactor, Expires: s.Expires, session: s.TokenHash,
+		certificate: s.Certificate,
 	}
 	switch {
 	case s.By == ByOIDC: // how he proves himself is the platform's matter
 	case u.MustChange:
 		who.Must = MustPassword
-	case d.factor && u.Roles.Has(rights.Admin) && !u.SecondFactor:
+	case d.factor && u.Roles.Has(rights.Admin) && !u.SecondFactor && s.Certificate == "":
 		who.Must = MustFactor
 	}
 	return who

@@ -59,7 +59,7 @@ func (d *Desk) ChangePassword(ctx context.Context, who Who, a Attempt, password 
 		if err := tx.PutUser(cur); err != nil {
 			return err
 		}
-		text, who, err = d.session(tx, cur, ByPassword, a.Remote)
+		text, who, err = d.session(tx, cur, ByPassword, a.Remote, bound{who.certificate, who.Expires})
 		if err != nil {
 			return err
 		}
@@ -109,17 +109,17 @@ func (d *Desk) BeginFactor(ctx context.Context, who Who, a Attempt) (Enrolment, 
 	wrong := false
 	err = d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		if u.SecondFactor {
-			good, err := d.takeCode(tx, u.Name, a, d.now())
-			if wrong = !good; err != nil || wrong {
+			factor, err := d.takeCode(tx, u.Name, a, d.now())
+			if wrong = factor == ""; err != nil || wrong {
 				return err
 			}
 		}
-		f, err := tx.SecondFactor(u.Name)
+		f, err := d.factorOf(tx, u.Name)
 		if err != nil {
 			return err
 		}
 		f.Pending = e.Secret
-		return tx.PutSecondFactor(u.Name, f)
+		return d.putFactor(tx, u.Name, f)
 	})
 	if err != nil {
 		return Enrolment{}, fmt.Errorf("begin second factor: %w", err)
@@ -143,7 +143,7 @@ func (d *Desk) ConfirmFactor(ctx context.Context, who Who, code, remote string) 
 	wrong := false
 	note := store.Audit{At: d.now(), Actor: who.User, By: ByPassword, Action: store.ActionFactor, Subject: who.User, Result: "ok", Remote: remote}
 	err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		f, err := tx.SecondFactor(who.User)
+		f, err := d.factorOf(tx, who.User)
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (d *Desk) ConfirmFactor(ctx context.Context, who Who, code, remote string) 
 			note.Result = string(CodeFactorCode)
 			return tx.AddAudit(note)
 		}
-		if err := tx.PutSecondFactor(who.User, store.SecondFactor{Secret: f.Pending, Step: step}); err != nil {
+		if err := d.putFactor(tx, who.User, store.SecondFactor{Secret: f.Pending, Step: step}); err != nil {
 			return err
 		}
 		if err := tx.PutRecoveryCodes(who.User, hashes); err != nil {

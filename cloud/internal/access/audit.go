@@ -37,7 +37,7 @@ func (d *Desk) prune(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("prune audit: %w", err)
 		}
-		if total += dropped; dropped < pruneStep {
+		if total += dropped; dropped == 0 {
 			break
 		}
 	}

@@ -44,6 +44,9 @@ func (d *Desk) Run(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	pruned := time.Time{}
+	if err := d.sealFactors(ctx); err != nil && ctx.Err() == nil {
+		d.log.Error("second factors not sealed", "error", err)
+	}
 	for {
 		if now := d.now(); now.Sub(pruned).Abs() >= pruneEvery {
 			if err := d.prune(ctx, now); err != nil && ctx.Err() == nil {

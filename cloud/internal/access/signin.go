@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -51,10 +52,12 @@ type Attempt struct {
 	Code           string // of the second factor, or a recovery code; empty while none is asked for
 	Remote         string // address of the client
 	Cookie         string // of the session the browser has, as Carried gives it: that session ends when a new one begins
-	action         string // what the password is for, as the audit says it; empty: to sign in
+	// Certificate is the one that the client has proved to have the key of; nil: none. It does instead of a code.
+	Certificate *x509.Certificate
+	action      string // what the password is for, as the audit says it; empty: to sign in
 }
 
-// SignIn checks a password, and the code of who has a second factor. On success it gives the cookie to set; a *Refusal says why not.
+// SignIn checks a password, and the certificate or the code of who has a second factor. On success it gives the cookie to set; a *Refusal says why not.
 // Whether there is such a user makes no difference to how failures are counted, and wrong codes count as wrong passwords do. The audit
 // has every password that was judged.
 func (d *Desk) SignIn(ctx context.Context, a Attempt) (*http.Cookie, Who, error) {
@@ -63,13 +66,6 @@ func (d *Desk) SignIn(ctx context.Context, a Attempt) (*http.Cookie, Who, error)
 		return nil, Who{}, err
 	}
 	defer done()
-	if u.SecondFactor && a.Code == "" {
-		note := store.Audit{At: d.now(), Actor: u.Name, By: ByPassword, Action: store.ActionSignIn, Result: string(CodeNeedsCode), Remote: a.Remote}
-		if err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.AddAudit(note) }); err != nil {
-			return nil, Who{}, fmt.Errorf("sign in: %w", err)
-		}
-		return nil, Who{}, &Refusal{Code: CodeNeedsCode}
-	}
 	return d.open(ctx, u, a)
 }
 
@@ -185,7 +181,7 @@ func (d *Desk) mayTry(ctx context.Context, a Attempt) (u store.User, known, fami
 func (d *Desk) open(ctx context.Context, u store.User, a Attempt) (*http.Cookie, Who, error) {
 	var text string
 	var who Who
-	wrong := false
+	var missing problem.Code
 	now := d.now()
 	// What was judged is written down, whether or not the browser still waits.
 	err := d.store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
@@ -197,25 +193,35 @@ func (d *Desk) open(ctx context.Context, u store.User, a Attempt) (*http.Cookie,
 		if !found || cur.Disabled || cur.Password != u.Password {
 			return &Refusal{Code: CodeWrong}
 		}
-		if cur.SecondFactor {
-			good, err := d.takeCode(tx, u.Name, a, now)
-			if wrong = !good; err != nil || wrong {
-				return err
-			}
+		note := store.Audit{At: now, Actor: u.Name, By: ByPassword, Action: store.ActionSignIn, Result: "ok", Remote: a.Remote}
+		if note.Subject, missing, err = d.second(tx, cur, a, now); err != nil || missing == CodeWrongCode {
+			return err
 		}
-		if text, who, err = d.session(tx, cur, ByPassword, a.Remote); err != nil {
+		if missing != "" {
+			note.Result = string(missing)
+			return tx.AddAudit(note)
+		}
+		var with bound
+		if note.Subject == FactorCertificate {
+			with = bound{printOf(a.Certificate), a.Certificate.NotAfter}
+		}
+		if text, who, err = d.session(tx, cur, ByPassword, a.Remote, with); err != nil {
 			return err
 		}
 		if err := d.replace(tx, a, now); err != nil {
 			return err
 		}
-		return tx.AddAudit(store.Audit{At: now, Actor: u.Name, By: ByPassword, Action: store.ActionSignIn, Result: "ok", Remote: a.Remote})
+		return tx.AddAudit(note)
 	})
 	if err != nil {
 		return nil, Who{}, fmt.Errorf("sign in: %w", err)
 	}
-	if wrong {
+	switch missing {
+	case "":
+	case CodeWrongCode:
 		return nil, Who{}, d.failed(ctx, u.Name, a, CodeWrongCode, string(CodeWrongCode))
+	default:
+		return nil, Who{}, &Refusal{Code: missing}
 	}
 	if a.Cookie != "" {
 		old := sessionOf(a.Cookie)
@@ -225,12 +231,15 @@ func (d *Desk) open(ctx context.Context, u store.User, a Attempt) (*http.Cookie,
 }
 
 // session stores a new session of a user, and gives its cookie's text.
-func (d *Desk) session(tx *store.Tx, u store.User, by, remote string) (text string, who Who, err error) {
+func (d *Desk) session(tx *store.Tx, u store.User, by, remote string, with bound) (text string, who Who, err error) {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails (crypto/rand)
 	text = base64.RawURLEncoding.EncodeToString(secret)
 	now := d.now()
-	s := store.Session{TokenHash: sessionOf(text), Name: u.Name, By: by, Created: now, Used: now, Expires: now.Add(sessionLife)}
+	s := store.Session{TokenHash: sessionOf(text), Name: u.Name, By: by, Certificate: with.certificate, Created: now, Used: now, Expires: now.Add(sessionLife)}
+	if with.certificate != "" && with.until.Before(s.Expires) {
+		s.Expires = with.until
+	}
 	if err := tx.SignedIn(u.Name, origin.Network(remote), now, now.Add(-familiarFor)); err != nil {
 		return "", Who{}, err
 	}

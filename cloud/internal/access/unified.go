@@ -237,7 +237,7 @@ func (d *Desk) welcome(ctx context.Context, p oidc.Person, r Return) (cookies []
 		if refusal != nil {
 			return tx.AddAudit(note)
 		}
-		if text, who, err = d.session(tx, u, ByOIDC, r.Remote); err != nil {
+		if text, who, err = d.session(tx, u, ByOIDC, r.Remote, bound{}); err != nil {
 			return err
 		}
 		if err := d.replace(tx, Attempt{Cookie: r.Cookie, Remote: r.Remote}, now); err != nil {

@@ -20,6 +20,7 @@ const (
 	CodeOfPlatform  problem.Code = "user_of_platform" // name
 	CodeUserSelf    problem.Code = "user_self"        // nobody changes what he may do himself
 	CodeLinked      problem.Code = "user_linked"      // name
+	CodeClerkScope  problem.Code = "clerk_scope"      // a clerk is one of halls, not of a region
 	CodeBeyond      problem.Code = "scope_beyond"     // more halls than the one who gives them has
 )
 
@@ -74,6 +75,8 @@ func (a Acting) Add(tx *store.Tx, u store.User) error {
 		return &Fault{Code: CodeUserExists, Args: map[string]string{"name": u.Name}}
 	case !u.Scope.Within(a.Scope):
 		return &Fault{Code: CodeBeyond}
+	case !u.Roles.Fit(u.Scope):
+		return &Fault{Code: CodeClerkScope}
 	}
 	u.Origin, u.Created, u.MustChange = store.FromCLI, a.At, true
 	if err := tx.PutUser(u); err != nil {
@@ -116,6 +119,9 @@ func (a Acting) Change(tx *store.Tx, name string, c Change) error {
 			return &Fault{Code: CodeBeyond}
 		}
 		u.Scope, actions = *c.Scope, append(actions, store.ActionUserScope)
+	}
+	if !u.Roles.Fit(u.Scope) {
+		return &Fault{Code: CodeClerkScope}
 	}
 	if c.Disabled != nil && *c.Disabled != u.Disabled {
 		u.Disabled = *c.Disabled
@@ -167,6 +173,36 @@ func (a Acting) ResetFactor(tx *store.Tx, name string) error {
 		return err
 	}
 	return a.note(tx, store.ActionFactorReset, name, "ok")
+}
+
+// Certify lets a user prove himself by a certificate that add writes down. What he has open ends: from now on his password is not enough.
+func (a Acting) Certify(tx *store.Tx, name string, add func(*store.Tx) error) error {
+	u, err := a.find(tx, name)
+	if err == nil && u.Origin == store.FromPlatform {
+		err = ofPlatform(name)
+	}
+	if err == nil {
+		err = add(tx)
+	}
+	if err == nil {
+		err = tx.DropSessions(name)
+	}
+	if err != nil {
+		return err
+	}
+	return a.note(tx, store.ActionCertify, name, "ok")
+}
+
+// RevokeCertificates revokes a user's certificates. He is as one who never had any then: an administrator without codes has to set up a
+// second factor when he signs in.
+func (a Acting) RevokeCertificates(tx *store.Tx, name string) error {
+	if _, err := a.find(tx, name); err != nil {
+		return err
+	}
+	if err := tx.RevokePersonal(name, "operator", a.At); err != nil {
+		return err
+	}
+	return a.note(tx, store.ActionDecertify, name, "ok")
 }
 
 // Users lists the users of a scope: those who may do nothing outside of it.

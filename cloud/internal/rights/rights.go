@@ -20,6 +20,7 @@ const (
 	Watch                     // the pictures
 	Audit                     // who did what
 	Users                     // who may do what
+	Notices                   // what the screens of halls show while nobody is called: to publish it and to take it back
 )
 
 // Role is a bundle of rights under the name that people know it by.
@@ -28,6 +29,7 @@ type Role string
 // The roles.
 const (
 	Viewer     Role = "viewer"
+	Clerk      Role = "clerk"   // of a hall: its queues and tickets, and nothing of people or machines; see Fit
 	Manager    Role = "manager" // of halls
 	Maintainer Role = "maintainer"
 	Auditor    Role = "auditor"
@@ -36,17 +38,19 @@ const (
 )
 
 // All lists the roles in the order in which they are shown.
-func All() []Role { return []Role{Viewer, Manager, Maintainer, Auditor, Video, Admin} }
+func All() []Role { return []Role{Viewer, Clerk, Manager, Maintainer, Auditor, Video, Admin} }
 
 // grants says what each role may do. No role includes another: who needs two gets two.
 func grants(r Role) Right {
 	switch r {
 	case Viewer:
 		return Halls | Day | Devices | Cameras
+	case Clerk:
+		return Halls | Day
 	case Manager:
-		return Halls | Day | People | Devices | Cameras
+		return Halls | Day | People | Devices | Cameras | Notices
 	case Maintainer:
-		return Halls | Devices | Cameras
+		return Halls | Devices | Cameras | Notices
 	case Auditor:
 		return Audit
 	case Video:
@@ -84,10 +88,13 @@ func RolesOf(names []string) (Roles, error) {
 // ParseRoles reads what String writes.
 func ParseRoles(text string) (Roles, error) { return RolesOf(list(text)) }
 
+// Fit reports whether somebody may have the roles for a scope. A clerk is one of halls that are named: he works there.
+func (r Roles) Fit(s Scope) bool { return !r.Has(Clerk) || s.OfHalls() }
+
 // Earlier gives the roles that stand for the one role of older configurations: viewer, admin or none.
 func Earlier(role string) Roles {
 	if role == string(Admin) {
-		return All()
+		return slices.DeleteFunc(All(), func(r Role) bool { return r == Clerk })
 	}
 	return Roles{Viewer, Video}
 }

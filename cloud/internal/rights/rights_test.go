@@ -2,7 +2,6 @@ package rights_test
 
 import (
 	"errors"
-	"slices"
 	"testing"
 
 	"halledge/cloud/internal/rights"
@@ -13,15 +12,16 @@ import (
 func TestRolesGiveTheLeast(t *testing.T) {
 	for role, want := range map[rights.Role]rights.Right{
 		rights.Viewer:     rights.Halls | rights.Day | rights.Devices | rights.Cameras,
-		rights.Manager:    rights.Halls | rights.Day | rights.People | rights.Devices | rights.Cameras,
-		rights.Maintainer: rights.Halls | rights.Devices | rights.Cameras,
+		rights.Clerk:      rights.Halls | rights.Day,
+		rights.Manager:    rights.Halls | rights.Day | rights.People | rights.Devices | rights.Cameras | rights.Notices,
+		rights.Maintainer: rights.Halls | rights.Devices | rights.Cameras | rights.Notices,
 		rights.Auditor:    rights.Audit,
 		rights.Video:      rights.Halls | rights.Cameras | rights.Watch,
 		rights.Admin:      rights.Users,
 		"boss":            0,
 	} {
 		var got rights.Right
-		for bit := rights.Halls; bit <= rights.Users; bit <<= 1 {
+		for bit := rights.Halls; bit <= rights.Notices; bit <<= 1 {
 			if (rights.Roles{role}).May(bit) {
 				got |= bit
 			}
@@ -47,11 +47,27 @@ func TestRolesAreReadAndWritten(t *testing.T) {
 	if _, err := rights.ParseRoles("viewer,boss"); !errors.As(err, &unknown) || unknown.Name != "boss" {
 		t.Error(err)
 	}
-	if e := rights.Earlier("admin"); !slices.Equal(e, rights.All()) {
+	if e := rights.Earlier("admin"); e.String() != "viewer,manager,maintainer,auditor,video,admin" {
 		t.Error(e)
 	}
 	if e := rights.Earlier(""); e.String() != "viewer,video" {
 		t.Error(e)
+	}
+}
+
+// A clerk is one of halls, by their whole codes: not of a region, and not of whatever hall is built there next.
+func TestClerksAreOfHalls(t *testing.T) {
+	for text, want := range map[string]bool{"": true, "440900000000001": true, "440900000000001,441000000000001": true, "4409": false, "all": false, "44090000000000": false, "440900000000001,4410": false} {
+		s, err := rights.ParseScope(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (rights.Roles{rights.Viewer, rights.Clerk}).Fit(s); got != want {
+			t.Errorf("a clerk of %q: %t", text, got)
+		}
+		if !(rights.Roles{rights.Viewer, rights.Manager}).Fit(s) {
+			t.Errorf("others of %q", text)
+		}
 	}
 }
 

@@ -59,6 +59,11 @@ func (s Scope) Covers(hall hallsync.HallID) bool {
 // Whole reports whether every hall is in the scope.
 func (s Scope) Whole() bool { return slices.Contains(s, "") }
 
+// OfHalls reports whether the scope is halls that are named, and no region: a new hall does not come into it by itself.
+func (s Scope) OfHalls() bool {
+	return !slices.ContainsFunc(s, func(p string) bool { return !hallsync.HallID(p).Valid() })
+}
+
 // Within reports whether all of the scope lies in another one. A scope without halls lies in that of all alone: whoever has one is nobody's
 // of a part.
 func (s Scope) Within(other Scope) bool {

@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 
 	"halledge/agent/kit/limit"
 	"halledge/cloud/internal/access"
+	"halledge/cloud/internal/guard"
 	"halledge/cloud/internal/province"
 	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
@@ -66,32 +68,50 @@ func Handler(o Options) http.Handler {
 	}, []string{"route", "status"})}
 	o.Registry.MustRegister(s.requests)
 	mux := http.NewServeMux()
-	mux.Handle("/api/", o.API)
-	mux.Handle("/api", o.API) // or it would be sent on to /api/
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}))
-	if o.WHEP != nil {
-		mux.HandleFunc("/whep/", s.watch)
+	for _, m := range s.mounts() {
+		if m.handler != nil {
+			mux.Handle(m.pattern, m.handler)
+		}
 	}
-	if o.Codes != nil {
-		mux.Handle("POST "+province.Path, o.Codes)
-	}
-	mux.Handle("/", o.Console)
 	return s.around(mux)
+}
+
+// mount is a part of the server and where it is.
+type mount struct {
+	pattern string
+	handler http.Handler // nil: there is none
+}
+
+// mounts lists everything that is answered.
+func (s *server) mounts() []mount {
+	watch := http.Handler(http.HandlerFunc(s.watch))
+	if s.WHEP == nil {
+		watch = nil
+	}
+	return []mount{
+		{"/api/", s.API},
+		{"/api", s.API}, // or it would be sent on to /api/
+		{"GET /healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })},
+		{"GET /readyz", http.HandlerFunc(s.ready)},
+		{"GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{})},
+		{"/whep/", watch},
+		{"POST " + province.Path, s.Codes},
+		{"/", s.Console},
+	}
+}
+
+// Patterns lists where the parts of the server are, also those that not every centre has: each has to say who is let in.
+func Patterns() (all []string) {
+	for _, m := range (&server{Options: Options{Registry: prometheus.NewRegistry()}}).mounts() {
+		all = append(all, m.pattern)
+	}
+	return all
 }
 
 // around does for every request what no handler may forget.
 func (s *server) around(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if s.Secure {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
+		guard.Headers(w.Header(), s.Secure)
 		r.RemoteAddr = client(r, s.Proxies)
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		begun := time.Now()
@@ -140,7 +160,6 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 
 func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text + "\n")) // a client that has gone cannot be told
 }
@@ -163,22 +182,34 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 		result = strconv.Itoa(rec.status)
 	}
 	camera := strings.TrimPrefix(r.URL.Path, "/whep/")
+	if rec.status == http.StatusNotFound {
+		camera = "?" // whatever was written there, somebody's number perhaps: the audit is kept for years
+	}
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	note := store.Audit{Action: store.ActionWatch, Subject: camera[:min(len(camera), 64)], Result: result, Remote: host}
+	note := store.Audit{Action: store.ActionWatch, Subject: camera, Result: result, Remote: host}
 	if err := s.Desk.Note(context.WithoutCancel(r.Context()), who, note); err != nil {
 		s.Log.Error("watching not audited", "error", err)
 	}
 }
 
-// Serve answers requests on l until ctx ends; then it lets running requests finish.
-func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+// Serve answers requests on l until ctx ends; then it lets running requests finish. With settings it speaks TLS.
+func Serve(ctx context.Context, l net.Listener, settings *tls.Config, h http.Handler, log *slog.Logger) error {
 	limited := limit.New(l, maxConns)
 	srv := &http.Server{
-		Handler: h, ConnState: limited.State, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		Handler: h, ConnState: func(c net.Conn, s http.ConnState) {
+			if secure, ok := c.(*tls.Conn); ok {
+				c = secure.NetConn()
+			}
+			limited.State(c, s)
+		}, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	done := make(chan error, 1)
-	go func() { done <- srv.Serve(limited) }()
+	served := net.Listener(limited)
+	if settings != nil {
+		served = tls.NewListener(limited, settings)
+	}
+	go func() { done <- srv.Serve(served) }()
 	select {
 	case err := <-done:
 		return fmt.Errorf("serve HTTP: %w", err)

@@ -148,7 +148,7 @@ func TestWatchingIsForTheSignedInAndAudited(t *testing.T) {
 	for _, l := range lines {
 		results[l.Subject] = l.Actor + " by " + l.By + " " + l.Action + " " + l.Result
 	}
-	if len(lines) != 2 || results["440900000000001-CM001"] != "demo by token watch ok" || results["missing"] != "demo by token watch 404" {
+	if len(lines) != 2 || results["440900000000001-CM001"] != "demo by token watch ok" || results["?"] != "demo by token watch 404" {
 		t.Errorf("audit %v", results)
 	}
 }
@@ -177,7 +177,7 @@ func TestServeLetsRequestsFinish(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- web.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		done <- web.Serve(ctx, l, nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			stop() // the program ends while the request runs
 			select {
 			case <-r.Context().Done():
@@ -233,7 +233,7 @@ func TestServeBoundsConnections(t *testing.T) {
 		l := &crowd{number: 5000, closed: make(chan struct{})}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- web.Serve(ctx, l, http.NotFoundHandler(), slog.New(slog.DiscardHandler)) }()
+		go func() { done <- web.Serve(ctx, l, nil, http.NotFoundHandler(), slog.New(slog.DiscardHandler)) }()
 		synctest.Wait()
 		open, newest, soon := 0, false, time.Now().Add(time.Millisecond)
 		for _, c := range l.clients {
@@ -259,8 +259,8 @@ func TestServeBoundsConnections(t *testing.T) {
 	})
 }
 
-// Where browsers come by https, they are told never to come otherwise.
-func TestStrictTransport(t *testing.T) {
+// Threat 8: where browsers come by https, they are told never to come otherwise; by http on this machine alone they are not.
+func TestThreat08BrowsersOfTheCentreComeByTLSAlone(t *testing.T) {
 	f := begin(t)
 	if got := f.do(http.MethodGet, "/healthz").Header().Get("Strict-Transport-Security"); got != "" {
 		t.Errorf("by http: %q", got)

@@ -135,12 +135,12 @@ func refused(t *testing.T, p *oidc.Platform, j oidc.Journey, code string) {
 func TestCodesOfOthersAreRefused(t *testing.T) {
 	far, p := platform(t)
 	mine, _ := travel(t, far, p)
-	theirs, code := travel(t, far, p)
+	_, code := travel(t, far, p)
 	refused(t, p, mine, code) // their code with my verifier
 	refused(t, p, mine, "")
 	refused(t, p, mine, strings.Repeat("x", 5000))
 	refused(t, p, mine, "made up")
-	theirs, code = travel(t, far, p)
+	theirs, code := travel(t, far, p)
 	if _, err := p.Finish(t.Context(), theirs, code); err != nil {
 		t.Fatal(err)
 	}

@@ -133,10 +133,12 @@ func TestUsersAreChanged(t *testing.T) {
 		t.Errorf("%+v", page)
 	}
 	for request, want := range map[string]string{
-		`PUT /api/v1/users/near {"scope":["44"]}`:                                                       "409 scope_beyond",
-		`PUT /api/v1/users/near {"scope":[""]}`:                                                         "409 scope_beyond",
-		`PUT /api/v1/users/near {"scope":["x"]}`:                                                        "422 config_scope",
-		`PUT /api/v1/users/near {"roles":["boss"]}`:                                                     "422 config_not_allowed",
+		`PUT /api/v1/users/near {"scope":["44"]}`:    "409 scope_beyond",
+		`PUT /api/v1/users/near {"scope":[""]}`:      "409 scope_beyond",
+		`PUT /api/v1/users/near {"scope":["x"]}`:     "422 config_scope",
+		`PUT /api/v1/users/near {"roles":["boss"]}`:  "422 config_not_allowed",
+		`PUT /api/v1/users/near {"roles":["clerk"]}`: "422 clerk_scope",
+		`POST /api/v1/users {"name":"wu","password":"long enough it is","roles":["viewer","clerk"],"scope":["440900000000001","44090"]}`: "422 clerk_scope",
 		`PUT /api/v1/users/near {"origin":"config"}`:                                                    "400 body_invalid",
 		`PUT /api/v1/users/far {"disabled":true}`:                                                       "404 user_unknown",
 		`PUT /api/v1/users/all {"disabled":true}`:                                                       "404 user_unknown",

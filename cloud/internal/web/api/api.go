@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -18,7 +19,9 @@ import (
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/halls"
+	"halledge/cloud/internal/notices"
 	"halledge/cloud/internal/rights"
+	"halledge/cloud/internal/sealed"
 	"halledge/cloud/internal/store"
 )
 
@@ -61,8 +64,10 @@ type Live struct {
 // Options are the parts the API answers from.
 type Options struct {
 	Store   *store.Store
+	Opener  *sealed.Opener
 	Board   *halls.Board
 	Desk    *access.Desk
+	Notices *notices.Desk
 	Catalog *problem.Catalog
 	Cameras []KnownCamera            // in order of code
 	Live    func(camera string) Live // nil: there is no video node
@@ -75,15 +80,19 @@ type Options struct {
 // API answers under /api/v1.
 type API struct {
 	Options
-	mux     *http.ServeMux
-	cross   *http.CrossOriginProtection
-	streams chan struct{}
-	doc     []byte // openapi.json
+	mux        *http.ServeMux
+	cross      *http.CrossOriginProtection
+	streams    chan struct{}
+	publishing chan struct{}
+	doc        []byte // openapi.json
 }
 
 // New makes the API. It is an http.Handler for all of /api/.
 func New(o Options) (*API, error) {
-	a := &API{Options: o, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), streams: make(chan struct{}, maxStreams)}
+	a := &API{
+		Options: o, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), streams: make(chan struct{}, maxStreams),
+		publishing: make(chan struct{}, maxPublishing),
+	}
 	if a.Live == nil {
 		a.Live = func(string) Live { return Live{} }
 	}
@@ -143,7 +152,7 @@ func (a *API) serve(rt route) http.HandlerFunc {
 
 // enter checks origin, sign-in and rights.
 func (a *API) enter(c *call, rt route) error {
-	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxBody)
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, cmp.Or(rt.limit, maxBody))
 	if rt.public {
 		return a.sameOrigin(c.r)
 	}

@@ -20,8 +20,11 @@ import (
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/halls"
 	"halledge/cloud/internal/ingest"
+	"halledge/cloud/internal/notices"
 	"halledge/cloud/internal/rights"
+	"halledge/cloud/internal/sealed"
 	"halledge/cloud/internal/store"
+	"halledge/cloud/internal/vault"
 	"halledge/cloud/internal/web/api"
 	"halledge/configs"
 	"halledge/firmware-protocols/hallsync"
@@ -36,6 +39,8 @@ const (
 
 	adminToken = "fedcba9876543210"
 	localToken = "fedcba9876543211" // of an administrator of 4409
+
+	viewerToken = "fedcba9876543212" // who sees no people
 )
 
 var start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.FixedZone("CST", 8*3600))
@@ -47,6 +52,7 @@ type fixture struct {
 	st     *store.Store
 	board  *halls.Board
 	in     *ingest.Ingester
+	vault  *vault.Vault
 	close  context.CancelFunc // ends streams
 }
 
@@ -68,14 +74,18 @@ func begin(t *testing.T) *fixture {
 	desk := access.New(access.Options{
 		Store: st, Tokens: []access.Token{
 			{Name: "demo", Secret: token, Roles: rights.Roles{rights.Viewer, rights.Manager, rights.Video}, Scope: rights.Whole()},
+			{Name: "viewer", Secret: viewerToken, Roles: rights.Roles{rights.Viewer}, Scope: rights.Whole()},
 			{Name: "local", Secret: localToken, Roles: rights.Roles{rights.Admin}, Scope: rights.Scope{"4409"}},
 			{Name: "auditor", Secret: adminToken, Roles: rights.All(), Scope: rights.Whole()},
 		}, Factor: true, Log: log,
 	})
 	closing, end := context.WithCancel(context.Background())
+	v, err := vault.Open(vault.Options{Directory: filepath.Join(t.TempDir(), "vault"), Make: true})
+	must(t, err)
+	opener := sealed.New(v)
 	a, err := api.New(api.Options{
-		Store: st, Board: board, Catalog: catalog, Zone: start.Location(), Version: "1.2.3", Closing: closing, Log: log,
-		Desk: desk,
+		Store: st, Opener: opener, Board: board, Catalog: catalog, Zone: start.Location(), Version: "1.2.3", Closing: closing, Log: log,
+		Desk: desk, Notices: notices.New(notices.Options{Store: st, Content: v, Sign: v, Now: time.Now, Log: log}),
 		Cameras: []api.KnownCamera{
 			{Code: "440900000000001-CM001", Name: "入口", Scene: 1, Hall: known[0]},
 			{Code: "440900000000001-CM002", Name: "等候区", Scene: 3, Hall: known[0]},
@@ -86,11 +96,11 @@ func begin(t *testing.T) *fixture {
 		},
 	})
 	must(t, err)
-	f := &fixture{t: t, server: httptest.NewServer(a), st: st, board: board, close: end}
+	f := &fixture{t: t, server: httptest.NewServer(a), st: st, board: board, vault: v, close: end}
 	t.Cleanup(f.server.Close)
 	t.Cleanup(end)
 	f.in = ingest.New(ingest.Options{
-		Store: st, Log: log, Metrics: prometheus.NewRegistry(),
+		Store: st, Vault: v, Opener: opener, Log: log, Metrics: prometheus.NewRegistry(),
 		Changed: func(id hallsync.HallID, _ ingest.Touched) { board.Touch(id, halls.Tickets|halls.Windows) },
 	})
 	f.work()

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +12,8 @@ import (
 	"halledge/agent/kit/health"
 	"halledge/cloud/internal/halls"
 	"halledge/cloud/internal/rights"
+	"halledge/cloud/internal/sealed"
+	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
 )
 
@@ -43,10 +47,13 @@ func (a *API) getHall(c *call) error {
 		return a.problem(http.StatusNotFound, codeHallUnknown, "hall", id)
 	}
 	d := HallDetail{
-		Hall: a.hall(s), Queues: queues(s), Calls: []Call{}, DeviceList: []hallsync.DeviceStatus{}, CameraList: a.camerasOf(s), Health: a.health(s),
+		Hall: a.hall(s), Queues: queues(s), Calls: []Call{}, DeviceList: []hallsync.DeviceStatus{}, CameraList: []Camera{}, Health: a.health(s),
 		Log: a.logOf(s),
 	}
-	a.watchable(c, d.CameraList)
+	if c.who.May(rights.Cameras) {
+		d.CameraList = a.camerasOf(s)
+		a.watchable(c, d.CameraList)
+	}
 	if s.Report != nil && c.who.May(rights.Devices) {
 		d.DeviceList = append(d.DeviceList, s.Report.Devices...)
 	}
@@ -149,9 +156,12 @@ func (a *API) windows(c *call, s halls.Status) ([]Window, error) {
 	}
 	list := []Window{}
 	for _, row := range rows {
-		w := Window{ID: row.ID, State: row.State, Reason: row.Reason, Since: a.when(row.Since)}
+		w := Window{ID: row.ID, State: row.State, Since: a.when(row.Since)}
 		if c.who.May(rights.People) {
 			w.Staff = row.Staff
+			if w.Reason, err = a.said(c.r.Context(), s.ID, row.Said); err != nil {
+				return nil, err
+			}
 		}
 		if row.Ticket != "" && c.who.May(rights.Day) {
 			w.Ticket = &WindowTicket{ID: row.Ticket, Number: row.Number, State: row.TicketState}
@@ -167,6 +177,31 @@ func (a *API) windows(c *call, s halls.Status) ([]Window, error) {
 		}
 	}
 	return list, nil
+}
+
+// said gives why a window rests, which only its fact says; nothing when that cannot be read.
+func (a *API) said(ctx context.Context, hall hallsync.HallID, at store.FactRef) (string, error) {
+	if at.Seq == 0 {
+		return "", nil
+	}
+	e, found, err := a.Store.Event(ctx, hall, at.Epoch, at.Seq)
+	if err != nil || !found {
+		return "", err
+	}
+	fact, err := a.Opener.Open(e, sealed.From(ctx, a.Store))
+	var no *sealed.Error
+	var erased *hallsync.ErasedError
+	if errors.As(err, &no) || errors.As(err, &erased) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var paused hallsync.WindowWasPaused
+	if json.Unmarshal(fact.Payload, &paused) != nil {
+		return "", nil //nolint:nilerr // it says nothing
+	}
+	return paused.Reason, nil
 }
 
 func (a *API) calls(ctx context.Context, s halls.Status) ([]Call, error) {
@@ -187,7 +222,7 @@ func (a *API) calls(ctx context.Context, s halls.Status) ([]Call, error) {
 func (a *API) logOf(s halls.Status) Log {
 	l := Log{
 		Epoch: s.Cursor.Epoch, Epochs: s.Epochs, Stored: s.Cursor.Contiguous, Highest: max(s.Cursor.Highest, s.Cursor.Contiguous),
-		Refused: int(s.Refused), Gone: int(s.Gone), Stale: s.Cursor.Stale,
+		Refused: int(s.Refused), Gone: int(s.Gone), Unread: int(s.Unread), ChainFaults: int(s.ChainFaults), Stale: s.Cursor.Stale,
 	}
 	if !s.Cursor.Received.IsZero() {
 		l.ReceivedAt = a.when(s.Cursor.Received)
@@ -225,7 +260,10 @@ func (a *API) local(t time.Time) time.Time {
 const (
 	factsGone      health.Code = "facts_gone"
 	factsRefused   health.Code = "facts_refused"
+	factsUnread    health.Code = "key_unknown"
+	chainBroken    health.Code = "chain_broken"
 	identityShared health.Code = "identity_shared"
+	keptOut        health.Code = "pki_kept_out"
 )
 
 // health is what the hall reports of itself, and what the cloud finds in the hall's log.
@@ -240,9 +278,12 @@ func (a *API) health(s halls.Status) []hallsync.Condition {
 			Code: string(code), Severity: string(severity), Title: text.Title, Advice: text.Advice, Since: a.local(since),
 		})
 	}
-	add(s.Shared, identityShared, health.Error, s.Seen)
+	add(s.Shared && !s.KeptOut, identityShared, health.Error, s.Seen)
+	add(s.KeptOut, keptOut, health.Error, s.Seen)
 	add(s.Cursor.Stale, health.EpochStale, health.Error, s.Cursor.Created)
 	add(s.Gone > 0, factsGone, health.Error, s.Cursor.Created)
+	add(s.ChainFaults > 0, chainBroken, health.Error, s.Cursor.Created)
+	add(s.Unread > 0, factsUnread, health.Error, s.Cursor.Created)
 	add(s.Refused > 0, factsRefused, health.Warning, s.Cursor.Created)
 	if s.Report != nil {
 		list = append(list, s.Report.Health...)
@@ -260,4 +301,75 @@ func worst(list []hallsync.Condition) *hallsync.Condition {
 		}
 	}
 	return grave
+}
+
+func (a *API) listCameras(c *call) error {
+	q := a.query(c)
+	hall := q.text("hall", nil)
+	state := q.text("state", nil)
+	live := q.text("live", []string{"true", "false"})
+	part := strings.ToLower(q.text("q", nil))
+	w := q.page()
+	if q.bad != nil {
+		return q.bad
+	}
+	var found []Camera
+	for _, s := range a.board(c).All() {
+		if hall != "" && string(s.ID) != hall {
+			continue
+		}
+		for _, cam := range a.camerasOf(s) {
+			text := strings.ToLower(cam.Code + "\n" + cam.Name)
+			if (state == "" || cam.State == state) && (live == "" || cam.Live == (live == "true")) && strings.Contains(text, part) {
+				found = append(found, cam)
+			}
+		}
+	}
+	page := cut(found, w)
+	a.watchable(c, page.Items)
+	return a.write(c, http.StatusOK, page)
+}
+
+// watchable tells only those who may look at cameras where.
+func (a *API) watchable(c *call, list []Camera) {
+	if c.who.May(rights.Watch) {
+		return
+	}
+	for i := range list {
+		list[i].Whep = ""
+	}
+}
+
+// camerasOf joins the cameras the configuration names with what the hall reports of them. A camera that only the hall knows is
+// not shown: the node takes no pictures of it.
+func (a *API) camerasOf(s halls.Status) []Camera {
+	list := []Camera{}
+	from, _ := slices.BinarySearchFunc(a.Cameras, string(s.ID), func(c KnownCamera, id string) int { return strings.Compare(string(c.Hall.ID), id) })
+	for _, known := range a.Cameras[from:] {
+		if known.Hall.ID != s.ID {
+			break
+		}
+		live := a.Live(known.Code)
+		cam := Camera{
+			Code: known.Code, Hall: s.ID, Name: known.Name, Scene: known.Scene, Live: live.Arriving, Viewers: live.Viewers,
+			Whep: "/whep/" + known.Code,
+		}
+		if r := reported(s, known.Code); r != nil {
+			cam.State, cam.Reason, cam.Codec, cam.BitsPS, cam.Since = r.State, r.Reason, r.Codec, r.BitsPS, a.when(r.Since)
+		}
+		list = append(list, cam)
+	}
+	return list
+}
+
+func reported(s halls.Status, code string) *hallsync.CameraStatus {
+	if s.Report == nil {
+		return nil
+	}
+	for i := range s.Report.Cameras {
+		if s.Report.Cameras[i].Code == code {
+			return &s.Report.Cameras[i]
+		}
+	}
+	return nil
 }

@@ -118,6 +118,8 @@ func (s *schemas) of(t reflect.Type) object {
 		return object{"type": "string", "format": "date-time"}
 	case reflect.TypeFor[json.RawMessage]():
 		return object{}
+	case reflect.TypeFor[[]byte]():
+		return object{"type": "string", "contentEncoding": "base64"}
 	case reflect.TypeFor[hallsync.Seq]():
 		return object{"type": []string{"integer", "string"}, "description": "超过 2^53 时写成字符串"}
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 // shown are the texts of facts that are of nobody: names of things, numbers on slips, words out of lists.
-var shown = strings.Fields(`booking business_day carried channel class code device flow_no from grade how id identity_state instead kind next number
-	out place position printer proof queue reasons rule source state then ticket to why window windows`)
+var shown = strings.Fields(`booking bookings business_day camera carried channel class code day device flow_no from grade how id identity_state instead key kind mac next number
+	order out place position printer proof queue reasons rule says source state then ticket tickets to why window windows`)
 
 // TestFactsWithoutPeople fails for a field of a fact about which nobody has said whether those may read it who see no people.
 func TestFactsWithoutPeople(t *testing.T) {

@@ -16,6 +16,7 @@ type route struct {
 	answer       any // zero value of what comes back; nil: nothing
 	media        string
 	status       int
+	limit        int64 // bytes of what is sent; 0: maxBody
 	refusals     []int // beside 401, 403 and 500
 	public       bool
 	self         bool         // for everybody who is signed in, whatever he has to do first
@@ -35,6 +36,7 @@ type param struct {
 const (
 	mediaJSON   = "application/json"
 	mediaStream = "text/event-stream"
+	mediaTable  = "text/csv"
 )
 
 func (a *API) routes() []route {
@@ -72,20 +74,15 @@ func (a *API) routes() []route {
 				param{name: "hall", about: "大厅编码"}, param{name: "state", about: "大厅报告的状态"},
 				param{name: "live", about: "画面现在是否到达本节点", values: []string{"true", "false"}}, param{name: "q", about: "编码或名称的一部分"}),
 			handle: a.listCameras},
-		{method: http.MethodGet, path: "/api/v1/audit", name: "listAudit", summary: "审计记录，新的在前；只有审计员可以看", answer: Page[AuditLine]{},
-			refusals: []int{http.StatusBadRequest}, may: rights.Audit,
-			query: paged(
-				param{name: "user", about: "账号、通行证名称或代号"}, param{name: "action", about: "做了什么", values: auditActions},
-				param{name: "from", about: "从什么时候起：带时区的时间，或者日期（当天 0 点）"},
-				param{name: "to", about: "到什么时候止：带时区的时间（不含），或者日期（含当天）"}),
-			handle: a.listAudit},
 		{method: http.MethodGet, path: "/api/v1/stream", name: "stream",
 			summary: "变化的推送：先 ready（Ready），再 change（Change）；登录失效时最后一条是 ended（Ended）", answer: Change{},
 			media: mediaStream, refusals: []int{http.StatusServiceUnavailable}, may: rights.Halls, handle: a.getStream},
 	}
+	routes = append(routes, a.auditRoutes()...)
 	routes = append(routes, a.unifiedRoutes()...)
 	routes = append(routes, a.accountRoutes()...)
 	routes = append(routes, a.userRoutes()...)
+	routes = append(routes, a.noticeRoutes()...)
 	for i := range routes {
 		rt := &routes[i]
 		if rt.status == 0 {

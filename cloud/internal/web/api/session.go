@@ -77,6 +77,7 @@ func (a *API) postSession(c *call) error {
 	}
 	cookie, who, err := a.Desk.SignIn(c.r.Context(), access.Attempt{
 		User: in.User, Password: in.Password, Code: in.Code, Remote: remote(c.r), Cookie: access.Carried(c.r),
+		Certificate: access.Shown(c.r),
 	})
 	if err != nil {
 		return err
@@ -172,7 +173,7 @@ func statusOf(code problem.Code) int {
 		return http.StatusNotFound
 	case access.CodeNoAccount, access.CodeElsewhere:
 		return http.StatusForbidden
-	case access.CodeWeak, access.CodeCommon, access.CodeSame, access.CodeFactorCode:
+	case access.CodeWeak, access.CodeCommon, access.CodeSame, access.CodeFactorCode, access.CodeClerkScope:
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusConflict

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"time"
 
 	"halledge/cloud/internal/rights"
+	"halledge/cloud/internal/sealed"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -79,21 +81,36 @@ func (a *API) listFacts(c *call) error {
 	}
 	page := Page[Fact]{Items: []Fact{}, Total: total}
 	for _, e := range rows {
-		page.Items = append(page.Items, a.fact(c, e))
+		f, err := a.fact(c, e)
+		if err != nil {
+			return err
+		}
+		page.Items = append(page.Items, f)
 	}
 	return a.write(c, http.StatusOK, page)
 }
 
-// fact shows a stored fact. What was refused as unreadable has no payload to show.
-func (a *API) fact(c *call, e store.Event) Fact {
+// fact shows a stored fact, opened for those who may. What was refused as unreadable, or erased, has no payload to show.
+func (a *API) fact(c *call, e store.Event) (Fact, error) {
 	f := Fact{
 		Epoch: e.Epoch, Seq: e.Seq, Kind: e.Kind, V: e.V, At: a.local(e.At), ReceivedAt: a.local(e.Received), Refused: e.Refused,
-		Hash: hex.EncodeToString(e.Hash[:]),
+		Hash: hex.EncodeToString(e.Hash[:]), Erased: e.Erased,
 	}
-	var event hallsync.Event
-	if json.Unmarshal(e.Body, &event) == nil {
-		f.Payload = event.Payload
+	event, err := a.Opener.Open(e, sealed.From(c.r.Context(), a.Store))
+	var no *sealed.Error
+	var erased *hallsync.ErasedError
+	switch {
+	case errors.As(err, &erased):
+		return f, nil
+	case errors.As(err, &no) && no.Why == sealed.Unreadable:
+		return f, nil
+	case errors.As(err, &no):
+		f.Sealed = string(no.Why)
+		return f, nil
+	case err != nil:
+		return f, err
 	}
+	f.Payload = event.Payload
 	if e.Kind == hallsync.KindPlanEdited {
 		f.Payload = withoutText(f.Payload)
 	}
@@ -103,7 +120,7 @@ func (a *API) fact(c *call, e store.Event) Fact {
 			f.Payload = nil
 		}
 	}
-	return f
+	return f, nil
 }
 
 // withoutPeople shows a fact without who did it and whom it is about, and without what somebody wrote in his own words, which may say so.
@@ -125,7 +142,7 @@ func withoutPeople(payload json.RawMessage) json.RawMessage {
 func strip(v any) {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, field := range [...]string{"person", "staff", "text", "reason", "class_reason", "override", "note"} {
+		for _, field := range append(hallsync.PersonalMembers(), "wraps", "keys") {
 			delete(v, field)
 		}
 		for _, part := range v {

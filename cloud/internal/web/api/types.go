@@ -32,7 +32,7 @@ type SignIn struct {
 type Session struct {
 	User         string     `json:"user"`
 	Name         string     `json:"name"`
-	Roles        []string   `json:"roles"` // viewer, manager, maintainer, auditor, video, admin
+	Roles        []string   `json:"roles"` // viewer, clerk, manager, maintainer, auditor, video, admin
 	Scope        []string   `json:"scope"`
 	By           string     `json:"by"`
 	Must         string     `json:"must"`
@@ -98,7 +98,8 @@ type User struct {
 	Disabled     bool      `json:"disabled"`
 	Origin       string    `json:"origin"`        // config: of cloud.yaml, which alone changes him; cli: added here or by command; platform: of the unified identity platform
 	MustChange   bool      `json:"must_change"`   // has to choose a password of his own
-	SecondFactor bool      `json:"second_factor"` // has one
+	SecondFactor bool      `json:"second_factor"` // has codes of one
+	Certificate  bool      `json:"certificate"`   // was issued one, and it is not revoked
 	CreatedAt    time.Time `json:"created_at"`
 }
 
@@ -228,6 +229,8 @@ type Log struct {
 	Stored       hallsync.Seq `json:"stored"`        // every fact up to here is stored and projected
 	Highest      hallsync.Seq `json:"highest"`       // highest fact stored, above a gap if greater than stored
 	Refused      int          `json:"refused"`       // facts refused by name
+	Unread       int          `json:"unread"`        // sealed facts whose keys have not come
+	ChainFaults  int          `json:"chain_faults"`  // what was found wrong with the chain of the log
 	Gone         int          `json:"gone"`          // facts the hall no longer had when asked
 	Stale        bool         `json:"stale"`         // the hall was told to open a new epoch and has not yet
 	ReceivedAt   *time.Time   `json:"received_at"`   // arrival of the latest fact
@@ -275,7 +278,9 @@ type Fact struct {
 	ReceivedAt time.Time       `json:"received_at"`
 	Refused    string          `json:"refused"` // code, empty for an accepted fact
 	Hash       string          `json:"hash"`    // first 8 bytes of SHA-256 of the original bytes, in hex
-	Payload    json.RawMessage `json:"payload"`
+	Sealed     string          `json:"sealed"`  // why nobody can read it: key_unknown, key_destroyed, unsealable; empty: it can be read
+	Erased     string          `json:"erased"`  // the order by which its payload was erased; empty: it was not
+	Payload    json.RawMessage `json:"payload"` // as far as the reader may see it
 }
 
 // Camera is one line of GET /api/v1/cameras. State, reason and codec are the hall's own report; live says that the pictures
@@ -295,6 +300,90 @@ type Camera struct {
 	Whep    string          `json:"whep"` // path of the WHEP endpoint: POST an SDP offer there, with the session; empty for who may not
 }
 
+// Notice is one line of GET /api/v1/notices: what was published last for a group of screens of a hall. State is how it is with it there, by
+// what the hall reported last: showing, waiting (there, and its time has not come), pending (not there yet), refused, altered, no_screen,
+// unknown, expired, withdrawing (the hall has not said yet that it is gone) or withdrawn.
+// Filters: hall, group, state, q (part of code or name of the hall, or of the heading).
+type Notice struct {
+	Hall        hallsync.HallID `json:"hall"`
+	HallName    string          `json:"hall_name"`
+	HallState   HallState       `json:"hall_state"`
+	Group       string          `json:"group"`
+	Version     int64           `json:"version"`
+	Heading     string          `json:"heading"` // first line of its first text; empty: pictures alone
+	Items       int             `json:"items"`
+	From        time.Time       `json:"from"`
+	Until       time.Time       `json:"until"`
+	PublishedAt time.Time       `json:"published_at"`
+	Actor       string          `json:"actor"`
+	WithdrawnAt *time.Time      `json:"withdrawn_at"`
+	State       string          `json:"state"`
+	Screens     *int            `json:"screens"` // of the group in the hall; null: the hall has not said
+	Shows       *int64          `json:"shows"`   // version that its screens show, 0: none; null: the hall has not said
+}
+
+// NoticeDetail is what GET /api/v1/notices/{hall}/{group} answers.
+type NoticeDetail struct {
+	Notice
+	Content []NoticeItem `json:"content"` // in the order in which it is shown; empty once it is withdrawn
+}
+
+// NoticeItem is a picture or a text of a notice.
+type NoticeItem struct {
+	Path string `json:"path"`
+	Type string `json:"type"` // image/png, image/jpeg or text/plain
+	Size int64  `json:"size"`
+	SM3  string `json:"sm3"`
+	Text string `json:"text"` // whose first line is the heading; empty: a picture, which stands at …/{version}/{path}
+}
+
+// NoticeGroup is a group of screens that halls have, or that a notice is for.
+type NoticeGroup struct {
+	Group   string            `json:"group"`
+	Screens int               `json:"screens"`
+	Halls   []hallsync.HallID `json:"halls"` // that have screens of it
+}
+
+// NoticeGroups is what GET /api/v1/notices/groups answers. Of a hall that is not in Said nobody knows which groups it has.
+type NoticeGroups struct {
+	Groups []NoticeGroup     `json:"groups"`
+	Said   []hallsync.HallID `json:"said"`
+}
+
+// NewNotice is the body of POST /api/v1/notices. It takes the place of what the group of screens of these halls had before.
+type NewNotice struct {
+	Halls []hallsync.HallID `json:"halls"`
+	Group string            `json:"group"`
+	From  *time.Time        `json:"from"` // null: now
+	Until time.Time         `json:"until"`
+	Items []NewNoticeItem   `json:"items"` // 1–12, in the order in which they are shown
+}
+
+// NewNoticeItem is a text, which has a Title, or a picture with the Name of its file.
+type NewNoticeItem struct {
+	Title string `json:"title,omitempty"`
+	Text  string `json:"text,omitempty"`
+	Name  string `json:"name,omitempty"`
+	Data  []byte `json:"data,omitempty"` // PNG or JPEG, in base64
+}
+
+// NoticePublished is the answer to a NewNotice.
+type NoticePublished struct {
+	Halls    int               `json:"halls"`
+	NoScreen []hallsync.HallID `json:"no_screen"` // have no screen of the group: nobody sees it there
+}
+
+// NoticeWithdrawal is the body of POST /api/v1/notices/withdrawals.
+type NoticeWithdrawal struct {
+	Halls []hallsync.HallID `json:"halls"`
+	Group string            `json:"group"`
+}
+
+// NoticeWithdrawn is the answer to a NoticeWithdrawal.
+type NoticeWithdrawn struct {
+	Halls []hallsync.HallID `json:"halls"` // where there was something
+}
+
 // AuditLine is one line of GET /api/v1/audit, newest first, for auditors; one of a part of the halls has the
 // lines about those halls, and by and about the users of those. By says what User is: the account of a person
 // (password), the name of a token (token), or an account of the machine that ran hall-cloud (command); it is empty in lines of
@@ -308,7 +397,7 @@ type AuditLine struct {
 	Name    string    `json:"name"` // full name of the user, as it is now
 	By      string    `json:"by"`
 	Action  string    `json:"action"`  // sign_in, sign_out, watch, password, second_factor, user_add …
-	Subject string    `json:"subject"` // a camera, or a user
+	Subject string    `json:"subject"` // a camera, or a user; of sign_in what was shown beside the password: totp, recovery_code or certificate
 	Result  string    `json:"result"`  // ok, a code, or the HTTP status of a refused viewing
 	Remote  string    `json:"remote"`  // address of the client
 }

@@ -60,7 +60,7 @@ func (a *API) listUsers(c *call) error {
 func (a *API) user(u store.User) User {
 	return User{
 		Name: u.Name, FullName: u.FullName, Roles: u.Roles.Names(), Scope: append([]string{}, u.Scope...), Disabled: u.Disabled, Origin: u.Origin,
-		MustChange: u.MustChange, SecondFactor: u.SecondFactor, CreatedAt: a.local(u.Created),
+		MustChange: u.MustChange, SecondFactor: u.SecondFactor, Certificate: u.Certificate, CreatedAt: a.local(u.Created),
 	}
 }
 

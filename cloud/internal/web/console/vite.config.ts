@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { constants, gzipSync } from 'node:zlib'
@@ -6,7 +6,9 @@ import vue from '@vitejs/plugin-vue'
 import { defineConfig, type Plugin } from 'vite'
 
 // The Go handler embeds dist/ and finds the built pages in dist/www; dist itself keeps the committed page for "not built yet".
-const outDir = 'dist/www'
+// They are built elsewhere and put there whole: a Go build that embeds them meanwhile finds the ones before.
+const outDir = 'node_modules/.www'
+const served = 'dist/www'
 
 // A gzip twin beside each text file lets the Go handler answer without compressing anything itself.
 function gzipTwins(): Plugin {
@@ -25,8 +27,29 @@ function gzipTwins(): Plugin {
   }
 }
 
+// Puts what was built in the place of what was there.
+function swap(): Plugin {
+  const old = `${outDir}.old`
+  return {
+    name: 'swap',
+    apply: 'build',
+    closeBundle: {
+      order: 'post',
+      sequential: true,
+      async handler() {
+        await rm(old, { recursive: true, force: true })
+        await rename(served, old).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error // there was nothing yet
+        })
+        await rename(outDir, served)
+        await rm(old, { recursive: true, force: true })
+      },
+    },
+  }
+}
+
 export default defineConfig({
-  plugins: [vue(), gzipTwins()],
+  plugins: [vue(), gzipTwins(), swap()],
   resolve: { alias: { '@': fileURLToPath(new URL('src', import.meta.url)) } },
   build: {
     outDir,

@@ -17,6 +17,17 @@ function leave(why: string): void {
 services.api.onSignedOut = leave
 services.stream.onEnded = leave
 
+// A page that the browser keeps for the way back keeps its connections too, and a few of them keep every other page out.
+let left = false
+window.addEventListener('pagehide', () => {
+  left = services.stream.state.value !== 'off'
+  services.stream.stop()
+})
+window.addEventListener('pageshow', () => {
+  if (left) services.stream.start()
+  left = false
+})
+
 const app = createApp(App)
 provideServices(app, services)
 app.use(router)

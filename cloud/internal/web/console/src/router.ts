@@ -8,13 +8,16 @@ import HallNow from '@/pages/hall/HallNow.vue'
 import HallPage from '@/pages/hall/HallPage.vue'
 import HallTickets from '@/pages/hall/HallTickets.vue'
 import HallsPage from '@/pages/halls/HallsPage.vue'
+import NoticePage from '@/pages/notices/NoticePage.vue'
+import NoticesPage from '@/pages/notices/NoticesPage.vue'
+import PublishPage from '@/pages/notices/PublishPage.vue'
 import NoRight from '@/pages/NoRight.vue'
 import NotFound from '@/pages/NotFound.vue'
 import SignIn from '@/pages/SignIn.vue'
 import SignInReturn from '@/pages/SignInReturn.vue'
 import UsersPage from '@/pages/users/UsersPage.vue'
 import type { Role } from '@/api/types'
-import { home, viewers } from '@/session/may'
+import { home, publishers, viewers, watchers } from '@/session/may'
 import type { SignedIn } from '@/session/session'
 
 declare module 'vue-router' {
@@ -57,11 +60,14 @@ export function makeRouter(session: SignedIn): Router {
             props: true,
             children: [
               { path: '', name: 'hall', component: HallNow, meta: { title: '大厅概况', roles: viewers } },
-              { path: 'tickets', name: 'hall-tickets', component: HallTickets, meta: { title: '大厅号票', roles: ['viewer', 'manager'] } },
+              { path: 'tickets', name: 'hall-tickets', component: HallTickets, meta: { title: '大厅号票', roles: ['viewer', 'clerk', 'manager'] } },
             ],
           },
-          { path: 'cameras', name: 'cameras', component: CamerasPage, meta: { title: '摄像头', roles: viewers } },
+          { path: 'cameras', name: 'cameras', component: CamerasPage, meta: { title: '摄像头', roles: watchers } },
           { path: 'cameras/:code', name: 'camera', component: CameraPage, props: true, meta: { title: '视频播放', roles: ['video'] } },
+          { path: 'notices', name: 'notices', component: NoticesPage, meta: { title: '公告', roles: viewers } },
+          { path: 'notices/new', name: 'notice-new', component: PublishPage, meta: { title: '发布公告', roles: publishers } },
+          { path: 'notices/:hall/:group', name: 'notice', component: NoticePage, props: true, meta: { title: '公告内容', roles: viewers } },
           { path: 'audit', name: 'audit', component: AuditPage, meta: { title: '审计', roles: ['auditor'] } },
           { path: 'users', name: 'users', component: UsersPage, meta: { title: '用户', roles: ['admin'] } },
           { path: 'account', name: 'account', component: AccountPage, meta: { title: '我的账号' } },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { scopeText } from '@/format/words'
-import { drawPassword, parseScope, writeScope } from '@/pages/users/form'
+import { drawPassword, factor, parseScope, writeScope } from '@/pages/users/form'
 
 describe('scopes', () => {
   it('are read as people type them', () => {
@@ -16,6 +16,14 @@ describe('scopes', () => {
     expect(scopeText([])).toBe('没有大厅')
     expect(scopeText(['4409', '4401'])).toBe('编码以 4409、4401 开头的大厅')
   })
+})
+
+it('says what people show beside their passwords', () => {
+  const none = { roles: ['admin'] as const, second_factor: false, certificate: false }
+  expect(factor(none)).toEqual({ text: '没有', tone: 'warn' })
+  expect(factor({ ...none, roles: ['viewer'] })).toEqual({ text: '没有', tone: 'off' })
+  expect(factor({ ...none, certificate: true })).toEqual({ text: '个人证书', tone: 'ok' })
+  expect(factor({ ...none, certificate: true, second_factor: true })).toEqual({ text: '动态口令、个人证书', tone: 'ok' })
 })
 
 describe('drawPassword', () => {

@@ -1,4 +1,4 @@
-import type { Arrival, AuditLine, Camera, Factor, Hall, HallDetail, Page, Session, SignInWays, Ticket, User, UserChange } from './types'
+import type { Arrival, AuditLine, Camera, Factor, Hall, HallDetail, NewNotice, Notice, NoticeDetail, NoticeGroups, Page, Session, SignInWays, Ticket, User, UserChange } from './types'
 
 /** An answer of the server that is not a success: an RFC 9457 problem with a stable code and Chinese sentences. */
 export class Problem extends Error {
@@ -72,6 +72,8 @@ export interface CameraQuery extends Query {
 }
 
 export interface UserQuery extends Query { q?: string; page?: number; size?: number }
+
+export interface NoticeQuery extends Query { q?: string; group?: string; state?: string; page?: number; size?: number }
 
 export interface AuditQuery extends Query {
   user?: string
@@ -183,9 +185,41 @@ export class Api {
     return this.read(withQuery('/api/v1/cameras', query), signal)
   }
 
+  notices(query: NoticeQuery, signal?: AbortSignal): Promise<Page<Notice>> {
+    return this.read(withQuery('/api/v1/notices', query), signal)
+  }
+
+  notice(hall: string, group: string, signal?: AbortSignal): Promise<NoticeDetail> {
+    return this.read(`/api/v1/notices/${encodeURIComponent(hall)}/${encodeURIComponent(group)}`, signal)
+  }
+
+  /** Where a picture of a notice is. */
+  noticePicture(notice: Pick<Notice, 'hall' | 'group' | 'version'>, path: string): string {
+    return `/api/v1/notices/${encodeURIComponent(notice.hall)}/${encodeURIComponent(notice.group)}/${notice.version}/${encodeURIComponent(path)}`
+  }
+
+  noticeGroups(signal?: AbortSignal): Promise<NoticeGroups> {
+    return this.read('/api/v1/notices/groups', signal)
+  }
+
+  /** Gives the halls that have no screen of the group. */
+  async publishNotice(notice: NewNotice): Promise<{ halls: number; no_screen: readonly string[] }> {
+    return this.send('POST', '/api/v1/notices', notice)
+  }
+
+  /** Gives the halls where there was something. */
+  async withdrawNotice(halls: readonly string[], group: string): Promise<readonly string[]> {
+    return (await this.send<{ halls: readonly string[] }>('POST', '/api/v1/notices/withdrawals', { halls, group })).halls
+  }
+
   /** Who did what; for auditors. */
   audit(query: AuditQuery, signal?: AbortSignal): Promise<Page<AuditLine>> {
     return this.read(withQuery('/api/v1/audit', query), signal)
+  }
+
+  /** Where the audit is to be had as a table; for auditors. */
+  auditTable(query: Omit<AuditQuery, 'page' | 'size'>): string {
+    return withQuery('/api/v1/audit/export', query)
   }
 
   /** The open event stream. Reading its body is up to the caller. */

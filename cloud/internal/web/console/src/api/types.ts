@@ -5,7 +5,7 @@ export interface Page<T> {
   total: number
 }
 
-export type Role = 'viewer' | 'manager' | 'maintainer' | 'auditor' | 'video' | 'admin'
+export type Role = 'viewer' | 'clerk' | 'manager' | 'maintainer' | 'auditor' | 'video' | 'admin'
 
 export interface Session {
   user: string
@@ -51,6 +51,7 @@ export interface User {
   origin: 'config' | 'cli' | 'platform'
   must_change: boolean
   second_factor: boolean
+  certificate: boolean
   created_at: string
 }
 
@@ -208,6 +209,59 @@ export interface Camera {
   live: boolean
   viewers: number
   whep: string
+}
+
+/** How it is with a notice in its hall, by what the hall reported last. */
+export type NoticeState =
+  | 'showing' | 'waiting' | 'pending' | 'refused' | 'altered' | 'no_screen' | 'unknown' | 'expired' | 'withdrawing' | 'withdrawn'
+
+/** What was published last for a group of screens of a hall. */
+export interface Notice {
+  hall: string
+  hall_name: string
+  hall_state: HallState
+  group: string
+  version: number
+  /** First line of its first text; empty: pictures alone. */
+  heading: string
+  items: number
+  from: string
+  until: string
+  published_at: string
+  actor: string
+  withdrawn_at: string | null
+  state: NoticeState
+  /** Of the group in the hall; null: the hall has not said. */
+  screens: number | null
+  /** Version that its screens show, 0: none; null: the hall has not said. */
+  shows: number | null
+}
+
+export interface NoticeDetail extends Notice {
+  content: readonly NoticeItem[]
+}
+
+export interface NoticeItem {
+  path: string
+  type: 'image/png' | 'image/jpeg' | 'text/plain'
+  size: number
+  sm3: string
+  text: string
+}
+
+/** The groups of screens there are. Of a hall that is not in `said` nobody knows which it has. */
+export interface NoticeGroups {
+  groups: readonly { group: string; screens: number; halls: readonly string[] }[]
+  said: readonly string[]
+}
+
+export interface NewNotice {
+  halls: readonly string[]
+  group: string
+  /** null: now. */
+  from: string | null
+  until: string
+  items: readonly ({ title: string; text: string } | { name: string; data: string })[]
 }
 
 /** Who did what. `user` is what `by` says: an account, an interface token or an account of the server's machine. */

@@ -66,6 +66,7 @@ const cameraStates: Record<string, Word> = {
 
 export const roles: Record<Role, { text: string; may: string }> = {
   viewer: { text: '查看', may: '大厅、号票、设备和摄像头的状态' },
+  clerk: { text: '大厅人员', may: '自己大厅的队列和号票，看不到人员、设备和摄像头' },
   manager: { text: '大厅主管', may: '大厅、号票、设备、摄像头的状态，以及窗口的人员' },
   maintainer: { text: '运维', may: '大厅、设备和摄像头的状态，不看号票' },
   auditor: { text: '审计', may: '审计记录' },
@@ -84,8 +85,12 @@ const cameraReasons: Record<string, string> = {
   camera_bad_answer: '摄像头应答不规范',
   camera_silent: '已连接但没有画面',
   camera_closed: '摄像头断开了连接',
+  camera_changed: '换了机器，等大厅确认',
+  camera_unlike: '自报的信息变了，等大厅核对',
   node_unreachable: '大厅连不上汇聚节点',
   node_refused: '汇聚节点拒绝接入',
+  node_unproven: '收视频的不是中心',
+  not_enrolled: '大厅没有接入中心',
   node_busy: '汇聚节点已满或重复推送',
   node_closed: '汇聚节点断开了连接',
   uplink_slow: '上行带宽不足',
@@ -143,14 +148,37 @@ export const auditActions: Record<string, string> = {
   second_factor: '绑定动态口令',
   second_factor_reset: '清除动态口令',
   recovery_code: '使用恢复码',
+  certificate: '制发个人证书',
+  certificate_revoke: '作废个人证书',
   user_invite: '邀请统一身份登录',
   user_link: '绑定统一身份',
   user_unlink: '解除统一身份',
+  person_find: '查阅个人信息',
+  person_export: '导出个人信息',
+  person_erase: '删除个人信息',
+  keys_destroy: '到期销毁密钥',
+  chain_acknowledge: '确认日志告警',
+  vault_rotate: '换用新密钥',
+  audit_export: '导出审计记录',
+  backup: '备份数据库',
+  restore: '恢复数据库',
+  enrol_code: '制发接入码',
+  enrol: '设备接入',
+  renew_ask: '申请更换证书',
+  renew_approve: '批准更换证书',
+  renew: '更换证书',
+  revoke: '作废证书',
+  quarantine: '隔离大厅身份',
+  release: '解除隔离',
+  certificates_import: '导入外部证书',
+  notice_publish: '发布公告',
+  notice_withdraw: '撤回公告',
 }
 const auditResults: Record<string, Word> = {
   ok: { text: '成功', tone: 'ok' },
   sign_in_wrong: { text: '账号或密码不对', tone: 'warn' },
   sign_in_code: { text: '等待动态口令', tone: 'info' },
+  sign_in_certificate: { text: '没有出示有效的证书', tone: 'warn' },
   factor_code_wrong: { text: '动态口令不对', tone: 'warn' },
   sign_in_code_wrong: { text: '动态口令不对', tone: 'warn' },
   sign_in_locked: { text: '输错太多，已锁定', tone: 'bad' },
@@ -180,7 +208,11 @@ export const channel = (name: string): string => channels[name] ?? name
 export const print = (name: string): Word => prints[name] ?? unknown(name)
 export const grade = (name: string): string => grades[name] ?? name
 export const how = (name: string): string => hows[name] ?? name
+/** What somebody has shown beside his password. */
+const factors: Record<string, string> = { totp: '动态口令', recovery_code: '恢复码', certificate: '个人证书' }
+
 export const auditAction = (name: string): string => auditActions[name] ?? name
+export const auditSubject = (action: string, subject: string): string => (action === 'sign_in' ? factors[subject] : undefined) ?? subject
 export const auditResult = (name: string): Word => auditResults[name] ?? { text: `没有成功（${name}）`, tone: 'warn' }
 export const windowName = (id: string): string => `${id} 号窗口`
 

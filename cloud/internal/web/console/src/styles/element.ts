@@ -1,5 +1,6 @@
 // The style sheets of the Element Plus parts the pages use; the parts themselves are imported where they are used.
 import 'element-plus/theme-chalk/base.css'
+import 'element-plus/theme-chalk/el-alert.css'
 import 'element-plus/theme-chalk/el-button.css'
 import 'element-plus/theme-chalk/el-checkbox.css'
 import 'element-plus/theme-chalk/el-date-picker.css'
@@ -16,3 +17,4 @@ import 'element-plus/theme-chalk/el-scrollbar.css'
 import 'element-plus/theme-chalk/el-select.css'
 import 'element-plus/theme-chalk/el-select-dropdown.css'
 import 'element-plus/theme-chalk/el-tag.css'
+import 'element-plus/theme-chalk/el-time-picker.css'

@@ -1,4 +1,14 @@
+import type { User } from '@/api/types'
+import type { Word } from '@/format/words'
+
 const everything = '全部'
+
+/** What somebody shows beside his password; an administrator without any cannot do anything. */
+export function factor(u: Pick<User, 'roles' | 'second_factor' | 'certificate'>): Word {
+  const has = [u.second_factor ? '动态口令' : '', u.certificate ? '个人证书' : ''].filter((f) => f !== '')
+  if (has.length > 0) return { text: has.join('、'), tone: 'ok' }
+  return { text: '没有', tone: u.roles.includes('admin') ? 'warn' : 'off' }
+}
 
 /** The prefixes that somebody typed, with any commas or spaces between them. */
 export function parseScope(text: string): string[] {
