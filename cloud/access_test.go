@@ -18,6 +18,7 @@ import (
 	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/web/api"
+	"halledge/test/await"
 	"halledge/test/fakes/viewer"
 )
 
@@ -127,11 +128,11 @@ func TestViewingEndsWithTheSession(t *testing.T) {
 					t.Error(err)
 				}
 			}()
-			wait(t, "both see pictures", func() bool { return v.Pictures() > 5 && program.Pictures() > 5 })
+			await.That(t, "both see pictures", func() bool { return v.Pictures() > 5 && program.Pictures() > 5 })
 			c.end(p)
-			wait(t, "the node ended the viewing", v.Ended)
+			await.That(t, "the node ended the viewing", v.Ended)
 			seen := program.Pictures()
-			wait(t, "the program with a token goes on", func() bool { return program.Pictures() > seen+5 })
+			await.That(t, "the program with a token goes on", func() bool { return program.Pictures() > seen+5 })
 			var refused *viewer.RefusedError
 			if _, err := viewer.Open(t.Context(), viewer.Options{URL: "http://" + s.addr.HTTP + "/whep/" + cameraCode, Client: p.client}); !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
 				t.Errorf("coming back: %v", err)
@@ -141,17 +142,6 @@ func TestViewingEndsWithTheSession(t *testing.T) {
 			}
 			s.until("nobody looks", func(d api.HallDetail) bool { return d.CameraList[0].Viewers == 0 })
 		})
-	}
-}
-
-func wait(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-		<-time.After(10 * time.Millisecond)
 	}
 }
 

@@ -3,6 +3,7 @@ package cloud
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,8 +24,9 @@ import (
 	"halledge/cloud/internal/broker"
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/halls"
-	"halledge/cloud/internal/ingest"
+	"halledge/cloud/internal/notices"
 	"halledge/cloud/internal/store"
+	"halledge/cloud/internal/vault"
 	"halledge/cloud/internal/web"
 	"halledge/cloud/internal/web/api"
 	"halledge/cloud/internal/web/console"
@@ -46,22 +48,37 @@ type Options struct {
 // Addresses are those bound, with the ports the system chose.
 type Addresses struct {
 	HTTP   string `json:"http"`
+	HTTPS  string `json:"https,omitempty"`
 	MQTT   string `json:"mqtt"`
 	RTSP   string `json:"rtsp"`
 	WebRTC string `json:"webrtc"`
+	// Of the ways by which halls come with certificates; empty: there is none.
+	MQTTTLS  string `json:"mqtt_tls,omitempty"`
+	MQTTTLCP string `json:"mqtt_tlcp,omitempty"`
+	RTSPTLS  string `json:"rtsp_tls,omitempty"`
+	RTSPTLCP string `json:"rtsp_tlcp,omitempty"`
+	EdgeTLS  string `json:"edge_tls,omitempty"`
+	EdgeTLCP string `json:"edge_tlcp,omitempty"`
 }
 
 // Cloud is the central service. Run it once.
 type Cloud struct {
 	o      Options
 	store  *store.Store
+	sealed sealedParts
+	doors  doors
+	uplink *uplink
 	board  *halls.Board
 	desk   *access.Desk
 	broker *broker.Broker
-	video  *video
-	http   net.Listener
-	pages  http.Handler
-	ending context.CancelFunc // ends event streams
+
+	notices *notices.Desk
+	video   *video
+	http    net.Listener
+	https   net.Listener // nil: there is none
+	secured *tls.Config  // of https
+	pages   http.Handler
+	ending  context.CancelFunc // ends event streams
 }
 
 // New opens the database and binds all addresses. What it opened is closed again when it fails.
@@ -81,12 +98,18 @@ func (c *Cloud) open() error {
 	if err := c.openStore(ctx, registry); err != nil {
 		return err
 	}
+	if err := c.openSealed(ctx, registry); err != nil {
+		return err
+	}
 	var err error
 	c.board, err = halls.New(ctx, halls.Options{Halls: c.halls(), Store: c.store, Log: c.o.Log})
 	if err != nil {
 		return err
 	}
 	c.countHalls(registry)
+	if err := c.openDoors(ctx, registry); err != nil {
+		return err
+	}
 	if err := c.openBroker(registry); err != nil {
 		return err
 	}
@@ -97,7 +120,7 @@ func (c *Cloud) open() error {
 	if c.desk, err = c.newDesk(); err != nil {
 		return err
 	}
-	if c.video, err = openVideo(c.o, catalog, c.board, c.desk); err != nil {
+	if c.video, err = openVideo(c.o, catalog, c.board, c.desk, c.doors.rtsp); err != nil {
 		return err
 	}
 	return c.openPages(registry, catalog)
@@ -158,18 +181,37 @@ func (c *Cloud) countHalls(registry *prometheus.Registry) {
 func (c *Cloud) openBroker(registry *prometheus.Registry) error {
 	passwords := map[hallsync.HallID]phc.Hash{}
 	for _, h := range c.o.Config.Halls {
-		passwords[h.Code] = h.Password.Hash
+		if !h.Password.IsZero() {
+			passwords[h.Code] = h.Password.Hash
+		}
 	}
-	up := &uplink{board: c.board, log: c.o.Log}
-	up.ingest = ingest.New(ingest.Options{Store: c.store, Changed: up.changed, Metrics: registry, Log: c.o.Log})
+	up := &uplink{board: c.board, orders: c.sealed.persons.Orders, told: c.sealed.persons.Told, log: c.o.Log}
+	up.ingest = c.sealed.ingest
+	c.sealed.changed = up.changed
+	c.uplink = up
+	o := broker.Options{
+		Listen: c.o.Config.MQTT.Listen, Authenticate: access.NewHalls(passwords).Authenticate, Secured: c.doors.mqtt, Handler: up, Metrics: registry, Log: c.o.Log,
+	}
+	if c.doors.gate != nil {
+		o.Replaced, up.settings = c.doors.gate.Replaced, c.settings
+	}
 	var err error
-	c.broker, err = broker.Listen(broker.Options{
-		Listen: c.o.Config.MQTT.Listen, Authenticate: access.NewHalls(passwords).Authenticate, Handler: up, Metrics: registry, Log: c.o.Log,
-	})
-	if err != nil {
+	if c.broker, err = broker.Listen(o); err != nil {
 		return err
 	}
 	up.publish = c.broker.Publish
+	return c.openNotices(up)
+}
+
+func (c *Cloud) openNotices(up *uplink) error {
+	content, err := ContentKey(c.o.Config, func() (*vault.Vault, error) { return c.sealed.vault, nil })
+	if err != nil {
+		return err
+	}
+	c.notices = notices.New(notices.Options{
+		Store: c.store, Content: content, Sign: c.sealed.vault, Publish: c.broker.Publish, Now: time.Now, Log: c.o.Log.With("part", "notices"),
+	})
+	up.notices = c.notices.Tell
 	return nil
 }
 
@@ -184,8 +226,8 @@ func (c *Cloud) newDesk() (*access.Desk, error) {
 		return nil, err
 	}
 	return access.New(access.Options{
-		Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Secure, Factor: c.o.Config.SignIn.SecondFactor != config.FactorOff,
-		Keep: time.Duration(c.o.Config.Audit.Days) * 24 * time.Hour, OIDC: platform,
+		Store: c.store, Tokens: tokens, Secure: c.o.Config.HTTP.Encrypted(), Factor: c.o.Config.SignIn.SecondFactor != config.FactorOff,
+		Keep: time.Duration(c.o.Config.Audit.Days) * 24 * time.Hour, OIDC: platform, Vault: c.sealed.vault,
 		Log: c.o.Log,
 	}), nil
 }
@@ -198,7 +240,7 @@ func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalo
 	closing, end := context.WithCancel(context.Background())
 	c.ending = end
 	a, err := api.New(api.Options{
-		Store: c.store, Board: c.board, Desk: c.desk, Catalog: catalog, Cameras: c.cameras(), Live: c.video.live, Zone: zone,
+		Store: c.store, Opener: c.sealed.opener, Board: c.board, Desk: c.desk, Notices: c.notices, Catalog: catalog, Cameras: c.cameras(), Live: c.video.live, Zone: zone,
 		Version: c.o.Version, Closing: closing, Log: c.o.Log,
 	})
 	if err != nil {
@@ -208,18 +250,16 @@ func (c *Cloud) openPages(registry *prometheus.Registry, catalog *problem.Catalo
 	for _, p := range c.o.Config.HTTP.Proxies {
 		proxies = append(proxies, p.Prefix)
 	}
-	codes, err := openCodes(c.o, registry)
+	codes, err := openCodes(c.o, c.sealed.persons, registry)
 	if err != nil {
 		return err
 	}
+	c.openEdge(catalog, codes)
 	c.pages = web.Handler(web.Options{
 		API: a, Codes: codes, Desk: c.desk, Console: console.Handler(catalog), WHEP: c.video.node.Handler(), Ready: c.store.Ping, Proxies: proxies,
-		Hosts: c.o.Config.HTTP.Hosts, Secure: c.o.Config.HTTP.Secure, Registry: registry, Log: c.o.Log,
+		Hosts: c.o.Config.HTTP.Hosts, Secure: c.o.Config.HTTP.Encrypted(), Registry: registry, Log: c.o.Log,
 	})
-	if c.http, err = net.Listen("tcp", c.o.Config.HTTP.Listen); err != nil {
-		return fmt.Errorf("listen for HTTP: %w", err)
-	}
-	return nil
+	return c.listenPages()
 }
 
 func (c *Cloud) cameras() []api.KnownCamera {
@@ -246,8 +286,11 @@ func (c *Cloud) Run(ctx context.Context) error {
 	context.AfterFunc(doorsCtx, c.ending)
 	doors.Go(func() error { return c.broker.Run(doorsCtx) })
 	doors.Go(func() error { return c.desk.Run(doorsCtx) })
+	doors.Go(func() error { return ended(doorsCtx, c.notices.Run(doorsCtx)) })
+	doors.Go(func() error { return c.sealed.terms.Run(doorsCtx) })
 	doors.Go(func() error { return ended(doorsCtx, c.video.node.Run(doorsCtx)) })
-	doors.Go(func() error { return web.Serve(doorsCtx, c.http, c.pages, c.o.Log) })
+	c.doors.serve(doorsCtx, doors.Go)
+	c.servePages(doorsCtx, doors.Go)
 	c.announce()
 	err := doors.Wait()
 
@@ -268,6 +311,10 @@ func (c *Cloud) announce() {
 		HTTP: c.http.Addr().String(), MQTT: c.broker.Addr().String(), RTSP: c.video.node.RTSPAddr().String(),
 		WebRTC: c.video.node.WebRTCAddr().String(),
 	}
+	if c.https != nil {
+		a.HTTPS = c.https.Addr().String()
+	}
+	c.doors.announce(&a)
 	c.o.Log.Info("cloud serves", "http", a.HTTP, "mqtt", a.MQTT, "rtsp", a.RTSP, "webrtc", a.WebRTC, "halls", len(c.o.Config.Halls), "database", c.o.Config.Database)
 	if c.o.Ready != nil {
 		c.o.Ready(a)
@@ -283,12 +330,16 @@ func (c *Cloud) close() error {
 	if c.http != nil {
 		errs = append(errs, c.http.Close())
 	}
+	if c.https != nil {
+		errs = append(errs, c.https.Close())
+	}
 	if c.video != nil && c.video.node != nil {
 		errs = append(errs, c.video.node.Close())
 	}
 	if c.broker != nil {
 		errs = append(errs, c.broker.Close())
 	}
+	errs = append(errs, c.doors.close())
 	if c.store != nil {
 		errs = append(errs, c.store.Close())
 	}

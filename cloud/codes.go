@@ -10,12 +10,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"halledge/agent/kit/gm"
+	"halledge/cloud/internal/person"
 	"halledge/cloud/internal/province"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // openCodes makes what answers halls that ask about citizens' codes; nil if nobody can be asked.
-func openCodes(o Options, registry *prometheus.Registry) (http.Handler, error) {
+func openCodes(o Options, persons *person.Desk, registry *prometheus.Registry) (http.Handler, error) {
 	p := o.Config.Province
 	if p.URL == "" {
 		return nil, nil
@@ -34,7 +35,7 @@ func openCodes(o Options, registry *prometheus.Registry) (http.Handler, error) {
 	}
 	return province.New(province.Options{
 		Caller: &gm.Caller{URL: p.URL, Name: p.Name, Key: key, Peer: p.Peer.PublicKey, Client: gm.NewClient(roots)},
-		Key:    key, Halls: halls, PersonKey: []byte(p.PersonKey.Reveal()), Metrics: registry, Log: o.Log.With("part", "codes"),
+		Key:    key, Halls: halls, Names: persons.Names, Metrics: registry, Log: o.Log.With("part", "codes"),
 	}).Handler(), nil
 }
 

@@ -20,8 +20,10 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 
 	"halledge/agent/kit/phc"
+	"halledge/cloud/internal/province"
 	"halledge/cloud/internal/rights"
 	"halledge/cloud/internal/store"
+	"halledge/cloud/internal/web"
 )
 
 // The hall and the camera that nobody of the matrix has, and those that are not there at all.
@@ -32,7 +34,7 @@ const (
 	noCamera    = noHall + "-CM001"
 )
 
-// row says who is let in at a route, and how he is answered. A path with {hall}, {camera} or {user} is asked for with one's own, with
+// row says who is let in at a route, and how he is answered. A path with {hall}, {camera} or {user}, or a body with {hall}, is asked for with one's own, with
 // another's and with one that is not there; the two last have to be answered alike.
 type row struct {
 	path, body string
@@ -41,7 +43,11 @@ type row struct {
 	foreign    int    // to another's, 404 if none is given
 }
 
-const everyViewer = "viewer manager maintainer video"
+const (
+	everyViewer  = "viewer clerk manager maintainer video"
+	everyWatcher = "viewer manager maintainer video"
+	publishers   = "manager maintainer"
+)
 
 // rows has one row for each route.
 func rows() map[string]row {
@@ -63,10 +69,19 @@ func rows() map[string]row {
 		"GET /api/v1/halls":      {path: v1 + "halls", may: everyViewer},
 		"GET /api/v1/halls/{id}": {path: v1 + "halls/{hall}", may: everyViewer},
 		"GET /api/v1/stream":     {path: v1 + "stream", may: everyViewer},
-		"GET /api/v1/tickets":    {path: v1 + "tickets?hall={hall}", may: "viewer manager"},
-		"GET /api/v1/facts":      {path: v1 + "facts?hall={hall}", may: "viewer manager"},
-		"GET /api/v1/cameras":    {path: v1 + "cameras?hall={hall}", may: everyViewer, foreign: 200},
+		"GET /api/v1/tickets":    {path: v1 + "tickets?hall={hall}", may: "viewer clerk manager"},
+		"GET /api/v1/facts":      {path: v1 + "facts?hall={hall}", may: "viewer clerk manager"},
+		"GET /api/v1/cameras":    {path: v1 + "cameras?hall={hall}", may: everyWatcher, foreign: 200},
 		"GET /api/v1/audit":      {path: v1 + "audit", may: "auditor"},
+
+		"GET /api/v1/audit/export": {path: v1 + "audit/export", may: "auditor"},
+
+		"GET /api/v1/notices":                                 {path: v1 + "notices?hall={hall}", may: everyViewer, foreign: 200},
+		"GET /api/v1/notices/groups":                          {path: v1 + "notices/groups", may: everyViewer},
+		"GET /api/v1/notices/{hall}/{group}":                  {path: v1 + "notices/{hall}/hall", may: everyViewer},
+		"GET /api/v1/notices/{hall}/{group}/{version}/{path}": {path: v1 + "notices/{hall}/hall/1/01.png", may: everyViewer, want: 404},
+		"POST /api/v1/notices":                                {path: v1 + "notices", body: `{"halls":["{hall}"],"group":"hall","until":"2020-01-01T00:00:00Z","items":[]}`, may: publishers, want: 422},
+		"POST /api/v1/notices/withdrawals":                    {path: v1 + "notices/withdrawals", body: `{"halls":["{hall}"],"group":"hall"}`, may: publishers},
 
 		"GET /api/v1/users":                         {path: v1 + "users", may: "admin"},
 		"POST /api/v1/users":                        {path: v1 + "users", body: `{"name":"new","password":"short","roles":[],"scope":[]}`, may: "admin", want: 422},
@@ -76,9 +91,46 @@ func rows() map[string]row {
 
 		"POST /whep/{camera}":             {path: "/whep/{camera}", may: "video", want: 415},
 		"DELETE /whep/{camera}/{session}": {path: "/whep/{camera}/x", may: "video", want: 404},
+		"GET /whep/{camera}":              {path: "/whep/{camera}", may: "video", want: 405, foreign: 405},
+		"PATCH /whep/{camera}/{session}":  {path: "/whep/{camera}/x", may: "video", want: 405, foreign: 405},
+		"GET /":                           {path: "/", may: "public"}, // a page has nothing in it but the way in: what it shows it asks the API for
+		"GET /audit":                      {path: "/audit", may: "public"},
 		"GET /healthz":                    {path: "/healthz", may: "public"},
 		"GET /readyz":                     {path: "/readyz", may: "public"},
 		"GET /metrics":                    {path: "/metrics", may: "public"},
+	}
+}
+
+// The parts of the server, and the rows that say who is let in there.
+func parts() map[string][]string {
+	return map[string][]string{
+		"/api/": {"GET /api/v1/halls"}, "/api": {"GET /api/v1/halls"}, // each route of openapi.json has a row of its own
+		"GET /healthz": {"GET /healthz"}, "GET /readyz": {"GET /readyz"}, "GET /metrics": {"GET /metrics"},
+		"/whep/":                {"POST /whep/{camera}", "DELETE /whep/{camera}/{session}", "GET /whep/{camera}", "PATCH /whep/{camera}/{session}"},
+		"POST " + province.Path: {programs}, // halls alone, by their signatures: see package province
+		"/":                     {"GET /", "GET /audit"},
+	}
+}
+
+// programs stands for the rows of a part that nobody comes to with a session or a token.
+const programs = "programs"
+
+// A part of the server that nobody has said of who is let in there fails, and so does one that is no more.
+func TestPatternsHaveRows(t *testing.T) {
+	table, known := rows(), parts()
+	for _, pattern := range web.Patterns() {
+		if len(known[pattern]) == 0 {
+			t.Errorf("%s has no rows", pattern)
+		}
+		for _, route := range known[pattern] {
+			if route != programs && table[route].path == "" {
+				t.Errorf("%s: there is no row %s", pattern, route)
+			}
+		}
+		delete(known, pattern)
+	}
+	for pattern := range known {
+		t.Errorf("%s is not answered", pattern)
 	}
 }
 
@@ -112,6 +164,26 @@ func startMatrix(t *testing.T) *matrix {
 		return errors.Join(errs...)
 	})
 	return m
+}
+
+// notice publishes a notice for both halls, as a program that may.
+func (m *matrix) notice() {
+	m.t.Helper()
+	body := `{"halls":["` + string(hall) + `","` + otherHall + `"],"group":"hall","until":"` + time.Now().Add(time.Hour).Format(time.RFC3339) + `","items":[{"title":"停电通知"}]}`
+	r, err := http.NewRequestWithContext(m.t.Context(), http.MethodPost, "http://"+m.addr.HTTP+"/api/v1/notices", strings.NewReader(body))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if raw, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusCreated {
+		m.t.Fatalf("%d %s, %v", resp.StatusCode, raw, err)
+	}
 }
 
 // enter signs somebody in. The administrator of the matrix gets his second factor then.
@@ -178,7 +250,17 @@ func in(path, hall, camera, user string) string {
 // Every route lets in those, and no others, whom its row names, and shows nothing of other halls. A route without a row fails.
 func TestWhoMayDoWhat(t *testing.T) {
 	m := startMatrix(t)
+	m.notice()
 	table := rows()
+	shell, _, _ := m.ask(&http.Client{}, http.MethodGet, "/", "")
+	if shell != http.StatusOK && shell != http.StatusServiceUnavailable { // the console may not have been built
+		t.Fatalf("the console: %d", shell)
+	}
+	for _, route := range parts()["/"] {
+		page := table[route]
+		page.want = shell
+		table[route] = page
+	}
 	var doc struct{ Paths map[string]map[string]any }
 	m.get("/api/v1/openapi.json", &doc)
 	for path, methods := range doc.Paths {
@@ -217,21 +299,21 @@ func (m *matrix) check(t *testing.T, client *http.Client, name, route string, r 
 	default:
 		want, code = http.StatusForbidden, "not_allowed"
 	}
-	status, said, text := m.ask(client, method, in(r.path, string(hall), cameraCode, "own"), r.body)
+	status, said, text := m.ask(client, method, in(r.path, string(hall), cameraCode, "own"), in(r.body, string(hall), cameraCode, "own"))
 	if status != want || code != "" && said != code {
 		t.Errorf("%s: %d %s, want %d %s", route, status, said, want, code)
 	}
 	if r.may != "public" && strings.Contains(text, otherHall) {
 		t.Errorf("%s tells of another hall: %s", route, text)
 	}
-	if !strings.Contains(r.path, "{") {
+	if !strings.Contains(r.path, "{") && !strings.Contains(r.body, "{hall}") {
 		return
 	}
 	if allowed {
 		want = cmp.Or(r.foreign, http.StatusNotFound)
 	}
-	status, _, text = m.ask(client, method, in(r.path, otherHall, otherCamera, "other"), r.body)
-	absentStatus, _, absent := m.ask(client, method, in(r.path, noHall, noCamera, "ghost"), r.body)
+	status, _, text = m.ask(client, method, in(r.path, otherHall, otherCamera, "other"), in(r.body, otherHall, otherCamera, "other"))
+	absentStatus, _, absent := m.ask(client, method, in(r.path, noHall, noCamera, "ghost"), in(r.body, noHall, noCamera, "ghost"))
 	text = strings.NewReplacer(otherHall, noHall, "other", "ghost").Replace(text)
 	if status != want || absentStatus != status || absent != text {
 		t.Errorf("%s of another: %d %s, of none: %d %s, want %d", route, status, text, absentStatus, absent, want)

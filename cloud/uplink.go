@@ -21,7 +21,12 @@ type uplink struct {
 	board   *halls.Board
 	ingest  *ingest.Ingester
 	publish func(hall hallsync.HallID, leaf string, payload []byte) error
-	log     *slog.Logger
+	orders  func(ctx context.Context, hall hallsync.HallID) ([][]byte, error) // that it has not answered
+	notices func(ctx context.Context, hall hallsync.HallID) error             // tells it which it is to show
+	told    func(ctx context.Context, hall hallsync.HallID, own hallsync.OwnIndexKey) error
+	// settings gives what a hall is told when it connects; nil: nothing.
+	settings func(ctx context.Context, hall hallsync.HallID) ([]byte, error)
+	log      *slog.Logger
 }
 
 // Connected implements broker.Handler.
@@ -84,7 +89,51 @@ func (u *uplink) hello(ctx context.Context, hall hallsync.HallID, payload []byte
 	if err := u.answer(hall, hallsync.DownAcks, ack); err != nil {
 		return err
 	}
-	return u.answer(hall, hallsync.DownTime, hallsync.TimeReply{AskedMS: h.ClockMS, ServerMS: time.Now().UnixMilli()})
+	if err := u.answer(hall, hallsync.DownTime, hallsync.TimeReply{AskedMS: h.ClockMS, ServerMS: time.Now().UnixMilli()}); err != nil {
+		return err
+	}
+	if h.Index != nil {
+		if err := u.told(ctx, hall, *h.Index); err != nil {
+			u.log.Warn("hall's own index key not taken", "hall", hall, "error", err)
+		}
+	}
+	if u.settings != nil {
+		if err := u.set(ctx, hall); err != nil {
+			u.log.Error("settings of a hall not sent", "hall", hall, "error", err)
+		}
+	}
+	if err := u.notices(ctx, hall); err != nil {
+		u.log.Error("hall not told of its notices", "hall", hall, "error", err)
+	}
+	return u.order(ctx, hall)
+}
+
+// set tells halls what the centre wants them to know.
+func (u *uplink) set(ctx context.Context, halls ...hallsync.HallID) error {
+	var errs []error
+	for _, hall := range halls {
+		body, err := u.settings(ctx, hall)
+		if err == nil {
+			err = u.publish(hall, hallsync.DownConfig, body)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// order repeats the orders that a hall has not answered. Its facts do not wait for them.
+func (u *uplink) order(ctx context.Context, hall hallsync.HallID) error {
+	orders, err := u.orders(ctx, hall)
+	if err != nil {
+		u.log.Error("orders of a hall not sent", "hall", hall, "error", err)
+		return nil
+	}
+	for _, raw := range orders {
+		if err := u.publish(hall, hallsync.DownCommands, raw); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // result notes how a central command ended.

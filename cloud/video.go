@@ -32,13 +32,13 @@ type video struct {
 	index map[string]api.Live
 }
 
-func openVideo(o Options, catalog *problem.Catalog, board *halls.Board, desk *access.Desk) (*video, error) {
+func openVideo(o Options, catalog *problem.Catalog, board *halls.Board, desk *access.Desk, secured []net.Listener) (*video, error) {
 	v := &video{}
 	v.stale.Store(true)
 	register := newRegister(o.Config)
 	var err error
 	v.node, err = media.New(media.Config{
-		RTSP: o.Config.Media.RTSP, WebRTC: o.Config.Media.WebRTC, Addresses: o.Config.Media.Addresses, Registry: register, Messages: catalog,
+		RTSP: o.Config.Media.RTSP, Secured: secured, WebRTC: o.Config.Media.WebRTC, Addresses: o.Config.Media.Addresses, Registry: register, Messages: catalog,
 		Authorize: func(r *http.Request, camera string) (media.Permit, error) {
 			who, ok := access.WhoOf(r.Context())
 			if !ok || !who.May(rights.Watch) {

@@ -10,12 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"halledge/agent/kit/bundle"
 	"halledge/agent/kit/command"
 	"halledge/agent/kit/problem"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/pki"
 	"halledge/cloud/internal/store"
+	"halledge/cloud/internal/vault"
 	"halledge/configs"
 )
 
@@ -32,7 +34,8 @@ func root() *cobra.Command {
 	path := cmd.PersistentFlags().String("config", defaultConfig, "cloud.yaml")
 	cmd.AddCommand(
 		runCommand(path), checkCommand(path), hashCommand(), userCommand(path), backupCommand(path), restoreCommand(path),
-		rebuildCommand(path), journalCommand(path), pkiCommand(path), enrolCodeCommand(path), versionCommand(),
+		rebuildCommand(path), journalCommand(path), personCommand(path), vaultCommand(path), pkiCommand(path), enrolCodeCommand(path), noticeCommand(path),
+		provisionCommand(path), renewalsCommand(path), approveCommand(path), revokeCommand(path), quarantinesCommand(path), releaseCommand(path), versionCommand(),
 	)
 	return cmd
 }
@@ -54,6 +57,10 @@ const (
 	codeBackupOther  problem.Code = "backup_foreign" // file
 	codeBackupNewer  problem.Code = "backup_newer"   // file
 	codeNoHall       problem.Code = "enrol_hall"     // hall
+	codeNoAddress    problem.Code = "provision_address"
+	codeFlag         problem.Code = "flag_missing" // flag
+	codeListLong     problem.Code = "provision_long"
+	codeNothing      problem.Code = "revoke_none" // hall
 )
 
 // explain gives the sentence for an error, in Chinese where there is one.
@@ -63,6 +70,8 @@ func explain(err error) string {
 	var backup *store.BackupError
 	var fault *access.Fault
 	var keys *pki.Fault
+	var opening *vault.Fault
+	var notice *bundle.Error
 	switch {
 	case errors.As(err, &p):
 		return p.Detail + p.Advice
@@ -70,6 +79,10 @@ func explain(err error) string {
 		return say(fault.Code, fault.Args)
 	case errors.As(err, &keys):
 		return say(problem.Code(keys.Code), map[string]string{"path": keys.Path})
+	case errors.As(err, &notice):
+		return say(problem.Code(notice.Code), map[string]string{"item": notice.Item})
+	case errors.As(err, &opening):
+		return say(problem.Code(opening.Code), map[string]string{"path": opening.Path})
 	case errors.As(err, &locked):
 		return say(codeDatabaseBusy, nil)
 	case errors.As(err, &backup):

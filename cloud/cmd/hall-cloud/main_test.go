@@ -142,7 +142,7 @@ func TestPasswords(t *testing.T) {
 	s.want(command.Usage, "不能作用户名", "a long enough word\n", "user", "add", "Li")
 	s.want(command.Usage, "cloud.yaml", "a long enough word\n", "user", "add", "admin")
 	s.want(command.Usage, "至少要 10 个字符", "", "user", "add", "li")
-	s.want(command.Usage, "viewer, manager, maintainer, auditor, video, admin", "a long enough word\n", "user", "add", "li", "--role", "boss")
+	s.want(command.Usage, "viewer, clerk, manager, maintainer, auditor, video, admin", "a long enough word\n", "user", "add", "li", "--role", "boss")
 }
 
 func TestUsersAreDisabledAndEnabled(t *testing.T) {
@@ -164,13 +164,13 @@ func TestUsersAreDisabledAndEnabled(t *testing.T) {
 		list string
 		code int
 	}{
-		{[]string{"user", "disable", "li"}, "admin         all  停用  无动态口令  命令添加  李四", http.StatusUnauthorized},
-		{[]string{"user", "enable", "li"}, "admin         all  启用  无动态口令  命令添加  李四", http.StatusCreated},
+		{[]string{"user", "disable", "li"}, "admin         all  停用  只有密码  命令添加  李四", http.StatusUnauthorized},
+		{[]string{"user", "enable", "li"}, "admin         all  启用  只有密码  命令添加  李四", http.StatusCreated},
 		{[]string{"user", "add", "li"}, "admin         all  启用", http.StatusCreated}, // another password, the same role
 		{[]string{"user", "add", "li", "--role", "viewer"}, "viewer        all  启用", http.StatusCreated},
 		{[]string{"user", "role", "li", "video,auditor"}, "auditor,video  all  启用", http.StatusCreated},
 		{[]string{"user", "scope", "li", "4409,440981,4401"}, "auditor,video  4401,4409  启用", http.StatusCreated},
-		{[]string{"user", "totp-reset", "li"}, "4401,4409  启用  无动态口令", http.StatusCreated},
+		{[]string{"user", "totp-reset", "li"}, "4401,4409  启用  只有密码", http.StatusCreated},
 	} {
 		s.want(0, "", "a long enough word\n", c.args...)
 		s.want(0, c.list, "", "user", "list")
@@ -178,7 +178,7 @@ func TestUsersAreDisabledAndEnabled(t *testing.T) {
 			t.Errorf("%v: sign in %d, want %d", c.args, code, c.code)
 		}
 	}
-	s.want(0, "admin  viewer,video   all        启用  无动态口令  配置文件", "", "user", "list")
+	s.want(0, "admin  viewer,video   all        启用  只有密码  配置文件", "", "user", "list")
 }
 
 // running is a hall-cloud run.
@@ -274,6 +274,7 @@ func TestServiceFromBeginToEnd(t *testing.T) {
 	}
 	s.want(0, "0 条事实", "", "rebuild")
 	s.want(0, "before-restore", "", "restore", s.path("backup.db"))
+	s.want(0, "没有问题", "", "journal", "verify", "--audit")
 	s.want(command.Failure, "", "", "restore", s.path("nothing.db"))
 	s.write("half.db", "SQLite format 3")
 	s.want(command.Failure, "损坏或不完整", "", "restore", s.path("half.db"))

@@ -13,6 +13,7 @@ import (
 
 	"halledge/agent/kit/command"
 	"halledge/agent/kit/gm"
+	"halledge/cloud"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/pki"
@@ -41,8 +42,45 @@ func pkiCommand(path *string) *cobra.Command {
 	cmd.AddCommand(
 		show("init", "生成两个根证书（已有的不动）；用运行中心服务的账号执行", true),
 		show("show", "显示两个根证书；服务运行时也可以用", false),
+		exportCommand(path), importCommand(path),
 	)
 	return cmd
+}
+
+func exportCommand(path *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "export-requests 目录", Short: "把等待外部 CA 签发的证书申请写进目录，清单是 requests.txt；服务运行时也可以用", Args: command.Args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withRegister(cmd, *path, false, func(cfg config.Config, r *pki.Register) error {
+				if cloud.Issuers(cfg) != (pki.Issuers{}) {
+					var waits *pki.Fault // the centre's own are ordered here the first time
+					if _, err := r.OpenCentre(cmd.Context(), cloud.Hosts(cfg)); err != nil && (!errors.As(err, &waits) || waits.Code != pki.CodeElsewhere) {
+						return err
+					}
+				}
+				n, err := r.ExportRequests(cmd.Context(), args[0])
+				if err == nil {
+					_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d 个申请在 %s。\n", n, args[0])
+				}
+				return err
+			})
+		},
+	}
+}
+
+func importCommand(path *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "import 目录", Short: "导入外部 CA 签好的证书（PEM 或 DER）；服务运行时也可以用", Args: command.Args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withRegister(cmd, *path, false, func(_ config.Config, r *pki.Register) error {
+				n, err := r.Import(cmd.Context(), args[0], pki.Actor{Name: operator(), By: access.ByCommand})
+				if err == nil {
+					_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d 份申请的证书已经齐了，设备下次来问时就会拿到。\n", n)
+				}
+				return err
+			})
+		},
+	}
 }
 
 func enrolCodeCommand(path *string) *cobra.Command {
@@ -79,7 +117,7 @@ func withRegister(cmd *cobra.Command, path string, make bool, do func(config.Con
 	if err != nil {
 		return err
 	}
-	r, err := pki.Open(cmd.Context(), st, pki.Options{Directory: cfg.PKI.Directory, Make: make, Now: time.Now})
+	r, err := pki.Open(cmd.Context(), st, pki.Options{Directory: cfg.PKI.Directory, Make: make, Issuers: cloud.Issuers(cfg), Hosts: cloud.Hosts(cfg), Domains: cfg.Edge.Domains, Now: time.Now})
 	if err == nil {
 		err = do(cfg, r)
 	}
@@ -88,14 +126,16 @@ func withRegister(cmd *cobra.Command, path string, make bool, do func(config.Con
 
 func showRoots(w io.Writer, roots pki.Roots) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, until := roots.SM2.Valid()
-	for _, r := range []struct {
-		name  string
-		der   []byte
-		until time.Time
-	}{{roots.TLS.Subject.CommonName, roots.TLS.Raw, roots.TLS.NotAfter}, {roots.SM2.CN(), roots.SM2.DER(), until}} {
-		digest := gm.Sum(r.der)
-		fmt.Fprintf(table, "%s\t有效到 %s\tSM3 %s\n", r.name, r.until.Format(time.DateOnly), hex.EncodeToString(digest[:]))
+	row := func(name string, der []byte, until time.Time) {
+		digest := gm.Sum(der)
+		fmt.Fprintf(table, "%s\t有效到 %s\tSM3 %s\n", name, until.Format(time.DateOnly), hex.EncodeToString(digest[:]))
+	}
+	for _, c := range roots.TLS {
+		row(c.Subject.CommonName, c.Raw, c.NotAfter)
+	}
+	for _, c := range roots.SM2 {
+		_, until := c.Valid()
+		row(c.CN(), c.DER(), until)
 	}
 	return table.Flush()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -82,6 +83,7 @@ func userCommand(path *string) *cobra.Command {
 				return change(cmd, *path, args[0], false, func(by access.Acting, tx *store.Tx) error { return by.ResetFactor(tx, args[0]) })
 			},
 		},
+		certificateCommand(path),
 		inviteCommand(path),
 		&cobra.Command{
 			Use: "unlink 用户名", Short: "解除和统一身份认证平台上那个人的绑定，他由此打开的登录立即失效", Args: command.Args(cobra.ExactArgs(1)),
@@ -112,8 +114,8 @@ func inviteCommand(path *string) *cobra.Command {
 }
 
 const (
-	roleHelp  = "viewer 看运行情况，manager 还看人员，maintainer 只看设备，auditor 看审计，video 看视频，admin 管用户；几个角色用逗号隔开"
-	scopeHelp = "大厅编码的开头几位，例如 4409,440981；all 是全部大厅"
+	roleHelp  = "viewer 看运行情况，clerk 大厅人员只看写明的大厅的队列和号票，manager 还看人员，maintainer 只看设备，auditor 看审计，video 看视频，admin 管用户；几个角色用逗号隔开"
+	scopeHelp = "大厅编码的开头几位，例如 4409,440981；all 是全部大厅；clerk 要写完整的 15 位编码"
 )
 
 // changeCommand makes a command that changes one thing of a user; what comes after his name, if anything, says to what.
@@ -260,10 +262,14 @@ func listUsers(cmd *cobra.Command, path string) error {
 			if u.Disabled {
 				state = "停用"
 			}
-			factor := "无动态口令"
+			var factors []string
 			if u.SecondFactor {
-				factor = "有动态口令"
+				factors = append(factors, "动态口令")
 			}
+			if u.Certificate {
+				factors = append(factors, "个人证书")
+			}
+			factor := cmp.Or(strings.Join(factors, "、"), "只有密码")
 			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", u.Name, u.Roles, u.Scope, state, factor, origins[u.Origin], u.FullName)
 		}
 		return table.Flush()

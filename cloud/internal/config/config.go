@@ -19,9 +19,14 @@ type Config struct {
 	MQTT     MQTT     `yaml:"mqtt"`
 	Database string   `yaml:"database"` // path of the SQLite file, relative to cloud.yaml
 	PKI      PKI      `yaml:"pki"`
+	Edge     Edge     `yaml:"edge"`
+	RTSP     RTSP     `yaml:"rtsp"`
+	Vault    Vault    `yaml:"vault"`
+	Facts    Facts    `yaml:"facts"`
 	Zone     string   `yaml:"zone"` // IANA time zone of the times in answers, default Asia/Shanghai
 	Media    Media    `yaml:"media"`
 	Province Province `yaml:"province"`
+	Notices  Notices  `yaml:"notices"`
 	SignIn   SignIn   `yaml:"sign_in"`
 	Users    []User   `yaml:"users"`
 	Tokens   []Token  `yaml:"tokens"`
@@ -42,6 +47,7 @@ type HTTP struct {
 	// Hosts are the names browsers may reach it by, beside localhost and addresses. A page of another name that was made to point here
 	// is refused.
 	Hosts []string `yaml:"hosts"`
+	TLS   HTTPTLS  `yaml:"tls"` // from here to the browser, without a proxy
 }
 
 // SignIn is what people need to sign in to the console.
@@ -104,16 +110,39 @@ const (
 // MQTT is the embedded broker.
 type MQTT struct {
 	Listen string `yaml:"listen"` // host:port on the loopback, default 127.0.0.1:1883
+	TLS    string `yaml:"tls"`    // host:port for halls with certificates, for example :8883; empty: none
+	TLCP   string `yaml:"tlcp"`   // the same, for example :8884
 }
 
 // PKI is the certificate authority of the centre.
 type PKI struct {
 	Directory string `yaml:"directory"` // of its keys and roots, relative to cloud.yaml; default: pki beside the database
+	// TLSIssuers and SM2Issuers are files, PEM, with the issuers of an authority elsewhere, which signs in place of the centre's own; both or none.
+	TLSIssuers string `yaml:"tls_issuers"`
+	SM2Issuers string `yaml:"sm2_issuers"`
 }
+
+// Vault is where the centre's SM2 keys are: those that open what halls seal, and those that sign its receipts and orders.
+type Vault struct {
+	Directory string `yaml:"directory"` // relative to cloud.yaml; default: vault beside the database
+}
+
+// Facts says how the facts of halls are kept.
+type Facts struct {
+	// Days is the term of what facts say: then their day's key is destroyed. Default 366, the twelve months that halls tell people (PIPL 19).
+	Days   int    `yaml:"days"`
+	Sealed string `yaml:"sealed"` // required: facts in the clear are refused; allowed (default): until a hall has begun to seal
+}
+
+// The values of Facts.Sealed.
+const (
+	SealedRequired = "required"
+	SealedAllowed  = "allowed"
+)
 
 // Media is the video node.
 type Media struct {
-	RTSP      string   `yaml:"rtsp"`      // host:port where halls publish cameras, default :8554
+	RTSP      string   `yaml:"rtsp"`      // host:port on the loopback where cameras are published and read, default 127.0.0.1:8554
 	WebRTC    string   `yaml:"webrtc"`    // host:port, one UDP and one TCP port of the same number, default :8189
 	Addresses []string `yaml:"addresses"` // IP addresses under which viewers reach the node; empty: those of its interfaces
 }
@@ -121,12 +150,16 @@ type Media struct {
 // Province is who resolves citizens' codes. Halls ask the centre at /edge/v1/codes, each signed with the key that stands at the hall; the
 // centre asks the province.
 type Province struct {
-	URL       string    `yaml:"url"`        // https, or http on this machine; empty: codes are not resolved
-	Name      string    `yaml:"name"`       // under which the province knows our key
-	Key       Secret    `yaml:"key"`        // our SM2 key, PEM; it signs what halls are told too
-	Peer      VerifyKey `yaml:"peer"`       // the province's public key
-	CA        string    `yaml:"ca"`         // issuers of its certificate, PEM; empty: the system's
-	PersonKey Secret    `yaml:"person_key"` // of the names that halls know people by; empty: they learn none
+	URL  string    `yaml:"url"`  // https, or http on this machine; empty: codes are not resolved
+	Name string    `yaml:"name"` // under which the province knows our key
+	Key  Secret    `yaml:"key"`  // our SM2 key, PEM; it signs what halls are told too
+	Peer VerifyKey `yaml:"peer"` // the province's public key
+	CA   string    `yaml:"ca"`   // issuers of its certificate, PEM; empty: the system's
+}
+
+// Notices are those that halls show on their screens.
+type Notices struct {
+	Key Secret `yaml:"key"` // the content key that they are signed with, SM2, PEM; empty: the one for orders
 }
 
 // VerifyKey is a public SM2 key, in base64 or PEM.
@@ -194,7 +227,7 @@ type Hall struct {
 	Code     hallsync.HallID `yaml:"code"`
 	Name     string          `yaml:"name"`
 	Region   string          `yaml:"region"`   // where it is, as people say it
-	Password Hash            `yaml:"password"` // of its MQTT user
+	Password Hash            `yaml:"password"` // of its MQTT user on this machine; not needed by who comes with a certificate
 	Publish  Secret          `yaml:"publish"`  // RTSP password under which it publishes its cameras; empty: it may not
 	Codes    VerifyKey       `yaml:"codes"`    // public key of its questions about codes; empty: it may ask none
 	Cameras  []Camera        `yaml:"cameras"`
@@ -258,7 +291,7 @@ func (n *Network) UnmarshalText(b []byte) error {
 func defaults() Config {
 	return Config{
 		HTTP: HTTP{Listen: ":9090"}, MQTT: MQTT{Listen: "127.0.0.1:1883"}, Database: "cloud.db", Zone: "Asia/Shanghai",
-		Media: Media{RTSP: ":8554", WebRTC: ":8189"}, Audit: Audit{Days: 730},
+		Media: Media{RTSP: "127.0.0.1:8554", WebRTC: ":8189"}, Audit: Audit{Days: 730}, Facts: Facts{Days: 366, Sealed: SealedAllowed},
 		SignIn: SignIn{SecondFactor: FactorAdmins, OIDC: OIDC{
 			Scopes: []string{"profile"}, NameClaim: "preferred_username", FullNameClaim: "name", Accounts: AccountsInvited,
 		}}, Log: Log{Level: "info"},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -44,8 +45,10 @@ const (
 	VerifyKeyBad strictyaml.Code = "config_verify_key"
 	ProxyWide    strictyaml.Code = "config_proxy_wide" // value
 	AuditDays    strictyaml.Code = "config_audit_days" // low, high
+	FactDays     strictyaml.Code = "config_fact_days"  // low, high
 	RoleBoth     strictyaml.Code = "config_role_both"
 	ScopePrefix  strictyaml.Code = "config_scope" // value
+	ScopeClerk   strictyaml.Code = "config_scope_clerk"
 	FactorIsOff  strictyaml.Code = "config_factor_off"
 	HostsMissing strictyaml.Code = "config_hosts_missing"
 	HostName     strictyaml.Code = "config_host_name"     // value
@@ -62,6 +65,9 @@ const (
 	// Days the audit is kept: the longest six months have 184.
 	minAuditDays = 184
 	maxAuditDays = 3650
+
+	// Days facts are kept at least: halls repeat those of a week.
+	minFactDays = 30
 )
 
 var (
@@ -119,6 +125,7 @@ type checker struct {
 	doc            *strictyaml.Document
 	dir            string          // of cloud.yaml; all paths go from there
 	codes, cameras map[string]bool // seen in any file
+	secured        bool            // halls may come by certificates
 }
 
 // at notes a problem; args are pairs of name and value.
@@ -130,7 +137,17 @@ func (c *checker) at(path string, code strictyaml.Code, args ...string) {
 	c.doc.At(path, code, m)
 }
 
+func (c *checker) facts(v Facts) {
+	if v.Days < minFactDays || v.Days > maxAuditDays {
+		c.at("$.facts.days", FactDays, "low", strconv.Itoa(minFactDays), "high", strconv.Itoa(maxAuditDays))
+	}
+	if v.Sealed != SealedRequired && v.Sealed != SealedAllowed {
+		c.at("$.facts.sealed", NotAllowed, "value", v.Sealed, "allowed", SealedAllowed+", "+SealedRequired)
+	}
+}
+
 func (c *checker) config(v *Config) {
+	c.secured = v.Secured()
 	if v.Schema != schema {
 		c.at("$.schema", SchemaNew, "value", strconv.Itoa(v.Schema), "known", strconv.Itoa(schema))
 	}
@@ -146,7 +163,8 @@ func (c *checker) config(v *Config) {
 	if v.Audit.Days < minAuditDays || v.Audit.Days > maxAuditDays {
 		c.at("$.audit.days", AuditDays, "low", strconv.Itoa(minAuditDays), "high", strconv.Itoa(maxAuditDays))
 	}
-	c.address("$.media.rtsp", v.Media.RTSP)
+	c.facts(v.Facts)
+	c.doors(v)
 	c.address("$.media.webrtc", v.Media.WebRTC)
 	if c.address("$.mqtt.listen", v.MQTT.Listen) && !loopback(v.MQTT.Listen) {
 		c.at("$.mqtt.listen", MQTTListen, "value", v.MQTT.Listen)
@@ -164,6 +182,7 @@ func (c *checker) config(v *Config) {
 		v.PKI.Directory = filepath.Join(filepath.Dir(v.Database), "pki")
 	}
 	v.PKI.Directory = strictyaml.Absolute(c.dir, v.PKI.Directory)
+	v.Vault.Directory = strictyaml.Absolute(c.dir, cmp.Or(v.Vault.Directory, filepath.Join(filepath.Dir(v.Database), "vault")))
 	if _, err := time.LoadLocation(v.Zone); err != nil || v.Zone == "" || v.Zone == "Local" {
 		c.at("$.zone", Zone, "value", v.Zone)
 	}
@@ -171,6 +190,7 @@ func (c *checker) config(v *Config) {
 		c.at("$.log.level", NotAllowed, "value", v.Log.Level, "allowed", strings.Join(levels, ", "))
 	}
 	c.province(&v.Province)
+	c.signKey("$.notices.key", &v.Notices.Key)
 	for i, h := range v.HTTP.Hosts {
 		if !hostName.MatchString(h) {
 			c.at(fmt.Sprintf("$.http.hosts[%d]", i), HostName, "value", h)
@@ -185,14 +205,18 @@ func (c *checker) config(v *Config) {
 	c.halls(v.Halls)
 }
 
-func (c *checker) province(p *Province) {
-	c.doc.ReadSecret("$.province.key", &p.Key, c.dir, 1)
-	c.doc.ReadSecret("$.province.person_key", &p.PersonKey, c.dir, minToken)
-	if !p.Key.Empty() {
-		if _, err := gm.ParsePrivateKey(p.Key.Reveal()); err != nil {
-			c.at("$.province.key", SignKeyBad)
+// signKey reads a private key.
+func (c *checker) signKey(path string, s *Secret) {
+	c.doc.ReadSecret(path, s, c.dir, 1)
+	if !s.Empty() {
+		if _, err := gm.ParsePrivateKey(s.Reveal()); err != nil {
+			c.at(path, SignKeyBad)
 		}
 	}
+}
+
+func (c *checker) province(p *Province) {
+	c.signKey("$.province.key", &p.Key)
 	c.authority("$.province.ca", &p.CA)
 	if p.URL == "" {
 		return
@@ -238,6 +262,13 @@ func (c *checker) rights(path, role string, roles, scope []string, allowed right
 	if scope != nil && len(scope) == 0 {
 		c.at(path+".scope", Missing, "key", "scope")
 	}
+	whole := rights.Scope(scope)
+	if scope == nil {
+		whole = rights.Whole()
+	}
+	if slices.Contains(roles, string(rights.Clerk)) && !whole.OfHalls() {
+		c.at(path+".roles", ScopeClerk)
+	}
 	for i, p := range scope {
 		if _, err := rights.ScopeOf([]string{p}); err != nil || p == "" {
 			c.at(fmt.Sprintf("%s.scope[%d]", path, i), ScopePrefix, "value", p)
@@ -280,7 +311,7 @@ func (c *checker) halls(halls []Hall) {
 		}
 		c.name(path+".name", h.Name)
 		c.name(path+".region", h.Region)
-		if h.Password.IsZero() {
+		if h.Password.IsZero() && !c.secured {
 			c.at(path+".password", Missing, "key", "password")
 		}
 		c.doc.ReadSecret(path+".publish", &h.Publish, c.dir, minPublish)

@@ -55,7 +55,8 @@ func TestSampleIsGood(t *testing.T) {
 		t.Fatal(problems)
 	}
 	h := c.Halls[0]
-	if c.HTTP.Listen != ":9090" || c.MQTT.Listen != "127.0.0.1:1883" || c.Media.RTSP != ":8554" || c.Media.WebRTC != ":8189" ||
+	if c.HTTP.Listen != ":9090" || c.MQTT.Listen != "127.0.0.1:1883" || c.Media.RTSP != "127.0.0.1:8554" || c.Media.WebRTC != ":8189" || c.MQTT.TLS != ":8883" || c.MQTT.TLCP != ":8884" ||
+		c.RTSP.TLS != ":8322" || c.Edge.TLS != ":9443" || c.Edge.Hosts[0] != "centre.example.cn" ||
 		c.Database != "/var/lib/hall-cloud/cloud.db" || c.PKI.Directory != "/var/lib/hall-cloud/pki" || c.Zone != "Asia/Shanghai" || c.Users[0].Name != "admin" || fmt.Sprint(c.Users[0].Roles) != "[viewer manager maintainer auditor video admin]" ||
 		c.Tokens[0].Secret.Reveal() != "0123456789abcdef" || h.Code != "440900000000001" || h.Publish.Reveal() != "publish-me" ||
 		h.Cameras[0].Code != "440900000000001-CM001" || h.Password.IsZero() {
@@ -104,6 +105,8 @@ func TestProblemsSayWhere(t *testing.T) {
 		"both ways":            {strings.Replace(user, "name: li", "name: li, role: admin, roles: [viewer]", 1), "3:22 config_role_both"},
 		"scope":                {strings.Replace(user, "name: li", "name: li, scope: [4409, 44x]", 1), "3:30 config_scope"},
 		"no scope":             {strings.Replace(user, "name: li", "name: li, scope: []", 1), "3:23 config_missing"},
+		"clerk of a region":    {strings.Replace(user, "name: li", "name: li, roles: [clerk], scope: [4409]", 1), "3:23 config_scope_clerk"},
+		"clerk of all":         {strings.Replace(user, "name: li", "name: li, roles: [viewer, clerk]", 1), "3:23 config_scope_clerk"},
 		"admin's token":        {"schema: 1\ntokens:\n  - {name: a, roles: [admin], secret: file:secrets/report.token}\n", "3:23 config_not_allowed"},
 		"second factor":        {"schema: 1\nsign_in: {second_factor: never}\n", "2:26 config_not_allowed"},
 		"host":                 {"schema: 1\nhttp: {hosts: [hall.example.cn, \"https://hall.example.cn\"]}\n", "2:33 config_host_name"},
@@ -113,7 +116,6 @@ func TestProblemsSayWhere(t *testing.T) {
 		"province's bad key":   {"schema: 1\nprovince: {key: file:secrets/report.token}\n", "2:17 config_sign_key"},
 		"province's bad peer":  {"schema: 1\nprovince: {peer: MFkw}\n", "2:18 config_verify_key"},
 		"province's issuers":   {"schema: 1\nprovince: {ca: none.pem}\n", "2:16 config_unreadable"},
-		"province's names":     {"schema: 1\nprovince: {person_key: file:secrets/short}\n", "2:24 config_secret_short"},
 		"zone":                 {"schema: 1\nzone: Asia/Maoming\n", "2:7 config_zone"},
 		"level":                {"schema: 1\nlog: {level: loud}\n", "2:14 config_not_allowed"},
 		"no database":          {"schema: 1\ndatabase: \"\"\n", "2:11 config_missing"},
@@ -134,7 +136,11 @@ func TestProblemsSayWhere(t *testing.T) {
 		"no hall password": {"schema: 1\nhalls:\n  - code: 440900000000001\n    name: 甲\n", "3:5 config_missing"},
 		"camera of another hall": {hall("    cameras:\n      - {code: 440900000000002-CM001, name: 门, scene: 1}\n"),
 			"7:16 config_camera_code"},
-		"scene": {hall("    cameras:\n      - {code: 440900000000001-CM001, name: 门, scene: 9}\n"), "7:55 config_not_allowed"},
+		"scene":                         {hall("    cameras:\n      - {code: 440900000000001-CM001, name: 门, scene: 9}\n"), "7:55 config_not_allowed"},
+		"pages by TLS, not said where":  {"schema: 1\nhttp: {tls: {cert: a.pem}}\n", "2:13 config_missing"},
+		"pages by TLS under no name":    {"schema: 1\nhttp: {listen: \"127.0.0.1:0\", tls: {listen: \":9443\"}}\n", "1:1 config_edge_hosts"},
+		"pages by TLS without a key":    {"schema: 1\nhttp: {listen: \"127.0.0.1:0\", tls: {listen: \":9443\", cert: a.pem}}\nedge: {hosts: [a.cn]}\n", "2:36 config_missing"},
+		"pages by TLS without the file": {"schema: 1\nhttp: {listen: \"127.0.0.1:0\", tls: {listen: \":9443\", cert: a.pem, key: b.pem}}\nedge: {hosts: [a.cn]}\n", "2:60 config_unreadable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, _ := sampleDir(t)
@@ -224,6 +230,17 @@ func TestHTTPSWithoutAProxyIsAWarning(t *testing.T) {
 	c, problems = load(t, t.TempDir(), "schema: 1\nhttp: {secure: true, hosts: [hall.example.cn], proxies: [10.1.2.3, 10.2.3.4/16, \"2001:db8::1\"]}\n")
 	if len(problems) != 0 || fmt.Sprint(c.HTTP.Proxies) != "[10.1.2.3/32 10.2.0.0/16 2001:db8::1/128]" {
 		t.Errorf("%v, %v", c.HTTP.Proxies, problems)
+	}
+}
+
+// Beside the pages by TLS, plain ones are for this machine.
+func TestPlainPagesBesideTLSAreAWarning(t *testing.T) {
+	c, problems := load(t, t.TempDir(), "schema: 1\nhttp: {tls: {listen: \":9443\"}}\nedge: {hosts: [a.cn]}\n")
+	if problems.Err() != nil || len(problems) != 1 || problems[0].Code != config.HTTPPlain || !c.HTTP.Encrypted() || !c.Certified() || c.Secured() {
+		t.Errorf("%v", problems)
+	}
+	if _, problems := load(t, t.TempDir(), "schema: 1\nhttp: {listen: \"127.0.0.1:9090\", tls: {listen: \":9443\"}}\nedge: {hosts: [a.cn]}\n"); len(problems) != 0 {
+		t.Errorf("%v", problems)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"halledge/cloud/internal/said"
 	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -61,6 +62,7 @@ type Status struct {
 	Seen        time.Time        // zero: never
 	Report      *hallsync.Report // nil: none yet
 	Shared      bool             // two boxes seem to use the hall's identity
+	KeptOut     bool             // for that reason, until an operator releases it
 	Day         store.Day
 	Counts      []store.QueueCount // of Day.BusinessDay
 	WindowsOpen int
@@ -69,6 +71,8 @@ type Status struct {
 	Epochs      int
 	Refused     int64 // over all epochs
 	Gone        int64
+	Unread      int64 // facts whose keys have not come
+	ChainFaults int64 // over all epochs
 }
 
 // Options are the parts of a Board.
@@ -189,6 +193,11 @@ func (b *Board) Report(id hallsync.HallID, payload []byte) error {
 	if r.Hall != id {
 		return fmt.Errorf("report of hall %s names another hall", id)
 	}
+	r = said.Bounded(r)
+	kept, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("report of hall %s: %w", id, err)
+	}
 	b.change(id, func(e *entry) Parts {
 		if !r.Online {
 			if n := len(e.boots); n > 0 && e.boots[n-1].id != r.Boot {
@@ -197,10 +206,24 @@ func (b *Board) Report(id hallsync.HallID, payload []byte) error {
 			e.left = true
 			return b.restate(e)
 		}
-		e.left, e.status.Report, e.raw, e.unsaved = false, &r, slices.Clone(payload), true
+		e.left, e.status.Report, e.raw, e.unsaved = false, &r, kept, true
 		return b.boot(e, r.Boot) | b.heard(e) | Presence | Cameras
 	})
 	return nil
+}
+
+// KeptOut notes which halls are in quarantine.
+func (b *Board) KeptOut(kept []hallsync.HallID) {
+	for _, id := range b.order {
+		b.change(id, func(e *entry) Parts {
+			out := slices.Contains(kept, id)
+			if out == e.status.KeptOut {
+				return 0
+			}
+			e.status.KeptOut = out
+			return Presence
+		})
+	}
 }
 
 // CameraChanged notes that a hall's camera began or ceased to arrive at the video node.

@@ -185,6 +185,44 @@ func TestReportsThatAreNotTaken(t *testing.T) {
 	})
 }
 
+// Single texts of a report are bounded, each, and hold nothing that nobody sees; so are those that are kept.
+func TestTextsOfReportsAreBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cloud.db")
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, path)
+		long := "\x1b[2J\u202e\n" + strings.Repeat("粤", 5000)
+		report := hallsync.Report{
+			Hall: hallA, Boot: "b", Online: true, At: time.Now(), Version: long, Name: long, Health: []hallsync.Condition{{Title: long}},
+			Cameras: []hallsync.CameraStatus{{Name: "东门", Reason: long}}, Notices: []hallsync.NoticeStatus{{Group: long}},
+		}
+		raw, err := json.Marshal(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Report(hallA, raw); err != nil {
+			t.Fatal(err)
+		}
+		want := "\ufffd[2J\ufffd " + strings.Repeat("粤", 200-6)
+		check := func(f *fixture) {
+			t.Helper()
+			s, _ := f.Get(hallA)
+			for name, got := range map[string]string{"version": s.Report.Version, "name": s.Report.Name, "title": s.Report.Health[0].Title, "reason": s.Report.Cameras[0].Reason, "group": s.Report.Notices[0].Group} {
+				if got != want {
+					t.Errorf("%s: %d bytes: %.40q", name, len(got), got)
+				}
+			}
+			if c := s.Report.Cameras[0]; c.Name != "东门" || !s.Report.At.Equal(report.At) {
+				t.Errorf("camera %+v, at %s", c, s.Report.At)
+			}
+		}
+		check(f)
+		f.stop()
+		f = start(t, path)
+		defer f.stop()
+		check(f)
+	})
+}
+
 func TestFiguresFollowTheStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cloud.db")
 	synctest.Test(t, func(t *testing.T) {

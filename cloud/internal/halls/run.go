@@ -79,7 +79,8 @@ func (b *Board) reload(ctx context.Context, id hallsync.HallID, parts Parts) err
 	var counts []store.QueueCount
 	var windows []store.WindowRow
 	var cursors []store.Cursor
-	var err1, err2, err3, err4 error
+	var unread int64
+	var err1, err2, err3, err4, err5 error
 	if parts&Tickets != 0 {
 		if day, err1 = b.store.Day(ctx, id); err1 == nil {
 			counts, err2 = b.store.QueueCounts(ctx, id, day.BusinessDay)
@@ -90,8 +91,9 @@ func (b *Board) reload(ctx context.Context, id hallsync.HallID, parts Parts) err
 	}
 	if parts&Presence != 0 {
 		cursors, err4 = b.store.Cursors(ctx, id)
+		unread, err5 = b.store.Unread(ctx, id)
 	}
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return fmt.Errorf("read figures of hall %s: %w", id, err)
 	}
 	b.mu.Lock()
@@ -110,14 +112,16 @@ func (b *Board) reload(ctx context.Context, id hallsync.HallID, parts Parts) err
 	}
 	if parts&Presence != 0 {
 		s.epochs(cursors)
+		s.Unread = unread
 	}
 	return nil
 }
 
 func (s *Status) epochs(cursors []store.Cursor) {
-	s.Epochs, s.Refused, s.Gone = len(cursors), 0, 0
+	s.Epochs, s.Refused, s.Gone, s.ChainFaults = len(cursors), 0, 0, 0
 	for _, c := range cursors {
 		s.Refused += c.Refused
+		s.ChainFaults += c.Faults
 		s.Gone += c.Gone
 		s.Cursor = c // in order of first sight: the last is in force
 	}
