@@ -12,4 +12,4 @@ if systemctl is-enabled --quiet hall-kiosk.service; then
   systemctl try-restart hall-kiosk.service
   exit 0
 fi
-echo "hall-kiosk: 请写 /etc/hall-kiosk/kiosk.conf 和 /etc/hall-kiosk/token，然后运行 systemctl enable --now hall-kiosk"
+echo "hall-kiosk: 请写 /etc/hall-kiosk/kiosk.conf，放好 /etc/hall-kiosk/hall-ca.crt 和 /etc/hall-kiosk/token，然后运行 systemctl enable --now hall-kiosk"

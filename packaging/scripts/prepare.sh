@@ -73,6 +73,8 @@ case "${1:-}" in
     need zbarimg zbar-tools # reads the codes on printed slips
     need busybox busybox-static # unpacks what test/vm/boot packs
     need fc-list fontconfig
+    need ip iproute2 # makes networks whose cameras change
+    need certutil libnss3-tools # lets browsers trust, and show certificates
     need openssl openssl # holds the GM keys, signatures and certificates to account
     need_font zh fonts-noto-cjk
     ;;
@@ -88,6 +90,7 @@ case "${1:-}" in
     ;;
   packages)
     need_go
+    need dpkg-deb dpkg
     ;;
   *)
     echo "usage: prepare.sh run|test|vm|packages" >&2
