@@ -51,7 +51,7 @@ func (o options) effort() effort {
 		return effort{disk: 50 * time.Millisecond, load: 300 * time.Millisecond, bursts: 1, presses: 5, slips: 3, replugs: 1, quiet: 2 * time.Second, trips: 20, use: 2 * time.Second, streams: "8", window: time.Second, rounds: "1x", parts: []string{"./drivers/callpad", "./agent/internal/slips"}}
 	}
 	return effort{disk: 3 * time.Second, load: 6 * time.Second, bursts: 5, presses: 150, slips: 60, replugs: 5, quiet: 30 * time.Second, trips: 500, use: time.Minute, streams: "8,200", window: 10 * time.Second,
-		rounds: "500ms", parts: []string{"./drivers/callpad", "./agent/internal/slips", "./drivers/escpos", "./agent/kit/chain", "./agent/kit/gm/...", "./firmware-protocols/..."}}
+		rounds: "500ms", parts: []string{"./drivers/callpad", "./agent/internal/slips", "./drivers/escpos", "./agent/internal/store", "./agent/kit/chain", "./agent/kit/gm/...", "./cloud/internal/broker", "./cloud/internal/ingest", "./firmware-protocols/..."}}
 }
 
 func main() {

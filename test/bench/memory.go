@@ -134,9 +134,12 @@ func (b *bench) villageMemory(ctx context.Context) error {
 	return nil
 }
 
-// village runs the agent for a while.
+// village runs the agent for a while, from when its camera is relayed: then it has signed in with its certificates.
 func (b *bench) village(ctx context.Context, config string) (m memory, err error) {
 	err = b.another(ctx, config, func(base string, pid int) (err error) {
+		if err := b.relayed(ctx, base); err != nil {
+			return err
+		}
 		for began := time.Now(); time.Since(began) < b.effort.use; {
 			if err := look(b.demo, base); err != nil {
 				return err
@@ -151,7 +154,26 @@ func (b *bench) village(ctx context.Context, config string) (m memory, err error
 	return m, err
 }
 
-// villageConfig writes the demo's two files again with a village in them.
+// relayed waits until the only camera is relayed.
+func (b *bench) relayed(ctx context.Context, base string) error {
+	for began := time.Now(); ; {
+		a, err := b.demo.Do(base, b.demo.Agent.Tokens["staff"], http.MethodGet, "/api/v1/cameras", nil, nil)
+		switch {
+		case err != nil:
+			return err
+		case strings.Contains(string(a.Body), `"relaying"`):
+			return nil
+		case time.Since(began) > demo.Patience:
+			return fmt.Errorf("the village's camera is not relayed: %d %s", a.Status, a.Body)
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// villageConfig writes the demo's two files again with a village in them. The demo's box becomes the village's: it has its keys and
+// certificates, and speaks with the centre by them.
 func (b *bench) villageConfig() (path string, err error) {
 	dir := filepath.Dir(b.demo.Agent.Config)
 	site, plan, err := b.demoConfig()
@@ -160,12 +182,20 @@ func (b *bench) villageConfig() (path string, err error) {
 	}
 	hall, ok := site["hall"].(map[string]any)
 	cameras, ok2 := site["cameras"].([]any)
-	if !ok || !ok2 || len(cameras) == 0 {
-		return "", errors.New("the demo's agent.yaml has no hall or no camera")
+	data, ok3 := site["data"].(string)
+	if !ok || !ok2 || !ok3 || len(cameras) == 0 {
+		return "", errors.New("the demo's agent.yaml has no hall, no data or no camera")
+	}
+	own := filepath.Join(dir, "village")
+	if err := os.Mkdir(own, 0o700); err != nil {
+		return "", err
+	}
+	if err := os.Rename(filepath.Join(data, "identity"), filepath.Join(own, "identity")); err != nil {
+		return "", err
 	}
 	hall["profile"] = "village"
 	site["cameras"] = cameras[:1]
-	site["data"], site["plan"] = filepath.Join(dir, "village"), "village-hall.yaml"
+	site["data"], site["plan"] = own, "village-hall.yaml"
 	site["web"] = map[string]any{"listen": "127.0.0.1:0", "tokens": []any{map[string]any{"role": "staff", "secret": "file:secrets/staff.token"}}}
 	delete(site, "devices")
 	village := map[string]any{

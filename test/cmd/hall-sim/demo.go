@@ -30,6 +30,7 @@ type demoOptions struct {
 	base int    // first port; 0: the system chooses every port; -1: the usual ports
 	keep bool   // go on with the data of the last demo
 	zone string // of the hall
+	way  string // by which the hall reaches the cloud: tls, tlcp or tcp
 }
 
 func demoCommand() *cobra.Command {
@@ -38,7 +39,8 @@ func demoCommand() *cobra.Command {
 		Use: "demo", Short: "Run a whole hall: cloud, agent, devices and cameras", Args: cobra.NoArgs,
 		Long: "Run a whole hall: the real cloud and agent with simulated devices and cameras.\n" +
 			"DEMO_BASE_PORT=n moves all ports to n and above, 0 lets the system choose; DEMO_KEEP=1 goes on with the last data;\n" +
-			"DEMO_HOST=127.0.0.2 serves at another address of this machine alone; DEMO_ZONE=Asia/Urumqi puts the hall into another zone.",
+			"DEMO_HOST=127.0.0.2 serves at another address of this machine alone; DEMO_ZONE=Asia/Urumqi puts the hall into another zone;\n" +
+			"DEMO_TRANSPORT=tlcp lets the hall speak TLCP with the cloud, tcp nothing but MQTT; it is TLS by default.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.fromEnvironment(); err != nil {
 				return command.BadUsage(err)
@@ -65,6 +67,10 @@ func (o *demoOptions) fromEnvironment() error {
 		return fmt.Errorf("DEMO_HOST=%q is not an address of the loopback", o.host)
 	}
 	o.zone = cmp.Or(os.Getenv("DEMO_ZONE"), "Asia/Shanghai")
+	o.way = cmp.Or(os.Getenv("DEMO_TRANSPORT"), "tls")
+	if o.way != "tls" && o.way != "tlcp" && o.way != "tcp" {
+		return fmt.Errorf("DEMO_TRANSPORT=%q is not tls, tlcp or tcp", o.way)
+	}
 	o.keep = os.Getenv("DEMO_KEEP") != "" && os.Getenv("DEMO_KEEP") != "0"
 	return nil
 }
@@ -204,6 +210,7 @@ func (h *demoHall) banner() string {
 	}
 	line("  运维 ops         %s/ops?token=%s", agent, s.Ops)
 	line("  运行中心 console %s   %s / %s", h.cloudURL(), adminUser, s.Admin)
+	line("  公告 notices     %s/notices   没有人被叫到时，叫号屏轮播它 the screen shows it after 20 s without a call", h.cloudURL())
 	line("")
 	line("  bin/hall-sim tap-card     刷身份证 a citizen taps a card, then press 取号 at the kiosk")
 	line("  bin/hall-sim scan         扫粤省事码 a citizen shows a code")

@@ -6,9 +6,11 @@ import (
 	_ "embed"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"text/template"
+	"time"
 
 	"halledge/agent/kit/phc"
 	"halledge/test/fakes/camera"
@@ -52,6 +54,9 @@ var planTemplate string
 //go:embed cloud.yaml.tmpl
 var cloudTemplate string
 
+//go:embed notice.txt
+var noticeText []byte
+
 // demoHall is the running demo.
 type demoHall struct {
 	opts    demoOptions
@@ -72,7 +77,15 @@ type demoHall struct {
 
 // cloudReady and agentReady are the ready files of the two programs: where they listen.
 type (
-	cloudReady struct{ HTTP, MQTT, RTSP, WebRTC string }
+	cloudReady struct {
+		HTTP, MQTT, RTSP, WebRTC string
+		MQTTTLS                  string `json:"mqtt_tls"`
+		MQTTTLCP                 string `json:"mqtt_tlcp"`
+		RTSPTLS                  string `json:"rtsp_tls"`
+		RTSPTLCP                 string `json:"rtsp_tlcp"`
+		EdgeTLS                  string `json:"edge_tls"`
+		EdgeTLCP                 string `json:"edge_tlcp"`
+	}
 	agentReady struct{ HTTP string }
 )
 
@@ -80,6 +93,7 @@ func (h *demoHall) agentURL() string    { a, _ := h.at(); return "http://" + a.H
 func (h *demoHall) cloudURL() string    { _, c := h.at(); return "http://" + c.HTTP }
 func (h *demoHall) agentConfig() string { return filepath.Join(h.opts.dir, "agent", "agent.yaml") }
 func (h *demoHall) cloudConfig() string { return filepath.Join(h.opts.dir, "cloud", "cloud.yaml") }
+func (h *demoHall) data() string        { return filepath.Join(h.opts.dir, "agent", "data") }
 func (h *demoHall) machine() string     { return filepath.Join(h.opts.dir, "machine") }
 func (h *demoHall) database() string    { return filepath.Join(h.opts.dir, "cloud", "cloud.db") }
 
@@ -88,6 +102,8 @@ func newDemoHall(o demoOptions, sec secrets, st *station, cams *camera.Cameras, 
 		opts: o, secrets: sec, station: st, cameras: cams, province: far,
 		cloudAt: cloudReady{
 			HTTP: o.address(1, 9090), MQTT: o.address(2, 1883), RTSP: o.address(3, 8554), WebRTC: o.address(4, 8189),
+			MQTTTLS: o.address(5, 8883), MQTTTLCP: o.address(6, 8884), EdgeTLS: o.address(7, 9443), EdgeTLCP: o.address(8, 9444),
+			RTSPTLS: o.address(9, 8322), RTSPTLCP: o.address(10, 8323),
 		},
 		agentAt: agentReady{HTTP: o.address(0, 8080)},
 	}
@@ -120,7 +136,58 @@ func (h *demoHall) start(ctx context.Context) error {
 	if err := h.render(filepath.Join(h.opts.dir, "agent", "codes.yaml"), rulesTemplate, nil); err != nil {
 		return err
 	}
+	if err := h.enrol(ctx); err != nil {
+		return err
+	}
+	if err := h.publishNotice(ctx); err != nil {
+		return err
+	}
 	return h.agent.start(ctx)
+}
+
+// enrol gives the hall's box its certificates, with a code as an operator of the centre would.
+func (h *demoHall) enrol(ctx context.Context) error {
+	if _, err := os.Stat(filepath.Join(h.data(), "identity", "enrolled.json")); err == nil {
+		return nil
+	}
+	if err := h.render(h.agentConfig(), agentTemplate, h.agentValues()); err != nil {
+		return err
+	}
+	ask := exec.CommandContext(ctx, filepath.Join(h.opts.bin, "hall-cloud"), "enroll-code", hallCode, "--config", h.cloudConfig())
+	ask.Stderr = os.Stderr
+	code, err := ask.Output()
+	if err != nil {
+		return fmt.Errorf("hall-cloud enroll-code: %w", err)
+	}
+	_, at := h.at()
+	show := exec.CommandContext(ctx, filepath.Join(h.opts.bin, "hall-agent"), "enroll", "--config", h.agentConfig(), "--cloud", "https://"+at.EdgeTLS)
+	show.Stdin, show.Stderr = bytes.NewReader(code), os.Stderr
+	if err := show.Run(); err != nil {
+		return fmt.Errorf("hall-agent enroll: %w", err)
+	}
+	return nil
+}
+
+// noticeDays is for how long the demo's notice is shown.
+const noticeDays = 30
+
+// publishNotice gives the screens of a fresh demo something to show while nobody is called, as an operator of the centre would. A demo that
+// goes on has what it had.
+func (h *demoHall) publishNotice(ctx context.Context) error {
+	if h.opts.keep {
+		return nil
+	}
+	file := filepath.Join(h.opts.dir, "cloud", "notice.txt")
+	if err := os.WriteFile(file, noticeText, 0o600); err != nil {
+		return err
+	}
+	until := time.Now().AddDate(0, 0, noticeDays).Format(time.DateOnly)
+	publish := exec.CommandContext(ctx, filepath.Join(h.opts.bin, "hall-cloud"), "notice", "publish", "--config", h.cloudConfig(), "--hall", hallCode, "--until", until, file)
+	publish.Stderr = os.Stderr
+	if err := publish.Run(); err != nil {
+		return fmt.Errorf("hall-cloud notice publish: %w", err)
+	}
+	return nil
 }
 
 // launchCloud starts the cloud where it was before, if it ran before.
@@ -176,6 +243,8 @@ func (h *demoHall) cloudValues() map[string]any {
 	_, at := h.at()
 	return map[string]any{
 		"Host": h.opts.host, "Database": h.database(), "HTTP": at.HTTP, "MQTT": at.MQTT, "RTSP": at.RTSP, "WebRTC": at.WebRTC,
+		"MQTTTLS": at.MQTTTLS, "MQTTTLCP": at.MQTTTLCP, "EdgeTLS": at.EdgeTLS, "EdgeTLCP": at.EdgeTLCP,
+		"RTSPTLS": at.RTSPTLS, "RTSPTLCP": at.RTSPTLCP,
 		"Admin": adminUser, "AdminHash": hash(s.Admin), "Hall": hallCode, "Name": hallName,
 		"MQTTHash": hash(s.MQTT), "Viewer": videoUser, "Cameras": h.cameraValues(),
 		"Province": h.province.URL(), "ProvinceKey": publicOf(s.Province), "HallKey": publicOf(s.HallKey),
@@ -210,9 +279,16 @@ func (h *demoHall) agentValues() map[string]any {
 		devs = append(devs, dev{d.name, d.model, h.station.connect(d.name)})
 	}
 	agent, cloud := h.at()
+	broker, node, edge := "tls://"+cloud.MQTTTLS, "rtsps://"+cloud.RTSPTLS, "https://"+cloud.EdgeTLS
+	switch h.opts.way {
+	case "tlcp":
+		broker, node, edge = "tlcp://"+cloud.MQTTTLCP, "rtsp+tlcp://"+cloud.RTSPTLCP, "tlcp://"+cloud.EdgeTLCP
+	case "tcp":
+		broker, node = "tcp://"+cloud.MQTT, "rtsp://"+cloud.RTSP
+	}
 	return map[string]any{
-		"Hall": hallCode, "Name": hallName, "Data": filepath.Join(h.opts.dir, "agent", "data"),
-		"HTTP": agent.HTTP, "MQTT": "tcp://" + cloud.MQTT, "Node": "rtsp://" + cloud.RTSP,
+		"Hall": hallCode, "Name": hallName, "Data": h.data(),
+		"HTTP": agent.HTTP, "MQTT": broker, "Edge": edge, "Password": h.opts.way == "tcp", "Node": node,
 		"Cloud": cloud.HTTP, "Centre": publicOf(h.secrets.Centre),
 		"Devices": devs, "Cameras": h.cameraValues(),
 	}
@@ -225,9 +301,9 @@ func (h *demoHall) writeSecrets() error {
 		"agent": {
 			"kiosk.token": s.Kiosk, "screen.token": s.Screen, "staff.token": s.Staff, "ops.token": s.Ops,
 			"cloud.password": s.MQTT, "relay.password": s.Publish, "camera.password": cameraPassword,
-			"codes.key": s.HallKey, "person.key": s.Person,
+			"codes.key": s.HallKey,
 		},
-		"cloud": {"api.token": s.API, "viewer.token": s.Viewer, "publish.password": s.Publish, "province.key": s.Centre, "person.key": s.Person},
+		"cloud": {"api.token": s.API, "viewer.token": s.Viewer, "publish.password": s.Publish, "province.key": s.Centre},
 	} {
 		dir := filepath.Join(h.opts.dir, dir, "secrets")
 		if err := os.MkdirAll(dir, 0o700); err != nil {

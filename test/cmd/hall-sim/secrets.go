@@ -21,7 +21,6 @@ type secrets struct {
 	Admin, API                string            // console password, cloud token
 	Viewer                    string            // reads relayed streams
 	HallKey, Centre, Province string            // SM2 keys, PEM: of the hall's questions, the centre and the province
-	Person                    string            // key of the names that centre and hall know people by
 }
 
 // loadSecrets reads the secrets of kept data or draws new ones.
@@ -36,7 +35,7 @@ func loadSecrets(dir string) (s secrets, err error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return s, err
 	}
-	for _, at := range []*string{&s.Kiosk, &s.Screen, &s.Staff, &s.Ops, &s.MQTT, &s.Publish, &s.API, &s.Viewer, &s.Person} {
+	for _, at := range []*string{&s.Kiosk, &s.Screen, &s.Staff, &s.Ops, &s.MQTT, &s.Publish, &s.API, &s.Viewer} {
 		*at = token()
 	}
 	for _, at := range []*string{&s.HallKey, &s.Centre, &s.Province} {

@@ -160,16 +160,18 @@ const (
 
 // scan lets the scanner send a code, or what is none.
 func (s *station) scan(r scanRequest) error {
-	send := func() (bool, error) { return s.scanner.Scan(r.Payload) }
+	var ok bool
+	var err error
 	switch {
 	case r.Camera:
-		send = func() (bool, error) { return s.camera.Pass(r.Payload) }
+		ok, err = s.camera.Pass(r.Payload)
 	case r.Flaw == garbage:
-		send = s.scanner.Spoil
+		ok = s.scanner.Spoil()
 	case r.Flaw == tooLong:
-		send = s.scanner.Overlong
+		ok = s.scanner.Overlong()
+	default:
+		ok = s.scanner.Scan(r.Payload)
 	}
-	ok, err := send()
 	if err == nil && !ok {
 		err = errors.New("the scanner is unplugged")
 	}
@@ -281,11 +283,10 @@ func (s *station) press(r pressRequest) error {
 	case !known:
 		return fmt.Errorf("window 2's pad has no key %q", r.Key)
 	}
-	ok, err := s.keyPad.Press(k)
-	if err == nil && !ok {
-		err = errors.New("window 2's pad is unplugged")
+	if !s.keyPad.Press(k) {
+		return errors.New("window 2's pad is unplugged")
 	}
-	return err
+	return nil
 }
 
 // rate is a citizen's finger on window 2's rating device.

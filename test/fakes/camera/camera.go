@@ -3,11 +3,19 @@
 package camera
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
+	"math/big"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bluenviron/gortsplib/v4"
 	"github.com/bluenviron/gortsplib/v4/pkg/auth"
@@ -27,7 +35,9 @@ type Options struct {
 	AuthMethods []auth.VerifyMethod
 	// Refuse, if set, is the status of every DESCRIBE, such as 453 of a camera that is full.
 	Refuse base.StatusCode
-	Speed  int // times the clip's 15 frames a second; 0: once
+	// Certificate, if set, makes it speak TLS; see Certify.
+	Certificate *tls.Certificate
+	Speed       int // times the clip's 15 frames a second; 0: once
 }
 
 // Cameras is a running server.
@@ -80,13 +90,17 @@ func Start(o Options) (*Cameras, error) {
 		return nil, err
 	}
 	c.addr = ln.Addr()
+	door := ln
+	if o.Certificate != nil { // below the protocol
+		door = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{*o.Certificate}, MinVersion: tls.VersionTLS12})
+	}
 	c.server = &gortsplib.Server{
 		Handler:        c,
 		RTSPAddress:    ln.Addr().String(),
 		UDPRTPAddress:  rtp.LocalAddr().String(),
 		UDPRTCPAddress: rtcp.LocalAddr().String(),
 		AuthMethods:    o.AuthMethods,
-		Listen:         func(string, string) (net.Listener, error) { return ln, nil },
+		Listen:         func(string, string) (net.Listener, error) { return door, nil },
 		ListenPacket: func(_, address string) (net.PacketConn, error) {
 			if address == rtp.LocalAddr().String() {
 				return rtp, nil
@@ -142,7 +156,29 @@ func (c *Cameras) load() error {
 func (c *Cameras) Addr() string { return c.addr.String() }
 
 // URL gives the address of one path, without a login.
-func (c *Cameras) URL(path string) string { return "rtsp://" + c.Addr() + path }
+func (c *Cameras) URL(path string) string {
+	if c.opts.Certificate != nil {
+		return "rtsps://" + c.Addr() + path
+	}
+	return "rtsp://" + c.Addr() + path
+}
+
+// Certify makes a key and a certificate as cameras have them: their own, of no name that anybody would know.
+func Certify() (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make the key of a camera: %w", err)
+	}
+	about := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "IPCamera"},
+		NotBefore: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, about, about, key.Public(), key)
+	if err != nil {
+		return nil, fmt.Errorf("make the certificate of a camera: %w", err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}
 
 // Counts gives what happened since the start.
 func (c *Cameras) Counts() Counts {

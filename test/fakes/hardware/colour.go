@@ -2,9 +2,9 @@ package hardware
 
 import (
 	"io"
-	"slices"
 	"sync"
 
+	"halledge/drivers/drivertest/farend"
 	"halledge/firmware-protocols/huidu"
 )
 
@@ -27,23 +27,14 @@ func (s *ColourScreen) Lines() []string {
 // Serve plays the screen on a line.
 func (s *ColourScreen) Serve(rw io.ReadWriter) {
 	var d huidu.Decoder
-	readLoop(rw, func(b []byte) error {
-		d.Push(b)
-		for p, ok := d.Next(); ok; p, ok = d.Next() {
-			s.mu.Lock()
-			answers := slices.Clone(s.card.Handle(p))
-			s.mu.Unlock()
-			var out []byte
-			var err error
-			for _, a := range answers {
-				if out, err = a.Append(out); err != nil {
-					return err
-				}
-			}
-			if _, err := rw.Write(out); err != nil {
-				return err
+	farend.Answer(rw, &d, func(p huidu.Packet) (out []byte) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, a := range s.card.Handle(p) {
+			if more, err := a.Append(out); err == nil {
+				out = more
 			}
 		}
-		return nil
+		return out
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"sync"
 
+	"halledge/drivers/drivertest/farend"
 	"halledge/firmware-protocols/escpos"
 )
 
@@ -60,15 +61,15 @@ func (p *Printer) Serve(rw io.ReadWriter) {
 	p.mu.Unlock()
 	parser := escpos.NewParser(p.Layout.Charset)
 	var held, slip []step
-	var bytes []byte // since the last step
-	readLoop(rw, func(b []byte) error {
+	var bytes []byte                            // since the last step
+	farend.Converse(rw, func(b []byte) []byte { // it answers while it works
 		for i := range b {
 			bytes = append(bytes, b[i])
 			for _, it := range parser.Feed(b[i : i+1]) {
 				switch it := it.(type) { // in real time, whatever it is doing
 				case escpos.StatusRequest:
 					if _, err := p.do(it, rw); err != nil {
-						return err
+						return nil
 					}
 				case escpos.Recover:
 					if p.recovers() && it.Clear {
@@ -85,7 +86,7 @@ func (p *Printer) Serve(rw io.ReadWriter) {
 			held = held[1:]
 			cut, err := p.do(s.item, rw)
 			if err != nil {
-				return err
+				return nil
 			}
 			slip = append(slip, s)
 			if line, ok := s.item.(escpos.Line); ok && p.Line != nil {

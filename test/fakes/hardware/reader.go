@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"halledge/drivers/drivertest/farend"
 	"halledge/firmware-protocols/sdt"
 )
 
@@ -59,25 +60,16 @@ func (r *CardReader) lift() {
 // Serve plays the reader on a line.
 func (r *CardReader) Serve(rw io.ReadWriter) {
 	var d sdt.RequestDecoder
-	readLoop(rw, func(b []byte) error {
-		d.Push(b)
-		for {
-			q, ok := d.Next()
-			if !ok {
-				return nil
-			}
-			status, data, damaged := r.answer(q.Command)
-			frame, err := sdt.AppendReply(nil, status, data)
-			if err != nil {
-				return err
-			}
-			if damaged {
-				frame[len(frame)/2] ^= 0x40
-			}
-			if _, err := rw.Write(frame); err != nil {
-				return err
-			}
+	farend.Answer(rw, &d, func(q sdt.Request) []byte {
+		status, data, damaged := r.answer(q.Command)
+		frame, err := sdt.AppendReply(nil, status, data)
+		if err != nil {
+			return nil
 		}
+		if damaged {
+			frame[len(frame)/2] ^= 0x40
+		}
+		return frame
 	})
 }
 

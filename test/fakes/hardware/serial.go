@@ -6,32 +6,23 @@ import (
 	"slices"
 	"sync"
 
+	"halledge/drivers/drivertest/farend"
 	"halledge/firmware-protocols/modbus"
 	"halledge/firmware-protocols/onbon"
 )
 
 // Scanner is a serial code scanner that sends what it reads and a carriage return.
-type Scanner struct{ plug plug }
+// It takes commands and ignores them: the trigger is always on.
+type Scanner struct{ farend.Voice }
 
-// Scan reads a code; ok is false while the scanner is not plugged in.
-func (s *Scanner) Scan(payload string) (ok bool, err error) {
-	return s.plug.send([]byte(payload + "\r"))
-}
+// Scan reads a code. It gives false while the scanner is not plugged in, as do those that follow.
+func (s *Scanner) Scan(payload string) bool { return s.Send([]byte(payload + "\r")) }
 
 // Spoil sends what no code can be: control characters and bytes that are no text.
-func (s *Scanner) Spoil() (ok bool, err error) { return s.plug.send([]byte("\x05\x06\xff\xfe\x07\r")) }
+func (s *Scanner) Spoil() bool { return s.Send([]byte("\x05\x06\xff\xfe\x07\r")) }
 
 // Overlong sends more than any code of a hall has.
-func (s *Scanner) Overlong() (ok bool, err error) {
-	return s.plug.send(append(bytes.Repeat([]byte("X"), 3000), '\r'))
-}
-
-// Serve plays the scanner on a line. It takes commands and ignores them: the trigger is always on.
-func (s *Scanner) Serve(rw io.ReadWriter) {
-	s.plug.in(rw)
-	defer s.plug.in(nil)
-	readLoop(rw, func([]byte) error { return nil })
-}
+func (s *Scanner) Overlong() bool { return s.Send(append(bytes.Repeat([]byte("X"), 3000), '\r')) }
 
 // Panel is an Onbon LED panel.
 type Panel struct {
@@ -57,25 +48,16 @@ func (p *Panel) Lines() []string {
 // Serve plays the panel on a line.
 func (p *Panel) Serve(rw io.ReadWriter) {
 	var d onbon.Decoder
-	readLoop(rw, func(b []byte) error {
-		d.Push(b)
-		for {
-			f, ok := d.Next()
-			if !ok {
-				return nil
-			}
-			answer, reply := p.handle(f)
-			if !reply {
-				continue
-			}
-			out, err := onbon.AppendFrame(nil, answer)
-			if err != nil {
-				return err
-			}
-			if _, err := rw.Write(out); err != nil {
-				return err
-			}
+	farend.Answer(rw, &d, func(f onbon.Frame) []byte {
+		answer, reply := p.handle(f)
+		if !reply {
+			return nil
 		}
+		out, err := onbon.AppendFrame(nil, answer)
+		if err != nil {
+			return nil
+		}
+		return out
 	})
 }
 
@@ -120,18 +102,9 @@ func (p *Pad) Display() modbus.PadDisplay {
 
 // Serve plays the pad on a line.
 func (p *Pad) Serve(rw io.ReadWriter) {
-	readLoop(rw, func(b []byte) error {
-		out, err := p.handle(b)
-		if err != nil || len(out) == 0 {
-			return err
-		}
-		_, err = rw.Write(out)
-		return err
+	farend.Answer(rw, p.rx, func(q modbus.Request) []byte {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return answer(p.pad.Handle(q))
 	})
-}
-
-func (p *Pad) handle(b []byte) (out []byte, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return answers(p.rx, p.pad.Handle, b)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 
+	"halledge/drivers/drivertest/farend"
 	"halledge/firmware-protocols/ledtemplate"
 	"halledge/firmware-protocols/modbus"
 )
@@ -38,16 +39,13 @@ func (s *Strip) Text() string {
 // Serve plays the strip on a line.
 func (s *Strip) Serve(rw io.ReadWriter) {
 	d := ledtemplate.NewDecoder(s.template)
-	readLoop(rw, func(b []byte) error {
-		d.Push(b)
-		for m, ok := d.Next(); ok; m, ok = d.Next() {
-			if m.Address == s.address {
-				s.mu.Lock()
-				s.text = m.Text
-				s.mu.Unlock()
-			}
+	farend.Answer(rw, d, func(m ledtemplate.Message) []byte {
+		if m.Address == s.address {
+			s.mu.Lock()
+			s.text = m.Text
+			s.mu.Unlock()
 		}
-		return nil
+		return nil // it never answers
 	})
 }
 
@@ -83,21 +81,11 @@ func (s *RegisterStrip) Text() string {
 
 // Serve plays the strip on a line.
 func (s *RegisterStrip) Serve(rw io.ReadWriter) {
-	readLoop(rw, func(b []byte) error {
-		s.rx.Push(b)
-		for q, ok := s.rx.Next(); ok; q, ok = s.rx.Next() {
-			if q.Unit != s.unit {
-				continue // a broadcast
-			}
-			out, err := s.obey(q).Append(nil)
-			if err != nil {
-				return err
-			}
-			if _, err := rw.Write(out); err != nil {
-				return err
-			}
+	farend.Answer(rw, s.rx, func(q modbus.Request) []byte {
+		if q.Unit != s.unit {
+			return nil // a broadcast
 		}
-		return nil
+		return answer(s.obey(q), true)
 	})
 }
 

@@ -129,7 +129,7 @@ func (p *Platform) SignIn(ctx context.Context, address, name, password string) (
 		return http.ErrUseLastResponse
 	}}
 	defer client.CloseIdleConnections()
-	page, err := visit(ctx, client, http.MethodGet, address, "")
+	page, err := visit(ctx, client, http.MethodGet, address, "") //nolint:bodyclose // visit closes it
 	if err != nil {
 		return "", err
 	}
@@ -140,7 +140,7 @@ func (p *Platform) SignIn(ctx context.Context, address, name, password string) (
 	form.Set("id", form.Get("authRequestID"))
 	form.Set("username", name)
 	form.Set("password", password)
-	page, err = visit(ctx, client, http.MethodPost, p.Issuer+"/login/username", form.Encode())
+	page, err = visit(ctx, client, http.MethodPost, p.Issuer+"/login/username", form.Encode()) //nolint:bodyclose // likewise
 	if err != nil {
 		return "", err
 	}
