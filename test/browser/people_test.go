@@ -24,13 +24,22 @@ const firstPassword, ownPassword = "words of the first day", "words that are my 
 // centre is a hall-cloud alone, with one administrator of cloud.yaml, who has no second factor yet.
 type centre struct {
 	url     string
+	secure  string // by TLS, if it serves that
+	mqtt    string // for halls on this machine, by their password: that of the first day
 	config  string // its file
 	browser *chrome.Browser
 	screens string
 }
 
-// startCentre starts one; further are lines for its configuration, and secrets the files beside that by name.
+// startCentre starts one; further are lines for its configuration, behind those of halls, in which PASSWORD is the hash of the first day's, and
+// secrets the files beside that by name.
 func startCentre(t *testing.T, secrets map[string]string, further ...string) *centre {
+	t.Helper()
+	return startCentreAt(t, `{listen: "127.0.0.1:0"}`, secrets, further...)
+}
+
+// startCentreAt starts one with http as it is given.
+func startCentreAt(t *testing.T, http string, secrets map[string]string, further ...string) *centre {
 	t.Helper()
 	dir, program := t.TempDir(), filepath.Join(demo.Programs(t), "hall-cloud")
 	hash := exec.CommandContext(t.Context(), program, "hash")
@@ -41,15 +50,15 @@ func startCentre(t *testing.T, secrets map[string]string, further ...string) *ce
 	}
 	config := filepath.Join(dir, "cloud.yaml")
 	text := fmt.Sprintf(`schema: 1
-http: {listen: "127.0.0.1:0"}
+http: %[2]s
 mqtt: {listen: "127.0.0.1:0"}
 media: {rtsp: "127.0.0.1:0", webrtc: "127.0.0.1:0"}
 users:
-  - {name: admin, full_name: 系统管理员, roles: [auditor, admin], password: '%s'}
+  - {name: admin, full_name: 系统管理员, roles: [auditor, admin], password: '%[1]s'}
 halls:
   - {code: "440900000000001", name: 示例市政务服务大厅, password: '%[1]s'}
   - {code: "441000000000001", name: 邻市政务服务大厅, password: '%[1]s'}
-`, bytes.TrimSpace(line)) + strings.Join(further, "")
+`, bytes.TrimSpace(line), http) + strings.ReplaceAll(strings.Join(further, ""), "PASSWORD", string(bytes.TrimSpace(line)))
 	for name, secret := range secrets {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret), 0o600); err != nil {
 			t.Fatal(err)
@@ -71,7 +80,7 @@ halls:
 			t.Logf("hall-cloud ended with %v:\n%s", err, &log)
 		}
 	})
-	var at struct{ HTTP string }
+	var at struct{ HTTP, HTTPS, MQTT string }
 	demo.Until(t, demo.Patience, "the centre is ready", func() error {
 		raw, err := os.ReadFile(ready)
 		return errors.Join(err, json.Unmarshal(raw, &at))
@@ -81,7 +90,7 @@ halls:
 		t.Fatal(err)
 	}
 	screens := cmp.Or(os.Getenv("HALLEDGE_SCREENS"), filepath.Join(root, "var", "screens"))
-	return &centre{url: "http://" + at.HTTP, config: config, browser: chrome.Start(t), screens: screens}
+	return &centre{url: "http://" + at.HTTP, secure: "https://" + at.HTTPS, mqtt: at.MQTT, config: config, browser: chrome.Start(t), screens: screens}
 }
 
 // open opens a page on the screen of an office.
@@ -134,7 +143,7 @@ func TestPeopleOfTheCentre(t *testing.T) {
 	p.Has("heading", "审计") // his first page
 	p.Click("link", "用户")
 
-	p.Sees("系统管理员", "审计、用户管理", "全部大厅", "已绑定", "共 1 人", "我的账号")
+	p.Sees("系统管理员", "审计、用户管理", "全部大厅", "第二因素", "动态口令", "共 1 人", "我的账号")
 	p.Click("button", "添加用户")
 	p.Fill("用户名", "li.si")
 	p.Fill("姓名", "李四")

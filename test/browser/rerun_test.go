@@ -1,11 +1,13 @@
 package browser_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"halledge/test/browser/chrome"
+	"halledge/test/demo"
 )
 
 // rerun plays the day of the hall again: as it is, under other weights, and under a rule that is none.
@@ -13,7 +15,13 @@ func (s *site) rerun(t *testing.T) {
 	s.Verb(t, "1", "open", nil)
 	s.Take(t, "A")
 	s.Post(t, "staff", "/api/v1/tickets", map[string]any{"queue": "A", "channel": "desk", "class": "elder"}, http.StatusCreated)
-	s.Verb(t, "1", "call-next", nil)
+	demo.Until(t, demo.Patience, "a call at window 1, where somebody was just called", func() error {
+		a, err := s.Do(s.Agent.URL, s.Agent.Tokens["staff"], http.MethodPost, "/api/v1/windows/1/call-next", map[string]any{}, nil)
+		if err == nil && a.Status != http.StatusOK {
+			err = fmt.Errorf("%d: %s", a.Status, a.Body)
+		}
+		return err
+	})
 	p := s.board(t, "")
 	p.Click("link", "回放")
 	p.Has("button", "回放")

@@ -19,6 +19,7 @@ func (s *site) window(t *testing.T) {
 	s.replan(t, "  order:", "  call_gap_s: 0\n  order:") // fingers are quicker here than people walk
 	t.Run("refuses a wrong PIN and locks after five", s.wrongPIN)
 	t.Run("a call reaches screen, panel and pad", s.callReachesAll)
+	t.Run("a page that is left alone", s.leftAlone)
 	t.Run("every verb by its button", s.verbsByButton)
 	t.Run("every verb by its key", s.verbsByKey)
 	t.Run("the keys are the clerk's own", s.ownKeys)
@@ -60,6 +61,33 @@ func (s *site) clerk(t *testing.T) *chrome.Page {
 // atWindow signs the clerk of window 1 in at its page.
 func (s *site) atWindow(p *chrome.Page) *chrome.Page {
 	return s.signedIn(p, 0, "1号窗口", "测试一")
+}
+
+// leftAlone locks a page and opens it again, by the keyboard alone; what its clerk was doing is still there.
+func (s *site) leftAlone(t *testing.T) {
+	p := s.clerk(t)
+	p.Allow("401 (Unauthorized)")
+	p.Allow("423 (Locked)")
+	p.Click("button", "快捷键")
+	p.Press(chrome.Escape)
+	p.Click("button", "锁屏")
+	p.Sees("已锁定", "测试一，请输入 PIN 码")
+	p.Misses("等候") // nothing of the window but its number
+	s.shot(t, p, "window-locked")
+	wrong := "000000"
+	if wrong == s.Agent.Staff[0].PIN {
+		wrong = "111111"
+	}
+	p.Fill("请输入 PIN 码", wrong)
+	p.Press(chrome.F5) // no key of the window's, and no new page
+	p.Press(chrome.Enter)
+	p.Sees("PIN 码不对，请再输一次")
+	p.Misses("工号") // which is not asked for here
+	s.shot(t, p, "window-locked-wrong-pin")
+	p.Fill("请输入 PIN 码", s.Agent.Staff[0].PIN)
+	p.Press(chrome.Enter)
+	p.Misses("已锁定")
+	p.Sees("已连接", "等候")
 }
 
 func (s *site) wrongPIN(t *testing.T) {

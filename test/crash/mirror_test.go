@@ -99,6 +99,7 @@ func (m *mirror) apply(f fact) error {
 	case hallsync.WindowWasClosed:
 		m.windows[p.Window] = hallsync.WindowClosed
 	case hallsync.DayClosed, hallsync.DeviceChanged:
+	case hallsync.KeyMade, hallsync.SegmentBegun, hallsync.LogCheckpointed: // how the log is kept
 	default:
 		return m.applyTicket(p)
 	}

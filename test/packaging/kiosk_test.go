@@ -1,6 +1,13 @@
 package packaging
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +20,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"halledge/test/demo"
 )
@@ -55,7 +63,7 @@ func show(t *testing.T, settings string) *shown {
 	s.agent = agent.URL
 	port := agent.URL[strings.LastIndex(agent.URL, ":")+1:]
 	s.write("token", "0123456789abcdef\n", 0o600)
-	s.write("browser", "#!/bin/sh\nprintf '%s\\n' \"$@\" >"+s.path("args")+"\nfor a; do case $a in --user-data-dir=*) echo "+port+" >\"${a#*=}/DevToolsActivePort\" ;; esac; done\necho $$ >>"+s.path("pids")+"\nexec sleep 1000\n", 0o700)
+	s.write("browser", "#!/bin/sh\nenv >"+s.path("env")+"\nprintf '%s\\n' \"$@\" >"+s.path("args")+"\nfor a; do case $a in --user-data-dir=*) echo "+port+" >\"${a#*=}/DevToolsActivePort\" ;; esac; done\necho $$ >>"+s.path("pids")+"\nexec sleep 1000\n", 0o700)
 	s.write("conf", "URL='"+agent.URL+"/kiosk/7?lang=en'\nTOKEN_FILE="+s.path("token")+"\nBROWSER="+s.path("browser")+"\nNIGHTLY=\nEVERY_S=0.2\n"+settings+"\n", 0o600)
 	s.cmd = exec.Command(kiosk+"/hall-kiosk", s.path("conf"))
 	s.cmd.Env = append(os.Environ(), "DISPLAY=", "RUNTIME_DIRECTORY="+s.dir)
@@ -209,6 +217,102 @@ func TestSettingsThatNameNoPageAreRefused(t *testing.T) {
 		out, err := exec.Command(kiosk+"/hall-kiosk", conf).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "names no page") {
 			t.Errorf("%q: %v %s", url, err, out)
+		}
+	}
+}
+
+// A kiosk trusts the root it is given, for its browser and for its own questions, and nothing else on the machine does.
+func TestAKioskTrustsTheHallsRoot(t *testing.T) {
+	hall := newRoot(t)
+	settings := "SILENT_S=1000\nCA=" + hall.file
+	s := show(t, settings)
+	s.nth(1)
+	var home string
+	for _, line := range strings.Fields(read(t, s.path("env"))) {
+		if of, found := strings.CutPrefix(line, "HOME="); found {
+			home = of
+		}
+	}
+	if !strings.HasPrefix(home, s.dir) {
+		t.Fatalf("the browser's home is %s", home)
+	}
+	list, err := exec.Command("certutil", "-d", "sql:"+home+"/.pki/nssdb", "-L").CombinedOutput()
+	if err != nil || !strings.Contains(string(list), "hall-ca") || !strings.Contains(string(list), "C,,") {
+		t.Errorf("%v: %s", err, list)
+	}
+}
+
+// hallRoot is the root of a hall on a stick.
+type hallRoot struct {
+	der, leaf []byte
+	file      string
+}
+
+func newRoot(t *testing.T) *hallRoot {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: "Hall"}, NotAfter: time.Now().AddDate(1, 0, 0), BasicConstraintsValid: true}
+	r := &hallRoot{file: filepath.Join(t.TempDir(), "hall-ca.crt")}
+	for _, to := range []*[]byte{&r.leaf, &r.der} {
+		if *to, err = x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key); err != nil {
+			t.Fatal(err)
+		}
+		template.IsCA = true
+	}
+	r.write(t, r.text())
+	return r
+}
+
+func (r *hallRoot) text() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.der})
+}
+
+func (r *hallRoot) sha256() string {
+	sum := sha256.Sum256(r.der)
+	return strings.ReplaceAll(fmt.Sprintf("% X", sum), " ", ":")
+}
+
+func (r *hallRoot) write(t *testing.T, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(r.file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Nobody installs a root whose fingerprint he has not compared, or what is none.
+func TestInstallingARoot(t *testing.T) {
+	hall, home := newRoot(t), t.TempDir()
+	run := func(answer string, arguments ...string) (string, error) {
+		cmd := exec.Command(kiosk+"/hall-trust", append(arguments, hall.file)...)
+		cmd.Env = append(os.Environ(), "HOME="+home)
+		cmd.Stdin = strings.NewReader(answer)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	trusted := func() string {
+		out, _ := exec.Command("certutil", "-d", "sql:"+home+"/.pki/nssdb", "-L", "-n", "hall-ca", "-a").Output() // fails where it is not
+		return strings.ReplaceAll(string(out), "\r", "")
+	}
+	for _, answer := range []string{"", "no\n", "\n"} {
+		if out, err := run(answer, "--user"); err == nil || trusted() != "" || !strings.Contains(out, hall.sha256()) {
+			t.Errorf("%q: %v %s", answer, err, out)
+		}
+	}
+	if out, err := run("yes\n", "--user"); err != nil || trusted() != string(hall.text()) || !strings.Contains(out, hall.sha256()) {
+		t.Errorf("%v %s", err, out)
+	}
+	next := newRoot(t) // of a box that was replaced, as browsers save it
+	hall.write(t, next.der)
+	if out, err := run("yes\n", "--user"); err != nil || trusted() != string(next.text()) {
+		t.Errorf("%v %s", err, out)
+	}
+	for _, other := range [][]byte{hall.leaf, []byte("no certificate"), nil} {
+		hall.write(t, other)
+		if out, err := run("yes\n", "--user"); err == nil || trusted() != string(next.text()) {
+			t.Errorf("%v %s", err, out)
 		}
 	}
 }

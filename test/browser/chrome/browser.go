@@ -4,8 +4,10 @@ package chrome
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -44,6 +46,31 @@ func Start(t testing.TB) *Browser {
 func StartWithCamera(t testing.TB, film string) *Browser {
 	t.Helper()
 	return start(t, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-file-for-fake-video-capture", film))
+}
+
+// StartAtHome is Start under an account whose home is a directory of the test: what is trusted there, the browser trusts.
+func StartAtHome(t testing.TB, home string) *Browser {
+	t.Helper()
+	return start(t, chromedp.Env("HOME="+home))
+}
+
+// StartShowing is StartAtHome of a browser that shows a site, such as https://127.0.0.1:8443, the certificate that there is for it without
+// asking whoever sits there, as machines of an office are set up: without a window nobody could be asked.
+func StartShowing(t testing.TB, home, site string) *Browser {
+	t.Helper()
+	profile := t.TempDir()
+	selects := map[string]any{site + ",*": map[string]any{"setting": map[string]any{"filters": []any{map[string]any{}}}}}
+	settings, err := json.Marshal(map[string]any{"profile": map[string]any{"content_settings": map[string]any{"exceptions": map[string]any{"auto_select_certificate": selects}}}})
+	if err == nil {
+		err = os.Mkdir(filepath.Join(profile, "Default"), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(profile, "Default", "Preferences"), settings, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start(t, chromedp.Env("HOME="+home), chromedp.UserDataDir(profile))
 }
 
 func start(t testing.TB, further ...chromedp.ExecAllocatorOption) *Browser {

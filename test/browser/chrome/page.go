@@ -33,6 +33,16 @@ func (p *Page) Go(address string) {
 	p.do(chromedp.Navigate(address))
 }
 
+// Fails opens an address that the browser must not show, and gives its reason, such as net::ERR_CERT_AUTHORITY_INVALID.
+func (p *Page) Fails(address string) string {
+	p.t.Helper()
+	_, err := try(p, chromedp.Navigate(address))
+	if err == nil {
+		p.t.Fatalf("%s is shown", address)
+	}
+	return err.Error()
+}
+
 // Reload loads the page again, as F5 does.
 func (p *Page) Reload() {
 	p.t.Helper()

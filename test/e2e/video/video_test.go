@@ -9,8 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
+	"halledge/test/await"
 	"halledge/test/fakes/camera"
 	"halledge/test/fakes/viewer"
 )
@@ -110,16 +110,7 @@ func start(t *testing.T, always bool) *chain {
 // until asks again and again, and passes demands on meanwhile.
 func (c *chain) until(what string, ok func() bool) {
 	c.t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			c.t.Fatalf("not within 30 s: %s", what)
-		case <-tick.C:
-		}
-	}
+	await.That(c.t, what, ok)
 }
 
 func (c *chain) arriving() nodeCamera {
