@@ -20,12 +20,12 @@ PAGES = agent/internal/web
 export PATH := $(CURDIR)/bin/node/node_modules/node/bin:$(PATH)
 
 PROGRAMS = ./agent/cmd/hall-agent ./cloud/cmd/hall-cloud ./test/cmd/hall-sim
-BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+BUILD = GO='$(GO)' VERSION='$(VERSION)' packaging/scripts/build.sh
 
-.PHONY: help run build test check unit journeys vm pictures soak bench lint fuzz arch packages sim console console-test ui ui-check caller clean
+.PHONY: help run build test check unit journeys vm pictures soak bench lint fuzz arch packages sbom vulncheck reproducible sim console console-test ui ui-check caller clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the demo: the cloud, one simulated hall and its agent; Ctrl-C stops everything
 	@packaging/scripts/prepare.sh run
@@ -34,7 +34,7 @@ run: ## start the demo: the cloud, one simulated hall and its agent; Ctrl-C stop
 
 build: console ## build the three programs into bin/
 	@mkdir -p bin
-	$(BUILD) -o bin/ $(PROGRAMS)
+	$(BUILD) bin/ $(PROGRAMS)
 
 test: ## run everything that must be green
 	@packaging/scripts/prepare.sh test
@@ -46,7 +46,7 @@ check: # form and suspicious code
 	@$(GO) vet -race ./... # what the tests with the race detector compile anyway
 
 # The journeys start whole halls: they run one package after the other, after the rest.
-JOURNEYS = ./test/e2e/... ./test/browser/... ./test/crash/...
+JOURNEYS = ./test/e2e/... ./test/browser/... ./test/crash/... ./test/leak/...
 # Most tests wait for a line, a page or a program: more of them at once than there are processors.
 AT_ONCE_PACKAGES = 4
 AT_ONCE_HALLS = 3
@@ -55,7 +55,7 @@ LONGEST = ./agent/internal/queue ./test/bench ./drivers/sdtreader
 
 unit: # the Go tests of the packages but those of arch, with the race detector, in random order
 	@echo "== go test"
-	$(GO) test -race -shuffle=on -p $(AT_ONCE_PACKAGES) -timeout 15m $$($(GO) list $(LONGEST) ./... | grep -v -E '/test/(arch|e2e|browser|crash|pictures)(/|$$)')
+	$(GO) test -race -shuffle=on -p $(AT_ONCE_PACKAGES) -timeout 15m $$($(GO) list $(LONGEST) ./... | grep -v -E '/test/(arch|e2e|browser|crash|leak|pictures)(/|$$)')
 	$(GO) test -shuffle=on ./test/pictures # the race detector makes drawing photographs five times slower
 
 journeys: # the Go tests that run the real programs, built with the race detector
@@ -105,15 +105,24 @@ packages: ## build the Debian package into dist/
 	@packaging/scripts/prepare.sh packages
 	@VERSION='$(VERSION)' packaging/scripts/packages.sh
 
+sbom: ## list what the programs are made of, with licences, into dist/*.cdx.json (CycloneDX)
+	@VERSION='$(VERSION)' packaging/scripts/sbom.sh dist
+
+vulncheck: ## look for known vulnerabilities in what the programs call (GOVULNDB=file:///path where there is no network)
+	@packaging/scripts/vulncheck.sh
+
+reproducible: ## build hall-agent twice from nothing in two folders and compare the bytes (minutes)
+	@packaging/scripts/reproducible.sh fresh
+
 sim: ## build the simulator and show what it can do
 	@mkdir -p bin
-	$(BUILD) -o bin/ ./test/cmd/hall-sim
+	$(BUILD) bin/ ./test/cmd/hall-sim
 	@bin/hall-sim help
 
 caller: ## build the hot-key helper of the clerks' PCs into bin/, for Linux and Windows
 	@mkdir -p bin
-	$(BUILD) -o bin/ ./agent/cmd/hall-caller
-	GOOS=windows GOARCH=amd64 $(BUILD) -o bin/ ./agent/cmd/hall-caller
+	$(BUILD) bin/ ./agent/cmd/hall-caller
+	GOOS=windows GOARCH=amd64 $(BUILD) bin/ ./agent/cmd/hall-caller
 
 console: $(CONSOLE)/dist/www/index.html ## build the cloud's web console
 
