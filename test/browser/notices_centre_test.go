@@ -156,8 +156,8 @@ func (s *site) noticeWithoutScreens(t *testing.T, desk *chrome.Page) {
 	s.listed(t, "gate", "withdrawn")
 }
 
-// shortLife is long enough for a screen to begin with a notice, which it does 20 s after it has heard of it.
-const shortLife = 40 * time.Second
+// shortLife is long enough for a screen to begin with a notice, also on a busy machine.
+const shortLife = 20 * time.Second
 
 func (s *site) noticeExpires(t *testing.T, p *chrome.Page) {
 	a, err := s.Do(s.Info.Cloud.URL, s.Info.Cloud.Token, http.MethodPost, "/api/v1/notices", map[string]any{

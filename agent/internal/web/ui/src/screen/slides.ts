@@ -6,8 +6,9 @@ import { Program, Slide } from '../lib/hall';
 import { newKey, request } from '../lib/http';
 import { rem } from './place';
 
-/** After a call the windows stand there for so long; between two rounds of the notices likewise. */
+/** After a call the windows stand there for so long, after the page's begin, and between two rounds of the notices. */
 const quietMS = 20000;
+const beginMS = 5000;
 const windowsMS = 15000;
 /** How long a picture stands; a text longer, by its length. */
 const pictureMS = 12000;
@@ -32,6 +33,7 @@ export class Slides {
   private list: Shown[] = [];
   private at = -1; // −1: the windows
   private until = 0;
+  private quiet = Date.now() + beginMS; // until when no notice begins
   private said = 0;
 
   /** turned is told when the notices come or go: there is more room for them than for the windows. */
@@ -47,7 +49,7 @@ export class Slides {
     this.program = program;
     this.list = [];
     this.said = 0;
-    this.hide();
+    this.turn(-1, Math.max(0, Math.min(this.quiet - Date.now(), quietMS))); // what is new may be urgent
     empty(byId('slides'));
     if (!program) {
       return;
@@ -65,6 +67,7 @@ export class Slides {
 
   /** Somebody is called: the windows are seen at once. */
   hide(): void {
+    this.quiet = Date.now() + quietMS;
     this.turn(-1, quietMS);
   }
 
@@ -87,7 +90,18 @@ export class Slides {
         return;
       }
     }
-    this.turn(-1, windowsMS);
+    if (this.at >= 0 || !this.coming()) {
+      this.turn(-1, windowsMS);
+    }
+  }
+
+  private coming(): boolean {
+    for (let i = 0; i < this.list.length; i++) {
+      if (this.list[i].state === 'coming') {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** The place has another size. */
@@ -139,15 +153,12 @@ export class Slides {
   /** Says what is shown, when all of it has come or is lost, and now and then. */
   private say(): void {
     const p = this.program;
-    if (!p || this.said > 0 && Math.abs(Date.now() - this.said) < sayMS) {
+    if (!p || this.coming() || this.said > 0 && Math.abs(Date.now() - this.said) < sayMS) {
       return;
     }
     const items: Slide[] = [];
     for (let i = 0; i < this.list.length; i++) {
       const one = this.list[i];
-      if (one.state === 'coming') {
-        return;
-      }
       if (one.slide && one.state === 'there') {
         const picture = one.node as HTMLImageElement;
         items.push({
