@@ -288,6 +288,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 	doors.Go(func() error { return c.desk.Run(doorsCtx) })
 	doors.Go(func() error { return ended(doorsCtx, c.notices.Run(doorsCtx)) })
 	doors.Go(func() error { return c.sealed.terms.Run(doorsCtx) })
+	doors.Go(func() error { return c.sealed.ingest.Run(doorsCtx) })
 	doors.Go(func() error { return ended(doorsCtx, c.video.node.Run(doorsCtx)) })
 	c.doors.serve(doorsCtx, doors.Go)
 	c.servePages(doorsCtx, doors.Go)

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"halledge/firmware-protocols/hallsync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"pgregory.net/rapid"
 )
 
 const (
@@ -99,6 +101,13 @@ func send(t testing.TB, in *ingest.Ingester, facts ...json.RawMessage) hallsync.
 		t.Fatal(err)
 	}
 	return ack
+}
+
+// pay has the projections made again that are owed.
+func pay(tb rapid.TB, in *ingest.Ingester) {
+	if _, err := in.Pay(context.Background()); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 func hello(t testing.TB, in *ingest.Ingester, epoch string, first, next hallsync.Seq) hallsync.Ack {

@@ -84,7 +84,7 @@ func (in *Ingester) fold(tx *store.Tx, out *outcome, e store.Event, p hallsync.P
 		}
 		return 0, nil
 	case hallsync.PersonErased:
-		return Tickets | Windows, erasedByHall(tx, out, e, f, now)
+		return Tickets | Windows, in.erasedByHall(tx, out, e, f, now)
 	}
 	return foldPayload(tx, e, p)
 }

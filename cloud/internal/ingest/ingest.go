@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"halledge/agent/kit/chain"
@@ -43,6 +44,10 @@ type Ingester struct {
 	forked   func(hallsync.HallID)
 	log      *slog.Logger
 	metrics  metrics
+	owing    chan struct{} // a debt was made in this process
+
+	paying sync.Mutex
+	rested map[hallsync.HallID]time.Time // whose projections were made again of late, until when it is left alone
 }
 
 // Options are the parts an Ingester works with.
@@ -72,6 +77,7 @@ func New(o Options) *Ingester {
 	return &Ingester{
 		store: o.Store, vault: o.Vault, states: &states{vault: o.Vault}, opener: o.Opener, signers: o.Signers, required: o.Required,
 		now: o.Now, changed: o.Changed, forked: o.Forked, log: o.Log, metrics: newMetrics(o.Metrics),
+		owing: make(chan struct{}, 1), rested: map[hallsync.HallID]time.Time{},
 	}
 }
 
@@ -88,7 +94,7 @@ type outcome struct {
 	gone       int64
 	touched    Touched
 	more       bool         // contiguous facts are left to project
-	refold     bool         // the projections are to be made again
+	owing      bool         // the projections are to be made again
 	vouched    *chain.Point // the last place that the hall has signed, and that was found good
 	faults     []store.ChainFault
 }
@@ -130,6 +136,9 @@ func (in *Ingester) finish(ctx context.Context, hall hallsync.HallID, epoch stri
 		}
 	}
 	in.changed(hall, out.touched)
+	if out.owing {
+		in.kick()
+	}
 	ack := hallsync.Ack{Hall: hall, Epoch: epoch, ServerMS: in.now().UnixMilli()}
 	if out.stale {
 		// UpTo stays 0: what this epoch calls its facts is no longer what is stored under their numbers.
@@ -227,7 +236,7 @@ func (in *Ingester) add(tx *store.Tx, out *outcome, fresh []store.Event, keys ma
 			return err
 		}
 		if k, tells := keys[e.Seq]; tells {
-			if err := errors.Join(learn(tx, out, k), tx.AddKeyFact(e.Hall, k.Key, store.FactRef{Epoch: e.Epoch, Seq: e.Seq})); err != nil {
+			if err := errors.Join(learn(tx, out, k, now), tx.AddKeyFact(e.Hall, k.Key, store.FactRef{Epoch: e.Epoch, Seq: e.Seq})); err != nil {
 				return err
 			}
 		}
@@ -271,11 +280,6 @@ func enter(tx *store.Tx, hall hallsync.HallID, epoch string, now time.Time) (c s
 
 // advance moves the cursor over the facts that follow it without a hole, goes along their chain, projects each, and stores the cursor.
 func (in *Ingester) advance(tx *store.Tx, out *outcome, now time.Time) error {
-	if out.refold {
-		if err := in.refoldAll(tx, out); err != nil {
-			return err
-		}
-	}
 	out.more, out.want = false, nil
 	if out.cursor.Contiguous < out.cursor.Highest {
 		if err := in.passFacts(tx, out, now); err != nil {
@@ -286,9 +290,6 @@ func (in *Ingester) advance(tx *store.Tx, out *outcome, now time.Time) error {
 		if err := out.giveUp(tx, math.MaxInt64, now); err != nil {
 			return err
 		}
-	}
-	if out.refold { // a hall has erased what was projected
-		return in.refoldAll(tx, out)
 	}
 	return tx.PutCursor(out.cursor)
 }
@@ -395,7 +396,7 @@ func (in *Ingester) greet(tx *store.Tx, h hallsync.Hello, keys []store.DataKey, 
 		return out, tx.PutCursor(*c)
 	}
 	for _, k := range keys {
-		if err := learn(tx, &out, k); err != nil {
+		if err := learn(tx, &out, k, now); err != nil {
 			return out, err
 		}
 	}

@@ -85,12 +85,14 @@ func (in *Ingester) keysOfHello(h hallsync.Hello, now time.Time) ([]store.DataKe
 }
 
 // learn stores a data key. When facts wait for it, the hall's projections are to be made again.
-func learn(tx *store.Tx, out *outcome, k store.DataKey) error {
+func learn(tx *store.Tx, out *outcome, k store.DataKey, now time.Time) error {
 	added, err := tx.AddDataKey(k)
 	if err != nil || !added {
 		return err
 	}
 	missed, err := tx.FoundKey(k.Hall, k.Key)
-	out.refold = out.refold || missed
-	return err
+	if err != nil || !missed {
+		return err
+	}
+	return out.owes(tx, k.Hall, now)
 }

@@ -6,7 +6,8 @@ type metrics struct {
 	facts *prometheus.CounterVec
 	stale prometheus.Counter
 	// faults of chains
-	faults *prometheus.CounterVec
+	faults   *prometheus.CounterVec
+	rebuilds prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) metrics {
@@ -24,6 +25,10 @@ func newMetrics(r prometheus.Registerer) metrics {
 		Name: "hall_cloud_chain_faults_total",
 		Help: "What was wrong with the chains of halls' logs, by its name.",
 	}, []string{"fault"})
-	r.MustRegister(m.facts, m.stale, m.faults)
+	m.rebuilds = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hall_cloud_rebuilds_total",
+		Help: "Times that the projections of a hall were made again, since a key had come late or facts had gone.",
+	})
+	r.MustRegister(m.facts, m.stale, m.faults, m.rebuilds)
 	return m
 }

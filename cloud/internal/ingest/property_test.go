@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"halledge/agent/kit/gm"
 	"halledge/cloud/internal/ingest"
 	"halledge/cloud/internal/sealed"
 	"halledge/cloud/internal/store"
@@ -55,6 +56,7 @@ type arrival struct {
 	t       *testing.T
 	st      *store.Store
 	vault   *vault.Vault
+	signers func(hallsync.HallID) []gm.PublicKey // nil: nothing is signed
 	in      *ingest.Ingester
 	hall    hallsync.HallID
 	log     []hallsync.Payload
@@ -86,7 +88,7 @@ func (r *arrival) restart(path string) {
 	if r.st, err = store.Open(r.t.Context(), path, store.Options{}); err != nil {
 		r.rt.Fatal(err)
 	}
-	r.in = withVault(r.st, r.vault, nil)
+	r.in = withVault(r.st, r.vault, r.signers)
 }
 
 func (r *arrival) fact(seq hallsync.Seq) json.RawMessage {
@@ -121,6 +123,7 @@ func (r *arrival) hello() {
 	}
 	ack, err := r.in.Hello(r.t.Context(), h)
 	r.acked(ack, err)
+	pay(r.rt, r.in)
 	if r.late || r.keys == nil { // else what is sealed with keys that have not come is not in the projections
 		r.folded(r.rt)
 	}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -40,7 +41,7 @@ func (in *Ingester) Rebuild(ctx context.Context) (int, error) {
 	return total, nil
 }
 
-// RebuildHall makes the projections of one hall again.
+// RebuildHall makes the projections of one hall again, which pays what is owed of it.
 func (in *Ingester) RebuildHall(tx *store.Tx, hall hallsync.HallID) (int, error) {
 	cursors, err := tx.Cursors(hall)
 	if err != nil {
@@ -64,33 +65,11 @@ func (in *Ingester) RebuildHall(tx *store.Tx, hall hallsync.HallID) (int, error)
 	return facts, nil
 }
 
-// refoldAll does so in the middle of a batch, whose cursor is in the outcome.
-func (in *Ingester) refoldAll(tx *store.Tx, out *outcome) error {
-	if err := tx.PutCursor(out.cursor); err != nil {
-		return err
-	}
-	if _, err := in.RebuildHall(tx, out.cursor.Hall); err != nil {
-		return err
-	}
-	cursors, err := tx.Cursors(out.cursor.Hall)
-	if err != nil {
-		return err
-	}
-	for _, c := range cursors {
-		if c.Epoch == out.cursor.Epoch {
-			out.cursor = c
-		}
-	}
-	out.refold = false
-	out.touched |= Tickets | Windows
-	return nil
-}
-
 func clearHall(tx *store.Tx, hall hallsync.HallID) error {
 	if err := tx.ClearProjections(hall); err != nil {
 		return err
 	}
-	return tx.ForgetMissing(hall)
+	return errors.Join(tx.ForgetMissing(hall), tx.PayRebuild(hall))
 }
 
 func (in *Ingester) refold(tx *store.Tx, out *outcome) (int, error) {
@@ -123,8 +102,9 @@ func (in *Ingester) refold(tx *store.Tx, out *outcome) (int, error) {
 const maxErased = 1 << 16
 
 // erasedByHall is the answer of a hall to an order to erase a person: what it names goes at the centre too. Nothing goes without an order of
-// the centre.
-func erasedByHall(tx *store.Tx, out *outcome, e store.Event, f hallsync.PersonErased, now time.Time) error {
+// the centre. The tickets that it says something of are dropped at once; those of which there is more come back when the projections are made
+// again.
+func (in *Ingester) erasedByHall(tx *store.Tx, out *outcome, e store.Event, f hallsync.PersonErased, now time.Time) error {
 	order, found, err := tx.Erasure(f.Order)
 	switch {
 	case err != nil:
@@ -140,20 +120,43 @@ func erasedByHall(tx *store.Tx, out *outcome, e store.Event, f hallsync.PersonEr
 	case !order.Done.IsZero():
 		return nil
 	}
-	named := 0
+	named, before := 0, order.Facts
 	for _, r := range f.Facts {
-		for seq := r.From; seq <= r.To && seq <= out.cursor.Highest && named < maxErased; seq++ {
+		for seq := r.From; seq <= r.To && seq < e.Seq && named < maxErased; seq++ { // what comes behind it, it cannot know
 			named++
-			gone, err := sealed.Erase(tx, e.Hall, store.FactRef{Epoch: e.Epoch, Seq: seq}, f.Order)
+			gone, err := in.eraseFact(tx, e.Hall, store.FactRef{Epoch: e.Epoch, Seq: seq}, f.Order)
 			if err != nil {
 				return err
 			}
 			if gone {
 				order.Facts++
-				out.refold = true
 			}
 		}
 	}
 	order.Done, order.Args = now, nil
-	return tx.PutErasure(order)
+	if err := tx.PutErasure(order); err != nil || order.Facts == before {
+		return err
+	}
+	return out.owes(tx, e.Hall, now)
+}
+
+// eraseFact erases one fact and drops the ticket that it is about. A fact that nobody can read was not in the projections.
+func (in *Ingester) eraseFact(tx *store.Tx, hall hallsync.HallID, at store.FactRef, order string) (gone bool, err error) {
+	e, found, err := tx.Event(hall, at)
+	if err != nil || !found {
+		return false, err
+	}
+	opened, err := in.opener.Open(e, tx.DataKey)
+	var no *sealed.Error
+	var erased *hallsync.ErasedError
+	if err != nil && !errors.As(err, &no) && !errors.As(err, &erased) {
+		return false, err
+	}
+	if gone, err := sealed.Erase(tx, hall, at, order); err != nil || !gone {
+		return false, err
+	}
+	if p, _ := decode(opened); p != nil && p.Subject().Ticket != "" {
+		return true, tx.DropTicket(hall, p.Subject().Ticket)
+	}
+	return true, nil
 }

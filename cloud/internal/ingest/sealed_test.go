@@ -46,8 +46,8 @@ func TestSealedGivesTheSame(t *testing.T) {
 			}
 			b.Add(p)
 		}
-		r := &arrival{rt: rt, t: t, st: st, vault: v, hall: id, arrived: map[hallsync.Seq]bool{}, log: b.Log, raw: b.Raw, keys: b.Keys}
-		r.in = withVault(st, v, b.Signers)
+		r := &arrival{rt: rt, t: t, st: st, vault: v, signers: b.Signers, hall: id, arrived: map[hallsync.Seq]bool{}, log: b.Log, raw: b.Raw, keys: b.Keys}
+		r.in = withVault(st, v, r.signers)
 		r.run(path)
 		st = r.st
 		r.late = true
@@ -134,6 +134,7 @@ func TestKeyUnknown(t *testing.T) {
 	if _, err := h.in.Hello(t.Context(), told); err != nil {
 		t.Fatal(err)
 	}
+	pay(t, h.in)
 	if n := tickets(t, h.st); n != 2 {
 		t.Errorf("%d tickets after the key", n)
 	}

@@ -176,6 +176,34 @@ func TestErase(t *testing.T) {
 	}
 }
 
+// What came between the order and the hall's answer goes from what is shown with the answer, before the projections are made again.
+func TestAnswersHideAtOnce(t *testing.T) {
+	l := begin(t)
+	digests := l.digests(t, number)
+	order, err := l.desk.Erase(t.Context(), person.Actor{Name: "root", By: "command"}, "申请书 7 号", hall, digests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Add(taken("T3", "A003", digests[0])) // 13
+	l.Add(hallsync.TicketRated{Ticket: "T2", Window: "1", Grade: hallsync.Fair, Text: said})
+	l.Send(12)
+	if n := l.Tickets(); n != 2 {
+		t.Fatalf("%d tickets before the answer", n)
+	}
+	l.Add(hallsync.PersonErased{Order: order.ID, Facts: []hallsync.Range{{From: 13, To: 14}}})
+	l.Send(14)
+	if n := l.Tickets(); n != 0 {
+		t.Errorf("%d tickets with the answer", n)
+	}
+	if _, err := l.Ingest.Pay(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := l.Tickets(); n != 1 { // of the other, who took his before
+		t.Errorf("%d tickets in the end", n)
+	}
+	whole(t, l)
+}
+
 func orderOf(t *testing.T, l *life, id string) store.Erasure {
 	t.Helper()
 	orders, err := l.Store.Erasures(t.Context(), hall)

@@ -305,6 +305,30 @@ func (t *Tx) ClearProjections(hall hallsync.HallID) error {
 	return nil
 }
 
+// DropTicket drops a ticket. Its calls stay: they say nothing of whom was called.
+func (t *Tx) DropTicket(hall hallsync.HallID, id hallsync.TicketID) error {
+	return t.exec(`DELETE FROM tickets WHERE hall = $1 AND ticket = $2`, hall, id)
+}
+
+// OweRebuild notes that the projections of a hall are to be made again.
+func (t *Tx) OweRebuild(hall hallsync.HallID, at time.Time) error {
+	return t.exec(`INSERT INTO owed_rebuilds (hall, since_ms) VALUES ($1, $2) ON CONFLICT DO NOTHING`, hall, at.UnixMilli())
+}
+
+// PayRebuild notes that they have been.
+func (t *Tx) PayRebuild(hall hallsync.HallID) error {
+	return t.exec(`DELETE FROM owed_rebuilds WHERE hall = $1`, hall)
+}
+
+// OwedRebuilds reads the halls whose projections are to be made again, who waits longest first.
+func (s *Store) OwedRebuilds(ctx context.Context) ([]hallsync.HallID, error) {
+	return collect(func(rows *sql.Rows) (hall hallsync.HallID, err error) {
+		return hall, rows.Scan(&hall)
+	}, func(scan func(*sql.Rows) error) error {
+		return s.query(ctx, `SELECT hall FROM owed_rebuilds ORDER BY since_ms, hall`, scan)
+	})
+}
+
 // DropTickets drops the tickets of business days before a day, with the calls from before the same moment, and reports how many tickets. The log
 // cannot say any more who they were: what their facts say is gone.
 func (t *Tx) DropTickets(day string, before time.Time) (dropped int, err error) {
