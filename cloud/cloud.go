@@ -286,7 +286,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 	context.AfterFunc(doorsCtx, c.ending)
 	doors.Go(func() error { return c.broker.Run(doorsCtx) })
 	doors.Go(func() error { return c.desk.Run(doorsCtx) })
-	doors.Go(func() error { return ended(doorsCtx, c.notices.Run(doorsCtx)) })
+	doors.Go(func() error { return c.news(doorsCtx) })
 	doors.Go(func() error { return c.sealed.terms.Run(doorsCtx) })
 	doors.Go(func() error { return c.sealed.ingest.Run(doorsCtx) })
 	doors.Go(func() error { return ended(doorsCtx, c.video.node.Run(doorsCtx)) })

@@ -15,7 +15,6 @@ import (
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/edge"
 	"halledge/cloud/internal/gate"
-	"halledge/cloud/internal/halls"
 	"halledge/cloud/internal/pki"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -150,13 +149,7 @@ func (c *Cloud) settings(ctx context.Context, hall hallsync.HallID) ([]byte, err
 func (c *Cloud) tellAll() {
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
-	var connected []hallsync.HallID
-	for _, s := range c.board.All() {
-		if s.State == halls.Online || s.State == halls.Stale {
-			connected = append(connected, s.ID)
-		}
-	}
-	if err := c.uplink.set(ctx, connected...); err != nil {
+	if err := c.uplink.set(ctx, c.connected()...); err != nil {
 		c.o.Log.Error("settings of halls not sent", "error", err)
 	}
 }

@@ -43,6 +43,9 @@ func (c *Cloud) tell(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			c.tellAll()
+			if _, err := c.tellOrders(ctx, nil); err != nil && ctx.Err() == nil { // again: a hall that had many may have put some off
+				c.o.Log.Warn("halls not told of orders", "error", err)
+			}
 		}
 	}
 }

@@ -41,8 +41,8 @@ func certify(t *testing.T, st *store.Store, key gm.PrivateKey) {
 	}
 }
 
-// A hall that seals: its day is shown, its checkpoint is answered with a receipt, an order to erase a person reaches it at each hello until it
-// has answered, and then the person's ticket is nowhere.
+// A hall that seals: its day is shown, its checkpoint is answered with a receipt, an order to erase a person reaches it at once, also from
+// another process, and at each hello until it has answered, and then the person's ticket is nowhere.
 func TestAHallSealsAndForgets(t *testing.T) {
 	dir := t.TempDir()
 	database := filepath.Join(dir, "cloud.db")
@@ -82,8 +82,10 @@ func TestAHallSealsAndForgets(t *testing.T) {
 	if err != nil || order.Facts != 1 {
 		t.Fatalf("%+v, %v", order, err)
 	}
-	for range 2 { // each time it comes
-		b.hello(hallsync.Seq(len(box.Raw) + 1))
+	for comes := range 3 { // at once while it is there, and each time it comes
+		if comes > 0 {
+			b.hello(hallsync.Seq(len(box.Raw) + 1))
+		}
 		var signed json.RawMessage
 		b.next(hallsync.DownCommands, &signed)
 		opened, err := hallsync.OpenSigned(signed, hallsync.SignedCommand, hall, v.Keys().Sign...)

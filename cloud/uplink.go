@@ -105,7 +105,10 @@ func (u *uplink) hello(ctx context.Context, hall hallsync.HallID, payload []byte
 	if err := u.notices(ctx, hall); err != nil {
 		u.log.Error("hall not told of its notices", "hall", hall, "error", err)
 	}
-	return u.order(ctx, hall)
+	if err := u.order(ctx, hall); err != nil { // the hall's facts do not wait for them
+		u.log.Error("orders of a hall not sent", "hall", hall, "error", err)
+	}
+	return nil
 }
 
 // set tells halls what the centre wants them to know.
@@ -121,12 +124,11 @@ func (u *uplink) set(ctx context.Context, halls ...hallsync.HallID) error {
 	return errors.Join(errs...)
 }
 
-// order repeats the orders that a hall has not answered. Its facts do not wait for them.
+// order repeats the orders that a hall has not answered.
 func (u *uplink) order(ctx context.Context, hall hallsync.HallID) error {
 	orders, err := u.orders(ctx, hall)
 	if err != nil {
-		u.log.Error("orders of a hall not sent", "hall", hall, "error", err)
-		return nil
+		return err
 	}
 	for _, raw := range orders {
 		if err := u.publish(hall, hallsync.DownCommands, raw); err != nil {

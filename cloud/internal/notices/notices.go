@@ -274,29 +274,15 @@ func (d *Desk) order(ctx context.Context, hall hallsync.HallID) ([]byte, error) 
 	}.Sign(d.o.Sign)
 }
 
-// lookEvery is how soon halls learn of what another process has published.
-const lookEvery = 2 * time.Second
-
-// Run tells halls what was published since, until ctx ends. Those that are not there are told when they come.
-func (d *Desk) Run(ctx context.Context) error {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	since := d.o.Now().UnixMilli()
-	for {
-		halls, latest, err := d.since(ctx, since)
-		if err == nil {
-			since = latest
-		}
-		for _, hall := range halls {
-			err = errors.Join(err, d.Tell(ctx, hall))
-		}
-		if err != nil && ctx.Err() == nil {
-			d.o.Log.Warn("halls not told of notices", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
+// TellSince tells halls what was published since a time, by whatever process, and gives the time to go on from. Those that are not there are
+// told when they come.
+func (d *Desk) TellSince(ctx context.Context, ms int64) (latest int64, err error) {
+	halls, latest, err := d.since(ctx, ms)
+	if err != nil {
+		return ms, err
 	}
+	for _, hall := range halls {
+		err = errors.Join(err, d.Tell(ctx, hall))
+	}
+	return latest, err
 }

@@ -2,7 +2,6 @@ package notices_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -264,32 +263,20 @@ func fill(files []notices.File) {
 	}
 }
 
-// Halls that are there learn of what another process publishes.
+// Halls that are there learn of what another process publishes, once.
 func TestHallsAreTold(t *testing.T) {
 	c := open(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	})
 	c.publish("hall", hall)
-	late := time.After(20 * time.Second)
-	look := time.NewTicker(5 * time.Millisecond)
-	defer look.Stop()
-	for told := 0; told == 0; {
-		select {
-		case <-look.C:
-			c.mu.Lock()
-			told = len(c.sent[hall])
-			c.mu.Unlock()
-		case <-late:
-			t.Fatal("nobody is told")
+	since := int64(0)
+	for range 2 {
+		var err error
+		if since, err = c.TellSince(t.Context(), since); err != nil {
+			t.Fatal(err)
 		}
 	}
-	cancel()
-	wg.Wait()
+	if n := len(c.sent[hall]); n != 1 {
+		t.Errorf("told %d times", n)
+	}
 	if _, bundles := c.told(hall); len(bundles) != 1 {
 		t.Errorf("%+v", bundles)
 	}

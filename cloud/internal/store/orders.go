@@ -70,6 +70,19 @@ func (s *Store) OpenErasures(ctx context.Context, hall hallsync.HallID) ([]Erasu
 	})
 }
 
+// OpenOrders reads which orders have not been answered, by their names, and whose they are.
+func (s *Store) OpenOrders(ctx context.Context) (map[string]hallsync.HallID, error) {
+	open := map[string]hallsync.HallID{}
+	err := s.query(ctx, `SELECT id, hall FROM erasures WHERE done_ms = 0 AND kind = $1`, func(rows *sql.Rows) error {
+		var id string
+		var hall hallsync.HallID
+		err := rows.Scan(&id, &hall)
+		open[id] = hall
+		return err
+	}, ErasePerson)
+	return open, err
+}
+
 // Erasures reads all orders of a hall, by their names.
 func (s *Store) Erasures(ctx context.Context, hall hallsync.HallID) (map[string]Erasure, error) {
 	orders := map[string]Erasure{}
