@@ -129,7 +129,7 @@ func renewalsCommand(path *string) *cobra.Command {
 					if !w.Approved.IsZero() {
 						state = "已由 " + w.ApprovedBy + " 批准，等设备来取"
 					}
-					fmt.Fprintf(table, "%s\t%s\t来自 %s\t%s\n", w.Hall, w.Asked.Format(time.DateTime), w.Remote, state)
+					fmt.Fprintf(table, "%s\t申请 %s\t%s\t来自 %s\t%s\n", w.Hall, w.Name(), w.Asked.Format(time.DateTime), w.Remote, state)
 				}
 				return table.Flush()
 			})
@@ -174,10 +174,18 @@ func onHall(path *string, use, short, done string, do func(cmd *cobra.Command, r
 }
 
 func approveCommand(path *string) *cobra.Command {
-	return onHall(path, "approve", "批准一个大厅换证", "已批准，设备下次来问时就会拿到新证书。",
-		func(cmd *cobra.Command, r *pki.Register, hall hallsync.HallID, by pki.Actor) error {
-			return r.Approve(cmd.Context(), hall, by)
-		})
+	return &cobra.Command{
+		Use: "approve 大厅编码 申请号", Short: "批准一个大厅换证，申请号见 renewals；服务运行时也可以用", Args: command.Args(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withRegister(cmd, *path, false, func(_ config.Config, r *pki.Register) error {
+				if err := r.Approve(cmd.Context(), hallsync.HallID(args[0]), args[1], pki.Actor{Name: operator(), By: access.ByCommand}); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "已批准，设备下次来问时就会拿到新证书。")
+				return err
+			})
+		},
+	}
 }
 
 func releaseCommand(path *string) *cobra.Command {

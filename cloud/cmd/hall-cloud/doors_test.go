@@ -80,7 +80,7 @@ func TestOperatorsActOnCertificates(t *testing.T) {
 	s.want(0, "2 个大厅", "", "check")
 	r := s.run()
 	s.want(0, "", "", "renewals")
-	s.want(command.Failure, "没有等待批准的换证申请", "", "approve", hall)
+	s.want(command.Failure, "没有等待批准的换证申请", "", "approve", hall, "0123456789abcdef")
 	s.want(command.Failure, "没有被隔离", "", "release", hall)
 	s.keepOut(t, hall, "forked")
 	s.want(0, hall+"  "+time.Now().Format(time.DateOnly), "", "quarantines")

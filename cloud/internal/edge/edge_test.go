@@ -409,7 +409,11 @@ func TestLateQuestionsWaitForAnOperator(t *testing.T) {
 	if status, _, err := call(stranger.SM2, stranger); err == nil {
 		t.Errorf("another key is answered: %d", status)
 	}
-	if err := w.Approve(t.Context(), hall, pkitest.Operator); err != nil {
+	waiting, err := w.Renewals(t.Context())
+	if err != nil || len(waiting) != 1 {
+		t.Fatalf("%+v, %v", waiting, err)
+	}
+	if err := w.Approve(t.Context(), hall, waiting[0].Name(), pkitest.Operator); err != nil {
 		t.Fatal(err)
 	}
 	if status, answer, err = call(b.SM2, b); err != nil || status != http.StatusOK {

@@ -55,6 +55,19 @@ func newCentre(t *testing.T) *centre {
 	return c
 }
 
+// waits names the one question that waits for an operator; nothing when there is none.
+func (c *centre) waits() string {
+	c.t.Helper()
+	waiting, err := c.Renewals(c.t.Context())
+	if err != nil || len(waiting) > 1 {
+		c.t.Fatalf("%+v, %v", waiting, err)
+	}
+	for _, w := range waiting {
+		return w.Name()
+	}
+	return ""
+}
+
 func (c *centre) open(make bool) (*pki.Register, error) {
 	return pki.Open(c.t.Context(), c.st, pki.Options{Directory: c.dir, Make: make, Now: c.now})
 }

@@ -109,6 +109,7 @@ const (
 	CodeStranger  Code = "pki_stranger"   // one that the centre has not issued, or not for this
 	CodeKeptOut   Code = "pki_kept_out"   // a hall in quarantine
 	CodeNotAsked  Code = "renewal_none"   // a hall that waits for no approval
+	CodeOtherAsk  Code = "renewal_other"  // a hall that waits for another approval than the one that is named
 	CodeNotKept   Code = "release_none"   // a hall that is not in quarantine
 	CodeElsewhere Code = "pki_elsewhere"  // the centre's certificates have not come back from the authority
 	CodePeople    Code = "pki_people"     // an authority elsewhere issues no certificates of people for us

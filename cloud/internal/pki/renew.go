@@ -189,8 +189,9 @@ func (r *Register) Renewals(ctx context.Context) ([]store.Renewal, error) {
 	return r.store.Renewals(ctx)
 }
 
-// Approve lets a hall that waits have its certificates when it asks the next time. It fails with *Fault.
-func (r *Register) Approve(ctx context.Context, hall hallsync.HallID, by Actor) error {
+// Approve lets a hall that waits have its certificates when it asks the next time: those of the question of this name, which is the one that
+// somebody has looked into. It fails with *Fault.
+func (r *Register) Approve(ctx context.Context, hall hallsync.HallID, question string, by Actor) error {
 	now := r.now()
 	err := r.store.Write(ctx, func(tx *store.Tx) error {
 		waits, found, err := tx.Renewal(hall)
@@ -199,6 +200,8 @@ func (r *Register) Approve(ctx context.Context, hall hallsync.HallID, by Actor) 
 			return err
 		case !found:
 			return &Fault{Code: CodeNotAsked}
+		case waits.Name() != question:
+			return &Fault{Code: CodeOtherAsk}
 		}
 		waits.Approved, waits.ApprovedBy = now, by.Name
 		return errors.Join(tx.PutRenewal(waits), tx.AddAudit(audit(by, store.ActionApprove, string(hall), "ok", now)))

@@ -74,7 +74,7 @@ func TestLateRenewalWaitsForAnOperator(t *testing.T) {
 		_, err := c.RenewLate(t.Context(), hall, b.requests(), "192.0.2.9")
 		return err
 	}
-	refused(t, "approving who did not ask", c.Approve(t.Context(), hall, operator), pki.CodeNotAsked)
+	refused(t, "approving who did not ask", c.Approve(t.Context(), hall, c.waits(), operator), pki.CodeNotAsked)
 	for range 3 {
 		if err := late(b); !errors.Is(err, pki.ErrWaiting) {
 			t.Fatal(err)
@@ -84,17 +84,19 @@ func TestLateRenewalWaitsForAnOperator(t *testing.T) {
 	if err != nil || len(waiting) != 1 || waiting[0].Hall != hall || waiting[0].Remote != "192.0.2.9" || !waiting[0].Approved.IsZero() {
 		t.Fatalf("%+v, %v", waiting, err)
 	}
-	if err := c.Approve(t.Context(), hall, operator); err != nil {
+	if err := c.Approve(t.Context(), hall, c.waits(), operator); err != nil {
 		t.Fatal(err)
 	}
-	// Whoever asks for other keys meanwhile does not profit from it.
+	looked := c.waits()
+	// Whoever asks for other keys meanwhile does not profit from it, nor from what somebody has looked into before.
 	if err := late(newBox(t, string(hall))); !errors.Is(err, pki.ErrWaiting) {
 		t.Errorf("an approval was used for other keys: %v", err)
 	}
+	refused(t, "approving what is not there any more", c.Approve(t.Context(), hall, looked, operator), pki.CodeOtherAsk)
 	if err := late(b); !errors.Is(err, pki.ErrWaiting) {
 		t.Errorf("an approval outlived another question: %v", err)
 	}
-	if err := c.Approve(t.Context(), hall, operator); err != nil {
+	if err := c.Approve(t.Context(), hall, c.waits(), operator); err != nil {
 		t.Fatal(err)
 	}
 	if err := late(b); err != nil {
@@ -149,7 +151,7 @@ func TestRevokedBoxesCannotAskLate(t *testing.T) {
 	c.set(start.AddDate(2, 0, 0))
 	_, err := c.RenewLate(t.Context(), hall, b.requests(), "192.0.2.9")
 	refused(t, "a stolen box", err, pki.CodeStranger)
-	refused(t, "approving it", c.Approve(t.Context(), hall, operator), pki.CodeNotAsked)
+	refused(t, "approving it", c.Approve(t.Context(), hall, c.waits(), operator), pki.CodeNotAsked)
 }
 
 func TestQuarantineKeepsOutUntilReleased(t *testing.T) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"time"
 
 	"halledge/firmware-protocols/hallsync"
@@ -185,6 +186,9 @@ type Renewal struct {
 	Approved   time.Time // zero: it is not
 	ApprovedBy string
 }
+
+// Name is what people call a question by: others of the same hall have other names.
+func (r Renewal) Name() string { return hex.EncodeToString(r.Digest[:8]) }
 
 const renewalColumns = `hall, digest, serial, remote, asked_ms, approved_ms, approved_by`
 
