@@ -359,7 +359,7 @@ func (a *Agent) fsyncP99() time.Duration { return time.Duration(a.fsync.Load()) 
 func (a *Agent) sources() ops.Sources {
 	s := ops.Sources{
 		Devices: a.devices.Statuses, Roots: a.devices.Roots, Hall: a.hall.Read, Trouble: a.hall.Trouble, DiskSync: a.fsyncP99, Data: a.cfg.Site.Data,
-		LastGood: a.cfg.LastGood, Mute: a.voice.Mute, Rules: a.rules.Trouble, Silent: func() map[string]time.Time { return a.web.Silent() }, Resolver: a.codes.Down, Reset: a.store.PutAside(), Sealed: a.store.AsideSealed(), Chain: a.store.ChainFault,
+		LastGood: a.cfg.LastGood, Mute: a.voice.Mute, Rules: a.rules.Trouble, Silent: func() map[string]time.Time { return a.web.Silent() }, Resolver: a.codes.Down, Restored: a.store.Restored(), Reset: a.store.PutAside(), Sealed: a.store.AsideSealed(), Chain: a.store.ChainFault,
 	}
 	s.Uplink = a.uplink.Status
 	s.Identity = func() (identity.Status, []string) {

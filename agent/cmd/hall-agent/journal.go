@@ -270,7 +270,7 @@ func restore(cmd *cobra.Command, path, file string) (err error) {
 			return err
 		}
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), "已恢复。备份之后的记录不在里面：启动后会提示，连上中心后自动另起一段编号。")
+	fmt.Fprintln(cmd.OutOrStdout(), "已恢复。备份之后的记录不在里面：启动后会提示，今天的号从下一个整千往后给，连上中心后自动另起一段日志。")
 	return nil
 }
 

@@ -14,7 +14,11 @@ import (
 // errDayOver says that the business day must be turned before anything else may happen.
 var errDayOver = errors.New("business day is over")
 
-// update runs do on the writer's goroutine, by a clock that was looked after and in a business day that is not over.
+// errBehind says that numbers of today may be on slips that the log, which came back from a backup, does not have.
+var errBehind = errors.New("log is behind")
+
+// update runs do on the writer's goroutine, by a clock that was looked after, in a business day that is not over, and behind all numbers that
+// were given here.
 func (h *Hall) update(ctx context.Context, do func(tx *store.Tx, now time.Time) error) error {
 	inDay := func(tx *store.Tx) error {
 		if h.due == nil {
@@ -27,15 +31,20 @@ func (h *Hall) update(ctx context.Context, do func(tx *store.Tx, now time.Time) 
 		if h.ahead.DayOver(now) {
 			return errDayOver
 		}
+		if h.store.Behind() && !h.ahead.ClockDead() { // while nobody knows the day, no numbers are given
+			return errBehind
+		}
 		return do(tx, now)
 	}
 	err := h.store.Update(ctx, inDay)
-	for tries := 0; tries < 4; tries++ { // the clock, the day, and once more when the first moved the second
+	for tries := 0; tries < 5; tries++ { // the clock, the day, the numbers, and once more when the first moved the second
 		switch {
 		case errors.Is(err, errClockMoved):
 			err = h.settleClock(ctx)
 		case errors.Is(err, errDayOver):
 			err = h.turn(ctx)
+		case errors.Is(err, errBehind):
+			err = h.catchUp(ctx)
 		default:
 			return err
 		}
@@ -57,6 +66,11 @@ func (h *Hall) decide(tx *store.Tx, c queue.Command, now time.Time) (Result, err
 		return res, nil
 	}
 	for _, f := range facts {
+		if day, ok := f.(hallsync.DayOpened); ok && day.After > 0 {
+			if err := tx.Passed(day.BusinessDay, queue.Logs(day.After)); err != nil {
+				return Result{}, err
+			}
+		}
 		if _, err := tx.Append(f, now); err != nil {
 			return Result{}, err
 		}
@@ -88,7 +102,11 @@ func (h *Hall) turn(ctx context.Context) error {
 		return nil
 	}
 	return h.store.Update(ctx, func(tx *store.Tx) error {
-		res, err := h.decide(tx, queue.TurnDay{Lost: h.store.Lost()}, h.time())
+		now, lost := h.time(), h.store.Lost()
+		if lost > 0 {
+			lost = max(lost, tx.LostOn(now.Format(time.DateOnly)))
+		}
+		res, err := h.decide(tx, queue.TurnDay{Lost: lost}, now)
 		if err != nil || len(res.Facts) == 0 {
 			return err
 		}
@@ -102,10 +120,24 @@ func (h *Hall) turn(ctx context.Context) error {
 	})
 }
 
+// catchUp has the day go on behind the numbers that are not in a log which came back from a backup.
+func (h *Hall) catchUp(ctx context.Context) error {
+	return h.store.Update(ctx, func(tx *store.Tx) error {
+		if !h.store.Behind() {
+			return nil
+		}
+		_, err := h.decide(tx, queue.PassNumbers{Lost: tx.LostOn(h.ahead.Day())}, h.time())
+		if err == nil {
+			tx.Caught()
+		}
+		return err
+	})
+}
+
 // Renew begins a new epoch of the log, because the cloud knows the present one further than it is here. What is not here may be numbers of
-// today, which are on slips: the hall goes on behind them.
-func (h *Hall) Renew(ctx context.Context) error {
-	if _, err := h.Do(ctx, queue.PassNumbers{Lost: 1}); err != nil {
+// today, which are on slips: the hall goes on behind them. logs is how many of today's logs it knows, as far as it says.
+func (h *Hall) Renew(ctx context.Context, logs int) error {
+	if _, err := h.Do(ctx, queue.PassNumbers{Lost: max(1, logs)}); err != nil {
 		return err
 	}
 	return h.store.Update(ctx, func(tx *store.Tx) error {

@@ -289,7 +289,7 @@ func TestNewEpochKeepsTheHallAndGivesNoNumberTwice(t *testing.T) {
 	}
 	dirty, cancel := r.Watch()
 	defer cancel()
-	if err := r.Renew(context.Background()); err != nil {
+	if err := r.Renew(context.Background(), 0); err != nil {
 		t.Fatal(err)
 	}
 	<-dirty
@@ -320,7 +320,7 @@ func TestNewEpochKeepsTheHallAndGivesNoNumberTwice(t *testing.T) {
 		if err != nil || facts[0].(hallsync.TicketTaken).Number != want {
 			t.Errorf("the next ticket is %v, %v, want %s", facts, err, want)
 		}
-		if err := r.Renew(context.Background()); err != nil {
+		if err := r.Renew(context.Background(), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -331,6 +331,108 @@ func TestNewEpochKeepsTheHallAndGivesNoNumberTwice(t *testing.T) {
 	}
 }
 
+// One backup comes back again and again on one day: without the centre, before it and after it has spoken. No number is given twice, and the
+// next day is as any other.
+func TestABackupThatComesBackTwiceGivesNoNumberTwice(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, 0)
+	given, tries := map[string]bool{}, 0
+	several := func() {
+		t.Helper()
+		for range 3 {
+			tries++
+			facts, err := r.Do(context.Background(), take(fmt.Sprint("t", tries)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			number := facts[0].(hallsync.TicketTaken).Number
+			if given[number] {
+				t.Errorf("%s is given twice", number)
+			}
+			given[number] = true
+		}
+	}
+	several()
+	r.stop()
+	backup, err := os.ReadFile(filepath.Join(dir, store.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, centre := range []bool{false, true, false, false} {
+		r = open(t, dir, 0)
+		several()
+		if centre {
+			if err := r.Renew(context.Background(), 0); err != nil {
+				t.Fatal(err)
+			}
+			several()
+		}
+		r.stop()
+		if n%2 == 0 {
+			err = os.WriteFile(filepath.Join(dir, store.FileName), backup, 0o600)
+		} else {
+			err = os.Remove(filepath.Join(dir, store.FileName))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r = open(t, dir, 0)
+	several()
+	r.clock.Add(24 * 3600)
+	facts, err := r.Do(context.Background(), take("next-day"))
+	if err != nil || facts[0].(hallsync.TicketTaken).Number != "A001" {
+		t.Errorf("the next day begins with %v, %v", facts, err)
+	}
+}
+
+// A backup that comes back on a box whose clock is dead: the numbers of the day that it then turns out to be are passed over.
+func TestABackupThatComesBackWithoutTheTime(t *testing.T) {
+	dir, w := t.TempDir(), &watch{wall: morning.AddDate(0, 0, -1)}
+	h, off := boot(t, dir, w)
+	if err := grab(h, "yesterday"); err != nil {
+		t.Fatal(err)
+	}
+	off()
+	backup, err := os.ReadFile(filepath.Join(dir, store.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w = &watch{wall: morning}
+	h, off = boot(t, dir, w)
+	if err := grab(h, "today"); err != nil {
+		t.Fatal(err)
+	}
+	off()
+	if err := os.WriteFile(filepath.Join(dir, store.FileName), backup, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h, _ = boot(t, dir, &watch{wall: time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)})
+	if _, err := h.Do(context.Background(), queue.Open{Window: "1"}); err != nil {
+		t.Fatalf("windows must work: %v", err)
+	}
+	h.Told(morning.Add(time.Hour))
+	facts, err := h.Do(context.Background(), take("again"))
+	if err != nil || facts[0].(hallsync.TicketTaken).Number != "A1001" {
+		t.Errorf("got %v, %v", facts, err)
+	}
+}
+
+// The centre counts the logs of today: a whole directory that comes back twice has a mark that knows of one.
+func TestTheCentreKnowsHowManyLogsTodayHas(t *testing.T) {
+	r := open(t, t.TempDir(), 0)
+	if _, err := r.Do(context.Background(), take("a")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Renew(context.Background(), 2); err != nil {
+		t.Fatal(err)
+	}
+	facts, err := r.Do(context.Background(), take("b"))
+	if err != nil || facts[0].(hallsync.TicketTaken).Number != "A2001" {
+		t.Errorf("got %v, %v", facts, err)
+	}
+}
+
 // A copy of yesterday's comes back: today is opened before the numbers of today are passed over.
 func TestNewEpochOfAnOlderDay(t *testing.T) {
 	r := open(t, t.TempDir(), 0)
@@ -338,7 +440,7 @@ func TestNewEpochOfAnOlderDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.clock.Add(24 * 3600)
-	if err := r.Renew(context.Background()); err != nil {
+	if err := r.Renew(context.Background(), 0); err != nil {
 		t.Fatal(err)
 	}
 	facts, err := r.Do(context.Background(), take("today"))

@@ -43,6 +43,7 @@ type Sources struct {
 	Rules    func() string        // where the file of code rules is bad
 	Resolver func() bool          // whether codes are not resolved for the time being
 	Notices  func() []notices.Trouble
+	Restored bool   // database is not the one that was used here last
 	Reset    string // database that was put aside at the start
 	Sealed   bool   // because it could not be opened, and not because it was damaged
 	Chain    func() *chain.Fault
@@ -155,6 +156,7 @@ func (w *Watcher) box(now time.Time) {
 	w.clock(now)
 	w.tracker.Set(health.ConfigLastGood, "", w.src.LastGood, "")
 	w.tracker.Set(health.StorageReset, "", w.src.Reset != "" && !w.src.Sealed, w.src.Reset)
+	w.tracker.Set(health.LogRestored, "", w.src.Restored, "")
 	w.tracker.Set(health.LogSealed, "", w.src.Sealed, w.src.Reset)
 	if w.src.Chain != nil {
 		fault, detail := w.src.Chain(), ""

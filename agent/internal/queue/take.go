@@ -224,6 +224,9 @@ func (c TurnDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 // afterLost is more than a queue gives in a day.
 const afterLost = 1000
 
+// Logs counts the logs whose numbers lie behind those that a day has gone on behind, in DayOpened.After.
+func Logs(after int) int { return (after + afterLost - 1) / afterLost }
+
 // PassNumbers has the day go on behind all numbers that may be on slips of today and are not in this log. Lost counts the logs that they may
 // be in.
 type PassNumbers struct{ Lost int }

@@ -23,7 +23,7 @@ func alone(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.Name() != store.FileName && e.Name() != store.ReceiptName {
+		if e.Name() != store.FileName && e.Name() != store.ReceiptName && e.Name() != store.MarkName {
 			t.Errorf("%s is left", e.Name())
 		}
 	}

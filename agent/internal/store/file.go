@@ -18,6 +18,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sys/unix"
 
+	"halledge/agent/internal/store/mark"
 	"halledge/agent/internal/store/swap"
 	"halledge/agent/kit/chain"
 	"halledge/firmware-protocols/hallsync"
@@ -127,9 +128,15 @@ func (s *Store) start(db *bbolt.DB) error {
 	if err := s.reserve(db); err != nil {
 		s.opts.Log.Warn("disk space not set aside", "error", err)
 	}
+	if err := s.recognise(db); err != nil {
+		return err
+	}
 	err := s.change(db, s.prepare)
-	if isFull(err) {
+	switch {
+	case isFull(err):
 		err = s.startFull(db, err)
+	case err == nil:
+		s.settleMark()
 	}
 	if err != nil {
 		return err
@@ -214,11 +221,14 @@ func (s *Store) prepare(tx *bbolt.Tx) error {
 		if err := errors.Join(meta.Put(keyEpoch, []byte(epoch)), meta.Put(keyNext, bytes8(1))); err != nil {
 			return err
 		}
-		if s.reset != "" {
-			if err := errors.Join(meta.Put(keyLost, []byte(s.reset)), meta.Put(keyLostOnes, bytes8(uint64(s.aside())))); err != nil {
+		if logs := s.missed(); logs > 0 {
+			if err := errors.Join(meta.Put(keyLost, []byte(s.reset)), meta.Put(keyLostOnes, bytes8(uint64(logs)))); err != nil {
 				return err
 			}
 		}
+	}
+	if err := s.putStamp(meta); err != nil {
+		return err
 	}
 	if err := migrate(tx, have); err != nil {
 		return err
@@ -309,4 +319,93 @@ func newEpoch() (string, error) {
 	}
 	v := uint64(time.Now().UnixMilli())<<12 | uint64(binary.BigEndian.Uint16(r[:])&0xfff)
 	return hex.EncodeToString(bytes8(v)), nil
+}
+
+// MarkName is the file, beside the database, that knows which file was used here last: package mark.
+const MarkName = "hall.mark"
+
+var (
+	keyStamp    = []byte("stamp")    // drawn at each start
+	keyRestored = []byte("restored") // there until the numbers of the day were passed over
+)
+
+func (s *Store) markFile() string { return filepath.Join(filepath.Dir(s.path), MarkName) }
+
+// recognise finds out whether a database is the one that was used here last, and draws its next stamp. Both stamps are good until the
+// database has the new one: the power may go in between.
+func (s *Store) recognise(db *bbolt.DB) error {
+	own, begun, pending := "", false, false
+	err := db.View(func(tx *bbolt.Tx) error {
+		if meta := tx.Bucket(bucketMeta); meta != nil {
+			own, begun, pending = string(meta.Get(keyStamp)), meta.Get(keyEpoch) != nil, meta.Get(keyRestored) != nil
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	m, there, err := mark.Read(s.markFile())
+	if err != nil {
+		s.opts.Log.Error("mark beside the database not read", "file", s.markFile(), "error", err)
+	}
+	known := m.Knows(own)
+	s.mark, s.gone = m, there && !begun
+	first := !there && own == ""
+	s.restored = begun && (pending || !known && !first)
+	s.behind = s.restored
+	s.stamp = rand.Text()
+	if known || first {
+		m.Stamps = []string{own}
+	}
+	m.Stamps = append(m.Stamps, s.stamp)
+	if err := m.Write(s.markFile()); err != nil {
+		s.opts.Log.Error("database not marked", "error", err)
+		s.stamp = own
+	}
+	if s.restored && !pending {
+		s.opts.Log.Error("database is not the one that was used here last, numbers of today are passed over")
+	}
+	return nil
+}
+
+// putStamp gives the database its next stamp, and has it remember that it came back.
+func (s *Store) putStamp(meta *bbolt.Bucket) error {
+	var err error
+	if s.stamp != "" {
+		err = meta.Put(keyStamp, []byte(s.stamp))
+	}
+	if s.restored && err == nil {
+		err = meta.Put(keyRestored, bytes8(1))
+	}
+	return err
+}
+
+// settleMark takes back that the database may have its former stamp. Until then nothing is written that the former one could lack.
+func (s *Store) settleMark() {
+	s.mark.Stamps = []string{s.stamp}
+	if err := s.mark.Write(s.markFile()); err != nil {
+		s.opts.Log.Error("database not marked", "error", err)
+	}
+}
+
+// missed counts the logs that a new database follows by what lies beside it.
+func (s *Store) missed() (logs int) {
+	if s.reset != "" {
+		logs = s.aside()
+	}
+	if s.gone {
+		logs = max(logs, 1)
+	}
+	return logs
+}
+
+// Restored reports whether Open found another file than the one that was used here last.
+func (s *Store) Restored() bool { return s.restored }
+
+// Behind reports whether numbers of the day may be on slips that this file, which came back from a backup, does not have. It is so until
+// Caught.
+func (s *Store) Behind() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.behind
 }

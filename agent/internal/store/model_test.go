@@ -140,7 +140,7 @@ func (b *box) step(n int) {
 		if b.drops {
 			_ = b.st.Update(context.Background(), func(tx *store.Tx) error { tx.SetCursor("cloud", b.st.Next()-1); return nil })
 		} else {
-			_ = b.hall.Renew(context.Background())
+			_ = b.hall.Renew(context.Background(), 0)
 		}
 	case 2:
 		b.request(key, func() queue.Command { return queue.Open{Window: w} })

@@ -25,6 +25,7 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"halledge/agent/internal/store/mark"
 	"halledge/agent/internal/store/seal"
 	"halledge/agent/internal/store/track"
 	"halledge/agent/kit/chain"
@@ -114,7 +115,13 @@ type Store struct {
 	fault  *chain.Fault      // what was wrong with an earlier segment of the chain
 	reset  string            // where a file was put aside at Open
 	sealed bool              // because it was sealed for another key
-	lost   int               // damaged files that this one follows
+	lost   int               // files that this one follows, damaged or gone
+	behind bool              // numbers of today may not be in this file
+
+	restored bool      // Open found another file than was used here last
+	gone     bool      // Open found none where one had been used
+	stamp    string    // of the file since Open
+	mark     mark.Mark // beside it; since Run the writer's
 
 	trouble error // why the last commit failed
 
@@ -275,8 +282,8 @@ func (s *Store) PutAside() string { return s.reset }
 // AsideSealed reports whether that file is whole, and sealed for a key that is not here.
 func (s *Store) AsideSealed() bool { return s.sealed }
 
-// Lost counts the logs of the same day that this one follows and that are not here: files that were damaged, and those of boxes before this
-// one. It is 0 when there was none.
+// Lost counts the logs of the same day that this one follows and that are not here: files that were damaged or are gone, and those of boxes
+// before this one. It is 0 when there was none.
 func (s *Store) Lost() int {
 	if s.opts.Before == nil {
 		return s.lost

@@ -37,6 +37,7 @@ type Tx struct {
 	wipe    bool // something was taken out that must not be left in free pages
 
 	latest time.Time // hall's time of the newest fact of the hall
+	behind bool      // numbers of today may not be in this file
 
 	pending  []Fact
 	stored   []stored // the bytes of pending
@@ -48,6 +49,7 @@ type Tx struct {
 	words    []string // in answers that go with it
 	receipt  *chain.Receipt
 	touched  bool // something else is to be written
+	caught   bool // the numbers of today were passed over
 }
 
 // stored is a fact as it is stored, and its bytes.
@@ -68,7 +70,7 @@ type pendingCursor struct {
 
 func (t *Tx) begin() {
 	t.pending, t.stored, t.answers, t.cursors, t.snapshot, t.renewal = nil, nil, nil, nil, nil, nil
-	t.erased, t.words, t.receipt, t.touched = nil, nil, nil, false
+	t.erased, t.words, t.receipt, t.touched, t.caught = nil, nil, nil, false, false
 }
 
 func (t *Tx) wrote() bool {
@@ -162,6 +164,12 @@ func (t *Tx) flush() error {
 	}
 	if t.receipt != nil {
 		if err := t.keepReceipt(); err != nil {
+			return err
+		}
+	}
+	if t.caught {
+		t.behind = false
+		if err := t.tx.Bucket(bucketMeta).Delete(keyRestored); err != nil {
 			return err
 		}
 	}
@@ -267,4 +275,27 @@ func (t *Tx) pruneLog(upTo uint64, before time.Time) error {
 		return nil
 	}
 	return t.rebase(number(old[len(old)-1]), base)
+}
+
+// LostOn counts the logs whose numbers of a business day are not in a file that is behind or new: those that were passed over on that day,
+// and the last one.
+func (t *Tx) LostOn(day string) int { return t.store.mark.Before(day) }
+
+// Caught says that the numbers which a file that is behind does not have were passed over.
+func (t *Tx) Caught() { t.caught, t.touched = true, true }
+
+// Passed says, before it is so, that the numbers of a business day go on behind those of so many logs: whichever file comes back afterwards
+// goes on behind these.
+func (t *Tx) Passed(day string, logs int) error {
+	s := t.store
+	if s.mark.Day == day && s.mark.Logs >= logs {
+		return nil
+	}
+	m := s.mark
+	m.Day, m.Logs = day, logs
+	if err := m.Write(s.markFile()); err != nil {
+		return wrap("mark", err)
+	}
+	s.mark = m
+	return nil
 }

@@ -153,7 +153,7 @@ func (s *Store) write(group []*request) (done *outcome, err error) {
 	tx := &Tx{
 		store: s, tx: btx, epoch: s.epoch, next: s.next, placed: map[AnswerKey]uint64{},
 		sealing: s.sealing, ring: s.ring, records: s.records, track: s.track.Clone(), fault: s.fault, wipe: s.wipe,
-		latest: s.latest,
+		latest: s.latest, behind: s.behind,
 	}
 	defer func() {
 		if s.doubt == nil { // or else it may have come true
@@ -178,7 +178,7 @@ func (s *Store) write(group []*request) (done *outcome, err error) {
 	s.doubt = &outcome{
 		id: btx.ID(), epoch: tx.epoch, next: tx.next, facts: tx.facts, placed: tx.placed, dropped: tx.dropped,
 		sealing: tx.sealing, ring: tx.ring, records: tx.records, track: tx.track, fault: tx.fault, wipe: tx.wipe,
-		latest: tx.latest,
+		latest: tx.latest, behind: tx.behind,
 	}
 	return s.doubt, s.opts.commit(btx)
 }
@@ -239,6 +239,7 @@ type outcome struct {
 	fault   *chain.Fault
 	wipe    bool
 	latest  time.Time
+	behind  bool
 }
 
 // settle finds out what became of a commit in doubt. bbolt writes its root last and syncs it: when only that sync fails, the
@@ -293,7 +294,7 @@ func (s *Store) publish(done *outcome) {
 	}
 	s.sealing, s.records, s.track, s.wipe, s.latest = done.sealing, done.records, done.track, done.wipe, done.latest
 	s.mu.Lock()
-	s.epoch, s.next, s.ring, s.fault = done.epoch, done.next, done.ring, done.fault
+	s.epoch, s.next, s.ring, s.fault, s.behind = done.epoch, done.next, done.ring, done.fault, done.behind
 	s.mu.Unlock()
 	if news && s.watch != nil {
 		s.watch.Committed(done.facts)

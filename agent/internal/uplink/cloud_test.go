@@ -43,6 +43,7 @@ type cloud struct {
 	receipt []byte             // goes with every ack
 	stale   bool               // says so of each epoch, or of old alone
 	ahead   hallsync.Seq       // what it acknowledges of old
+	logs    int                // of today that it says it knows
 	old     string             // epoch that stale and ahead are about
 	gone    hallsync.Seq       // facts up to here were given up
 	report  hallsync.Report
@@ -175,7 +176,7 @@ func (c *cloud) ack(epoch string, want *hallsync.Range) {
 	c.mu.Lock()
 	a := hallsync.Ack{Hall: hallCode, Epoch: epoch, UpTo: c.contiguous(), Want: want, ServerMS: time.Now().Add(time.Hour).UnixMilli(), Receipt: c.receipt}
 	if c.old == "" || c.old == epoch {
-		a.EpochStale = c.stale
+		a.EpochStale, a.Logs = c.stale, c.logs
 		a.UpTo = max(a.UpTo, c.ahead)
 	}
 	c.signal()

@@ -98,7 +98,7 @@ func (s *sender) greet(ctx context.Context) error {
 // is sent again, and the cloud tells by its bytes whether it is the same.
 func (s *sender) begin(ctx context.Context, a hallsync.Ack) error {
 	if s.stale(a) {
-		return errStale
+		return &staleError{hallsync.BeforeOf(max(0, a.Logs))}
 	}
 	before := s.u.Status().Acked
 	have := min(a.UpTo, before)
@@ -191,7 +191,7 @@ func (s *sender) onAck(ctx context.Context, a hallsync.Ack) error {
 		return nil
 	}
 	if s.stale(a) {
-		return errStale
+		return &staleError{hallsync.BeforeOf(max(0, a.Logs))}
 	}
 	if a.Want != nil && a.Want.From <= s.acked {
 		return errors.New("uplink: the cloud lost facts it had acknowledged") // the next hello tells where it stands

@@ -36,7 +36,7 @@ type Options struct {
 	Revision func() int64 // of hall.yaml
 	Store    *store.Store
 	Dirty    func() (<-chan struct{}, func()) // signals that the log has grown
-	Renew    func(context.Context) error      // begins a new epoch of the log
+	Renew    func(context.Context, int) error // begins a new epoch of the log; the cloud knows so many logs of today, 0: it does not say
 	Report   func() hallsync.Report           // what to publish on up/state, without Hall, Boot, Online, At, Log
 	FsyncP99 func() time.Duration
 	Keys     func() ([]hallsync.KeyMade, error)    // the data keys in use, wrapped for the centre; nil: nothing is sealed
@@ -131,8 +131,9 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if errors.Is(err, errStale) {
-			err = errors.Join(err, u.renew(ctx))
+		var stale *staleError
+		if errors.As(err, &stale) {
+			err = errors.Join(err, u.renew(ctx, stale.logs))
 		}
 		u.setConnected(false, err)
 		u.opts.Log.Warn("uplink ended", "error", err)
@@ -153,13 +154,13 @@ func (u *Uplink) Run(ctx context.Context) error {
 const renewEvery = time.Hour
 
 // renew begins a new epoch of the log, with everything the cloud has not.
-func (u *Uplink) renew(ctx context.Context) error {
+func (u *Uplink) renew(ctx context.Context, logs int) error {
 	u.update(func(s *Status) { s.Stale = true })
 	if !u.renewed.IsZero() && time.Since(u.renewed) < renewEvery {
 		return errors.New("uplink: another new epoch so soon; is there a second box with this hall's name?")
 	}
 	old := u.opts.Store.Epoch()
-	if err := u.opts.Renew(ctx); err != nil {
+	if err := u.opts.Renew(ctx, logs); err != nil {
 		return fmt.Errorf("uplink: begin a new epoch: %w", err)
 	}
 	u.renewed = time.Now()
@@ -246,8 +247,10 @@ func (u *Uplink) report(online bool) hallsync.Report {
 	return r
 }
 
-// errStale says that the cloud has facts of this epoch that are not here.
-var errStale = errors.New("uplink: the cloud knows this log further than it is here")
+// staleError says that the cloud has facts of this epoch that are not here.
+type staleError struct{ logs int } // of today that it knows
+
+func (*staleError) Error() string { return "uplink: the cloud knows this log further than it is here" }
 
 // errStuck says that the broker took nothing for so long that the connection is thrown away.
 var errStuck = errors.New("connection is stuck")

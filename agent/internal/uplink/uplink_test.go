@@ -29,7 +29,8 @@ type box struct {
 	dirty chan struct{}
 	stop  func()
 
-	renewed chan string // epochs that were begun
+	renewed chan string  // epochs that were begun
+	logs    atomic.Int64 // of today that the cloud knew
 }
 
 func newBox(t *testing.T, broker string) *box {
@@ -78,7 +79,8 @@ func newBoxAs(t *testing.T, i *identity.Identity, broker string, before func(*bo
 		Revision: func() int64 { return 1 },
 		Hall:     hallCode, Broker: broker, Version: "test", Patience: 500 * time.Millisecond, Store: st, Log: quiet,
 		Dirty: func() (<-chan struct{}, func()) { return b.dirty, func() {} },
-		Renew: func(ctx context.Context) error {
+		Renew: func(ctx context.Context, logs int) error {
+			b.logs.Store(int64(logs))
 			defer func() { b.renewed <- st.Epoch() }()
 			return st.Update(ctx, func(tx *store.Tx) error { return tx.Renew([]byte("{}")) })
 		},
@@ -241,8 +243,8 @@ func TestFactsUnderKnownNumbersAreSentAgain(t *testing.T) {
 // The cloud says that it knows the log further than it is here: everything it has not goes out under a new epoch, and only once.
 func TestStaleLogGoesOnInANewEpoch(t *testing.T) {
 	for name, set := range map[string]func(*cloud){
-		"said so":            func(c *cloud) { c.stale = true },
-		"acknowledged ahead": func(c *cloud) { c.ahead = 1000 },
+		"said so":            func(c *cloud) { c.stale, c.logs = true, 3 },
+		"acknowledged ahead": func(c *cloud) { c.ahead, c.logs = 1000, 3 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCloud(t)
@@ -258,8 +260,8 @@ func TestStaleLogGoesOnInANewEpoch(t *testing.T) {
 				}
 			})
 			epoch := <-b.renewed
-			if epoch == old {
-				t.Fatal("the epoch is the old one")
+			if epoch == old || b.logs.Load() != 3 {
+				t.Fatalf("epoch %s after %s, behind %d logs", epoch, old, b.logs.Load())
 			}
 			c.until("the six facts the cloud has not", func() bool { return c.contiguous() == 6 })
 			c.until("cursor", func() bool { return b.cursor() == 6 })

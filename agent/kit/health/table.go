@@ -19,6 +19,7 @@ const (
 	DiskSlow         Code = "disk_slow"
 	DiskFull         Code = "disk_full"
 	StorageReset     Code = "storage_reset" // the database was damaged and put aside; a new one was begun
+	LogRestored      Code = "log_restored"  // the database is not the one that was used here last
 	LogSealed        Code = "log_sealed"    // the database was sealed for other keys and put aside
 	LogBroken        Code = "log_broken"    // the log is not as it was written
 	StorageFull      Code = "storage_full"
@@ -74,12 +75,12 @@ func Table() []Condition {
 	const short, long = 2 * time.Second, time.Minute
 	return append(centre(short, long), []Condition{
 		{Code: UplinkRejected, Severity: Warning},
-		{Code: EpochStale, Severity: Warning},
 		{Code: LogBacklog, Severity: Warning, Delay: long, Causes: []Code{UplinkDown, UplinkRefused}},
 		{Code: StorageFull, Severity: Error},
 		{Code: StorageFailed, Severity: Error},
 		{Code: DiskFull, Severity: Error, Causes: []Code{StorageFull}},
 		{Code: StorageReset, Severity: Error},
+		{Code: LogRestored, Severity: Warning},
 		{Code: LogSealed, Severity: Error},
 		{Code: LogBroken, Severity: Error},
 		{Code: DiskSlow, Severity: Warning, Delay: long, Causes: []Code{DiskFull}},
@@ -140,6 +141,7 @@ func centre(short, long time.Duration) []Condition {
 		{Code: CertEnded, Severity: Error, Delay: short},
 		{Code: RenewalWaiting, Severity: Warning},
 		{Code: IdentityAside, Severity: Error},
+		{Code: EpochStale, Severity: Warning},
 		{Code: UplinkUnproven, Severity: Error, Delay: short},
 		{Code: UplinkRefused, Severity: Error, Delay: short, Causes: []Code{CertEnded, RenewalWaiting}},
 		{Code: UplinkDown, Severity: Warning, Delay: 10 * time.Second, Causes: []Code{UplinkRefused, UplinkUnproven, NotEnrolled, EnrolWaiting, CertEnded, RenewalWaiting}},
