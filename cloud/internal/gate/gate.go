@@ -61,6 +61,7 @@ type Gate struct {
 	mu     sync.Mutex
 	open   map[*Conn]struct{}
 	number int64 // of the last look at who has to go
+	round  int64 // counts the changes that were seen
 	kept   []hallsync.HallID
 	tlcp   []*tlcp.Listener
 }
@@ -188,6 +189,7 @@ type Conn struct {
 	hall   hallsync.HallID
 	serial string
 	until  time.Time
+	round  int64 // of the last change after which the register has admitted it; under the gate's lock
 }
 
 // Hall gives whose connection it is.
@@ -252,6 +254,7 @@ func below(c net.Conn) (*Conn, *tls.Conn) {
 func (g *Gate) enter(c *Conn) bool {
 	g.mu.Lock()
 	g.open[c] = struct{}{}
+	c.round = g.round
 	g.mu.Unlock()
 	return g.admit(c.serial, string(c.hall)) == nil
 }
@@ -303,7 +306,8 @@ func (g *Gate) Refresh(ctx context.Context) {
 	}
 }
 
-// sweep puts out whose certificate is over, and when anything has changed in the register whomever it does not admit any more.
+// sweep puts out whose certificate is over, and when anything has changed in the register whomever it does not admit any more. Who is there
+// stays while the register does not answer, and it is asked again at the next look.
 func (g *Gate) sweep(ctx context.Context) error {
 	number, err := g.o.Register.RevocationNumber(ctx)
 	if err != nil {
@@ -323,9 +327,13 @@ func (g *Gate) sweep(ctx context.Context) error {
 	changed := told || number != g.number
 	listed := number != g.number
 	g.number, g.kept = number, kept
+	if changed {
+		g.round++
+	}
+	round := g.round
 	all := make([]*Conn, 0, len(g.open))
 	for c := range g.open {
-		if changed || now.After(c.until) {
+		if c.round < round || now.After(c.until) {
 			all = append(all, c)
 		}
 	}
@@ -340,13 +348,29 @@ func (g *Gate) sweep(ctx context.Context) error {
 		}
 	}
 	for _, c := range all {
-		if err := g.admit(c.serial, string(c.hall)); err != nil || now.After(c.until) {
+		var f *pki.Fault
+		if !now.After(c.until) && err == nil { // a register that does not answer is not asked again before the next look
+			err = g.admit(c.serial, string(c.hall))
+		}
+		if now.After(c.until) || errors.As(err, &f) {
 			g.o.Log.Warn("connection cut", "hall", c.hall, "remote", c.RemoteAddr().String())
 			g.cut.Inc()
 			c.sever()
+			if f != nil {
+				err = nil
+			}
+		} else if err == nil {
+			g.settle(c, round)
 		}
 	}
-	return nil
+	return err
+}
+
+// settle notes that the register has admitted a connection after a change.
+func (g *Gate) settle(c *Conn, round int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c.round = max(c.round, round)
 }
 
 // Quarantine keeps a hall out until an operator releases it, and ends its connections.

@@ -16,6 +16,7 @@ import (
 	"halledge/cloud/internal/gate"
 	"halledge/cloud/internal/pki"
 	"halledge/cloud/internal/pki/pkitest"
+	"halledge/cloud/internal/store"
 	"halledge/firmware-protocols/hallsync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -413,6 +414,46 @@ func TestThreat05SilentConnectionsKeepOutNobody(t *testing.T) {
 		if _, name, err := w.visit(t, w.Box(t, hall), gm); err != nil || name != hall {
 			t.Errorf("%q: %v", name, err)
 		}
+	})
+}
+
+// A register that does not answer cuts nobody and lets nobody in; who has to go goes when it answers again.
+func TestARegisterThatFailsCutsNobody(t *testing.T) {
+	both(t, func(t *testing.T, gm bool) {
+		w := newWorld(t)
+		b, another := w.Box(t, hall), w.Box(t, other)
+		c, _, err := w.visit(t, b, gm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write := func(do func(tx *store.Tx) error) {
+			t.Helper()
+			if err := w.Store.Write(t.Context(), do); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(func(tx *store.Tx) error { return tx.Exec(`ALTER TABLE certificates RENAME TO away`) })
+		if err := w.gate.Quarantine(t.Context(), "440900000000003", "forked"); err == nil { // everybody is looked at
+			t.Error("nobody says that the register fails")
+		}
+		_ = c.SetDeadline(time.Now().Add(patience))
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Error(err)
+		}
+		if _, err := c.Read(make([]byte, 1)); err != nil {
+			t.Errorf("cut: %v", err)
+		}
+		if _, name, err := w.visit(t, another, gm); err == nil {
+			t.Errorf("%s comes in", name)
+		}
+		write(func(tx *store.Tx) error {
+			if err := tx.Exec(`ALTER TABLE away RENAME TO certificates`); err != nil {
+				return err
+			}
+			_, err := tx.RevokeCertificates(string(hall), "stolen", w.Now()) // what was missed, without a further sign
+			return err
+		})
+		gone(t, c)
 	})
 }
 
