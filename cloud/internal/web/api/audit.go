@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -87,7 +88,7 @@ func (a *API) exportAudit(c *call) error {
 		return a.problem(http.StatusUnprocessableEntity, codeAuditMany, "lines", strconv.Itoa(total), "limit", strconv.Itoa(auditExportLimit))
 	}
 	host, _, _ := net.SplitHostPort(c.r.RemoteAddr)
-	note := store.Audit{Action: store.ActionAuditExport, Subject: c.r.URL.RawQuery[:min(len(c.r.URL.RawQuery), 200)], Result: "ok", Remote: host}
+	note := store.Audit{Action: store.ActionAuditExport, Subject: filters(want), Result: "ok", Remote: host}
 	if err := a.Desk.Note(context.WithoutCancel(c.r.Context()), c.who, note); err != nil {
 		return err
 	}
@@ -106,6 +107,22 @@ func (a *API) exportAudit(c *call) error {
 	}
 	table.Flush() // a client that has gone cannot be told
 	return nil
+}
+
+// filters says which lines were taken away, by the filters that were understood alone: an address may say anything besides.
+func filters(want store.AuditQuery) string {
+	said := url.Values{}
+	for name, value := range map[string]string{"user": want.Actor, "action": want.Action} {
+		if value != "" {
+			said.Set(name, value)
+		}
+	}
+	for name, at := range map[string]time.Time{"from": want.From, "to": want.To} {
+		if !at.IsZero() {
+			said.Set(name, at.Format(time.RFC3339))
+		}
+	}
+	return said.Encode()
 }
 
 // cell gives a text that no table program takes for a formula.

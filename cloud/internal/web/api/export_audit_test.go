@@ -29,7 +29,7 @@ func TestThreat35TheAuditIsExportedAsText(t *testing.T) {
 		}
 		return nil
 	}))
-	a := f.do(http.MethodGet, "/api/v1/audit/export?action=watch", "", asAdmin)
+	a := f.do(http.MethodGet, "/api/v1/audit/export?id=991101199003070016&action=watch&action=%0a&from=2026-11-23&=;", "", asAdmin)
 	text, marked := strings.CutPrefix(string(a.body), "\ufeff")
 	if a.status != http.StatusOK || !marked {
 		t.Fatalf("%d %s", a.status, a.body)
@@ -55,7 +55,7 @@ func TestThreat35TheAuditIsExportedAsText(t *testing.T) {
 		Total int
 	}
 	must(t, json.Unmarshal(f.do(http.MethodGet, "/api/v1/audit?action=audit_export", "", asAdmin).body, &page))
-	if page.Total != 1 || page.Items[0].User != "auditor" || page.Items[0].Subject != "action=watch" {
+	if page.Total != 1 || page.Items[0].User != "auditor" || page.Items[0].Subject != "action=watch&from=2026-11-23T00%3A00%3A00%2B08%3A00" {
 		t.Errorf("%+v", page)
 	}
 	if a := f.do(http.MethodGet, "/api/v1/audit/export", ""); a.status != http.StatusForbidden {
