@@ -362,6 +362,9 @@ func (a *Agent) sources() ops.Sources {
 		LastGood: a.cfg.LastGood, Mute: a.voice.Mute, Rules: a.rules.Trouble, Silent: func() map[string]time.Time { return a.web.Silent() }, Resolver: a.codes.Down, Restored: a.store.Restored(), Reset: a.store.PutAside(), Sealed: a.store.AsideSealed(), Chain: a.store.ChainFault,
 	}
 	s.Uplink = a.uplink.Status
+	if a.trust != nil {
+		s.RootAside = a.trust.Aside
+	}
 	s.Identity = func() (identity.Status, []string) {
 		return a.identity.Status(), append(a.identity.Damaged(), a.signer.Damaged()...)
 	}

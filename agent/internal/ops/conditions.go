@@ -28,25 +28,26 @@ import (
 
 // Sources are the parts of the agent that conditions are read from. A nil source has nothing to say.
 type Sources struct {
-	Devices  func() []hallsync.DeviceStatus
-	Roots    func() []devices.Root // what is behind the troubles of devices
-	Cameras  func() []hallsync.CameraStatus
-	Mute     func() map[string]string    // speakers that cannot say calls, and why
-	Silent   func() map[string]time.Time // kiosks whose page was there and is no more, and since when
-	Uplink   func() uplink.Status
-	Identity func() (s identity.Status, damaged []string)
-	Hall     func(func(s *queue.State, seq hallsync.Seq))
-	Trouble  func() error         // why the hall's last commit failed
-	DiskSync func() time.Duration // 99th percentile of one durable write
-	Data     string               // data directory
-	LastGood bool                 // the configuration in force is the last good copy
-	Rules    func() string        // where the file of code rules is bad
-	Resolver func() bool          // whether codes are not resolved for the time being
-	Notices  func() []notices.Trouble
-	Restored bool   // database is not the one that was used here last
-	Reset    string // database that was put aside at the start
-	Sealed   bool   // because it could not be opened, and not because it was damaged
-	Chain    func() *chain.Fault
+	Devices   func() []hallsync.DeviceStatus
+	Roots     func() []devices.Root // what is behind the troubles of devices
+	Cameras   func() []hallsync.CameraStatus
+	Mute      func() map[string]string    // speakers that cannot say calls, and why
+	Silent    func() map[string]time.Time // kiosks whose page was there and is no more, and since when
+	Uplink    func() uplink.Status
+	Identity  func() (s identity.Status, damaged []string)
+	Hall      func(func(s *queue.State, seq hallsync.Seq))
+	Trouble   func() error         // why the hall's last commit failed
+	DiskSync  func() time.Duration // 99th percentile of one durable write
+	Data      string               // data directory
+	LastGood  bool                 // the configuration in force is the last good copy
+	Rules     func() string        // where the file of code rules is bad
+	Resolver  func() bool          // whether codes are not resolved for the time being
+	Notices   func() []notices.Trouble
+	Restored  bool            // database is not the one that was used here last
+	RootAside func() []string // files of a damaged root of the pages; nil: they have none
+	Reset     string          // database that was put aside at the start
+	Sealed    bool            // because it could not be opened, and not because it was damaged
+	Chain     func() *chain.Fault
 }
 
 // Thresholds of conditions that are a matter of degree.
@@ -156,6 +157,10 @@ func (w *Watcher) box(now time.Time) {
 	w.clock(now)
 	w.tracker.Set(health.ConfigLastGood, "", w.src.LastGood, "")
 	w.tracker.Set(health.StorageReset, "", w.src.Reset != "" && !w.src.Sealed, w.src.Reset)
+	if w.src.RootAside != nil {
+		aside := w.src.RootAside()
+		w.tracker.Set(health.WebRootAside, "", len(aside) > 0, strings.Join(aside, "、"))
+	}
 	w.tracker.Set(health.LogRestored, "", w.src.Restored, "")
 	w.tracker.Set(health.LogSealed, "", w.src.Sealed, w.src.Reset)
 	if w.src.Chain != nil {

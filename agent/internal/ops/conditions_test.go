@@ -216,7 +216,7 @@ func TestSliplessNumbersAreNamed(t *testing.T) {
 func TestAnUnsetClockIsTold(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) { // it is the year 2000 in here
-		w := ops.NewWatcher(ops.Sources{Data: dir, LastGood: true, Restored: true, Reset: "hall.db.corrupt"}, texts(t))
+		w := ops.NewWatcher(ops.Sources{Data: dir, LastGood: true, Restored: true, RootAside: func() []string { return []string{"root.key.aside"} }, Reset: "hall.db.corrupt"}, texts(t))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- w.Run(ctx) }()
@@ -226,7 +226,7 @@ func TestAnUnsetClockIsTold(t *testing.T) {
 			got = append(got, c.Code)
 		}
 		slices.Sort(got)
-		if !slices.Equal(got, []string{"clock_unset", "config_last_good", "log_restored", "storage_reset"}) {
+		if !slices.Equal(got, []string{"clock_unset", "config_last_good", "log_restored", "storage_reset", "web_root_aside"}) {
 			t.Errorf("got %q", got)
 		}
 		cancel()

@@ -14,6 +14,7 @@ const (
 	CertEnded        Code = "certificate_ended"
 	RenewalWaiting   Code = "renewal_waiting" // for somebody's approval
 	IdentityAside    Code = "identity_aside"  // files of it were damaged and put aside
+	WebRootAside     Code = "web_root_aside"  // so was the root of the pages; the hall's machines must trust another
 	EpochStale       Code = "epoch_stale"
 	LogBacklog       Code = "log_backlog"
 	DiskSlow         Code = "disk_slow"
@@ -141,6 +142,7 @@ func centre(short, long time.Duration) []Condition {
 		{Code: CertEnded, Severity: Error, Delay: short},
 		{Code: RenewalWaiting, Severity: Warning},
 		{Code: IdentityAside, Severity: Error},
+		{Code: WebRootAside, Severity: Error},
 		{Code: EpochStale, Severity: Warning},
 		{Code: UplinkUnproven, Severity: Error, Delay: short},
 		{Code: UplinkRefused, Severity: Error, Delay: short, Causes: []Code{CertEnded, RenewalWaiting}},

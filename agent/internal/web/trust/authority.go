@@ -44,13 +44,42 @@ const (
 	maxFile  = 16 << 10
 )
 
-// openAuthority gives the hall's own root, and makes it where there is none or its time is over.
-func openAuthority(o Options, now time.Time) (*authority, error) {
-	a, err := loadAuthority(o.Dir)
-	if !errors.Is(err, fs.ErrNotExist) && (err != nil || now.Before(a.root.NotAfter)) {
-		return a, err
+// openAuthority gives the hall's own root, and makes it where there is none or its time is over. One that is damaged is put aside, under the
+// names that it gives: without pages no hall works, and telling its machines to trust another root is an hour's work.
+func openAuthority(o Options, now time.Time) (a *authority, aside []string, err error) {
+	a, err = loadAuthority(o.Dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case is(err, CodeDamaged) && !is(err, CodeUnsafe):
+		o.Log.Error("root of the pages damaged, put aside", "error", err)
+		if aside, err = putAside(o.Dir, now); err != nil {
+			return nil, nil, err
+		}
+	case err != nil || now.Before(a.root.NotAfter):
+		return a, nil, err
 	}
-	return makeAuthority(o, later(now, earliest()))
+	a, err = makeAuthority(o, later(now, earliest()))
+	return a, aside, err
+}
+
+const (
+	asideMark = ".aside-"
+	asideTime = "20060102T150405.000"
+)
+
+// putAside renames both files of a root, of which one may be missing: somebody may want to look at them.
+func putAside(dir string, now time.Time) (aside []string, err error) {
+	for _, name := range []string{rootFile, keyFile} {
+		from := filepath.Join(dir, name)
+		to := from + asideMark + now.UTC().Format(asideTime)
+		switch err := os.Rename(from, to); {
+		case err == nil:
+			aside = append(aside, to)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, &Fault{CodeDamaged, from, err}
+		}
+	}
+	return aside, whole.Sync(dir)
 }
 
 // loadAuthority fails with fs.ErrNotExist where there is no root, and with *Fault where it cannot be used.
@@ -67,9 +96,9 @@ func loadAuthority(dir string) (*authority, error) {
 	case noRoot: // the root is written last: a key alone has issued nothing
 		return nil, rootErr
 	case noKey:
-		return nil, &Fault{CodeDamaged, keyPath, nil}
+		return nil, errors.Join(rootErr, &Fault{CodeDamaged, keyPath, nil})
 	case rootErr != nil || keyErr != nil:
-		return nil, errors.Join(rootErr, keyErr)
+		return nil, errors.Join(keyErr, rootErr)
 	}
 	root, err := x509.ParseCertificate(rootText)
 	if err != nil {

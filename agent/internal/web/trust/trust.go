@@ -39,9 +39,10 @@ type Options struct {
 type Keeper struct {
 	opts Options
 
-	mu  sync.Mutex // one renewal at a time
-	own *authority // nil until it is needed
-	now atomic.Pointer[shown]
+	mu    sync.Mutex // one renewal at a time
+	own   *authority // nil until it is needed
+	aside []string   // files of a root that was damaged
+	now   atomic.Pointer[shown]
 }
 
 // shown is the certificate that is shown now.
@@ -76,6 +77,13 @@ func (k *Keeper) Config() *tls.Config {
 
 // Root is the issuer that machines are to trust now.
 func (k *Keeper) Root() Root { return Root{k.now.Load().root} }
+
+// Aside lists the files of a damaged root, under the names they were given when another took its place.
+func (k *Keeper) Aside() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.aside)
+}
 
 // Names are the DNS names and addresses that the certificate is good for.
 func (k *Keeper) Names() []string {
@@ -131,11 +139,11 @@ func (k *Keeper) Renew() error {
 		return nil
 	}
 	if k.own == nil || !now.Before(k.own.root.NotAfter) {
-		own, err := openAuthority(k.opts, now)
+		own, aside, err := openAuthority(k.opts, now)
 		if err != nil {
 			return err
 		}
-		k.own = own
+		k.own, k.aside = own, append(k.aside, aside...)
 	}
 	certificate, left, err := k.own.issue(k.opts.Hall, names, now)
 	if err != nil {
@@ -229,3 +237,12 @@ func (f *Fault) Error() string {
 }
 
 func (f *Fault) Unwrap() error { return f.Err }
+
+// is reports whether a fault of a code is among what an error says.
+func is(err error, code Code) bool {
+	var f *Fault
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return is(err, code) })
+	}
+	return errors.As(err, &f) && f.Code == code
+}

@@ -181,43 +181,77 @@ func TestTheCentresCertificateComesFirst(t *testing.T) {
 	}
 }
 
+// another puts the key of another root in the place of a root's.
+func (b *box) another(dir string) error {
+	other := newBox(b.t, "x")
+	other.open()
+	return os.Rename(filepath.Join(other.dir, "root.key"), filepath.Join(dir, "root.key"))
+}
+
 func TestFilesThatCannotBeTrusted(t *testing.T) {
-	for name, c := range map[string]struct {
-		spoil func(dir string) error
-		want  trust.Code
-	}{
-		"open key":       {func(d string) error { return os.Chmod(filepath.Join(d, "root.key"), 0o640) }, trust.CodeUnsafe},
-		"open directory": {func(d string) error { return os.Chmod(d, 0o755) }, trust.CodeUnsafe},
-		"no key":         {func(d string) error { return os.Remove(filepath.Join(d, "root.key")) }, trust.CodeDamaged},
-		"half a key":     {func(d string) error { return os.Truncate(filepath.Join(d, "root.key"), 60) }, trust.CodeDamaged},
-		"no certificate": {func(d string) error { return os.Truncate(filepath.Join(d, "root.crt"), 0) }, trust.CodeDamaged},
-		"a link": {func(d string) error {
+	for name, spoil := range map[string]func(dir string) error{
+		"open key":       func(d string) error { return os.Chmod(filepath.Join(d, "root.key"), 0o640) },
+		"open directory": func(d string) error { return os.Chmod(d, 0o755) },
+		"a link": func(d string) error {
 			key := filepath.Join(d, "root.key")
 			return errors.Join(os.Rename(key, key+".moved"), os.Symlink(key+".moved", key))
-		}, trust.CodeUnsafe},
-		"another's key": {func(d string) error {
-			key, err := os.ReadFile(filepath.Join(d, "root.key"))
-			if err != nil {
-				return err
-			}
-			another := newBox(t, "x")
-			another.open()
-			if same, err := os.ReadFile(filepath.Join(another.dir, "root.key")); err != nil || bytes.Equal(same, key) {
-				return errors.Join(err, errors.New("no other key"))
-			}
-			return os.Rename(filepath.Join(another.dir, "root.key"), filepath.Join(d, "root.key"))
-		}, trust.CodeDamaged},
+		},
+		"damaged and open": func(d string) error {
+			return errors.Join(os.Truncate(filepath.Join(d, "root.crt"), 0), os.Chmod(filepath.Join(d, "root.key"), 0o640))
+		},
+		"open and alone": func(d string) error {
+			return errors.Join(os.Chmod(filepath.Join(d, "root.crt"), 0o640), os.Remove(filepath.Join(d, "root.key")))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t, "hall.example.cn")
 			b.open()
-			if err := c.spoil(b.dir); err != nil {
+			if err := spoil(b.dir); err != nil {
 				t.Fatal(err)
 			}
 			_, err := trust.Open(b.options())
 			var fault *trust.Fault
-			if !errors.As(err, &fault) || fault.Code != c.want || fault.Path == "" {
-				t.Errorf("%v, want %s", err, c.want)
+			if !errors.As(err, &fault) || fault.Code != trust.CodeUnsafe || fault.Path == "" {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// A root that is damaged keeps no hall from starting: it is put aside, another one takes its place, and somebody is told.
+func TestADamagedRootIsPutAside(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(b *box) error
+		aside int
+	}{
+		"no key":         {func(b *box) error { return os.Remove(filepath.Join(b.dir, "root.key")) }, 1},
+		"half a key":     {func(b *box) error { return os.Truncate(filepath.Join(b.dir, "root.key"), 60) }, 2},
+		"no certificate": {func(b *box) error { return os.Truncate(filepath.Join(b.dir, "root.crt"), 0) }, 2},
+		"neither": {func(b *box) error {
+			return errors.Join(os.Truncate(filepath.Join(b.dir, "root.crt"), 0), os.Remove(filepath.Join(b.dir, "root.key")))
+		}, 1},
+		"another's key":       {func(b *box) error { return b.another(b.dir) }, 2},
+		"only its key so far": {func(b *box) error { return os.Remove(filepath.Join(b.dir, "root.crt")) }, 0}, // the power went at the first start
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t, "hall.example.cn")
+			first := b.open().Root().SHA256()
+			if err := c.spoil(b); err != nil {
+				t.Fatal(err)
+			}
+			k := b.open()
+			b.leaf(k, "hall.example.cn")
+			aside := k.Aside()
+			if len(aside) != c.aside || k.Root().SHA256() == first {
+				t.Errorf("aside %q, root %s after %s", aside, k.Root().SHA256(), first)
+			}
+			for _, file := range aside {
+				if _, err := os.Stat(file); err != nil {
+					t.Error(err)
+				}
+			}
+			if again := b.open(); again.Root().SHA256() != k.Root().SHA256() || len(again.Aside()) > 0 {
+				t.Errorf("the new root does not stay: %q", again.Aside())
 			}
 		})
 	}
