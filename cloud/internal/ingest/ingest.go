@@ -10,7 +10,6 @@ package ingest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"math"
 	"slices"
@@ -236,7 +235,7 @@ func (in *Ingester) add(tx *store.Tx, out *outcome, fresh []store.Event, keys ma
 			return err
 		}
 		if k, tells := keys[e.Seq]; tells {
-			if err := errors.Join(learn(tx, out, k, now), tx.AddKeyFact(e.Hall, k.Key, store.FactRef{Epoch: e.Epoch, Seq: e.Seq})); err != nil {
+			if err := tell(tx, out, e, k, now); err != nil {
 				return err
 			}
 		}

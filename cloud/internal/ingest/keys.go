@@ -84,6 +84,18 @@ func (in *Ingester) keysOfHello(h hallsync.Hello, now time.Time) ([]store.DataKe
 	return told, nil
 }
 
+// tell takes the data key that a stored fact tells. The fact of one that was destroyed loses its body at once: the key's wraps are in it.
+func tell(tx *store.Tx, out *outcome, e store.Event, k store.DataKey, now time.Time) error {
+	if err := errors.Join(learn(tx, out, k, now), tx.AddKeyFact(e.Hall, k.Key, store.FactRef{Epoch: e.Epoch, Seq: e.Seq})); err != nil {
+		return err
+	}
+	known, _, err := tx.DataKey(k.Hall, k.Key)
+	if err != nil || known.Destroyed.IsZero() {
+		return err
+	}
+	return sealed.EraseTold(tx, k.Hall, k.Key, known.Destroyed.UTC().Format(time.DateOnly), now)
+}
+
 // learn stores a data key. When facts wait for it, the hall's projections are to be made again.
 func learn(tx *store.Tx, out *outcome, k store.DataKey, now time.Time) error {
 	added, err := tx.AddDataKey(k)

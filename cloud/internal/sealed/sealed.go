@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"halledge/agent/kit/gm"
 	"halledge/cloud/internal/store"
@@ -145,14 +146,41 @@ func (o *Opener) Unwrap(row store.DataKey) (gm.DataKey, error) {
 }
 
 // Erase takes the body of a stored fact away, by an order, and reports whether there was one. What stays keeps the hall's chain whole. Facts
-// that say how the others are sealed and chained stay: EraseKey is for them.
+// that say how the others are sealed and chained stay: EraseTold is for them.
 func Erase(tx *store.Tx, hall hallsync.HallID, at store.FactRef, order string) (bool, error) {
 	return erase(tx, hall, at, order, func(k hallsync.Kind) bool { return !k.InClear() })
 }
 
-// EraseKey takes the body of a fact that tells a data key away, with the key's wraps in it.
-func EraseKey(tx *store.Tx, hall hallsync.HallID, at store.FactRef, order string) (bool, error) {
-	return erase(tx, hall, at, order, func(k hallsync.Kind) bool { return k == hallsync.KindKeyMade })
+// TermOrder gives the order by which what a hall said on days before one went, since their term was over. The hall's chain can name it.
+func TermOrder(tx *store.Tx, hall hallsync.HallID, day string, now time.Time) (store.Erasure, error) {
+	id := "term-" + string(hall) + "-" + day
+	order, found, err := tx.Erasure(id)
+	if !found {
+		order = store.Erasure{ID: id, Hall: hall, Kind: store.EraseTerm, Actor: "hall-cloud", Reason: "term", Made: now, Done: now}
+	}
+	return order, err
+}
+
+// EraseTold takes the bodies of the facts that tell a data key of a day before one away, with the key's wraps in them.
+func EraseTold(tx *store.Tx, hall hallsync.HallID, key, day string, now time.Time) error {
+	told, err := tx.KeyFacts(hall, key)
+	if err != nil {
+		return err
+	}
+	order, err := TermOrder(tx, hall, day, now)
+	if err != nil {
+		return err
+	}
+	for _, at := range told {
+		gone, err := erase(tx, hall, at, order.ID, func(k hallsync.Kind) bool { return k == hallsync.KindKeyMade })
+		if err != nil {
+			return err
+		}
+		if gone {
+			order.Facts++
+		}
+	}
+	return tx.PutErasure(order)
 }
 
 func erase(tx *store.Tx, hall hallsync.HallID, at store.FactRef, order string, may func(hallsync.Kind) bool) (bool, error) {

@@ -180,39 +180,11 @@ func (k *Keeper) destroy(ctx context.Context, day string, now time.Time) (int, e
 	}
 }
 
-// OrderOf names the order by which the keys of a hall's days before one were destroyed.
-func OrderOf(hall hallsync.HallID, day string) string { return "term-" + string(hall) + "-" + day }
-
 func forget(tx *store.Tx, key store.DataKey, day string, now time.Time) error {
 	if err := tx.DestroyDataKey(key.Hall, key.Key, now); err != nil {
 		return err
 	}
-	told, err := tx.KeyFacts(key.Hall, key.Key)
-	if err != nil {
-		return err
-	}
-	order, err := orderOf(tx, key.Hall, day, now)
-	if err != nil {
-		return err
-	}
-	for _, at := range told {
-		gone, err := sealed.EraseKey(tx, key.Hall, at, order.ID)
-		if err != nil {
-			return err
-		}
-		if gone {
-			order.Facts++
-		}
-	}
-	return tx.PutErasure(order)
-}
-
-func orderOf(tx *store.Tx, hall hallsync.HallID, day string, now time.Time) (store.Erasure, error) {
-	order, found, err := tx.Erasure(OrderOf(hall, day))
-	if !found {
-		order = store.Erasure{ID: OrderOf(hall, day), Hall: hall, Kind: store.EraseTerm, Actor: "hall-cloud", Reason: "term", Made: now, Done: now}
-	}
-	return order, err
+	return sealed.EraseTold(tx, key.Hall, key.Key, day, now)
 }
 
 // erase takes the bodies of facts that came in the clear before a time.
@@ -239,7 +211,7 @@ func (k *Keeper) erase(ctx context.Context, before time.Time, day string, now ti
 }
 
 func eraseClear(tx *store.Tx, e store.Event, day string, now time.Time) error {
-	order, err := orderOf(tx, e.Hall, day, now)
+	order, err := sealed.TermOrder(tx, e.Hall, day, now)
 	if err != nil {
 		return err
 	}

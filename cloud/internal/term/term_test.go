@@ -114,6 +114,32 @@ func TestTermIsOver(t *testing.T) {
 	}
 }
 
+// A hall that tells a destroyed key in a further fact brings nothing back, and the key's wraps do not stay in that fact either.
+func TestDestroyedKeysAreNotKeptInFacts(t *testing.T) {
+	c := twoDays(t)
+	if _, err := keeper(c, c.Vault, 30).Keep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sent := len(c.Raw)
+	c.Add(c.Keys[0])
+	c.Checkpoint()
+	if ack := c.Send(sent); ack.Receipt == nil || ack.Rejected != nil {
+		t.Errorf("ack %+v", ack)
+	}
+	e, found, err := c.Store.Event(t.Context(), hall, c.Epoch, hallsync.Seq(sent+1))
+	if err != nil || !found || e.Erased == "" || bytes.Contains(e.Body, []byte("wraps")) {
+		t.Errorf("the fact is %s, %v", e.Body, err)
+	}
+	var no *sealed.Error
+	if _, err := open(t, c, 4); !errors.As(err, &no) || no.Why != sealed.KeyDestroyed {
+		t.Errorf("the key came back: %v", err)
+	}
+	a := journal.Auditor{Store: c.Store, Vault: c.Vault, Signers: func(context.Context, hallsync.HallID) ([]gm.PublicKey, error) { return c.Signers(hall), nil }}
+	if r, err := a.Hall(t.Context(), hall); err != nil || len(r.Faults)+len(r.Noted) != 0 || r.Erased != 2 {
+		t.Errorf("chain %+v, %v", r, err)
+	}
+}
+
 // A fact that its hall had erased before it came has a place in the chain; the end of its term does not take that.
 func TestFactsThatCameErasedStayInTheChain(t *testing.T) {
 	c := sealedtest.Open(t, hall, start)
