@@ -242,6 +242,11 @@ func restore(cmd *cobra.Command, path, file string) (err error) {
 	if err != nil {
 		return err
 	}
+	held, err := store.Lock(cfg.Site.Data) // no agent may begin a database meanwhile
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.Close()) }()
 	o, noKeys := journalOptions(cfg)
 	from, err := store.OpenFile(file, o)
 	if err != nil {

@@ -77,6 +77,17 @@ func TestJournalGoesIntoABackupAndBack(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 	damage(t, db)
+	var refused *store.Error
+	held, err := store.Lock(dataOf(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := agentSays(t, "journal", "restore", "--config", path, file); !errors.As(err, &refused) || refused.Code != store.Locked {
+		t.Errorf("restored below an agent that starts: %v", err)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if out, err := agentSays(t, "journal", "restore", "--config", path, file); err != nil {
 		t.Fatalf("%q, %v", out, err)
 	}
@@ -90,7 +101,6 @@ func TestJournalGoesIntoABackupAndBack(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dataOf(path), identity.Directory)); err != nil {
 		t.Fatal(err)
 	}
-	var refused *store.Error
 	if _, err := agentSays(t, "journal", "restore", "--config", path, file); !errors.As(err, &refused) || refused.Code != store.Sealed {
 		t.Errorf("restored without keys: %v", err)
 	}

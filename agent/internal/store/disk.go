@@ -137,3 +137,29 @@ func (s *Store) Backup(w io.Writer) error {
 		return err
 	})
 }
+
+// Who wants the directory waits so long for an agent that is ending.
+const (
+	lockWait  = time.Second
+	lockEvery = 20 * time.Millisecond
+)
+
+// Lock has the directory of a database for one process, until the file is closed. It fails with Locked while another has it.
+func Lock(dir string) (held *os.File, err error) {
+	if held, err = os.Open(dir); err != nil {
+		return nil, &Error{Op: "lock", Code: Failed, Err: err}
+	}
+	tick := time.NewTicker(lockEvery)
+	defer tick.Stop()
+	for began := time.Now(); ; <-tick.C {
+		err = unix.Flock(int(held.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return held, nil
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return nil, errors.Join(&Error{Op: "lock", Code: Failed, Err: err}, held.Close())
+		case time.Since(began) > lockWait:
+			return nil, errors.Join(&Error{Op: "lock", Code: Locked, Err: err}, held.Close())
+		}
+	}
+}

@@ -24,7 +24,18 @@ import (
 	"halledge/firmware-protocols/hallsync"
 )
 
-func (s *Store) open() error {
+// open takes the directory first: who changes the names of files there is alone.
+func (s *Store) open() (err error) {
+	if s.held, err = Lock(filepath.Dir(s.path)); err != nil {
+		return err
+	}
+	if err = s.openIn(); err != nil {
+		err = errors.Join(err, s.held.Close())
+	}
+	return err
+}
+
+func (s *Store) openIn() error {
 	unwiped, err := swap.Recover(s.path)
 	if errors.Is(err, fs.ErrNotExist) { // an older state of the file is all there is
 		err = s.putAside(swap.Old(s.path), err)

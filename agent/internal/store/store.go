@@ -120,6 +120,7 @@ type Store struct {
 
 	restored bool      // Open found another file than was used here last
 	gone     bool      // Open found none where one had been used
+	held     *os.File  // the directory, locked
 	stamp    string    // of the file since Open
 	mark     mark.Mark // beside it; since Run the writer's
 
@@ -306,7 +307,11 @@ func (s *Store) Size() int64 {
 // Close ends the writer and closes the file. Requests that were not taken yet fail with Closed.
 func (s *Store) Close() error {
 	s.wiping.Wait()
-	return s.db.Close()
+	err := s.db.Close()
+	if s.held != nil {
+		err = errors.Join(err, s.held.Close())
+	}
+	return err
 }
 
 // Run is the writer; it returns when ctx ends, after the requests it has taken are committed.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"halledge/agent/internal/store"
+	"halledge/agent/internal/store/swap"
 	"halledge/agent/kit/chain"
 	"halledge/firmware-protocols/hallsync"
 )
@@ -441,6 +442,27 @@ func TestSecondAgentIsRefused(t *testing.T) {
 	var locked *store.Error
 	if !errors.As(err, &locked) || locked.Code != store.Locked {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The first agent is copying its file when a second one starts: what lies beside it belongs to the first.
+func TestASecondAgentTouchesNothing(t *testing.T) {
+	dir := t.TempDir()
+	running(t, dir, options())
+	file := filepath.Join(dir, store.FileName)
+	write(t, swap.Copy(file), []byte("not whole yet"))
+	if err := os.Link(file, swap.Old(file)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Open(dir, options())
+	var locked *store.Error
+	if !errors.As(err, &locked) || locked.Code != store.Locked {
+		t.Errorf("got %v", err)
+	}
+	for _, left := range []string{swap.Copy(file), swap.Old(file)} {
+		if _, err := os.Stat(left); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
