@@ -250,23 +250,42 @@ type IndexKey struct {
 	Made  time.Time
 }
 
+func scanIndexKey(rows *sql.Rows) (IndexKey, error) {
+	var k IndexKey
+	var wraps []byte
+	var made int64
+	if err := rows.Scan(&k.Hall, &k.ID, &wraps, &made); err != nil {
+		return k, err
+	}
+	k.Made = time.UnixMilli(made)
+	return k, json.Unmarshal(wraps, &k.Wraps)
+}
+
 // IndexKeys reads a hall's keys, the newest first.
 func (t *Tx) IndexKeys(hall hallsync.HallID) ([]IndexKey, error) {
-	return collect(func(rows *sql.Rows) (IndexKey, error) {
-		k := IndexKey{Hall: hall}
-		var wraps []byte
-		var made int64
-		if err := rows.Scan(&k.ID, &wraps, &made); err != nil {
-			return k, err
-		}
-		k.Made = time.UnixMilli(made)
-		return k, json.Unmarshal(wraps, &k.Wraps)
-	}, func(scan func(*sql.Rows) error) error {
-		return t.query(`SELECT id, wraps, made_ms FROM index_keys WHERE hall = $1 ORDER BY made_ms DESC, id`, scan, hall)
+	return collect(scanIndexKey, func(scan func(*sql.Rows) error) error {
+		return t.query(`SELECT hall, id, wraps, made_ms FROM index_keys WHERE hall = $1 ORDER BY made_ms DESC, id`, scan, hall)
 	})
 }
 
-// PutIndexKey stores a key, or other wraps of it.
+// IndexKeys reads up to limit keys of all halls, behind one of them in the order of halls and names.
+func (s *Store) IndexKeys(ctx context.Context, behind IndexKey, limit int) ([]IndexKey, error) {
+	return collect(scanIndexKey, func(scan func(*sql.Rows) error) error {
+		return s.query(ctx, `SELECT hall, id, wraps, made_ms FROM index_keys WHERE hall > $1 OR hall = $1 AND id > $2 ORDER BY hall, id LIMIT $3`, scan,
+			behind.Hall, behind.ID, limit)
+	})
+}
+
+// RewrapIndexKey stores other wraps of a key that is still there.
+func (t *Tx) RewrapIndexKey(k IndexKey) error {
+	wraps, err := json.Marshal(k.Wraps)
+	if err != nil {
+		return err
+	}
+	return t.exec(`UPDATE index_keys SET wraps = $3 WHERE hall = $1 AND id = $2`, k.Hall, k.ID, wraps)
+}
+
+// PutIndexKey stores a key.
 func (t *Tx) PutIndexKey(k IndexKey) error {
 	wraps, err := json.Marshal(k.Wraps)
 	if err != nil {

@@ -6,7 +6,6 @@ package term
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -95,6 +94,7 @@ type Kept struct {
 	Tickets   int  // dropped with them
 	Erased    int  // facts that were never sealed
 	Rewrapped int  // data keys wrapped for the vault's key in force
+	Indexes   int  // keys of indexes of people, likewise
 	Waits     bool // nobody vouches for the clock: nothing was destroyed
 }
 
@@ -103,6 +103,9 @@ func (k *Keeper) Keep(ctx context.Context) (kept Kept, err error) {
 	now := k.o.Now()
 	if kept.Rewrapped, err = k.rewrap(ctx); err != nil {
 		return kept, fmt.Errorf("wrap data keys anew: %w", err)
+	}
+	if kept.Indexes, err = k.rewrapIndexes(ctx); err != nil {
+		return kept, fmt.Errorf("wrap index keys anew: %w", err)
 	}
 	if k.o.Days == 0 {
 		return kept, nil
@@ -241,49 +244,4 @@ func empty(tx *store.Tx, hall hallsync.HallID, at store.FactRef, order string) (
 		return false, tx.EraseEvent(hall, at.Epoch, at.Seq, order, e.Body)
 	}
 	return true, tx.EraseEvent(hall, at.Epoch, at.Seq, order, []byte("{}"))
-}
-
-// rewrap wraps the data keys that older keys of the vault open for the one in force.
-func (k *Keeper) rewrap(ctx context.Context) (int, error) {
-	total, last := 0, store.DataKey{}
-	for {
-		keys, err := k.o.Store.DataKeys(ctx, "", last, step)
-		if err != nil || len(keys) == 0 {
-			return total, err
-		}
-		last = keys[len(keys)-1]
-		var anew []store.DataKey
-		for _, key := range keys {
-			if k.o.Vault.Current(key.Wraps) {
-				continue
-			}
-			opened, err := k.o.Opener.Unwrap(key)
-			var no *sealed.Error
-			if errors.As(err, &no) {
-				continue
-			}
-			if err == nil {
-				key.Wraps, err = k.o.Vault.Wrap(opened.Wrap)
-			}
-			if err != nil {
-				return total, err
-			}
-			anew = append(anew, key)
-		}
-		if len(anew) == 0 {
-			continue
-		}
-		err = k.o.Store.Write(ctx, func(tx *store.Tx) error {
-			for _, key := range anew {
-				if err := tx.RewrapDataKey(key); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return total, err
-		}
-		total += len(anew)
-	}
 }

@@ -253,9 +253,20 @@ func TestThreat22ClockThatNobodySharesDestroysNothing(t *testing.T) {
 	}
 }
 
-// After a rotation data keys are wrapped for the key in force, and the old one is not needed for them any more.
+// After a rotation data keys and the keys of indexes of people are wrapped for the key in force, and the old one is not needed for them any more.
 func TestRewrap(t *testing.T) {
 	c := twoDays(t)
+	index := store.IndexKey{Hall: hall, ID: "i", Made: start}
+	err := c.Store.Write(t.Context(), func(tx *store.Tx) (err error) {
+		if index.Wraps, err = c.Vault.Wrap(func(to gm.PublicKey) ([]byte, error) { return to.Wrap([]byte("secret")) }); err != nil {
+			return err
+		}
+		foreign := store.IndexKey{Hall: hall, ID: "foreign", Wraps: []hallsync.KeyWrap{{For: "nobody", Wrapped: []byte{1}}}, Made: start}
+		return errors.Join(tx.PutIndexKey(index), tx.PutIndexKey(foreign))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := filepath.Join(filepath.Dir(c.Path), "vault")
 	if _, err := vault.Rotate(vault.Options{Directory: dir}); err != nil {
 		t.Fatal(err)
@@ -264,8 +275,15 @@ func TestRewrap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kept, err := keeper(c, v, 0).Keep(t.Context()); err != nil || kept != (term.Kept{Rewrapped: 2}) {
+	if kept, err := keeper(c, v, 0).Keep(t.Context()); err != nil || kept != (term.Kept{Rewrapped: 2, Indexes: 1}) {
 		t.Fatalf("%+v, %v", kept, err)
+	}
+	names, err := c.Store.IndexKeys(t.Context(), store.IndexKey{}, 9)
+	if err != nil || len(names) != 2 || names[1].ID != "i" || !v.Current(names[1].Wraps) {
+		t.Fatal(names, err)
+	}
+	if secret, err := v.Secret(names[1].Wraps); err != nil || string(secret) != "secret" {
+		t.Errorf("%q, %v", secret, err)
 	}
 	keys, err := c.Store.DataKeys(t.Context(), "", store.DataKey{}, 9)
 	if err != nil || len(keys) != 2 {
