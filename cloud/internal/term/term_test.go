@@ -258,7 +258,7 @@ func TestRewrap(t *testing.T) {
 	c := twoDays(t)
 	index := store.IndexKey{Hall: hall, ID: "i", Made: start}
 	err := c.Store.Write(t.Context(), func(tx *store.Tx) (err error) {
-		if index.Wraps, err = c.Vault.Wrap(func(to gm.PublicKey) ([]byte, error) { return to.Wrap([]byte("secret")) }); err != nil {
+		if index.Wraps, err = c.Vault.Wrap(func(to gm.PublicKey) ([]byte, error) { return to.Wrap([]byte("the key of the index, 32 bytes ..")) }); err != nil {
 			return err
 		}
 		foreign := store.IndexKey{Hall: hall, ID: "foreign", Wraps: []hallsync.KeyWrap{{For: "nobody", Wrapped: []byte{1}}}, Made: start}
@@ -282,7 +282,7 @@ func TestRewrap(t *testing.T) {
 	if err != nil || len(names) != 2 || names[1].ID != "i" || !v.Current(names[1].Wraps) {
 		t.Fatal(names, err)
 	}
-	if secret, err := v.Secret(names[1].Wraps); err != nil || string(secret) != "secret" {
+	if secret, err := v.Secret(names[1].Wraps); err != nil || string(secret) != "the key of the index, 32 bytes .." {
 		t.Errorf("%q, %v", secret, err)
 	}
 	keys, err := c.Store.DataKeys(t.Context(), "", store.DataKey{}, 9)
