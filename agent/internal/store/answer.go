@@ -136,9 +136,14 @@ func (t *Tx) flushAnswers() error {
 }
 
 // eraseAnswers leaves of the answers that have one of the words in them that there was one: the digest of what was asked goes with what was said.
+// What is left goes to the end, since it is sealed with the newest key: the first answer has the oldest, which is what spend looks at.
 func (t *Tx) eraseAnswers() error {
 	all := t.tx.Bucket(bucketAnswers)
-	type left struct{ place, raw []byte }
+	type left struct {
+		place []byte
+		key   AnswerKey
+		raw   []byte
+	}
 	var found []left
 	err := all.ForEach(func(place, raw []byte) error {
 		plain, ok := t.openAnswer(place, raw)
@@ -150,16 +155,31 @@ func (t *Tx) eraseAnswers() error {
 			return nil
 		}
 		empty, err := encodeAnswer(key, Answer{Status: a.Status, At: a.At})
-		found = append(found, left{bytes.Clone(place), empty})
+		found = append(found, left{bytes.Clone(place), key, empty})
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	for _, f := range found {
-		if err := t.putAnswer(all, f.place, f.raw); err != nil {
+		if err := all.Delete(f.place); err != nil {
 			return err
 		}
+		last, ok := t.placed[f.key]
+		if !ok {
+			last = t.store.answers[f.key]
+		}
+		if last != number(f.place) {
+			continue // its key was used again since: the later answer is the one that is given
+		}
+		place, err := all.NextSequence()
+		if err != nil {
+			return err
+		}
+		if err := t.putAnswer(all, bytes8(place), f.raw); err != nil {
+			return err
+		}
+		t.placed[f.key] = place
 	}
 	return nil
 }

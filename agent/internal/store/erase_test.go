@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"halledge/agent/internal/store"
 	"halledge/agent/kit/gm"
@@ -129,5 +130,52 @@ func TestErasuresAndANewEpoch(t *testing.T) {
 	}
 	if st, err := s.Verify(p.centre); err != nil || st.Erased != 0 {
 		t.Errorf("log %+v, %v", st, err)
+	}
+}
+
+// What is left of an erased answer is sealed with today's key, and keeps no earlier one from the answers behind it.
+func TestAnErasedAnswerCostsNoOther(t *testing.T) {
+	p, now, dir := owner(t), noon, t.TempDir()
+	o := p.with(&now)
+	o.Retain = time.Hour
+	s, stop := running(t, dir, o)
+	update := func(do func(*store.Tx) error) {
+		t.Helper()
+		if err := s.Update(context.Background(), do); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := func(name string) store.AnswerKey { return store.KeyOf("x", "POST", "/", name) }
+	update(func(tx *store.Tx) error {
+		tx.PutAnswer(key("his"), store.Answer{Status: 201, Body: []byte("ticket-of-his")})
+		tx.PutAnswer(key("hers"), store.Answer{Status: 201, Body: []byte("ticket-of-hers")})
+		_, err := tx.Append(note(1), now)
+		return err
+	})
+	now = now.Add(23 * time.Hour)
+	update(func(tx *store.Tx) error {
+		if err := tx.Erase(hallsync.PersonErased{Order: "0198-order"}, now, "ticket-of-his"); err != nil {
+			return err
+		}
+		tx.SetSnapshot([]byte(`{}`))
+		tx.SetCursor("cloud", s.Next()-1)
+		return nil
+	})
+	for range 2 {
+		update(func(tx *store.Tx) error { // whose commit destroys what nobody needs
+			_, err := tx.Append(note(2), now)
+			return err
+		})
+		update(func(tx *store.Tx) error {
+			if a, ok := tx.Answer(key("hers")); !ok || string(a.Body) != "ticket-of-hers" {
+				t.Errorf("the other answer is %+v, %t", a, ok)
+			}
+			if a, ok := tx.Answer(key("his")); !ok || a.Status != 201 || len(a.Body) > 0 {
+				t.Errorf("of the erased one is left %+v, %t", a, ok)
+			}
+			return nil
+		})
+		stop()
+		s, stop = running(t, dir, o)
 	}
 }
