@@ -210,7 +210,7 @@ func (h *demoHall) banner() string {
 	}
 	line("  运维 ops         %s/ops?token=%s", agent, s.Ops)
 	line("  运行中心 console %s   %s / %s", h.cloudURL(), adminUser, s.Admin)
-	line("  公告 notices     %s/notices   没有人被叫到时，叫号屏轮播它 the screen shows it after 20 s without a call", h.cloudURL())
+	line("  公告 notices     %s/notices   没有人被叫到时，叫号屏轮播它 the screen shows it when nobody was called for 20 s", h.cloudURL())
 	line("")
 	line("  bin/hall-sim tap-card     刷身份证 a citizen taps a card, then press 取号 at the kiosk")
 	line("  bin/hall-sim scan         扫粤省事码 a citizen shows a code")
