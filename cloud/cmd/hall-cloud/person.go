@@ -138,18 +138,30 @@ func exportPerson(cmd *cobra.Command, s *sealedData, a asked, args []string) err
 	if err != nil {
 		return err
 	}
-	return whole.Write(file, append(raw, '\n'))
+	if err := whole.Write(file, append(raw, '\n')); err != nil {
+		return err
+	}
+	facts := 0
+	for _, f := range found {
+		facts += f.Unread
+	}
+	return unread(cmd, facts, "导出的文件里没有它们")
 }
 
 func erasePerson(cmd *cobra.Command, s *sealedData, a asked, _ []string) error {
 	if strings.TrimSpace(a.reason) == "" {
 		return usage(codePersonReason)
 	}
-	return a.eachHall(cmd, s, func(hall hallsync.HallID, digests []string) error {
+	passed := 0 // facts that nobody can read, of halls that are not told
+	err := a.eachHall(cmd, s, func(hall hallsync.HallID, digests []string) error {
 		if len(a.halls) == 0 { // a hall that is named is told even if the centre knows of nothing
 			found, err := s.persons.Find(cmd.Context(), hall, digests)
-			if err != nil || len(found.Facts) == 0 {
+			if err != nil {
 				return err
+			}
+			if len(found.Facts) == 0 {
+				passed += found.Unread
+				return nil
 			}
 		}
 		if len(digests) == 0 { // the hall has no index: nobody is in it
@@ -159,7 +171,22 @@ func erasePerson(cmd *cobra.Command, s *sealedData, a asked, _ []string) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "大厅 %s：中心删除了 %d 条的内容，命令 %s 等大厅执行。\n", hall, order.Facts, order.ID)
-		return err
+		if _, err = fmt.Fprintf(cmd.OutOrStdout(), "大厅 %s：中心删除了 %d 条的内容，命令 %s 等大厅执行。\n", hall, order.Facts, order.ID); err != nil {
+			return err
+		}
+		return unread(cmd, order.Unread, "大厅收到命令后，自己那一份自己查")
 	})
+	if err != nil {
+		return err
+	}
+	return unread(cmd, passed, "它们所在的大厅没有收到命令；要大厅自己再查，用 --hall 写明大厅再做一次")
+}
+
+// unread says how many facts nobody could look into, and what follows from it.
+func unread(cmd *cobra.Command, facts int, follows string) error {
+	if facts == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "有 %d 条打不开（密钥还没有报来，或者期限到了已经销毁），里面有没有这个人，中心不知道。%s。\n", facts, follows)
+	return err
 }

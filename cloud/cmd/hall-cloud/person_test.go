@@ -113,6 +113,28 @@ func TestPersonCommands(t *testing.T) {
 	}
 }
 
+// Facts that nobody can read are counted to who asks: the answer may not be all.
+func TestUnreadFactsAreCounted(t *testing.T) {
+	s := newSealedSite(t)
+	in := personNumber + "\n"
+	st, err := store.Open(t.Context(), s.path("cloud.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := st.DataKeys(t.Context(), "", store.DataKey{}, 9)
+	if err != nil || len(keys) != 1 {
+		t.Fatal(keys, err)
+	}
+	err = st.Write(t.Context(), func(tx *store.Tx) error { return tx.DestroyDataKey(sealedHall, keys[0].Key, time.Now()) })
+	if err := errors.Join(err, st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s.want(0, "另有 2 条", in, "person", "find")
+	s.want(0, "有 2 条打不开", in, "person", "export", s.path("export.json"))
+	s.want(0, "没有收到命令", in, "person", "erase", "--reason", "申请书 7 号")
+	s.want(0, "有 2 条打不开", in, "person", "erase", "--reason", "申请书 7 号", "--hall", string(sealedHall))
+}
+
 // A person who was erased does not come back with a backup of the days before.
 func TestARestoreBringsNobodyBack(t *testing.T) {
 	s := newSealedSite(t)

@@ -132,25 +132,31 @@ func (d *Desk) Note(ctx context.Context, who Actor, action string, hall hallsync
 // ErrNobody is an order to erase nobody.
 var ErrNobody = errors.New("person: no digest")
 
+// Erased is an order by which a person was erased.
+type Erased struct {
+	store.Erasure
+	Unread int // facts that nobody can read: whether they are about the person the centre cannot know
+}
+
 // Erase has a hall forget a person: the bodies of what Find finds personal go at the centre at once, by an order that is delivered to the hall
-// until it answers. It gives the order.
-func (d *Desk) Erase(ctx context.Context, who Actor, reason string, hall hallsync.HallID, digests []string) (store.Erasure, error) {
+// until it answers.
+func (d *Desk) Erase(ctx context.Context, who Actor, reason string, hall hallsync.HallID, digests []string) (Erased, error) {
 	now := d.o.Now()
 	digests = slices.DeleteFunc(slices.Clone(digests), func(s string) bool { return s == "" })
 	if len(digests) == 0 {
-		return store.Erasure{}, ErrNobody
+		return Erased{}, ErrNobody
 	}
 	found, err := d.Find(ctx, hall, digests)
 	if err != nil {
-		return store.Erasure{}, err
+		return Erased{}, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return store.Erasure{}, fmt.Errorf("erase person: %w", err)
+		return Erased{}, fmt.Errorf("erase person: %w", err)
 	}
 	order := store.Erasure{ID: id.String(), Hall: hall, Kind: store.ErasePerson, Actor: who.Name, Reason: reason, Made: now}
 	if order.Args, err = d.wrap(order.ID, digests); err != nil {
-		return store.Erasure{}, fmt.Errorf("erase person: %w", err)
+		return Erased{}, fmt.Errorf("erase person: %w", err)
 	}
 	err = d.o.Store.Write(ctx, func(tx *store.Tx) error {
 		order.Facts = 0
@@ -175,9 +181,9 @@ func (d *Desk) Erase(ctx context.Context, who Actor, reason string, hall hallsyn
 		return tx.AddAudit(store.Audit{At: now, Actor: who.Name, By: who.By, Action: store.ActionPersonErase, Subject: order.ID, Result: "ok"})
 	})
 	if err != nil {
-		return store.Erasure{}, fmt.Errorf("erase person: %w", err)
+		return Erased{}, fmt.Errorf("erase person: %w", err)
 	}
-	return order, d.o.Store.Scrub(ctx)
+	return Erased{order, found.Unread}, d.o.Store.Scrub(ctx)
 }
 
 // sealedArgs is what an order says of whom, sealed: it lies in the database until the hall has answered.
