@@ -36,8 +36,8 @@ func (a *Agent) command(ctx context.Context, raw []byte) error {
 	}
 	switch c.Name {
 	case hallsync.CommandErasePerson:
-		var order hallsync.ErasePerson
-		if err := json.Unmarshal(c.Args, &order); err != nil {
+		order, err := hallsync.ParseErasePerson(c.Args)
+		if err != nil {
 			return fmt.Errorf("order %s: %w", c.ID, errors.Join(err, a.orders.Followed(s)))
 		}
 		if err := a.hall.Erase(ctx, order); err != nil {

@@ -98,6 +98,8 @@ func sent() map[string]any {
 		"batch": &hallsync.Batch{Events: []json.RawMessage{json.RawMessage(`{"seq":58}`), json.RawMessage(`{"seq":59}`)}},
 		"command": &hallsync.Command{ID: "0195548c-0000-7000-8000-000000000001", Name: "notice.set", Args: json.RawMessage(`{"text":"今日15:00停止取号"}`),
 			NotAfter: at.Add(time.Hour), Issued: at},
+		"erase_person": &hallsync.ErasePerson{Order: "0195548c-0000-7000-8000-000000000002",
+			Persons: []string{"5f0a3c9d1e2b4a685f0a3c9d1e2b4a68", "0123456789abcdef0123456789abcdef"}},
 		"enrolled": &hallsync.EnrolAnswer{Enrolled: enrolled()},
 		"hello":    &hallsync.Hello{Hall: hall, Epoch: epoch, First: 3, Next: 58, Boot: "b1", Version: "1.0.0", ClockMS: 1772414813589, Revision: 9},
 		"report": &hallsync.Report{Hall: hall, Boot: "b1", Online: true, At: at, Version: "1.0.0", Name: "样例市政务服务中心", Profile: "full",

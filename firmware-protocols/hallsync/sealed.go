@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -158,8 +159,33 @@ const SignedCommand SignedType = "command"
 // CommandErasePerson is the command by which a hall forgets a person; its arguments are an ErasePerson. The answer is the fact PersonErased.
 const CommandErasePerson = "person.erase"
 
-// ErasePerson says whom a hall is to forget: by which order, and the digests under which the person may be known.
+// ErasePerson says whom a hall is to forget: by which order, and the digests under which the person may be known, one by each key of the
+// hall's index. A digest has its whole length: of a part of it half the hall would be forgotten.
 type ErasePerson struct {
 	Order   string   `json:"order"`
 	Persons []string `json:"persons"`
+}
+
+// maxOrderID bounds the name of an order.
+const maxOrderID = 64
+
+// personDigest is the length of a person's digest, in lower-case hexadecimal.
+const personDigest = 32
+
+// Valid reports whether an order names itself and one person. Orders of an empty name, of nobody and of more than a person are not carried out.
+func (e ErasePerson) Valid() bool {
+	good := e.Order != "" && len(e.Order) <= maxOrderID && len(e.Persons) > 0 && len(e.Persons) <= MaxIndex
+	for _, p := range e.Persons {
+		good = good && len(p) == personDigest && strings.Trim(p, "0123456789abcdef") == ""
+	}
+	return good
+}
+
+// ParseErasePerson reads the arguments of CommandErasePerson. It fails with *SignedError, RefusedForm.
+func ParseErasePerson(args []byte) (ErasePerson, error) {
+	var e ErasePerson
+	if json.Unmarshal(args, &e) != nil || !e.Valid() {
+		return ErasePerson{}, &SignedError{RefusedForm}
+	}
+	return e, nil
 }

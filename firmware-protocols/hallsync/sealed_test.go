@@ -132,3 +132,33 @@ func TestWhatIsPersonal(t *testing.T) {
 		t.Error("what cannot be read is not personal, or what is gone is")
 	}
 }
+
+// Threat 31: an order to forget a person names him by whole digests, and nobody else.
+func TestThreat31AnOrderToForgetIsOfOnePerson(t *testing.T) {
+	const digest = "5f0a3c9d1e2b4a685f0a3c9d1e2b4a68"
+	many := strings.Repeat(`"`+digest+`",`, hallsync.MaxIndex)
+	for args, good := range map[string]bool{
+		`{"order":"o","persons":["` + digest + `"]}`:                               true,
+		`{"order":"o","persons":[` + many[:len(many)-1] + `]}`:                     true,
+		`{"order":"o","persons":[` + many + `"` + digest + `"]}`:                   false,
+		`{"order":"","persons":["` + digest + `"]}`:                                false,
+		`{"order":"` + strings.Repeat("o", 65) + `","persons":["` + digest + `"]}`: false,
+		`{"order":"o","persons":[]}`:                                               false,
+		`{"order":"o"}`:                                                            false,
+		`{"order":"o","persons":["a"]}`:                                            false,
+		`{"order":"o","persons":[""]}`:                                             false,
+		`{"order":"o","persons":["` + digest + `","5"]}`:                           false,
+		`{"order":"o","persons":["` + digest[1:] + `"]}`:                           false,
+		`{"order":"o","persons":["` + digest + `0"]}`:                              false,
+		`{"order":"o","persons":["` + strings.ToUpper(digest) + `"]}`:              false,
+		`{"order":"o","persons":["` + digest[1:] + `g"]}`:                          false,
+		`{"order":"o","persons":["` + digest[1:] + `张"]}`:                          false,
+		`["` + digest + `"]`:                                                       false,
+	} {
+		e, err := hallsync.ParseErasePerson([]byte(args))
+		var refused *hallsync.SignedError
+		if (err == nil) != good || e.Valid() != good || !good && (!errors.As(err, &refused) || refused.Why != hallsync.RefusedForm) {
+			t.Errorf("%s: %+v, %v", args, e, err)
+		}
+	}
+}

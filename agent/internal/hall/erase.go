@@ -3,9 +3,7 @@ package hall
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -20,18 +18,12 @@ const (
 	eraseBytes = 8 << 20
 )
 
-// maxNames bounds the digests of one order: a person has one under each key of the index. An order of many persons is none.
-const maxNames = hallsync.MaxIndex
-
 // Erase makes the hall forget a person whom it knows by one of some digests: what the facts about him and his tickets and appointments say
 // of him, the digests in its state, and what was answered about them. His tickets go on. When it returns, the file holds none of it.
-// Once more with the same order does what is still left to do.
+// Once more with the same order does what is still left to do. It fails with *hallsync.SignedError for an order of anything but one person.
 func (h *Hall) Erase(ctx context.Context, order hallsync.ErasePerson) error {
-	if order.Order == "" || len(order.Persons) == 0 || slices.Contains(order.Persons, "") {
-		return errors.New("nobody is to be erased, or nobody ordered it")
-	}
-	if len(order.Persons) > maxNames {
-		return errors.New("more is to be erased than one person")
+	if !order.Valid() {
+		return &hallsync.SignedError{Why: hallsync.RefusedForm}
 	}
 	s := search{trail: hallsync.NewTrail(order.Persons), persons: order.Persons}
 	for first := true; ; first = false { // then what was said of him between the look and the erasure
