@@ -97,7 +97,7 @@ func rows() map[string]row {
 		"GET /audit":                      {path: "/audit", may: "public"},
 		"GET /healthz":                    {path: "/healthz", may: "public"},
 		"GET /readyz":                     {path: "/readyz", may: "public"},
-		"GET /metrics":                    {path: "/metrics", may: "public"},
+		"GET /metrics":                    {path: "/metrics", may: "public"}, // of this machine, as all here are: see TestFiguresAreForThisMachine
 	}
 }
 

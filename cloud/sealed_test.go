@@ -2,7 +2,10 @@ package cloud_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +104,29 @@ func TestAHallSealsAndForgets(t *testing.T) {
 	if left, err := desk.Orders(t.Context(), hall); err != nil || len(left) != 0 {
 		t.Errorf("%d orders left, %v", len(left), err)
 	}
+	figures := s.read("/metrics")
+	if !strings.Contains(figures, "hall_cloud_facts_total") || strings.Contains(figures, string(hall)) || strings.Contains(figures, digest) {
+		t.Errorf("the figures name somebody, or are none: %.300s", figures)
+	}
+}
+
+// read gives what is answered to this machine.
+func (s *service) read(path string) string {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.addr.HTTP+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s: %d, %v", path, resp.StatusCode, err)
+	}
+	return string(body)
 }
 
 // besideService is what makes projections beside the service, as the command does.

@@ -51,7 +51,7 @@ func (s *server) hostAllowed(r *http.Request) bool {
 	path := r.URL.Path
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasPrefix(path, "/whep/")
 	switch {
-	case path == "/healthz", path == "/readyz", path == "/metrics", path == province.Path, r.Host == "":
+	case path == "/healthz", path == "/readyz", path == province.Path, r.Host == "":
 		return true
 	case reads && strings.HasPrefix(r.Header.Get("Authorization"), "Bearer "):
 		return true

@@ -93,7 +93,7 @@ func (s *server) mounts() []mount {
 		{"/api", s.API}, // or it would be sent on to /api/
 		{"GET /healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })},
 		{"GET /readyz", http.HandlerFunc(s.ready)},
-		{"GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{})},
+		{"GET /metrics", s.figures(promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}))},
 		{"/whep/", watch},
 		{"POST " + province.Path, s.Codes},
 		{"/", s.Console},
@@ -156,6 +156,21 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	plain(w, http.StatusOK, "ready")
+}
+
+// figures lets this machine's own collector read the figures; from elsewhere they need a token. What a proxy passes on comes from elsewhere.
+func (s *server) figures(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, err := netip.ParseAddrPort(r.RemoteAddr)
+		passed := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
+		if err != nil || passed || !from.Addr().Unmap().IsLoopback() {
+			if _, err := s.API.Admit(r, rights.Devices); err != nil {
+				s.API.Fail(w, r, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func plain(w http.ResponseWriter, status int, text string) {

@@ -27,7 +27,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-const token = "0123456789abcdef"
+const (
+	token     = "0123456789abcdef"
+	collector = "fedcba9876543210" // of who may see devices
+)
 
 type fixture struct {
 	t       *testing.T
@@ -51,7 +54,10 @@ func beginWith(t *testing.T, secure bool) *fixture {
 	must(t, err)
 	catalog, err := problem.ParseCatalog(configs.Messages())
 	must(t, err)
-	desk := access.New(access.Options{Store: st, Tokens: []access.Token{{Name: "demo", Secret: token, Roles: rights.Roles{rights.Video}, Scope: rights.Whole()}}, Log: log})
+	desk := access.New(access.Options{Store: st, Log: log, Tokens: []access.Token{
+		{Name: "demo", Secret: token, Roles: rights.Roles{rights.Video}, Scope: rights.Whole()},
+		{Name: "collector", Secret: collector, Roles: rights.Roles{rights.Maintainer}, Scope: rights.Whole()},
+	}})
 	a, err := api.New(api.Options{Store: st, Board: board, Desk: desk, Catalog: catalog, Zone: time.UTC, Closing: t.Context(), Log: log})
 	must(t, err)
 	f := &fixture{t: t, st: st}
@@ -96,6 +102,9 @@ func (f *fixture) do(method, path string, change ...func(*http.Request)) *httpte
 	return rec
 }
 
+// here is a request of this machine.
+func here(r *http.Request) { r.RemoteAddr = "127.0.0.1:1000" }
+
 func signed(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 
 func TestRoutes(t *testing.T) {
@@ -116,7 +125,7 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s: headers %v", path, h)
 		}
 	}
-	if rec := f.do(http.MethodGet, "/metrics"); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "hall_cloud_http_request_seconds_count") {
+	if rec := f.do(http.MethodGet, "/metrics", here); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "hall_cloud_http_request_seconds_count") {
 		t.Errorf("/metrics: %d %s", rec.Code, rec.Body)
 	}
 	if rec := f.do(http.MethodHead, "/healthz"); rec.Code != http.StatusOK {
@@ -128,6 +137,32 @@ func TestRoutes(t *testing.T) {
 	}
 	if rec := f.do(http.MethodGet, "/healthz"); rec.Code != http.StatusOK {
 		t.Errorf("alive but not ready: %d", rec.Code)
+	}
+}
+
+// The figures are for this machine; from elsewhere, also by way of a proxy on it, they need a token of somebody who may see devices.
+func TestFiguresAreForThisMachine(t *testing.T) {
+	f := begin(t)
+	by := func(proxy, client string) func(*http.Request) {
+		return func(r *http.Request) { r.RemoteAddr = proxy; r.Header.Set("X-Forwarded-For", client) }
+	}
+	for name, x := range map[string]struct {
+		change []func(*http.Request)
+		want   int
+	}{
+		"this machine":           {[]func(*http.Request){here}, http.StatusOK},
+		"by IPv6":                {[]func(*http.Request){func(r *http.Request) { r.RemoteAddr = "[::1]:1000" }}, http.StatusOK},
+		"elsewhere":              {nil, http.StatusUnauthorized},
+		"who says he is here":    {[]func(*http.Request){by("192.0.2.1:1000", "127.0.0.1")}, http.StatusUnauthorized},
+		"a proxy on it":          {[]func(*http.Request){by("127.0.0.1:1000", "192.0.2.1")}, http.StatusUnauthorized},
+		"a token for pictures":   {[]func(*http.Request){signed}, http.StatusForbidden},
+		"a token for devices":    {[]func(*http.Request){func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+collector) }}, http.StatusOK},
+		"a token that is nobody": {[]func(*http.Request){func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }}, http.StatusUnauthorized},
+	} {
+		rec := f.do(http.MethodGet, "/metrics", x.change...)
+		if rec.Code != x.want || strings.Contains(rec.Body.String(), "hall_cloud_") != (x.want == http.StatusOK) {
+			t.Errorf("%s: %d", name, rec.Code)
+		}
 	}
 }
 
@@ -280,8 +315,8 @@ func TestOnlyKnownHosts(t *testing.T) {
 		"evil.example": 421, "example.com.evil.example": 421, "localhost.evil.example:9090": 421,
 	} {
 		named := func(r *http.Request) { r.Host = host }
-		for _, path := range []string{"/", "/halls"} {
-			if rec := f.do(http.MethodGet, path, named); rec.Code != want {
+		for _, path := range []string{"/", "/halls", "/metrics"} {
+			if rec := f.do(http.MethodGet, path, named, here); rec.Code != want {
 				t.Errorf("%s%s: %d, want %d", host, path, rec.Code, want)
 			}
 		}
@@ -291,7 +326,7 @@ func TestOnlyKnownHosts(t *testing.T) {
 				t.Errorf("%s%s: %d", host, path, rec.Code)
 			}
 		}
-		for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		for _, path := range []string{"/healthz", "/readyz"} {
 			if rec := f.do(http.MethodGet, path, named); rec.Code != http.StatusOK {
 				t.Errorf("%s%s: %d", host, path, rec.Code)
 			}
