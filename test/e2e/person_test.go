@@ -50,35 +50,35 @@ func found(t *testing.T, d *demo.Demo, number string) int {
 }
 
 // dealings are those of the person and of somebody else: two numbers and an appointment of his, of which a window writes and he too.
-func dealings(t *testing.T, d *demo.Demo) (digest string) {
+func dealings(t *testing.T, d *demo.Demo) (his, theirs string) {
 	t.Helper()
 	events := d.Stream(t, "kiosk")
 	tap := func(person string) string {
 		d.Sim(t, "tap-card", "--person", person)
 		return shown(t, events, "idcard")
 	}
-	his := takeWith(t, d, tap("1"), "A", http.StatusCreated).Ticket
-	takeWith(t, d, tap("2"), "A", http.StatusCreated)
+	first := takeWith(t, d, tap("1"), "A", http.StatusCreated).Ticket
+	other := takeWith(t, d, tap("2"), "A", http.StatusCreated).Ticket
 	takeWith(t, d, tap("1"), "B", http.StatusCreated)
 	start := time.Now().Add(time.Hour)
 	d.Post(t, "staff", "/api/v1/bookings", map[string]any{
 		"booking": "AP-HIS", "queue": "A", "start": start, "end": start.Add(time.Hour), "id_number": hisNumber,
 	}, http.StatusCreated)
 	d.Verb(t, "1", "open", nil)
-	if got := number(d.Verb(t, "1", "call-next", nil).Ticket); got != his.Number {
+	if got := number(d.Verb(t, "1", "call-next", nil).Ticket); got != first.Number {
 		t.Fatalf("window 1 called %s", got)
 	}
 	d.Verb(t, "1", "start", nil)
 	d.Verb(t, "1", "transfer", map[string]any{"to": map[string]any{"queue": "A", "position": "end"}, "note": hisNote})
-	return takenFact(t, d, his.ID).Person
+	return takenFact(t, d, first.ID).Person, takenFact(t, d, other.ID).Person
 }
 
 // TestPersonIsToldAndForgotten is what a citizen may ask for (PIPL articles 45 and 47): what the hall knows of him, and that it forgets him. The
-// hall is away when that is ordered.
+// hall is away when that is ordered; of somebody else it is ordered while the hall is there, and it is told at once.
 func TestPersonIsToldAndForgotten(t *testing.T) {
 	t.Parallel()
 	d := demo.Start(t)
-	digest := dealings(t, d)
+	digest, theirs := dealings(t, d)
 	inCloud(t, d)
 	if len(digest) != 32 {
 		t.Fatalf("he is called %q", digest)
@@ -103,14 +103,7 @@ func TestPersonIsToldAndForgotten(t *testing.T) {
 		t.Errorf("%d facts are found at the centre after the order", n)
 	}
 	d.Sim(t, "start", "agent")
-	demo.Until(t, demo.Patience, "the hall has erased him", func() error {
-		for _, f := range cloudFacts(t, d) {
-			if f.Kind == "person.erased" {
-				return nil
-			}
-		}
-		return fmt.Errorf("there is no answer")
-	})
+	answers(t, d, 1)
 	inCloud(t, d)
 	d.Sim(t, "stop", "agent") // what follows is read from files that nobody has open
 	verified(t, d)
@@ -136,6 +129,26 @@ func TestPersonIsToldAndForgotten(t *testing.T) {
 	for name, page := range pages {
 		forgets(t, name, page, hisNumber, hisNote, digest)
 	}
+	inCloud(t, d)
+	atDesk(t, d, "", "person", "erase", "--digest", theirs, "--hall", d.Agent.Hall, "--reason", "申请书 2 号")
+	answers(t, d, 2)
+}
+
+// answers waits until the hall has followed so many orders.
+func answers(t *testing.T, d *demo.Demo, want int) {
+	t.Helper()
+	demo.Until(t, demo.Patience, "the hall has answered", func() error {
+		n := 0
+		for _, f := range cloudFacts(t, d) {
+			if f.Kind == "person.erased" {
+				n++
+			}
+		}
+		if n < want {
+			return fmt.Errorf("%d answers", n)
+		}
+		return nil
+	})
 }
 
 // forgets wants nothing of the person in what a program shows or keeps.
