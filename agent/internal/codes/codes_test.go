@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -356,6 +357,41 @@ func TestAKeyThatComesWhileTheHallWorksIsUsedLater(t *testing.T) {
 		s.ShareNames(func() []Key { return keys }) // as after a restart
 		if got := s.Names(number); got[0] != name(second) {
 			t.Fatalf("after a restart: %s", got)
+		}
+	})
+}
+
+// An order that takes the key in use away, and brings another, makes nobody another person in the middle of a day; and ever other keys fill nothing.
+func TestAKeyThatIsTakenAwayIsUsedForADayMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		number := device.NewSecret("991101199003070016")
+		s := signer(t)
+		first, second := NewKey("2026", []byte("the first")), NewKey("2027", []byte("the second"))
+		keys := []Key{first}
+		s.ShareNames(func() []Key { return keys })
+		own := s.OwnKey().ID
+		index := func(want ...string) {
+			t.Helper()
+			if got := s.Index(); !slices.Equal(got, want) || len(s.Names(number)) != len(want) {
+				t.Fatalf("keys %s, want %s", got, want)
+			}
+		}
+		keys = []Key{second}
+		index("2026", own, "2027")
+		time.Sleep(freshTime - time.Second)
+		index("2026", own, "2027")
+		time.Sleep(time.Second)
+		index("2027", own)
+		keys = []Key{first} // it is back
+		index("2027", own, "2026")
+		keys = []Key{first, second}
+		time.Sleep(freshTime)
+		index("2026", "2027", own)
+		for n := range 100 {
+			keys = []Key{NewKey(strconv.Itoa(n), []byte{byte(n)})}
+			if got := s.Index(); len(got) > hallsync.MaxIndex || got[0] != "2026" {
+				t.Fatalf("keys %s", got)
+			}
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package codes
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -30,8 +31,15 @@ type index struct {
 	own Key
 
 	mu     sync.Mutex
-	shared func() []Key         // the centre's, the one to use first; nil: none
-	came   map[string]time.Time // when a key was seen first; zero: it was there at the start
+	shared func() []Key // the centre's, the one to use first; nil: none
+	known  []known      // those that were seen
+}
+
+// known is a key of the centre's.
+type known struct {
+	Key
+	came time.Time // zero: it was there at the start
+	gone time.Time // the centre gives it no more; zero: it does
 }
 
 // ownKey is the key of a hall's own names. It is told to the centre when the hall enrols, and so cannot be the one that signs tickets.
@@ -41,15 +49,16 @@ func ownKey(secret []byte, hall hallsync.HallID) Key {
 }
 
 // ShareNames gives people the names that the centre knows them by, made with the keys that shared gives, the one to use first. A key that comes
-// later is used from the day after; until then, and for as long as it is there, a person is known by it.
+// later is used from the day after; until then, and for as long as it is there, a person is known by it. One that is taken away is used for a
+// day more: who has a ticket under its name alone would be another person.
 func (s *Signer) ShareNames(shared func() []Key) {
-	came := map[string]time.Time{}
+	var there []known
 	for _, k := range shared() {
-		came[k.ID] = time.Time{}
+		there = append(there, known{Key: k})
 	}
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	s.index.shared, s.index.came = shared, came
+	s.index.shared, s.index.known = shared, there
 }
 
 // OwnKey gives the key of the names that the hall gave before it was enrolled.
@@ -59,22 +68,54 @@ func (s *Signer) OwnKey() Key { return s.index.own }
 func (x *index) keys() []Key {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	var used, fresh []Key
-	if x.shared != nil {
-		for _, k := range x.shared() {
-			at, known := x.came[k.ID]
-			if !known {
-				at = time.Now()
-				x.came[k.ID] = at
-			}
-			if at.IsZero() || time.Since(at) >= freshTime {
-				used = append(used, k)
-			} else {
-				fresh = append(fresh, k)
-			}
+	now := time.Now()
+	x.look(now)
+	used, fresh := x.parted(now)
+	var keys []Key
+	for _, k := range slices.Concat(used, []known{{Key: x.own}}, fresh) {
+		keys = append(keys, k.Key)
+	}
+	return keys
+}
+
+// parted gives the keys that are in use, and those that are only known yet.
+func (x *index) parted(now time.Time) (used, fresh []known) {
+	for _, k := range x.known {
+		if k.came.IsZero() || now.Sub(k.came) >= freshTime {
+			used = append(used, k)
+		} else {
+			fresh = append(fresh, k)
 		}
 	}
-	return append(append(used, x.own), fresh...)
+	return used, fresh
+}
+
+// look takes over which keys the centre gives now. Those that it gives no more stay behind them for a while, as many as an order to forget
+// somebody may name.
+func (x *index) look(now time.Time) {
+	if x.shared == nil {
+		return
+	}
+	var next []known
+	is := func(id string) func(known) bool { return func(k known) bool { return k.ID == id } }
+	for _, k := range x.shared() {
+		seen := known{came: now}
+		if i := slices.IndexFunc(x.known, is(k.ID)); i >= 0 {
+			seen.came = x.known[i].came
+		}
+		seen.Key = k
+		next = append(next, seen)
+	}
+	used, fresh := x.parted(now)
+	for _, k := range append(used, fresh...) { // those in use rather than those that never were
+		if k.gone.IsZero() {
+			k.gone = now
+		}
+		if !slices.ContainsFunc(next, is(k.ID)) && now.Sub(k.gone) < freshTime && len(next) < hallsync.MaxIndex-1 {
+			next = append(next, k)
+		}
+	}
+	x.known = next
 }
 
 // Index names the keys of the index, the one to use first.
