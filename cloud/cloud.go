@@ -25,6 +25,7 @@ import (
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/halls"
 	"halledge/cloud/internal/notices"
+	"halledge/cloud/internal/origin"
 	"halledge/cloud/internal/store"
 	"halledge/cloud/internal/vault"
 	"halledge/cloud/internal/web"
@@ -185,7 +186,10 @@ func (c *Cloud) openBroker(registry *prometheus.Registry) error {
 			passwords[h.Code] = h.Password.Hash
 		}
 	}
-	up := &uplink{board: c.board, orders: c.sealed.persons.Orders, told: c.sealed.persons.Told, log: c.o.Log}
+	up := &uplink{
+		board: c.board, orders: c.sealed.persons.Orders, told: c.sealed.persons.Told, log: c.o.Log,
+		hellos: origin.NewLimit(greetPause, greetBurst, greetHalls), owed: map[hallsync.HallID]bool{},
+	}
 	up.ingest = c.sealed.ingest
 	c.sealed.changed = up.changed
 	c.uplink = up

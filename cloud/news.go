@@ -11,8 +11,8 @@ import (
 // lookEvery is how soon halls learn of what another process, such as a command of an operator, has put into the database.
 const lookEvery = 2 * time.Second
 
-// news tells halls that are connected what is new for them, until ctx ends: notices that were published, and orders. Those that are not there
-// are told when they come.
+// news tells halls that are connected what is new for them, until ctx ends: notices that were published, orders, and what a hello too many was
+// not answered with. Those that are not there are told when they come.
 func (c *Cloud) news(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -26,6 +26,7 @@ func (c *Cloud) news(ctx context.Context) error {
 		if told, err = c.tellOrders(ctx, told); err != nil && ctx.Err() == nil {
 			c.o.Log.Warn("halls not told of orders", "error", err)
 		}
+		c.uplink.catchUp(ctx)
 		select {
 		case <-ctx.Done():
 			return nil

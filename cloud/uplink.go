@@ -5,15 +5,24 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"halledge/cloud/internal/halls"
 	"halledge/cloud/internal/ingest"
+	"halledge/cloud/internal/origin"
 	"halledge/firmware-protocols/hallsync"
 )
 
 // maxResult bounds the body of up/results: three short words.
 const maxResult = 4 << 10
+
+// What a hall is told when it comes is signed for it alone: so many times at once, and then one in each pause.
+const (
+	greetBurst = 10
+	greetPause = 30 * time.Second
+	greetHalls = 4096
+)
 
 // uplink is what the broker does with the halls' messages: facts and hellos to ingest, whose acknowledgement goes back to the
 // hall, and signs of life to the board.
@@ -27,6 +36,10 @@ type uplink struct {
 	// settings gives what a hall is told when it connects; nil: nothing.
 	settings func(ctx context.Context, hall hallsync.HallID) ([]byte, error)
 	log      *slog.Logger
+	hellos   *origin.Limit // by hall; its cursor every hello is answered with
+
+	mu   sync.Mutex
+	owed map[hallsync.HallID]bool // whom a hello has not told everything yet
 }
 
 // Connected implements broker.Handler.
@@ -38,6 +51,9 @@ func (u *uplink) Connected(hall hallsync.HallID) {
 // Disconnected implements broker.Handler.
 func (u *uplink) Disconnected(hall hallsync.HallID) {
 	u.log.Info("hall disconnected", "hall", hall)
+	u.mu.Lock()
+	delete(u.owed, hall) // it says hello when it comes again
+	u.mu.Unlock()
 	u.board.Disconnected(hall)
 }
 
@@ -92,11 +108,21 @@ func (u *uplink) hello(ctx context.Context, hall hallsync.HallID, payload []byte
 	if err := u.answer(hall, hallsync.DownTime, hallsync.TimeReply{AskedMS: h.ClockMS, ServerMS: time.Now().UnixMilli()}); err != nil {
 		return err
 	}
+	if !u.hellos.Allow(string(hall)) {
+		u.owe(hall)
+		return nil
+	}
 	if h.Index != nil {
 		if err := u.told(ctx, hall, *h.Index); err != nil {
 			u.log.Warn("hall's own index key not taken", "hall", hall, "error", err)
 		}
 	}
+	u.greet(ctx, hall)
+	return nil
+}
+
+// greet tells a hall all that it is told when it comes. Its facts do not wait for that.
+func (u *uplink) greet(ctx context.Context, hall hallsync.HallID) {
 	if u.settings != nil {
 		if err := u.set(ctx, hall); err != nil {
 			u.log.Error("settings of a hall not sent", "hall", hall, "error", err)
@@ -105,10 +131,32 @@ func (u *uplink) hello(ctx context.Context, hall hallsync.HallID, payload []byte
 	if err := u.notices(ctx, hall); err != nil {
 		u.log.Error("hall not told of its notices", "hall", hall, "error", err)
 	}
-	if err := u.order(ctx, hall); err != nil { // the hall's facts do not wait for them
+	if err := u.order(ctx, hall); err != nil {
 		u.log.Error("orders of a hall not sent", "hall", hall, "error", err)
 	}
-	return nil
+}
+
+// owe notes that a hall is to be greeted later, unless it goes before.
+func (u *uplink) owe(hall hallsync.HallID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.owed[hall] = true
+}
+
+// catchUp greets the halls that had to wait, as far as they may be greeted now.
+func (u *uplink) catchUp(ctx context.Context) {
+	u.mu.Lock()
+	var now []hallsync.HallID
+	for hall := range u.owed {
+		if u.hellos.Allow(string(hall)) {
+			now = append(now, hall)
+			delete(u.owed, hall)
+		}
+	}
+	u.mu.Unlock()
+	for _, hall := range now {
+		u.greet(ctx, hall)
+	}
 }
 
 // set tells halls what the centre wants them to know.

@@ -364,7 +364,7 @@ func ParseHello(hall hallsync.HallID, payload []byte) (hallsync.Hello, error) {
 // gone, and the cursor passes them.
 func (in *Ingester) Hello(ctx context.Context, h hallsync.Hello) (hallsync.Ack, error) {
 	now := in.now()
-	keys, err := in.keysOfHello(h, now)
+	keys, err := in.keysOfHello(ctx, h, now)
 	if err != nil {
 		return hallsync.Ack{}, err
 	}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"time"
@@ -62,11 +63,18 @@ func (in *Ingester) keysOf(b batch, now time.Time) (map[hallsync.Seq]store.DataK
 	return told, nil
 }
 
-// keysOfHello does so with the keys of a hello. What is none is left out.
-func (in *Ingester) keysOfHello(h hallsync.Hello, now time.Time) ([]store.DataKey, error) {
+// keysOfHello does so with the keys of a hello. What is none is left out, and what is known is not opened again: most of them are.
+func (in *Ingester) keysOfHello(ctx context.Context, h hallsync.Hello, now time.Time) ([]store.DataKey, error) {
+	known, err := in.store.DataKeyNames(ctx, h.Hall)
+	if err != nil {
+		return nil, err
+	}
 	var told []store.DataKey
 	wrong := 0
 	for _, made := range h.Keys[:min(len(h.Keys), maxKeys)] {
+		if known[made.Key] {
+			continue
+		}
 		k, bad, err := in.keyOf(h.Hall, made, now)
 		if err != nil {
 			return nil, err

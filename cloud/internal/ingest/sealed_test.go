@@ -1,11 +1,14 @@
 package ingest_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"halledge/agent/kit/chain"
@@ -17,6 +20,7 @@ import (
 	"halledge/cloud/internal/vault"
 	"halledge/firmware-protocols/hallsync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 )
 
@@ -380,6 +384,36 @@ func TestErasedTwin(t *testing.T) {
 	e.Erased.Hash[0] ^= 1
 	if ack := send(t, h.in, encode(t, e)); !ack.EpochStale {
 		t.Error("another fact taken for it")
+	}
+}
+
+// A hello tells the keys of two years each time: those that are known are not opened again.
+func TestKnownKeysOfHellosAreNotOpened(t *testing.T) {
+	h := beginSealed(t)
+	h.NewKey("2026-11-23", false)
+	send(t, h.in, h.Raw...)
+	var log bytes.Buffer
+	in := ingest.New(ingest.Options{
+		Store: h.st, Vault: h.v, Opener: sealed.New(h.v), Changed: func(hallsync.HallID, ingest.Touched) {}, Metrics: prometheus.NewRegistry(),
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	greet := func(made hallsync.KeyMade) {
+		t.Helper()
+		told := hallsync.Hello{Hall: hall, Epoch: epoch, First: 1, Next: 2, Keys: []hallsync.KeyMade{made}}
+		if _, err := in.Hello(t.Context(), told); err != nil {
+			t.Fatal(err)
+		}
+	}
+	broken := h.Keys[0]
+	broken.Wraps = []hallsync.KeyWrap{{For: broken.Wraps[0].For, Wrapped: []byte{1}}} // who opens it says so
+	greet(broken)
+	if log.Len() != 0 {
+		t.Errorf("a known key: %s", &log)
+	}
+	broken.Key = gm.NewDataKey().ID().String()
+	greet(broken)
+	if !strings.Contains(log.String(), "left out") {
+		t.Errorf("one that is not known: %s", &log)
 	}
 }
 

@@ -60,6 +60,18 @@ func (s *Store) DataKey(ctx context.Context, hall hallsync.HallID, key string) (
 	return k, found, err
 }
 
+// DataKeyNames reads the names of all data keys of a hall, also of those that are destroyed.
+func (s *Store) DataKeyNames(ctx context.Context, hall hallsync.HallID) (map[string]bool, error) {
+	names := map[string]bool{}
+	err := s.query(ctx, `SELECT data_key FROM data_keys WHERE hall = $1`, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names[name] = true
+		return err
+	}, hall)
+	return names, err
+}
+
 // AddDataKey stores a data key if it is new, and reports whether it was. One that was destroyed does not come back.
 func (t *Tx) AddDataKey(k DataKey) (added bool, err error) {
 	wraps, err := json.Marshal(k.Wraps)
