@@ -32,11 +32,6 @@ func synced() bool {
 	return err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0
 }
 
-// ClockOf is a clock that is never set.
-func ClockOf(wall func() time.Time) Clock {
-	return Clock{Wall: wall, Steady: func() time.Duration { return time.Duration(wall().UnixNano()) }, Synced: func() bool { return false }}
-}
-
 // Bounds of what is taken for an ordinary clock.
 const (
 	step      = 2 * time.Second  // less is what a clock is slewed by

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"halledge/agent/internal/hall"
+	"halledge/agent/internal/hall/halltest"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
 	"halledge/firmware-protocols/hallsync"
@@ -60,7 +61,7 @@ func openUnder(t *testing.T, dir string, o store.Options, plan *queue.Plan) *rig
 		t.Fatal(err)
 	}
 	r.st = st
-	r.Hall, err = hall.New(st, plan, quiet, hall.ClockOf(now))
+	r.Hall, err = hall.New(st, plan, quiet, halltest.Clock(now))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"halledge/agent/internal/hall"
+	"halledge/agent/internal/hall/halltest"
 	"halledge/agent/internal/printing"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
@@ -106,7 +107,7 @@ func open(t *testing.T, dir string, printers map[string]*paper) *rig {
 	plan := &queue.Plan{Location: time.UTC, Queues: []queue.QueuePlan{{ID: "A"}}}
 	begun, monday := time.Now(), time.Date(2030, 3, 4, 9, 0, 0, 0, time.UTC) // synctest begins in 2000, before any hall
 	now := func() time.Time { return monday.Add(time.Since(begun) + time.Duration(r.clock.Load())*time.Second) }
-	r.hall, err = hall.New(st, plan, quiet, hall.ClockOf(now))
+	r.hall, err = hall.New(st, plan, quiet, halltest.Clock(now))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"halledge/agent/internal/hall"
+	"halledge/agent/internal/hall/halltest"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
 	"halledge/firmware-protocols/hallsync"
@@ -85,7 +86,7 @@ func (b *box) open() {
 		b.rt.Fatal("a good file was put aside")
 	}
 	b.st = st
-	if b.hall, err = hall.New(st, boxPlan(), slog.New(slog.DiscardHandler), hall.ClockOf(func() time.Time { return b.now })); err != nil {
+	if b.hall, err = hall.New(st, boxPlan(), slog.New(slog.DiscardHandler), halltest.Clock(func() time.Time { return b.now })); err != nil {
 		b.rt.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -21,6 +21,7 @@ import (
 	"halledge/agent/internal/config"
 	"halledge/agent/internal/devices"
 	"halledge/agent/internal/hall"
+	"halledge/agent/internal/hall/halltest"
 	"halledge/agent/internal/notices"
 	"halledge/agent/internal/queue"
 	"halledge/agent/internal/store"
@@ -219,7 +220,7 @@ func (s *stage) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.hall, err = hall.New(st, rules, log, hall.ClockOf(s.now))
+	s.hall, err = hall.New(st, rules, log, halltest.Clock(s.now))
 	must(s.t, err)
 	s.signer, err = codes.NewSigner(s.dir, hallCode, "http://hall.example")
 	must(s.t, err)

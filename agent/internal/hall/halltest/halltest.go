@@ -21,7 +21,7 @@ func Open(t *testing.T, plan *queue.Plan) *hall.Hall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := hall.New(st, plan, quiet, hall.ClockOf(time.Now))
+	h, err := hall.New(st, plan, quiet, Clock(time.Now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +32,11 @@ func Open(t *testing.T, plan *queue.Plan) *hall.Hall {
 	})
 	Run(t, st.Run)
 	return h
+}
+
+// Clock is a clock that is never set.
+func Clock(wall func() time.Time) hall.Clock {
+	return hall.Clock{Wall: wall, Steady: func() time.Duration { return time.Duration(wall().UnixNano()) }, Synced: func() bool { return false }}
 }
 
 // Run runs a part until the test ends. What was begun last ends first, so a part ends before the hall it was begun on.
