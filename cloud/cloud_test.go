@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"halledge/agent/kit/phc"
+	"halledge/agent/kit/strictyaml"
 	"halledge/cloud"
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/store"
@@ -50,12 +51,12 @@ func start(t *testing.T, database string, change ...func(*config.Config)) *servi
 			HTTP: config.HTTP{Listen: "127.0.0.1:0"}, MQTT: config.MQTT{Listen: "127.0.0.1:0"}, Database: database, Zone: "Asia/Shanghai",
 			Media: config.Media{RTSP: "127.0.0.1:0", WebRTC: "127.0.0.1:0"},
 			Tokens: []config.Token{
-				{Name: "test", Roles: []string{"viewer", "manager", "video"}, Secret: config.NewSecret(token)},
-				{Name: "blind", Roles: []string{"viewer"}, Secret: config.NewSecret(blindToken)},
-				{Name: "elsewhere", Scope: []string{otherHall}, Secret: config.NewSecret(elsewhereToken)},
+				{Name: "test", Roles: []string{"viewer", "manager", "video"}, Secret: strictyaml.NewSecret(token)},
+				{Name: "blind", Roles: []string{"viewer"}, Secret: strictyaml.NewSecret(blindToken)},
+				{Name: "elsewhere", Scope: []string{otherHall}, Secret: strictyaml.NewSecret(elsewhereToken)},
 			},
 			Halls: []config.Hall{{
-				Code: hall, Name: "甲厅", Password: config.Hash{Hash: phc.New([]byte(password))}, Publish: config.NewSecret("publish-me"),
+				Code: hall, Name: "甲厅", Password: config.Hash{Hash: phc.New([]byte(password))}, Publish: strictyaml.NewSecret("publish-me"),
 				Cameras: []config.Camera{{Code: "440900000000001-CM001", Name: "入口", Scene: 1}},
 			}, {
 				Code: otherHall, Name: "乙厅", Password: config.Hash{Hash: phc.New([]byte("another long word"))},

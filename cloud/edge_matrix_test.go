@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"halledge/agent/kit/gm"
+	"halledge/agent/kit/strictyaml"
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/edge"
 	"halledge/cloud/internal/notices"
@@ -107,7 +108,7 @@ func TestWhoMayDoWhatAtTheDoorOfBoxes(t *testing.T) {
 	}
 	o := startOffice(t, func(c *config.Config) {
 		c.Edge.TLCP = "127.0.0.1:0"
-		c.Province = config.Province{URL: "http://127.0.0.1:1/", Name: "centre", Key: config.NewSecret(pem), Peer: config.VerifyKey{PublicKey: key.Public()}}
+		c.Province = config.Province{URL: "http://127.0.0.1:1/", Name: "centre", Key: strictyaml.NewSecret(pem), Peer: config.VerifyKey{PublicKey: key.Public()}}
 		c.Halls = append(c.Halls, config.Hall{Code: noHall, Name: "丙厅"})
 	})
 	by := pki.Actor{Name: "root", By: "command"}

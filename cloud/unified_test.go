@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"halledge/agent/kit/phc"
+	"halledge/agent/kit/strictyaml"
 	"halledge/cloud/internal/access"
 	"halledge/cloud/internal/config"
 	"halledge/cloud/internal/rights"
@@ -38,7 +39,7 @@ func startUnified(t *testing.T, change func(*config.OIDC)) *unified {
 	u := &unified{far: far, database: filepath.Join(t.TempDir(), "cloud.db")}
 	u.service = start(t, u.database, func(c *config.Config) {
 		c.SignIn.OIDC = config.OIDC{
-			Issuer: far.Issuer, Client: identity.Client, Secret: config.NewSecret(identity.Secret), Redirect: comeBack, Scopes: []string{"profile"},
+			Issuer: far.Issuer, Client: identity.Client, Secret: strictyaml.NewSecret(identity.Secret), Redirect: comeBack, Scopes: []string{"profile"},
 			NameClaim: "preferred_username", FullNameClaim: "name", Accounts: config.AccountsInvited,
 		}
 		change(&c.SignIn.OIDC)

@@ -270,7 +270,7 @@ func TestUnreadableFile(t *testing.T) {
 }
 
 func TestSecretDoesNotPrint(t *testing.T) {
-	s := config.NewSecret("hush")
+	s := strictyaml.NewSecret("hush")
 	raw, err := json.Marshal(map[string]any{"s": s})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,3 @@ const (
 
 // Secret is a password or token, written as file:<path>; it cannot be printed.
 type Secret = strictyaml.Secret
-
-// NewSecret wraps a text that does not come from a file.
-func NewSecret(text string) Secret { return strictyaml.NewSecret(text) }

@@ -8,7 +8,6 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"halledge/cloud/internal/store"
@@ -71,9 +70,4 @@ func (r *Register) NewPersonal(user string) (Personal, error) {
 func (r *Register) AddPersonal(tx *store.Tx, p Personal) error {
 	now := r.now()
 	return add(tx, []store.Certificate{record(Person, store.PersonHolder(p.user), p.Certificate, now)}, now)
-}
-
-// OfPerson reports whether a certificate says that it is somebody's, and not a machine's.
-func OfPerson(c *x509.Certificate) bool {
-	return slices.Contains(c.Subject.OrganizationalUnit, peopleUnit)
 }
