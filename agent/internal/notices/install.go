@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -97,11 +98,17 @@ func (s *Shelf) Ordered(raw []byte) error {
 		if err := s.load(); err != nil {
 			return err
 		}
-		if err := s.withdraw(order); err != nil {
-			return err
+		groups := s.unnamed(order)
+		for _, group := range groups {
+			for _, b := range s.stored[group] {
+				s.state.withdraw(group, b.Manifest.Version)
+			}
 		}
 		s.state.Ordered = order
-		return s.keep()
+		if err := s.keep(); err != nil { // before anything goes: what is missing and was ordered would be fetched again
+			return err
+		}
+		return s.withdraw(groups)
 	})
 	if err == nil {
 		err = s.o.Gate.Followed(signed)
@@ -126,14 +133,27 @@ func sensible(order hallsync.NoticesOrdered) bool {
 	return len(groups) <= bundle.MaxGroups
 }
 
-// withdraw takes the bundles of all groups away that an order does not name. None of them is taken again.
-func (s *Shelf) withdraw(order hallsync.NoticesOrdered) error {
-	for group, list := range s.stored {
-		if slices.ContainsFunc(order.Bundles, func(o hallsync.BundleOrdered) bool { return o.Group == group }) {
-			continue
-		}
-		for _, b := range list {
-			s.state.raise(group, b.Manifest.Version+1)
+// unnamed lists the groups with something on the shelf, or a trouble, that an order does not name.
+func (s *Shelf) unnamed(order hallsync.NoticesOrdered) (groups []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	there := map[string]bool{}
+	for group := range s.stored {
+		there[group] = true
+	}
+	for group, t := range s.groups {
+		there[group] = there[group] || t.Kind == Refused
+	}
+	for _, b := range order.Bundles {
+		delete(there, b.Group)
+	}
+	return slices.Sorted(maps.Keys(there))
+}
+
+// withdraw takes the bundles of groups away.
+func (s *Shelf) withdraw(groups []string) error {
+	for _, group := range groups {
+		for _, b := range s.stored[group] {
 			if err := s.drop(b); err != nil {
 				return err
 			}
@@ -141,8 +161,8 @@ func (s *Shelf) withdraw(order hallsync.NoticesOrdered) error {
 		s.o.Log.Info("notices withdrawn", "group", group)
 	}
 	s.mu.Lock()
-	for group, t := range s.groups {
-		if t.Kind == Refused && !slices.ContainsFunc(order.Bundles, func(o hallsync.BundleOrdered) bool { return o.Group == group }) {
+	for _, group := range groups {
+		if s.groups[group].Kind == Refused {
 			delete(s.groups, group)
 		}
 	}

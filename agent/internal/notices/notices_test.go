@@ -74,12 +74,14 @@ func (s *stage) later(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
-func (s *stage) start() {
+func (s *stage) start() { s.startWith(s.log()) }
+
+func (s *stage) startWith(log *slog.Logger) {
 	s.t.Helper()
 	gate, err := orders.Open(orders.Options{File: filepath.Join(s.dir, "orders.json"), Hall: hall, Keys: s.keys, Clock: s, Log: s.log()})
 	must(s.t, err)
 	s.shelf, err = notices.Open(notices.Options{
-		Dir: filepath.Join(s.dir, notices.Directory), Hall: hall, Keys: s.keys, Now: s.Now, Gate: gate, Fetch: s.fetch, Log: s.log(),
+		Dir: filepath.Join(s.dir, notices.Directory), Hall: hall, Keys: s.keys, Now: s.Now, Gate: gate, Fetch: s.fetch, Log: log,
 	})
 	must(s.t, err)
 }

@@ -3,6 +3,8 @@ package notices_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -157,4 +159,66 @@ func TestThreat31OrdersOfNonsense(t *testing.T) {
 		}
 	}
 	must(t, s.shelf.Ordered(s.order(1, good))) // none of them was followed
+}
+
+// moment runs something when a line is logged, as a power cut comes in the middle of work.
+type moment struct {
+	slog.Handler
+	line string
+	do   func()
+}
+
+func (m moment) Enabled(context.Context, slog.Level) bool { return true }
+
+func (m moment) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == m.line {
+		m.do()
+	}
+	return nil
+}
+
+// The power goes while notices are withdrawn: when it is back, they are neither shown nor fetched again.
+func TestThePowerGoesWhileNoticesAreWithdrawn(t *testing.T) {
+	s := open(t)
+	b := s.bundleOf(7)
+	s.offer(b)
+	stop := s.run()
+	must(t, s.shelf.Ordered(s.order(1, b)))
+	s.await("version 7", func() bool { return s.version() == 7 })
+	stop()
+	must(t, s.shelf.Close())
+	whole := filepath.Join(t.TempDir(), notices.Directory)
+	must(t, os.CopyFS(whole, os.DirFS(filepath.Join(s.dir, notices.Directory))))
+
+	cut := t.TempDir()
+	quiet := slog.New(slog.DiscardHandler)
+	log := slog.New(moment{quiet.Handler(), "notices withdrawn", func() {
+		must(t, os.CopyFS(filepath.Join(cut, notices.Directory), os.DirFS(filepath.Join(s.dir, notices.Directory))))
+	}})
+	s.startWith(log)
+	must(t, s.shelf.Ordered(s.order(2)))
+	must(t, s.shelf.Close())
+	s.dir = cut
+	for range 2 {
+		s.start()
+		asked := s.asked
+		s.want("after the cut", -1)
+		stop := s.run()
+		must(t, s.shelf.Ordered(s.order(3, s.bundleOf(9)))) // and then what is ordered next is asked for alone
+		s.await("a question", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.asked > asked })
+		stop()
+		s.want("nothing of what was withdrawn", -1)
+		must(t, s.shelf.Close())
+		entries, err := os.ReadDir(whole) // the names were gone from the directory and are back
+		must(t, err)
+		for _, e := range entries {
+			if e.IsDir() {
+				must(t, os.CopyFS(filepath.Join(cut, notices.Directory, e.Name()), os.DirFS(filepath.Join(whole, e.Name()))))
+			}
+		}
+	}
+	s.start()
+	if names := s.dirs(); names != "" {
+		t.Errorf("on the disk: %s", names)
+	}
 }

@@ -20,11 +20,21 @@ import (
 
 // state is what the shelf remembers beside the bundles.
 type state struct {
-	Floors  map[string]int64        `json:"floors"`  // by group, the lowest version that is still taken
-	Ordered hallsync.NoticesOrdered `json:"ordered"` // the centre's last order
+	Floors    map[string]int64        `json:"floors"`              // by group, the lowest version that is still taken
+	Withdrawn map[string]int64        `json:"withdrawn,omitempty"` // by group, the lowest version that is still shown
+	Ordered   hallsync.NoticesOrdered `json:"ordered"`             // the centre's last order
 }
 
 func (s *state) raise(group string, version int64) { s.Floors[group] = max(s.Floors[group], version) }
+
+// withdraw notes that nothing of a group up to a version is shown any more, or taken again.
+func (s *state) withdraw(group string, version int64) {
+	if s.Withdrawn == nil {
+		s.Withdrawn = map[string]int64{}
+	}
+	s.Withdrawn[group] = max(s.Withdrawn[group], version+1)
+	s.raise(group, version+1)
+}
 
 // stateFile holds the state, maxState bounds it.
 const (
@@ -52,6 +62,12 @@ func (s *Shelf) load() error {
 		}
 		b, err := bundle.Load(s.root, name, s.o.Keys()...)
 		if err == nil && b.Manifest.Hall == s.o.Hall && dirOf(b.Manifest) == name {
+			if b.Manifest.Version < s.state.Withdrawn[b.Manifest.Group] { // the power went before it was taken away
+				if err := s.root.RemoveAll(name); err != nil {
+					return fmt.Errorf("notices: %w", err)
+				}
+				continue
+			}
 			s.state.raise(b.Manifest.Group, b.Manifest.Version)
 			s.stored[b.Manifest.Group] = append(s.stored[b.Manifest.Group], b)
 			continue
