@@ -111,20 +111,9 @@ func (c *Cloud) openEdge(catalog *problem.Catalog, codes http.Handler) {
 		keys.Sign = append(keys.Sign, k.String())
 	}
 	c.doors.server = edge.New(edge.Options{
-		Register: c.doors.register, Vault: c.sealed.vault, Keys: keys, Index: c.sealed.persons.IndexKeys, Logs: c.logs, Addresses: c.o.Config.Edge.Addresses(),
+		Register: c.doors.register, Vault: c.sealed.vault, Keys: keys, Index: c.sealed.persons.IndexKeys, Logs: c.sealed.ingest.Logs, Addresses: c.o.Config.Edge.Addresses(),
 		Changed: c.doors.gate.Look, Codes: codes, Bundles: c.notices.Handler(edge.HallOf), Catalog: catalog, Now: time.Now, Log: c.o.Log.With("part", "edge"),
 	})
-}
-
-// logs counts the logs of a hall whose facts came within a day.
-func (c *Cloud) logs(ctx context.Context, hall hallsync.HallID) (count int, err error) {
-	cursors, err := c.store.Cursors(ctx, hall)
-	for _, cursor := range cursors {
-		if time.Since(cursor.Received) < 24*time.Hour {
-			count++
-		}
-	}
-	return count, err
 }
 
 // settings gives what a hall is told whenever it connects: the list of the centre's certificates that it is not to believe any more, and the

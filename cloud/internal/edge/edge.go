@@ -62,7 +62,7 @@ type Options struct {
 	Keys     hallsync.CentreKeys // the public halves of the vault's keys
 	// Index gives the keys of a hall's index of people, wrapped for one of the box's keys; nil: there are none.
 	Index func(ctx context.Context, hall hallsync.HallID, to gm.PublicKey) ([]hallsync.IndexKey, error)
-	// Logs counts the logs of a hall that were heard from within a day; nil: there are none.
+	// Logs counts the logs of a hall that were heard from since its last business day began; nil: there are none.
 	Logs      func(ctx context.Context, hall hallsync.HallID) (int, error)
 	Addresses hallsync.CentreAddresses // where boxes reach the centre
 	Changed   func()                   // certificates were revoked or issued; may be nil

@@ -143,8 +143,10 @@ func (in *Ingester) finish(ctx context.Context, hall hallsync.HallID, epoch stri
 		// UpTo stays 0: what this epoch calls its facts is no longer what is stored under their numbers.
 		in.metrics.stale.Inc()
 		in.log.Warn("hall told to open a new epoch", "hall", hall, "epoch", epoch)
+		var err error
 		ack.EpochStale = true
-		return ack, nil
+		ack.Logs, err = in.Logs(ctx, hall)
+		return ack, err
 	}
 	ack.UpTo, ack.Want, ack.Rejected = out.cursor.Contiguous, out.want, out.rejected
 	for _, f := range out.faults {
@@ -377,10 +379,35 @@ func (in *Ingester) Hello(ctx context.Context, h hallsync.Hello) (hallsync.Ack, 
 		return hallsync.Ack{}, err
 	}
 	ack, err := in.finish(ctx, h.Hall, h.Epoch, &out)
+	if err == nil {
+		ack.Logs, err = in.Logs(ctx, h.Hall)
+	}
 	if out.gone > 0 {
 		in.log.Warn("hall no longer has facts that never came", "hall", h.Hall, "epoch", h.Epoch, "gone", out.gone)
 	}
 	return ack, err
+}
+
+// Logs counts the logs of a hall that were heard from since its last business day began, and within a day in any case: a box whose log is
+// lost gives out no numbers of theirs.
+func (in *Ingester) Logs(ctx context.Context, hall hallsync.HallID) (count int, err error) {
+	day, err := in.store.Day(ctx, hall)
+	if err != nil {
+		return 0, err
+	}
+	since := in.now().Add(-24 * time.Hour)
+	if date, err := time.Parse(time.DateOnly, day.BusinessDay); err == nil {
+		if begun := date.Add(-14 * time.Hour); begun.Before(since) { // where that day begins first
+			since = begun
+		}
+	}
+	cursors, err := in.store.Cursors(ctx, hall)
+	for _, c := range cursors {
+		if c.Received.After(since) {
+			count++
+		}
+	}
+	return count, err
 }
 
 func (in *Ingester) greet(tx *store.Tx, h hallsync.Hello, keys []store.DataKey, now time.Time) (outcome, error) {

@@ -48,6 +48,29 @@ func TestAckNamesTheContiguousPrefixAndTheGap(t *testing.T) {
 	}
 }
 
+// A box that may have to begin a new log is told how many the centre knows of since the hall's last business day began, however long ago.
+func TestLogsOfTheLastBusinessDay(t *testing.T) {
+	now, v := start.AddDate(0, 0, -3), openVault(t, filepath.Join(t.TempDir(), "vault"))
+	in := ingest.New(ingest.Options{
+		Store: newStore(t), Vault: v, Opener: sealed.New(v), Changed: func(hallsync.HallID, ingest.Touched) {}, Now: func() time.Time { return now },
+		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+	})
+	send(t, in, fact(t, hall, "before", 1, hallsync.DayOpened{BusinessDay: "2026-11-20"}))
+	now = start
+	send(t, in, fact(t, hall, "first", 1, hallsync.DayOpened{BusinessDay: "2026-11-23"}))
+	send(t, in, fact(t, hall, "second", 1, taken(1)))
+	now = start.AddDate(0, 0, 9) // the hall was closed over a holiday
+	if ack := hello(t, in, "third", 1, 1); ack.Logs != 2 {
+		t.Errorf("%d logs at the hello of a new one", ack.Logs)
+	}
+	if ack := send(t, in, fact(t, hall, "second", 2, taken(2))); !ack.EpochStale || ack.Logs != 2 {
+		t.Errorf("%+v", ack)
+	}
+	if ack := send(t, in, fact(t, hall, "third", 1, taken(3))); ack.Logs != 0 {
+		t.Errorf("facts are answered with %d logs", ack.Logs)
+	}
+}
+
 func TestHelloAnswersWithTheCursor(t *testing.T) {
 	st := newStore(t)
 	in := newIngester(t, st)
