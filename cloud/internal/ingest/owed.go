@@ -20,17 +20,21 @@ const (
 	lookAgain = time.Minute
 )
 
-// Run makes the projections again that are owed, until ctx ends.
+// Run makes the projections again that are owed, until ctx ends. It leaves the writer to everybody else for as long as it has used it.
 func (in *Ingester) Run(ctx context.Context) error {
 	for {
-		next, err := in.Pay(ctx)
+		paid, next, err := in.payNext(ctx)
 		if err != nil && ctx.Err() == nil {
 			in.log.Error("projections not made again", "error", err)
+		}
+		kicked := in.owing
+		if paid {
+			kicked = nil
 		}
 		timer := time.NewTimer(next)
 		select {
 		case <-ctx.Done():
-		case <-in.owing:
+		case <-kicked:
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -40,55 +44,62 @@ func (in *Ingester) Run(ctx context.Context) error {
 	}
 }
 
-// Pay makes the projections again that are owed: of each hall that is not left alone yet, one after the other, between the facts of all. It
-// says when there is more to do. Run does so by itself.
+// Pay makes the projections again that are owed, of all halls that are not left alone yet, and says when there is more to do.
 func (in *Ingester) Pay(ctx context.Context) (next time.Duration, err error) {
+	for {
+		paid, next, failed := in.payNext(ctx)
+		if err = errors.Join(err, failed); !paid {
+			return next, err
+		}
+	}
+}
+
+// payNext makes the projections of the hall again that waits longest of those that are not left alone, in one transaction between the facts of
+// all, and says how long that took. There was none: it says when there may be one.
+func (in *Ingester) payNext(ctx context.Context) (paid bool, next time.Duration, err error) {
 	in.paying.Lock()
 	defer in.paying.Unlock()
 	owed, err := in.store.OwedRebuilds(ctx)
 	if err != nil {
-		return again, fmt.Errorf("read what is owed: %w", err)
+		return false, again, fmt.Errorf("read what is owed: %w", err)
 	}
-	next = lookAgain
-	for _, hall := range owed {
-		wait := in.rested[hall].Sub(in.now())
-		if wait <= 0 {
-			var failed error
-			if wait, failed = in.payHall(ctx, hall); failed == nil {
-				continue
-			}
-			err = errors.Join(err, failed)
-		}
-		next = min(next, wait)
-	}
+	now := in.now()
 	for hall, until := range in.rested {
-		if !until.After(in.now()) {
+		if !until.After(now) {
 			delete(in.rested, hall)
 		}
 	}
-	return next, err
+	next = lookAgain
+	for _, hall := range owed {
+		until, rests := in.rested[hall]
+		if !rests {
+			took, err := in.payHall(ctx, hall)
+			return true, took, err
+		}
+		next = min(next, until.Sub(now))
+	}
+	return false, next, nil
 }
 
 // payHall makes the projections of one hall again, and has it left alone after that.
-func (in *Ingester) payHall(ctx context.Context, hall hallsync.HallID) (wait time.Duration, err error) {
-	took := time.Duration(0)
+func (in *Ingester) payHall(ctx context.Context, hall hallsync.HallID) (took time.Duration, err error) {
 	err = in.store.Write(ctx, func(tx *store.Tx) error {
 		begun := in.now() // it does not pay for having waited
 		_, err := in.RebuildHall(tx, hall)
 		took = in.now().Sub(begun)
 		return err
 	})
-	wait = rest * took
+	wait := rest * took
 	if err != nil {
 		wait = max(wait, again)
 	}
 	in.rested[hall] = in.now().Add(wait)
 	if err != nil {
-		return wait, fmt.Errorf("hall %s: %w", hall, err)
+		return took, fmt.Errorf("hall %s: %w", hall, err)
 	}
 	in.metrics.rebuilds.Inc()
 	in.changed(hall, Tickets|Windows)
-	return wait, nil
+	return took, nil
 }
 
 // owes notes that the projections of the hall are to be made again: not now, when everybody waits for the writer.
