@@ -98,7 +98,7 @@ func (m *mirror) apply(f fact) error {
 		m.windows[p.Window] = hallsync.WindowPaused
 	case hallsync.WindowWasClosed:
 		m.windows[p.Window] = hallsync.WindowClosed
-	case hallsync.DayClosed, hallsync.DeviceChanged:
+	case hallsync.DayClosed, hallsync.DeviceChanged, hallsync.CameraPinned:
 	case hallsync.KeyMade, hallsync.SegmentBegun, hallsync.LogCheckpointed: // how the log is kept
 	default:
 		return m.applyTicket(p)
