@@ -262,7 +262,7 @@ func (a *Agent) webConfig() config.Web {
 func (a *Agent) buildCodes() error {
 	site := &a.cfg.Site
 	log := a.log.With("part", "codes")
-	resolver, own, err := codes.NewResolver(hallsync.HallID(site.Hall.Code), site.Codes)
+	resolver, own, err := codes.NewResolver(hallsync.HallID(site.Hall.Code), site.Codes, a.hall.Now)
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,8 @@ type Remote struct {
 	caller *gm.Caller
 }
 
-// NewRemote gives the resolver that a checked configuration asks for.
-func NewRemote(hall hallsync.HallID, c config.Codes) (*Remote, error) {
+// NewRemote gives the resolver that a checked configuration asks for. now is the hall's time.
+func NewRemote(hall hallsync.HallID, c config.Codes, now func() time.Time) (*Remote, error) {
 	key, err := gm.ParsePrivateKey(c.Key.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("codes: key: %w", err)
@@ -42,7 +42,7 @@ func NewRemote(hall hallsync.HallID, c config.Codes) (*Remote, error) {
 		return nil, fmt.Errorf("codes: ca: %w", err)
 	}
 	return &Remote{hall, &gm.Caller{
-		URL: c.URL, Name: string(hall), Key: key, Peer: c.Peer.PublicKey, Client: gm.NewClient(roots),
+		URL: c.URL, Name: string(hall), Key: key, Peer: c.Peer.PublicKey, Client: gm.NewClient(roots), Now: now,
 	}}, nil
 }
 
@@ -129,12 +129,12 @@ func reasons() map[hallsync.CodeStatus]Code {
 }
 
 // NewResolver gives the resolver that a site's checked configuration asks for, and the rules that belong to it.
-func NewResolver(hall hallsync.HallID, c config.Codes) (Resolver, []Rule, error) {
+func NewResolver(hall hallsync.HallID, c config.Codes, now func() time.Time) (Resolver, []Rule, error) {
 	switch c.Resolver {
 	case "sim":
 		return Sim{}, SimRules(), nil
 	case "remote":
-		r, err := NewRemote(hall, c)
+		r, err := NewRemote(hall, c, now)
 		return r, nil, err
 	case "", "none":
 		return None{}, nil, nil

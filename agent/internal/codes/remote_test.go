@@ -37,7 +37,7 @@ func asking(t *testing.T, log *slog.Logger) (*Recogniser, *province.Province, co
 		t.Fatal(err)
 	}
 	c := config.Codes{Resolver: "remote", URL: far.URL(), Key: config.NewSecret(text), Peer: config.VerifyKey{PublicKey: theirs.Public()}}
-	resolver, own, err := NewResolver(hallCode, c)
+	resolver, own, err := NewResolver(hallCode, c, time.Now)
 	if err != nil || own != nil {
 		t.Fatal(own, err)
 	}
@@ -109,7 +109,7 @@ func TestAProvinceThatMisbehaves(t *testing.T) {
 
 func TestNobodyThereAndNobodyWhoKnowsUs(t *testing.T) {
 	_, far, c := asking(t, slog.New(slog.DiscardHandler))
-	stranger, _, err := NewResolver("440900000000002", c)
+	stranger, _, err := NewResolver("440900000000002", c, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestNobodyThereAndNobodyWhoKnowsUs(t *testing.T) {
 	}
 	c.URL = "http://" + gone.Addr().String() + "/"
 	gone.Close()
-	nobody, _, err := NewResolver(hallCode, c)
+	nobody, _, err := NewResolver(hallCode, c, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,12 +146,12 @@ func TestNewResolverRefusesWhatCannotWork(t *testing.T) {
 	} {
 		c := good
 		change(&c)
-		if _, _, err := NewResolver(hallCode, c); err == nil {
+		if _, _, err := NewResolver(hallCode, c, time.Now); err == nil {
 			t.Errorf("%s is accepted", name)
 		}
 	}
 	for _, name := range []string{"none", "", "sim"} {
-		if r, _, err := NewResolver(hallCode, config.Codes{Resolver: name}); err != nil || r == nil {
+		if r, _, err := NewResolver(hallCode, config.Codes{Resolver: name}, time.Now); err != nil || r == nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -266,7 +266,7 @@ func (i *Identity) askBySignature(ctx context.Context, p *papers, body []byte) (
 		return secure(ctx, raw, i.tlsConfig(p, host))
 	})
 	for _, peer := range p.receipts { // the centre may have taken a new key into use since
-		caller := gm.Caller{URL: "https://" + hostPort + hallsync.PathRenewal, Name: string(i.o.Hall), Key: i.own.sign, Peer: peer, Client: c}
+		caller := gm.Caller{URL: "https://" + hostPort + hallsync.PathRenewal, Name: string(i.o.Hall), Key: i.own.sign, Peer: peer, Client: c, Now: i.Now}
 		status, answer, err := caller.Call(ctx, body)
 		var failed *gm.CallError
 		switch {

@@ -50,6 +50,7 @@ type Caller struct {
 	Key    PrivateKey // ours
 	Peer   PublicKey  // the far end's
 	Client *http.Client
+	Now    func() time.Time // which the far end compares with its own; nil: the machine's clock
 }
 
 // NewClient gives a client for callers: it goes where it is sent and nowhere else. roots are the issuers trusted with the far end's
@@ -97,7 +98,11 @@ func (c *Caller) request(ctx context.Context, body []byte) (*http.Request, strin
 	if err != nil {
 		return nil, "", err
 	}
-	q := question{req.URL.Path, c.Name, strconv.FormatInt(time.Now().UnixMilli(), 10), newNonce()}
+	now := time.Now
+	if c.Now != nil {
+		now = c.Now
+	}
+	q := question{req.URL.Path, c.Name, strconv.FormatInt(now().UnixMilli(), 10), newNonce()}
 	sig, err := c.Key.Sign(q.message(body))
 	if err != nil {
 		return nil, "", err

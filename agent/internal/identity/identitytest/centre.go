@@ -320,6 +320,7 @@ func (f *Centre) mux() *http.ServeMux {
 		defer f.mu.Unlock()
 		return f.Known, name == string(Hall) && !f.Known.IsZero()
 	})
+	door.Now = f.Clock.Now
 	mux.Handle("POST "+hallsync.PathRenewal, door.Handler(func(_ context.Context, _ string, body []byte) (int, []byte) {
 		ask, err := hallsync.ParseRenewAsk(body)
 		if err != nil {
