@@ -2,6 +2,8 @@ package cloud
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"time"
 
 	"halledge/cloud/internal/halls"
@@ -35,7 +37,8 @@ func (c *Cloud) news(ctx context.Context) error {
 	}
 }
 
-// tellOrders sends the orders of halls that have one which was not open before, and gives those that are open.
+// tellOrders sends the orders of halls that have one which was not open before, and gives those that are open. A hall that could not be told is
+// tried again, and keeps no other waiting.
 func (c *Cloud) tellOrders(ctx context.Context, before map[string]hallsync.HallID) (map[string]hallsync.HallID, error) {
 	open, err := c.store.OpenOrders(ctx)
 	if err != nil {
@@ -47,15 +50,17 @@ func (c *Cloud) tellOrders(ctx context.Context, before map[string]hallsync.HallI
 			fresh[hall] = true
 		}
 	}
+	var errs []error
 	for _, hall := range c.connected() {
 		if !fresh[hall] {
 			continue
 		}
 		if err := c.uplink.order(ctx, hall); err != nil {
-			return before, err
+			errs = append(errs, err)
+			maps.DeleteFunc(open, func(_ string, of hallsync.HallID) bool { return of == hall })
 		}
 	}
-	return open, nil
+	return open, errors.Join(errs...)
 }
 
 // connected lists the halls that are there.
