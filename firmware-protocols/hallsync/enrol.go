@@ -187,7 +187,7 @@ type Enrolled struct {
 	Index     []IndexKey        `json:"index,omitempty"` // the first is the one to use; the others are what older entries were made with
 	Addresses *CentreAddresses  `json:"addresses,omitempty"`
 	Revoked   SignedRevocations `json:"revoked"`
-	// Before is how many logs of this hall the centre has heard from within a day: numbers of other boxes are still on slips.
+	// Before is how many logs of this hall the centre has heard from since its last business day began: numbers of other boxes are still on slips.
 	Before int `json:"before,omitempty"`
 }
 

@@ -222,7 +222,8 @@ func (i *Identity) Index() []IndexKey {
 	return nil
 }
 
-// Before counts the logs of other boxes of this hall that the centre had heard from within a day when it enrolled this one.
+// Before counts the logs of other boxes of this hall that the centre had heard from since the last business day began
+// when it enrolled this one.
 func (i *Identity) Before() int {
 	if p := i.papers(); p != nil {
 		return p.Enrolled.Before

@@ -92,7 +92,7 @@ type Options struct {
 	Answers   int              // how many answers are kept at most; 0: 131,072, more than the busiest hall gives in a day
 	Delivered string           // name of the cursor that says which facts the cloud has
 	Keys      Keys
-	Before    func() int // counts logs of other boxes of the hall within a day; nil: there are none
+	Before    func() int // counts logs of other boxes of the hall since its last business day began; nil: there are none
 
 	commit  func(*bbolt.Tx) error // ends a transaction; tests let it fail
 	records uint64                // that one data key seals; tests have few

@@ -42,8 +42,9 @@ type cloud struct {
 	keys    []hallsync.KeyMade // of the last hello
 	receipt []byte             // goes with every ack
 	stale   bool               // says so of each epoch, or of old alone
+	later   bool               // it finds out by the facts
 	ahead   hallsync.Seq       // what it acknowledges of old
-	logs    int                // of today that it says it knows
+	logs    int                // of today that it says it knows, in the answer to a hello
 	old     string             // epoch that stale and ahead are about
 	gone    hallsync.Seq       // facts up to here were given up
 	report  hallsync.Report
@@ -112,7 +113,7 @@ func (c *cloud) hello(raw []byte) {
 		c.gone = h.First - 1
 	}
 	c.mu.Unlock()
-	c.ack(h.Epoch, nil)
+	c.ack(h.Epoch, nil, true)
 }
 
 func (c *cloud) events(raw []byte) {
@@ -137,6 +138,10 @@ func (c *cloud) events(raw []byte) {
 		if err := json.Unmarshal(raw, &e); err != nil {
 			c.t.Error(err)
 		}
+		if c.later && e.Epoch == c.old {
+			epoch = e.Epoch
+			continue // it has other facts in their places
+		}
 		if have, twice := c.facts[e.Seq]; twice {
 			c.copies++
 			if have != string(raw) && !c.differ {
@@ -150,7 +155,7 @@ func (c *cloud) events(raw []byte) {
 		want = &hallsync.Range{From: upTo + 1, To: highest}
 	}
 	c.mu.Unlock()
-	c.ack(epoch, want)
+	c.ack(epoch, want, false)
 }
 
 func (c *cloud) state(raw []byte) {
@@ -172,11 +177,14 @@ func (c *cloud) contiguous() (upTo hallsync.Seq) {
 	return upTo
 }
 
-func (c *cloud) ack(epoch string, want *hallsync.Range) {
+func (c *cloud) ack(epoch string, want *hallsync.Range, greeted bool) {
 	c.mu.Lock()
 	a := hallsync.Ack{Hall: hallCode, Epoch: epoch, UpTo: c.contiguous(), Want: want, ServerMS: time.Now().Add(time.Hour).UnixMilli(), Receipt: c.receipt}
+	if greeted {
+		a.Logs = c.logs
+	}
 	if c.old == "" || c.old == epoch {
-		a.EpochStale, a.Logs = c.stale, c.logs
+		a.EpochStale = c.stale && !(greeted && c.later)
 		a.UpTo = max(a.UpTo, c.ahead)
 	}
 	c.signal()

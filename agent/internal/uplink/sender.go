@@ -30,6 +30,7 @@ type sender struct {
 
 	epoch  string
 	first  hallsync.Seq // oldest fact held when the connection began
+	logs   int          // of today that the cloud knows
 	acked  hallsync.Seq // the cloud has everything up to here
 	sent   hallsync.Seq // handed to the broker on this connection
 	window hallsync.Seq
@@ -78,7 +79,7 @@ func (s *sender) greet(ctx context.Context) error {
 				continue // late answer to an earlier life
 			}
 			s.u.clock(hello.ClockMS, a.ServerMS, time.Now())
-			s.window, s.resend = windowMin, s.u.opts.Patience
+			s.window, s.resend, s.logs = windowMin, s.u.opts.Patience, hallsync.BeforeOf(max(0, a.Logs))
 			if err := s.begin(ctx, a); err != nil {
 				return err
 			}
@@ -98,7 +99,7 @@ func (s *sender) greet(ctx context.Context) error {
 // is sent again, and the cloud tells by its bytes whether it is the same.
 func (s *sender) begin(ctx context.Context, a hallsync.Ack) error {
 	if s.stale(a) {
-		return &staleError{hallsync.BeforeOf(max(0, a.Logs))}
+		return &staleError{s.logs}
 	}
 	before := s.u.Status().Acked
 	have := min(a.UpTo, before)
@@ -191,7 +192,7 @@ func (s *sender) onAck(ctx context.Context, a hallsync.Ack) error {
 		return nil
 	}
 	if s.stale(a) {
-		return &staleError{hallsync.BeforeOf(max(0, a.Logs))}
+		return &staleError{s.logs}
 	}
 	if a.Want != nil && a.Want.From <= s.acked {
 		return errors.New("uplink: the cloud lost facts it had acknowledged") // the next hello tells where it stands

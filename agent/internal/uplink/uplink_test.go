@@ -242,13 +242,18 @@ func TestFactsUnderKnownNumbersAreSentAgain(t *testing.T) {
 
 // The cloud says that it knows the log further than it is here: everything it has not goes out under a new epoch, and only once.
 func TestStaleLogGoesOnInANewEpoch(t *testing.T) {
-	for name, set := range map[string]func(*cloud){
-		"said so":            func(c *cloud) { c.stale, c.logs = true, 3 },
-		"acknowledged ahead": func(c *cloud) { c.ahead, c.logs = 1000, 3 },
+	for name, of := range map[string]struct {
+		set  func(*cloud)
+		left hallsync.Seq
+	}{
+		"said so":            {func(c *cloud) { c.stale = true }, 6},
+		"said so of facts":   {func(c *cloud) { c.stale, c.later = true, true }, 10}, // of which it had none by its answer to the hello
+		"acknowledged ahead": {func(c *cloud) { c.ahead = 1000 }, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCloud(t)
-			set(c)
+			of.set(c)
+			c.logs = 3
 			var old string
 			b := newBoxWith(t, "tcp://"+c.addr, func(b *box) {
 				b.write(10)
@@ -263,13 +268,13 @@ func TestStaleLogGoesOnInANewEpoch(t *testing.T) {
 			if epoch == old || b.logs.Load() != 3 {
 				t.Fatalf("epoch %s after %s, behind %d logs", epoch, old, b.logs.Load())
 			}
-			c.until("the six facts the cloud has not", func() bool { return c.contiguous() == 6 })
-			c.until("cursor", func() bool { return b.cursor() == 6 })
+			c.until("the facts the cloud has not", func() bool { return c.contiguous() == of.left })
+			c.until("cursor", func() bool { return b.cursor() == of.left })
 			if !b.up.Status().Stale {
 				t.Error("nobody is told that the log had gone back in time")
 			}
 			b.write(1)
-			c.until("one more", func() bool { return c.contiguous() == 7 })
+			c.until("one more", func() bool { return c.contiguous() == of.left+1 })
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			for seq, raw := range c.facts {
