@@ -36,7 +36,6 @@ const configName = "hall-caller.yaml"
 func root() *cobra.Command {
 	cmd := command.Root("hall-caller", "叫号快捷键 · hot-keys of a window")
 	cmd.Long = "不带命令启动就是 run：听快捷键，叫号。配置文件 " + configName + " 放在程序旁边。"
-	cmd.CompletionOptions.DisableDefaultCmd = true
 	path := cmd.PersistentFlags().String("config", usualPath(), "配置文件")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return run(cmd, *path) }
 	cmd.AddCommand(

@@ -54,8 +54,31 @@ func Root(name, short string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return BadUsage(err) })
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	cmd.SetUsageTemplate(usage)
+	cmd.PersistentFlags().BoolP("help", "h", false, "这份说明")
 	return cmd
 }
+
+// usage is how a command says what it takes, in cobra's template language.
+const usage = `用法：
+{{- if .HasAvailableSubCommands}}
+  {{.CommandPath}} <命令>
+{{- else}}
+  {{.UseLine}}
+{{- end}}{{if .HasAvailableSubCommands}}
+
+命令：{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+选项：
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+每个命令都有的选项：
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+
+{{.CommandPath}} <命令> --help 看一个命令的说明{{end}}
+`
 
 // Run runs a program until it ends or is told to by Ctrl-C or SIGTERM, and gives its exit code. explain gives the sentence for an
 // error, empty for none; nil takes the error's own text.
