@@ -31,7 +31,7 @@ func (a *Agent) parts() []supervise.Part {
 		{Name: "hall", Run: a.hall.Run},
 		{Name: "devices", Run: a.devices.Run},
 		{Name: "identity", Run: a.identity.Run, StopWithin: 15 * time.Second},
-		{Name: "numbers", Run: a.passNumbers(!a.identity.Enrolled())},
+		{Name: "numbers", Run: a.passNumbers},
 		{Name: "watchdog", Run: a.watchdog},
 		{Name: "conditions", Run: a.watcher.Run},
 		{Name: "disk", Run: a.watchDisk},
@@ -57,23 +57,25 @@ func (a *Agent) parts() []supervise.Part {
 	return out
 }
 
-// passNumbers has the day go on behind the numbers of the boxes before this one, where it hears of them only when it works: alone says that it
-// was not enrolled when it started.
-func (a *Agent) passNumbers(alone bool) func(context.Context) error {
-	return func(ctx context.Context) error {
-		if alone {
-			if err := a.identity.Await(ctx); err != nil {
+// passNumbers has the day go on behind the numbers of the boxes before this one, whenever it hears of them: it may have worked alone, or in
+// another hall's spare room.
+func (a *Agent) passNumbers(ctx context.Context) error {
+	for {
+		changed := a.identity.Changed()
+		if logs := a.identity.Before(); logs > 0 {
+			if err := a.hall.Pass(ctx, logs); err != nil {
 				return err
 			}
-			if lost := a.identity.Before(); lost > 0 {
-				if _, err := a.hall.Do(ctx, queue.PassNumbers{Lost: lost}); err != nil {
-					return err
-				}
-				a.log.Info("numbers of the boxes before this one passed over", "logs", lost)
+			a.log.Info("numbers of the boxes before this one passed over", "logs", logs)
+			if err := a.identity.NumbersPassed(); err != nil { // then the next start passes over some more
+				a.log.Warn("that numbers were passed over is not kept", "error", err)
 			}
 		}
-		<-ctx.Done()
-		return ctx.Err()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
 	}
 }
 

@@ -134,6 +134,17 @@ func (h *Hall) catchUp(ctx context.Context) error {
 	})
 }
 
+// Pass has the day go on behind the numbers of so many logs of other boxes, unless it does already.
+func (h *Hall) Pass(ctx context.Context, logs int) error {
+	return h.update(ctx, func(tx *store.Tx, now time.Time) error {
+		if tx.LostOn(h.ahead.Day()) > logs {
+			return nil
+		}
+		_, err := h.decide(tx, queue.PassNumbers{Lost: logs}, now)
+		return err
+	})
+}
+
 // Renew begins a new epoch of the log, because the cloud knows the present one further than it is here. What is not here may be numbers of
 // today, which are on slips: the hall goes on behind them. logs is how many of today's logs it knows, as far as it says.
 func (h *Hall) Renew(ctx context.Context, logs int) error {

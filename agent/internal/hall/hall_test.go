@@ -434,6 +434,31 @@ func TestTheCentreKnowsHowManyLogsTodayHas(t *testing.T) {
 	}
 }
 
+// A box that works is told of others: it goes on behind their numbers, once, however often it is told.
+func TestTheNumbersOfOtherBoxesArePassedOnce(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, 0)
+	for n, want := range []string{"A001", "A2001", "A2002", "A3001"} {
+		facts, err := r.Do(context.Background(), take(fmt.Sprint("t", n)))
+		if err != nil || facts[0].(hallsync.TicketTaken).Number != want {
+			t.Fatalf("got %v, %v, want %s", facts, err, want)
+		}
+		r.stop()
+		r = open(t, dir, 0)
+		if err := r.Pass(context.Background(), []int{2, 2, 3, 1}[n]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := openUnder(t, t.TempDir(), store.Options{Before: func() int { return 1 }}, plan()) // a new box that was told before its first day
+	if err := first.Pass(context.Background(), 1); err != nil {
+		t.Fatal(err)
+	}
+	facts, err := first.Do(context.Background(), take("t"))
+	if err != nil || facts[0].(hallsync.TicketTaken).Number != "A1001" {
+		t.Errorf("a new box begins with %v, %v", facts, err)
+	}
+}
+
 // A copy of yesterday's comes back: today is opened before the numbers of today are passed over.
 func TestNewEpochOfAnOlderDay(t *testing.T) {
 	r := open(t, t.TempDir(), 0)

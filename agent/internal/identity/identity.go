@@ -55,10 +55,9 @@ type Identity struct {
 	floorKept     time.Time       // what of it is on the disk
 	revoked       map[string]bool // by serial number; nil: no list yet
 	revokedNumber int64
-	pending       bool  // a code waits for the centre
-	waiting       bool  // for an operator's approval
-	failed        error // of the last question
-	enrolled      chan struct{}
+	pending       bool          // a code waits for the centre
+	waiting       bool          // for an operator's approval
+	failed        error         // of the last question
 	changed       chan struct{} // closed when other papers come into force
 	behind        bool          // the centre signs with a key that the papers do not name
 	moved         moved
@@ -82,7 +81,7 @@ func open(dir string, o Options, mend bool) (i *Identity, err error) {
 	if o.Hosts == nil {
 		o.Hosts = func() []string { return nil }
 	}
-	i = &Identity{o: o, enrolled: make(chan struct{}), changed: make(chan struct{}), live: map[*conn]struct{}{}}
+	i = &Identity{o: o, changed: make(chan struct{}), live: map[*conn]struct{}{}}
 	i.dir, i.readOnly = directory{filepath.Clean(dir)}, !mend
 	if err := i.openKeys(mend); err != nil {
 		return nil, err
@@ -220,15 +219,6 @@ func (i *Identity) Index() []IndexKey {
 		return p.index
 	}
 	return nil
-}
-
-// Before counts the logs of other boxes of this hall that the centre had heard from since the last business day began
-// when it enrolled this one.
-func (i *Identity) Before() int {
-	if p := i.papers(); p != nil {
-		return p.Enrolled.Before
-	}
-	return 0
 }
 
 // Addresses gives where the centre said that it is reached; empty ones leave the box its own.

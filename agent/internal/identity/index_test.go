@@ -5,12 +5,41 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"halledge/agent/internal/identity"
 	"halledge/agent/internal/identity/identitytest"
 	"halledge/agent/kit/gm/cert"
 	"halledge/firmware-protocols/hallsync"
 )
+
+// That numbers of other boxes are to be passed over is known until they are, also after a power cut; and a day later it is of no use.
+func TestNumbersOfTheBoxesBeforeArePassed(t *testing.T) {
+	c := identitytest.NewClock()
+	f := identitytest.NewCentre(t, c)
+	f.Do(func() { f.Spoil = func(e *hallsync.Enrolled) { e.Before = 2 } })
+	i, dir := identitytest.Box(t, f, options())
+	o := options()
+	o.Now = c.Now
+	for _, i := range []*identity.Identity{i, open(t, dir, o)} {
+		if i.Before() != 2 {
+			t.Errorf("%d logs before", i.Before())
+		}
+	}
+	c.Forward(72 * time.Hour)
+	if i.Before() != 0 {
+		t.Error("numbers of another day are passed over")
+	}
+	c.Forward(-72 * time.Hour)
+	if err := i.NumbersPassed(); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []*identity.Identity{i, open(t, dir, o)} {
+		if i.Before() != 0 || !i.Enrolled() {
+			t.Errorf("%d logs before", i.Before())
+		}
+	}
+}
 
 // A rotated key of the index is in force at once and after a restart; one that the box cannot open changes nothing.
 func TestReindex(t *testing.T) {

@@ -30,6 +30,7 @@ type record struct {
 	HTTPS    string            `json:"https"`            // where it was given
 	Number   uint64            `json:"number,omitempty"` // of the signed answer; of what a code gave 0
 	Hosts    []string          `json:"hosts,omitempty"`  // of the hall's pages that were asked for
+	Passed   bool              `json:"passed,omitempty"` // the numbers of the boxes before this one were passed over
 	TLS      sealedKey         `json:"tls"`
 	Web      sealedKey         `json:"web,omitzero"`
 	Enrolled hallsync.Enrolled `json:"enrolled"`
@@ -341,9 +342,6 @@ func (i *Identity) load(mend bool) error {
 func (i *Identity) put(p *papers, before bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.now == nil {
-		close(i.enrolled)
-	}
 	i.now, i.before = p, before
 	close(i.changed)
 	i.changed = make(chan struct{})
@@ -384,9 +382,14 @@ func (i *Identity) Reindex(keys []hallsync.IndexKey) (changed bool, err error) {
 	if err := i.openIndex(&next); err != nil {
 		return false, err
 	}
+	return true, i.amend(p, &next)
+}
+
+// amend puts papers in the place of those in force whose certificates they have: on the disk first.
+func (i *Identity) amend(p, next *papers) error {
 	data, err := json.Marshal(next.record)
 	if err != nil {
-		return false, fmt.Errorf("keep index keys: %w", err)
+		return fmt.Errorf("amend papers: %w", err)
 	}
 	err = i.dir.do(false, func(open *private.Directory) error {
 		old, err := open.Read(filePapers)
@@ -395,17 +398,41 @@ func (i *Identity) Reindex(keys []hallsync.IndexKey) (changed bool, err error) {
 		}
 		var r record
 		if json.Unmarshal(old, &r) != nil || !bytes.Equal(r.Enrolled.TLS, p.Enrolled.TLS) {
-			return errors.New("keep index keys: the certificates have changed meanwhile") // new ones bring their own
+			return errors.New("amend papers: the certificates have changed meanwhile") // new ones bring their own
 		}
 		return open.Write(filePapers, data)
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.now == p {
-		i.now = &next
+		i.now = next
 	}
-	return true, nil
+	return nil
+}
+
+// beforeTime is more than the day on which a box is enrolled.
+const beforeTime = 48 * time.Hour
+
+// Before counts the logs of other boxes of this hall that the centre had heard from since the last business day began when it enrolled this
+// one, and whose numbers were not passed over yet: until NumbersPassed, whatever the power does, or until nobody holds such a number.
+func (i *Identity) Before() int {
+	p := i.papers()
+	if p == nil || p.Passed || i.Now().Sub(p.issued) > beforeTime {
+		return 0
+	}
+	return p.Enrolled.Before
+}
+
+// NumbersPassed says that the hall goes on behind the numbers that Before speaks of.
+func (i *Identity) NumbersPassed() error {
+	p := i.papers()
+	if p == nil || p.Passed {
+		return nil
+	}
+	next := *p
+	next.Passed = true
+	return i.amend(p, &next)
 }

@@ -127,11 +127,7 @@ func TestFileEnrolsByItselfWhenANetworkComes(t *testing.T) {
 	if err := beside.Keep(f.Provision(f.Serve()), ""); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	if err := i.Await(ctx); err != nil || !i.Enrolled() {
-		t.Fatalf("%v, %+v", err, i.Status())
-	}
+	await.That(t, "certificates", i.Enrolled)
 }
 
 func TestACommandBesideTheAgentIsTakenOver(t *testing.T) {

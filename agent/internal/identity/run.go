@@ -139,16 +139,6 @@ func (i *Identity) turn() (*os.File, error) {
 	return f, nil
 }
 
-// Await waits until the box is enrolled.
-func (i *Identity) Await(ctx context.Context) error {
-	select {
-	case <-i.enrolled:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // Run enrols the box when it has a code, renews its certificates from two thirds of their life on and when there is need of others, and
 // takes over what a command has changed, until ctx ends.
 func (i *Identity) Run(ctx context.Context) error {
