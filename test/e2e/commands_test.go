@@ -93,7 +93,7 @@ func resolve(t *testing.T, d *demo.Demo, help map[string]string, words []string)
 	t.Helper()
 	usage := ""
 	for n := 2; n <= len(words); n++ {
-		if n > 2 && !strings.Contains(usage, "Available Commands:") {
+		if n > 2 && !strings.Contains(usage, "\n命令：") {
 			break
 		}
 		line := strings.Join(words[:n], " ")
