@@ -55,9 +55,13 @@ func (i *Identity) loadFloor() {
 		return
 	}
 	i.floor = i.now.issued
-	if err != nil || len(data) == 0 {
-		return
+	if err == nil {
+		i.takeFloor(data)
 	}
+}
+
+// takeFloor takes over the floor that was kept; mu is held, or nobody else knows of us yet.
+func (i *Identity) takeFloor(data []byte) {
 	at, err := time.Parse(time.RFC3339+"\n", string(data))
 	if err == nil && at.After(i.floor) && at.Before(i.now.until) {
 		i.floor, i.floorKept = at, at

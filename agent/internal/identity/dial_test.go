@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -204,6 +205,19 @@ type elsewhere struct{ net.Conn }
 
 func (elsewhere) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1883} }
 func (elsewhere) Close() error         { return nil }
+
+// Who looks at the files beside the agent judges by the same time.
+func TestWhoLooksKnowsWhatTheCentreSigned(t *testing.T) {
+	c := identitytest.NewClock()
+	f := identitytest.NewCentre(t, c)
+	i, dir := identitytest.Box(t, f, options())
+	start := c.Now()
+	i.Learned(start.Add(f.Life / 5 * 4))
+	s, err := identity.Look(dir, os.Geteuid(), start)
+	if err != nil || s.State != identity.Ending {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
 
 // Threat 22, as far as certificates go: a clock that is set back brings nothing back to life, and one that is wrong loses nothing.
 func TestThreat22TimeNeverGoesBehindWhatTheCentreSigned(t *testing.T) {

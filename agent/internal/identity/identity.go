@@ -124,6 +124,9 @@ func Look(dir string, owner int, now time.Time) (Status, error) {
 		return Status{}, &Fault{Code: CodeDamaged, Path: path, Err: wrong("no certificates")}
 	}
 	i.now = p
+	if kept, err := os.ReadFile(filepath.Join(dir, fileTime)); err == nil { // or else the clock is all there is
+		i.takeFloor(kept)
+	}
 	return i.Status(), nil
 }
 
