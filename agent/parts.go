@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func (a *Agent) parts() []supervise.Part {
 		{Name: "hall", Run: a.hall.Run},
 		{Name: "devices", Run: a.devices.Run},
 		{Name: "identity", Run: a.identity.Run, StopWithin: 15 * time.Second},
-		{Name: "numbers", Run: a.passNumbers},
+		{Name: "numbers", Run: a.goOnPassing},
 		{Name: "watchdog", Run: a.watchdog},
 		{Name: "conditions", Run: a.watcher.Run},
 		{Name: "disk", Run: a.watchDisk},
@@ -57,19 +58,28 @@ func (a *Agent) parts() []supervise.Part {
 	return out
 }
 
-// passNumbers has the day go on behind the numbers of the boxes before this one, whenever it hears of them: it may have worked alone, or in
-// another hall's spare room.
+// passNumbers has the day go on behind the numbers of the boxes before this one, as far as the box has heard of any.
 func (a *Agent) passNumbers(ctx context.Context) error {
+	logs := a.identity.Before()
+	if logs == 0 {
+		return nil
+	}
+	if err := a.hall.Pass(ctx, logs); err != nil {
+		return fmt.Errorf("pass numbers of other boxes: %w", err)
+	}
+	a.log.Info("numbers of the boxes before this one passed over", "logs", logs)
+	if err := a.identity.NumbersPassed(); err != nil { // then the next start passes over some more
+		a.log.Warn("that numbers were passed over is not kept", "error", err)
+	}
+	return nil
+}
+
+// goOnPassing does so whenever the box hears of others: it may have worked alone, or in another hall's spare room.
+func (a *Agent) goOnPassing(ctx context.Context) error {
 	for {
 		changed := a.identity.Changed()
-		if logs := a.identity.Before(); logs > 0 {
-			if err := a.hall.Pass(ctx, logs); err != nil {
-				return err
-			}
-			a.log.Info("numbers of the boxes before this one passed over", "logs", logs)
-			if err := a.identity.NumbersPassed(); err != nil { // then the next start passes over some more
-				a.log.Warn("that numbers were passed over is not kept", "error", err)
-			}
+		if err := a.passNumbers(ctx); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
