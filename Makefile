@@ -58,12 +58,14 @@ JOURNEYS = ./test/e2e/... ./test/browser/... ./test/crash/... ./test/leak/...
 AT_ONCE_PACKAGES = 4
 AT_ONCE_HALLS = 3
 # What takes longest begins first.
-LONGEST = ./agent/internal/queue ./test/bench ./drivers/sdtreader
+LONGEST = ./test/bench ./drivers/sdtreader
+# These draw photographs and random days by themselves, five times slower under the race detector and nothing for it to see.
+ALONE = ./test/pictures ./agent/internal/queue
 
 unit: # the Go tests of the packages but those of arch, with the race detector, in random order
 	@echo "== go test"
-	$(GO) test $(RACE) -shuffle=on -p $(AT_ONCE_PACKAGES) -timeout 15m $$($(GO) list $(LONGEST) ./... | grep -v -E '/test/(arch|e2e|browser|crash|leak|pictures)(/|$$)')
-	$(GO) test -shuffle=on ./test/pictures # the race detector makes drawing photographs five times slower
+	$(GO) test $(RACE) -shuffle=on -p $(AT_ONCE_PACKAGES) -timeout 15m $$($(GO) list $(LONGEST) ./... | grep -v -E '/test/(arch|e2e|browser|crash|leak|pictures)(/|$$)|/agent/internal/queue$$')
+	$(GO) test -shuffle=on $(ALONE)
 
 journeys: # the Go tests that run the real programs, built with the race detector
 	@echo "== journeys"
