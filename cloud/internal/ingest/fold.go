@@ -92,7 +92,7 @@ func (in *Ingester) fold(tx *store.Tx, out *outcome, e store.Event, p hallsync.P
 func foldPayload(tx *store.Tx, e store.Event, p hallsync.Payload) (Touched, error) {
 	switch f := p.(type) {
 	case hallsync.DayOpened:
-		if err := tx.PutDay(e.Hall, store.Day{BusinessDay: f.BusinessDay, Open: true}); err != nil {
+		if err := tx.PutDay(e.Hall, store.Day{BusinessDay: f.BusinessDay, Open: true, Thousands: thousands(f)}); err != nil {
 			return 0, err
 		}
 		if f.Instead != "" { // nothing else changes
@@ -108,6 +108,12 @@ func foldPayload(tx *store.Tx, e store.Event, p hallsync.Payload) (Touched, erro
 	}
 	return foldTicket(tx, e, p)
 }
+
+// perLog is how many numbers of a day a hall keeps for each log, above what any queue gives on it.
+const perLog = 1000
+
+// thousands counts those that a hall has begun on a day when it opens it, or goes on with it behind more numbers.
+func thousands(f hallsync.DayOpened) int { return max(f.After, 0)/perLog + 1 }
 
 func foldTicket(tx *store.Tx, e store.Event, p hallsync.Payload) (Touched, error) {
 	id := p.Subject().Ticket

@@ -388,8 +388,9 @@ func (in *Ingester) Hello(ctx context.Context, h hallsync.Hello) (hallsync.Ack, 
 	return ack, err
 }
 
-// Logs counts the logs of a hall that were heard from since its last business day began, and within a day in any case: a box whose log is
-// lost gives out no numbers of theirs.
+// Logs counts the logs of a hall whose numbers may be on slips: a box whose log is lost gives out none of them. They are those heard from since
+// its last business day began, and within a day in any case. A box that was set back without us has passed the numbers of a log that never
+// came: then its day says that more thousands were begun than logs are known.
 func (in *Ingester) Logs(ctx context.Context, hall hallsync.HallID) (count int, err error) {
 	day, err := in.store.Day(ctx, hall)
 	if err != nil {
@@ -407,7 +408,7 @@ func (in *Ingester) Logs(ctx context.Context, hall hallsync.HallID) (count int, 
 			count++
 		}
 	}
-	return count, err
+	return max(count, day.Thousands), err
 }
 
 func (in *Ingester) greet(tx *store.Tx, h hallsync.Hello, keys []store.DataKey, now time.Time) (outcome, error) {

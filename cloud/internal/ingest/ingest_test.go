@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -68,6 +69,44 @@ func TestLogsOfTheLastBusinessDay(t *testing.T) {
 	}
 	if ack := send(t, in, fact(t, hall, "third", 1, taken(3))); ack.Logs != 0 {
 		t.Errorf("facts are answered with %d logs", ack.Logs)
+	}
+}
+
+// A box whose log is lost must not give out numbers of a thousand that was begun without a log that we know: it was set back without us and went
+// on behind what it may have given, or a log that was lost never came here.
+func TestLogsAreNoFewerThanTheThousandsBegun(t *testing.T) {
+	const today, other = "2026-11-23", "2026-11-20"
+	for name, c := range map[string]struct {
+		opened []hallsync.DayOpened
+		want   int
+	}{
+		"set back without us":              {[]hallsync.DayOpened{{BusinessDay: today}, {BusinessDay: today, After: 1000, Instead: today}}, 2},
+		"twice":                            {[]hallsync.DayOpened{{BusinessDay: today}, {BusinessDay: today, After: 2000, Instead: today}}, 3},
+		"a lost log that never came":       {[]hallsync.DayOpened{{BusinessDay: today, After: 3000}}, 4},
+		"in the midst of a thousand":       {[]hallsync.DayOpened{{BusinessDay: today, After: 1042}}, 2},
+		"the highest counts":               {[]hallsync.DayOpened{{BusinessDay: today, After: 2000}, {BusinessDay: today, After: 1000, Instead: today}}, 3},
+		"of another day":                   {[]hallsync.DayOpened{{BusinessDay: other, After: 3000}, {BusinessDay: today}}, 1},
+		"of a day that never was":          {[]hallsync.DayOpened{{BusinessDay: "2027-01-01", After: 3000}, {BusinessDay: today, After: 23, Instead: "2027-01-01"}}, 4},
+		"less than nothing":                {[]hallsync.DayOpened{{BusinessDay: today, After: -9000}}, 1},
+		"more than anybody gives in a day": {[]hallsync.DayOpened{{BusinessDay: today, After: math.MaxInt}}, math.MaxInt/1000 + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := newIngester(t, newStore(t))
+			for i, f := range c.opened {
+				send(t, in, fact(t, hall, epoch, hallsync.Seq(i+1), f))
+			}
+			end := hallsync.Seq(len(c.opened) + 1)
+			send(t, in, fact(t, hall, epoch, end, hallsync.DayClosed{BusinessDay: today}))
+			if ack := hello(t, in, "second", 1, 1); ack.Logs != c.want {
+				t.Errorf("%d logs at the hello of a new one, not %d", ack.Logs, c.want)
+			}
+			if _, err := in.Rebuild(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if logs, err := in.Logs(t.Context(), hall); err != nil || logs != c.want {
+				t.Errorf("%d logs after a rebuild, not %d, %v", logs, c.want, err)
+			}
+		})
 	}
 }
 

@@ -60,12 +60,19 @@ func model(log []hallsync.Payload) view {
 		pos := i + 1
 		switch f := p.(type) {
 		case hallsync.DayOpened:
-			day = store.Day{BusinessDay: f.BusinessDay, Open: true}
+			begun := max(f.After, 0)/1000 + 1
+			if f.BusinessDay <= day.BusinessDay {
+				begun = max(begun, day.Thousands)
+			}
+			day = store.Day{BusinessDay: f.BusinessDay, Open: true, Thousands: begun}
 			for _, w := range windows {
 				w.ticket = ""
 			}
 		case hallsync.DayClosed:
-			day = store.Day{BusinessDay: f.BusinessDay}
+			if f.BusinessDay > day.BusinessDay {
+				day.Thousands = 0
+			}
+			day = store.Day{BusinessDay: f.BusinessDay, Thousands: day.Thousands}
 		case hallsync.TicketTaken:
 			tickets[f.Ticket] = &modelTicket{state: hallsync.Waiting, queue: f.Queue, print: hallsync.SlipPending, taken: pos}
 		case hallsync.WindowWasOpened:

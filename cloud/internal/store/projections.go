@@ -269,28 +269,32 @@ func (s *Store) Calls(ctx context.Context, hall hallsync.HallID, epoch string, l
 	})
 }
 
-// Day is the latest business day a hall opened.
+// Day is the latest business day a hall opened. Thousands is how many thousands of numbers its facts say were begun on it.
 type Day struct {
 	BusinessDay string
 	Open        bool
+	Thousands   int
 }
 
-// PutDay stores a hall's business day.
+// PutDay stores a hall's business day. What was begun on the day that it was stays begun if that goes on, and if an earlier one takes its place,
+// since a clock was ahead.
 func (t *Tx) PutDay(hall hallsync.HallID, d Day) error {
 	open := 0
 	if d.Open {
 		open = 1
 	}
-	return t.exec(`INSERT INTO days (hall, business_day, is_open) VALUES ($1, $2, $3)
-		ON CONFLICT (hall) DO UPDATE SET business_day = excluded.business_day, is_open = excluded.is_open`,
-		hall, d.BusinessDay, open)
+	return t.exec(`INSERT INTO days (hall, business_day, is_open, thousands) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (hall) DO UPDATE SET business_day = excluded.business_day, is_open = excluded.is_open,
+		thousands = CASE WHEN days.business_day >= excluded.business_day AND days.thousands > excluded.thousands
+			THEN days.thousands ELSE excluded.thousands END`,
+		hall, d.BusinessDay, open, d.Thousands)
 }
 
 // Day reads a hall's business day; the zero Day if it never opened one.
 func (s *Store) Day(ctx context.Context, hall hallsync.HallID) (Day, error) {
 	var d Day
-	err := s.query(ctx, `SELECT business_day, is_open FROM days WHERE hall = $1`, func(rows *sql.Rows) error {
-		return rows.Scan(&d.BusinessDay, &d.Open)
+	err := s.query(ctx, `SELECT business_day, is_open, thousands FROM days WHERE hall = $1`, func(rows *sql.Rows) error {
+		return rows.Scan(&d.BusinessDay, &d.Open, &d.Thousands)
 	}, hall)
 	return d, err
 }

@@ -32,7 +32,7 @@ func TestRowsComeBackAsTheyWentIn(t *testing.T) {
 		for _, err := range []error{
 			tx.PutTicket(full), tx.PutTicket(bare), tx.PutCursor(cursor), tx.PutWindow(window), tx.AddCall(call),
 			tx.PutWindow(store.Window{Hall: hall, ID: "2", State: hallsync.WindowOpen, Since: at}),
-			tx.PutDay(hall, store.Day{BusinessDay: "2026-11-23", Open: true}),
+			tx.PutDay(hall, store.Day{BusinessDay: "2026-11-23", Open: true, Thousands: 2}),
 			tx.PutPresence(store.Presence{Hall: hall, Seen: at, Report: []byte(`{"x":1}`)}),
 			tx.PutPresence(store.Presence{Hall: "440900000000002", Seen: at}),
 		} {
@@ -73,7 +73,7 @@ func TestRowsComeBackAsTheyWentIn(t *testing.T) {
 	calls, err := st.Calls(ctx, hall, "e", 10)
 	expect(t, "calls", err, calls, []store.Call{call})
 	day, err := st.Day(ctx, hall)
-	expect(t, "day", err, day, store.Day{BusinessDay: "2026-11-23", Open: true})
+	expect(t, "day", err, day, store.Day{BusinessDay: "2026-11-23", Open: true, Thousands: 2})
 	presences, err := st.Presences(ctx)
 	expect(t, "presences", err, presences, []store.Presence{{Hall: hall, Seen: at, Report: []byte(`{"x":1}`)}, {Hall: "440900000000002", Seen: at}})
 }
