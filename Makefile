@@ -52,11 +52,11 @@ COMPUTES = modernc.org/sqlite/lib github.com/emmansun/gmsm/internal/... github.c
 	github.com/tjfoc/gmsm/sm2 github.com/tjfoc/gmsm/sm3 github.com/tjfoc/gmsm/sm4 github.com/makiuchi-d/gozxing/... image/... compress/...
 RACE = -race $(foreach package,$(COMPUTES),-gcflags=$(package)=-race=false)
 
-# The journeys start whole halls: they run one package after the other, after the rest.
-JOURNEYS = ./test/e2e/... ./test/browser/... ./test/crash/... ./test/leak/...
+# The journeys start whole halls: they run after the rest, two packages of two halls each at once, the longest first.
+JOURNEYS = ./test/browser/... ./test/crash/... ./test/e2e/... ./test/leak/...
 # Most tests wait for a line, a page or a program: more of them at once than there are processors.
 AT_ONCE_PACKAGES = 4
-AT_ONCE_HALLS = 3
+AT_ONCE_HALLS = 2
 # What takes longest begins first.
 LONGEST = ./test/bench ./drivers/sdtreader
 # These draw photographs and random days by themselves, five times slower under the race detector and nothing for it to see.
@@ -71,7 +71,7 @@ journeys: # the Go tests that run the real programs, built with the race detecto
 	@echo "== journeys"
 	@mkdir -p bin/race
 	$(GO) build $(RACE) -o bin/race/ $(PROGRAMS)
-	HALLEDGE_BIN=$(CURDIR)/bin/race $(GO) test $(RACE) -shuffle=on -p 1 -parallel $(AT_ONCE_HALLS) -timeout 20m $(JOURNEYS)
+	HALLEDGE_BIN=$(CURDIR)/bin/race $(GO) test $(RACE) -shuffle=on -p $(AT_ONCE_HALLS) -parallel $(AT_ONCE_HALLS) -timeout 20m $(JOURNEYS)
 
 arch: ## check who imports whom, sizes, and the words for people
 	@echo "== architecture"
