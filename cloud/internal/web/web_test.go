@@ -143,6 +143,7 @@ func TestRoutes(t *testing.T) {
 // The figures are for this machine; from elsewhere, also by way of a proxy on it, they need a token of somebody who may see devices.
 func TestFiguresAreForThisMachine(t *testing.T) {
 	f := begin(t)
+	f.do(http.MethodGet, "/healthz") // before the first answer there are no figures
 	by := func(proxy, client string) func(*http.Request) {
 		return func(r *http.Request) { r.RemoteAddr = proxy; r.Header.Set("X-Forwarded-For", client) }
 	}
@@ -150,14 +151,20 @@ func TestFiguresAreForThisMachine(t *testing.T) {
 		change []func(*http.Request)
 		want   int
 	}{
-		"this machine":           {[]func(*http.Request){here}, http.StatusOK},
-		"by IPv6":                {[]func(*http.Request){func(r *http.Request) { r.RemoteAddr = "[::1]:1000" }}, http.StatusOK},
-		"elsewhere":              {nil, http.StatusUnauthorized},
-		"who says he is here":    {[]func(*http.Request){by("192.0.2.1:1000", "127.0.0.1")}, http.StatusUnauthorized},
-		"a proxy on it":          {[]func(*http.Request){by("127.0.0.1:1000", "192.0.2.1")}, http.StatusUnauthorized},
-		"a token for pictures":   {[]func(*http.Request){signed}, http.StatusForbidden},
-		"a token for devices":    {[]func(*http.Request){func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+collector) }}, http.StatusOK},
-		"a token that is nobody": {[]func(*http.Request){func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }}, http.StatusUnauthorized},
+		"this machine":              {[]func(*http.Request){here}, http.StatusOK},
+		"by IPv6":                   {[]func(*http.Request){func(r *http.Request) { r.RemoteAddr = "[::1]:1000" }}, http.StatusOK},
+		"elsewhere":                 {nil, http.StatusUnauthorized},
+		"who says he is here":       {[]func(*http.Request){by("192.0.2.1:1000", "127.0.0.1")}, http.StatusUnauthorized},
+		"a proxy on it":             {[]func(*http.Request){by("127.0.0.1:1000", "192.0.2.1")}, http.StatusUnauthorized},
+		"a token for pictures":      {[]func(*http.Request){signed}, http.StatusForbidden},
+		"a token for devices":       {[]func(*http.Request){func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+collector) }}, http.StatusOK},
+		"a token that is nobody":    {[]func(*http.Request){func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }}, http.StatusUnauthorized},
+		"one of here":               {[]func(*http.Request){here, func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }}, http.StatusUnauthorized},
+		"a page made to point here": {[]func(*http.Request){here, func(r *http.Request) { r.Host = "evil.example" }}, http.StatusMisdirectedRequest},
+		"one that makes up a token": {[]func(*http.Request){here, func(r *http.Request) {
+			r.Host = "evil.example"
+			r.Header.Set("Authorization", "Bearer x")
+		}}, http.StatusUnauthorized},
 	} {
 		rec := f.do(http.MethodGet, "/metrics", x.change...)
 		if rec.Code != x.want || strings.Contains(rec.Body.String(), "hall_cloud_") != (x.want == http.StatusOK) {
