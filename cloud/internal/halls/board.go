@@ -69,6 +69,7 @@ type Status struct {
 	Windows     int
 	Cursor      store.Cursor // of the epoch in force; zero: none yet
 	Epochs      int
+	Restless    bool  // it has begun as many epochs within a day as it may
 	Refused     int64 // over all epochs
 	Gone        int64
 	Unread      int64 // facts whose keys have not come

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -261,6 +262,38 @@ func TestFiguresFollowTheStore(t *testing.T) {
 			s.Cursor.Epoch != "new" || s.Cursor.Contiguous != 5 || s.Epochs != 2 || s.Refused != 4 || s.Gone != 2 {
 			t.Fatalf("status %+v", s)
 		}
+	})
+}
+
+// A hall that has begun as many logs within a day as it may is named, until the first of them is a day old.
+func TestRestlessHalls(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cloud.db")
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, path)
+		defer f.stop()
+		begin := func(ordinal int64) {
+			t.Helper()
+			c := store.Cursor{Hall: hallA, Epoch: strconv.FormatInt(ordinal, 10), Ordinal: ordinal, Created: time.Now()}
+			if err := f.st.Write(t.Context(), func(tx *store.Tx) error { return tx.PutCursor(c) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := func(restless bool, when string) {
+			t.Helper()
+			f.Touch(hallA, halls.Tickets)
+			time.Sleep(time.Minute)
+			if s, _ := f.Get(hallA); s.Restless != restless {
+				t.Errorf("%s: %t", when, s.Restless)
+			}
+		}
+		for ordinal := int64(1); ordinal < store.EpochsADay; ordinal++ {
+			begin(ordinal)
+		}
+		want(false, "before the last one")
+		begin(store.EpochsADay)
+		want(true, "with it")
+		time.Sleep(24 * time.Hour)
+		want(false, "a day later")
 	})
 }
 

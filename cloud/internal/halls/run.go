@@ -111,13 +111,15 @@ func (b *Board) reload(ctx context.Context, id hallsync.HallID, parts Parts) err
 		}
 	}
 	if parts&Presence != 0 {
-		s.epochs(cursors)
+		s.epochs(cursors, b.now())
 		s.Unread = unread
 	}
 	return nil
 }
 
-func (s *Status) epochs(cursors []store.Cursor) {
+func (s *Status) epochs(cursors []store.Cursor, now time.Time) {
+	first := len(cursors) - store.EpochsADay
+	s.Restless = first >= 0 && cursors[first].Created.After(now.Add(-24*time.Hour))
 	s.Epochs, s.Refused, s.Gone, s.ChainFaults = len(cursors), 0, 0, 0
 	for _, c := range cursors {
 		s.Refused += c.Refused

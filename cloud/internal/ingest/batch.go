@@ -25,6 +25,9 @@ const (
 	FactUnsealable = "unsealable"      // sealed, and its key does not open it
 )
 
+// EpochsTooMany is the reason why a new epoch is not begun. Facts of the one in force are taken all the same.
+const EpochsTooMany = "epochs_too_many"
+
 // BatchError says that a message on up/events could not be taken at all: nothing of it is stored and nothing is acknowledged.
 type BatchError struct {
 	Hall   hallsync.HallID

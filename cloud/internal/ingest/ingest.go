@@ -10,6 +10,7 @@ package ingest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"math"
 	"slices"
@@ -117,13 +118,22 @@ func (in *Ingester) Ingest(ctx context.Context, hall hallsync.HallID, payload []
 		return err
 	})
 	if err != nil {
-		return hallsync.Ack{}, err
+		return hallsync.Ack{}, in.refused(err)
 	}
 	in.count(b, &out)
 	if in.forked != nil && slices.ContainsFunc(out.faults, func(f store.ChainFault) bool { return f.Kind == string(chain.Forked) }) {
 		in.forked(hall)
 	}
 	return in.finish(ctx, hall, b.epoch, &out)
+}
+
+// refused counts the epochs that are not begun, and gives the error on.
+func (in *Ingester) refused(err error) error {
+	var never *BatchError
+	if errors.As(err, &never) && never.Reason == EpochsTooMany {
+		in.metrics.epochs.Inc()
+	}
+	return err
 }
 
 // finish projects what is left, tells the world, and writes the acknowledgement.
@@ -261,22 +271,23 @@ func (out *outcome) reject(seq hallsync.Seq, code string) {
 // enter finds the cursor of an epoch, or begins one: an epoch not seen before replaces all others of its hall. stale says that
 // the epoch may not go on.
 func enter(tx *store.Tx, hall hallsync.HallID, epoch string, now time.Time) (c store.Cursor, stale bool, err error) {
-	known, err := tx.Cursors(hall)
+	newest, err := tx.NewestEpoch(hall)
 	if err != nil {
 		return c, false, err
 	}
-	newest := int64(0)
-	for _, k := range known {
-		newest = max(newest, k.Ordinal)
-		if k.Epoch == epoch {
-			c = k
-		}
+	c, known, err := tx.Cursor(hall, epoch)
+	if err != nil || known {
+		return c, c.Stale || c.Ordinal < newest, err
 	}
-	if c.Ordinal == 0 {
-		c = store.Cursor{Hall: hall, Epoch: epoch, Ordinal: newest + 1, Created: now}
-		return c, false, tx.PutCursor(c)
+	spent, err := tx.EpochsSpent(hall, newest, now)
+	if err != nil {
+		return c, false, err
 	}
-	return c, c.Stale || c.Ordinal < newest, nil
+	if spent {
+		return c, false, &BatchError{Hall: hall, Reason: EpochsTooMany}
+	}
+	c = store.Cursor{Hall: hall, Epoch: epoch, Ordinal: newest + 1, Created: now}
+	return c, false, tx.PutCursor(c)
 }
 
 // advance moves the cursor over the facts that follow it without a hole, goes along their chain, projects each, and stores the cursor.
@@ -376,7 +387,7 @@ func (in *Ingester) Hello(ctx context.Context, h hallsync.Hello) (hallsync.Ack, 
 		return err
 	})
 	if err != nil {
-		return hallsync.Ack{}, err
+		return hallsync.Ack{}, in.refused(err)
 	}
 	ack, err := in.finish(ctx, h.Hall, h.Epoch, &out)
 	if err == nil {
@@ -402,12 +413,7 @@ func (in *Ingester) Logs(ctx context.Context, hall hallsync.HallID) (count int, 
 			since = begun
 		}
 	}
-	cursors, err := in.store.Cursors(ctx, hall)
-	for _, c := range cursors {
-		if c.Received.After(since) {
-			count++
-		}
-	}
+	count, err = in.store.HeardEpochs(ctx, hall, since)
 	return max(count, day.Thousands), err
 }
 

@@ -8,6 +8,7 @@ type metrics struct {
 	// faults of chains
 	faults   *prometheus.CounterVec
 	rebuilds prometheus.Counter
+	epochs   prometheus.Counter // that were not begun
 }
 
 func newMetrics(r prometheus.Registerer) metrics {
@@ -29,6 +30,10 @@ func newMetrics(r prometheus.Registerer) metrics {
 		Name: "hall_cloud_rebuilds_total",
 		Help: "Times that the projections of a hall were made again, since a key had come late or facts had gone.",
 	})
-	r.MustRegister(m.facts, m.stale, m.faults, m.rebuilds)
+	m.epochs = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hall_cloud_epochs_refused_total",
+		Help: "Messages of halls that have begun too many epochs within a day, and would have begun another one.",
+	})
+	r.MustRegister(m.facts, m.stale, m.faults, m.rebuilds, m.epochs)
 	return m
 }

@@ -45,6 +45,39 @@ func scanCursor(rows *sql.Rows) (Cursor, error) {
 	return c, err
 }
 
+// EpochsADay is how many new epochs of a hall are taken within a day: an honest one begins one in an hour at most, beside what people do to its
+// box. Each is a row for ever.
+const EpochsADay = 64
+
+// Cursor reads how far an epoch of a hall has come.
+func (t *Tx) Cursor(hall hallsync.HallID, epoch string) (c Cursor, found bool, err error) {
+	err = t.query(`SELECT `+cursorColumns+` FROM cursors WHERE hall = $1 AND epoch = $2`, func(rows *sql.Rows) (err error) {
+		found = true
+		c, err = scanCursor(rows)
+		return err
+	}, hall, epoch)
+	return c, found, err
+}
+
+// NewestEpoch gives the ordinal of the epoch in force; 0: there is none.
+func (t *Tx) NewestEpoch(hall hallsync.HallID) (ordinal int64, err error) {
+	_, err = t.one(`SELECT ordinal FROM cursors WHERE hall = $1 ORDER BY ordinal DESC LIMIT 1`, []any{hall}, &ordinal)
+	return ordinal, err
+}
+
+// EpochsSpent reports whether a hall, whose newest epoch it is told, has begun as many within a day as it may.
+func (t *Tx) EpochsSpent(hall hallsync.HallID, newest int64, now time.Time) (bool, error) {
+	return t.one(`SELECT 1 FROM cursors WHERE hall = $1 AND ordinal = $2 AND created_ms > $3`,
+		[]any{hall, newest - EpochsADay + 1, now.Add(-24 * time.Hour).UnixMilli()}, new(int))
+}
+
+// HeardEpochs counts those of a hall's newest epochs of which facts have come since a moment.
+func (s *Store) HeardEpochs(ctx context.Context, hall hallsync.HallID, since time.Time) (count int, err error) {
+	err = s.query(ctx, `SELECT count(*) FROM (SELECT received_ms FROM cursors WHERE hall = $1 ORDER BY ordinal DESC LIMIT $2) AS newest
+		WHERE received_ms > $3`, func(rows *sql.Rows) error { return rows.Scan(&count) }, hall, EpochsADay, since.UnixMilli())
+	return count, err
+}
+
 // Cursors reads all epochs of a hall in the order they were first seen.
 func (t *Tx) Cursors(hall hallsync.HallID) ([]Cursor, error) {
 	return collect(scanCursor, func(scan func(*sql.Rows) error) error {

@@ -264,6 +264,7 @@ const (
 	chainBroken    health.Code = "chain_broken"
 	identityShared health.Code = "identity_shared"
 	keptOut        health.Code = "pki_kept_out"
+	epochsTooMany  health.Code = "epochs_too_many"
 )
 
 // health is what the hall reports of itself, and what the cloud finds in the hall's log.
@@ -281,6 +282,7 @@ func (a *API) health(s halls.Status) []hallsync.Condition {
 	add(s.Shared && !s.KeptOut, identityShared, health.Error, s.Seen)
 	add(s.KeptOut, keptOut, health.Error, s.Seen)
 	add(s.Cursor.Stale, health.EpochStale, health.Error, s.Cursor.Created)
+	add(s.Restless, epochsTooMany, health.Error, s.Cursor.Created)
 	add(s.Gone > 0, factsGone, health.Error, s.Cursor.Created)
 	add(s.ChainFaults > 0, chainBroken, health.Error, s.Cursor.Created)
 	add(s.Unread > 0, factsUnread, health.Error, s.Cursor.Created)
