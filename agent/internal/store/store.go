@@ -92,7 +92,7 @@ type Options struct {
 	Answers   int              // how many answers are kept at most; 0: 131,072, more than the busiest hall gives in a day
 	Delivered string           // name of the cursor that says which facts the cloud has
 	Keys      Keys
-	Before    func() int // counts logs of other boxes of the hall since its last business day began; nil: there are none
+	Before    func() int // counts thousands of numbers begun in logs of other boxes since the last business day began; nil: there are none
 
 	commit  func(*bbolt.Tx) error // ends a transaction; tests let it fail
 	records uint64                // that one data key seals; tests have few
@@ -194,7 +194,8 @@ func Open(dir string, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		opts: opts, path: filepath.Join(dir, FileName),
-		requests: make(chan *request, maxGroup), closing: make(chan struct{}), closed: make(chan struct{}),
+		requests: make(chan *request), // without a buffer: what the writer has not taken yet can be taken back
+		closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
 		return nil, err
@@ -285,11 +286,14 @@ func (s *Store) AsideSealed() bool { return s.sealed }
 
 // Lost counts the logs of the same day that this one follows and that are not here: files that were damaged or are gone, and those of boxes
 // before this one. It is 0 when there was none.
-func (s *Store) Lost() int {
+func (s *Store) Lost() int { return s.lost + s.Before() }
+
+// Before counts the thousands of numbers that were begun in logs of other boxes since the last business day began, and are yet to be passed over.
+func (s *Store) Before() int {
 	if s.opts.Before == nil {
-		return s.lost
+		return 0
 	}
-	return s.lost + s.opts.Before()
+	return s.opts.Before()
 }
 
 // Sealed reports whether the file is sealed and chained. It is asked before Run.

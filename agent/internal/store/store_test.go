@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"halledge/agent/internal/store"
@@ -481,6 +482,27 @@ func TestClosedStoreAnswers(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// Whoever comes before the writer runs waits no longer than he wants to.
+func TestNobodyWaitsForAWriterThatDoesNotRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := store.Open(t.TempDir(), options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Update(ctx, func(*store.Tx) error { return nil }) }()
+		synctest.Wait()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Two files lost on one day leave numbers of both on slips; those lost earlier do not count.
