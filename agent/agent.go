@@ -378,9 +378,6 @@ func (a *Agent) sources() ops.Sources {
 // Run runs the hall until ctx ends, then stops the parts in the opposite order of their start: first nobody can order any more,
 // then what was ordered is finished, at last the database is closed.
 func (a *Agent) Run(ctx context.Context) error {
-	if err := a.passNumbers(ctx); err != nil { // before anybody takes one; the part tries again
-		a.log.Error("numbers not passed over", "error", err)
-	}
 	a.group = supervise.New(a.log, a.parts()...)
 	err := a.group.Run(ctx)
 	return errors.Join(err, a.notices.Close(), a.store.Close())

@@ -58,24 +58,29 @@ func (a *Agent) parts() []supervise.Part {
 	return out
 }
 
-// passNumbers has the day go on behind the numbers of the boxes before this one, as far as the box has heard of any.
+// passNumbers has the day go on behind the numbers of the boxes before this one, as far as the box has heard of any. Before that the hall gives
+// none: what is done here is to keep that it was done.
 func (a *Agent) passNumbers(ctx context.Context) error {
-	logs := a.identity.Before()
-	if logs == 0 {
+	thousands := a.identity.Before()
+	if thousands == 0 {
 		return nil
 	}
-	if err := a.hall.Pass(ctx, logs); err != nil {
+	passed, err := a.hall.Pass(ctx, thousands)
+	if err != nil {
 		return fmt.Errorf("pass numbers of other boxes: %w", err)
 	}
-	a.log.Info("numbers of the boxes before this one passed over", "logs", logs)
-	if err := a.identity.NumbersPassed(); err != nil { // then the next start passes over some more
-		a.log.Warn("that numbers were passed over is not kept", "error", err)
+	if !passed {
+		return nil
 	}
-	return nil
+	a.log.Info("numbers of the boxes before this one passed over", "thousands", thousands)
+	return a.identity.NumbersPassed()
 }
 
-// goOnPassing does so whenever the box hears of others: it may have worked alone, or in another hall's spare room.
+// goOnPassing does so whenever the box hears of others, for it may have worked alone, or in another hall's spare room, and whenever the hall may
+// have learned what day it is.
 func (a *Agent) goOnPassing(ctx context.Context) error {
+	dirty, cancel := a.hall.Watch()
+	defer cancel()
 	for {
 		changed := a.identity.Changed()
 		if err := a.passNumbers(ctx); err != nil {
@@ -85,6 +90,7 @@ func (a *Agent) goOnPassing(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-changed:
+		case <-dirty:
 		}
 	}
 }

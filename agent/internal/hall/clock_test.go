@@ -35,8 +35,14 @@ func (w *watch) clock() hall.Clock {
 // boot starts a hall in dir; off is the power cut.
 func boot(t *testing.T, dir string, w *watch) (h *hall.Hall, off func()) {
 	t.Helper()
+	return bootAfter(t, dir, w, nil)
+}
+
+// bootAfter is boot on a box that was told of others.
+func bootAfter(t *testing.T, dir string, w *watch, before func() int) (h *hall.Hall, off func()) {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	st, err := store.Open(dir, store.Options{Hall: "440900000000001", Delivered: "cloud", Log: quiet})
+	st, err := store.Open(dir, store.Options{Hall: "440900000000001", Delivered: "cloud", Log: quiet, Before: before})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -440,5 +446,57 @@ func TestAFirstStartInAFarYearOpensNoDay(t *testing.T) {
 	}
 	if got := at(h); got != "2026-03-02 09:00 1" {
 		t.Errorf("the hall is at %s", got)
+	}
+}
+
+// A box that has lost the time is told of the numbers of other boxes: those of the day that it then turns out to be are passed over, and until
+// then nobody says that they are.
+func TestTheNumbersOfOtherBoxesArePassedWhenTheTimeIsKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		worked time.Time // when the box was on before; zero: never
+		papers bool      // the box is told when it is enrolled; or else when it says hello
+		renew  bool      // it is told to begin a new epoch
+	}{
+		"a new box":                 {papers: true},
+		"a new disk":                {},
+		"a box of yesterday":        {worked: morning.AddDate(0, 0, -1), papers: true},
+		"a disk of yesterday":       {worked: morning.AddDate(0, 0, -1)},
+		"a disk of today":           {worked: morning},
+		"an old log of yesterday's": {worked: morning.AddDate(0, 0, -1), renew: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if !c.worked.IsZero() {
+				h, off := boot(t, dir, &watch{wall: c.worked})
+				if err := grab(h, "before"); err != nil {
+					t.Fatal(err)
+				}
+				off()
+			}
+			before := 0
+			if c.papers {
+				before = 1
+			}
+			h, _ := bootAfter(t, dir, &watch{wall: time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)}, func() int { return before })
+			if c.renew {
+				if err := h.Renew(t.Context(), 1); err != nil {
+					t.Fatal(err)
+				}
+			} else if passed, err := h.Pass(t.Context(), 1); passed || err != nil {
+				t.Fatalf("passed %t, %v", passed, err)
+			}
+			h.Told(morning.Add(time.Hour))
+			facts, err := h.Do(t.Context(), take("again"))
+			if err != nil || facts[len(facts)-1].(hallsync.TicketTaken).Number != "A1001" {
+				t.Errorf("got %v, %v", facts, err)
+			}
+			if passed, err := h.Pass(t.Context(), 1); !passed || err != nil {
+				t.Errorf("passed %t, %v", passed, err)
+			}
+			before = 0
+			if facts, err = h.Do(t.Context(), take("next")); err != nil || facts[len(facts)-1].(hallsync.TicketTaken).Number != "A1002" {
+				t.Errorf("got %v, %v", facts, err)
+			}
+		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 // errDayOver says that the business day must be turned before anything else may happen.
 var errDayOver = errors.New("business day is over")
 
-// errBehind says that numbers of today may be on slips that the log, which came back from a backup, does not have.
+// errBehind says that numbers of today may be on slips that the log does not have: it came back from a backup, or they are of another one.
 var errBehind = errors.New("log is behind")
 
 // update runs do on the writer's goroutine, by a clock that was looked after, in a business day that is not over, and behind all numbers that
@@ -31,7 +31,7 @@ func (h *Hall) update(ctx context.Context, do func(tx *store.Tx, now time.Time) 
 		if h.ahead.DayOver(now) {
 			return errDayOver
 		}
-		if h.store.Behind() && !h.ahead.ClockDead() { // while nobody knows the day, no numbers are given
+		if h.behind() && !h.ahead.ClockDead() { // while nobody knows the day, no numbers are given
 			return errBehind
 		}
 		return do(tx, now)
@@ -120,35 +120,59 @@ func (h *Hall) turn(ctx context.Context) error {
 	})
 }
 
-// catchUp has the day go on behind the numbers that are not in a log which came back from a backup.
+// elsewhere is how many thousands of today's numbers were begun in logs that are not here, as far as anybody has said. Like all that
+// follows it belongs to the writer's goroutine.
+func (h *Hall) elsewhere() int { return max(h.told, h.store.Before()) }
+
+// behind reports whether the next number may be on a slip that is not in the log.
+func (h *Hall) behind() bool { return h.store.Behind() || h.ahead.NumbersPassed() < h.elsewhere() }
+
+// pass has the day go on behind all that may be on slips.
+func (h *Hall) pass(tx *store.Tx, now time.Time) error {
+	_, err := h.decide(tx, queue.PassNumbers{Lost: max(tx.LostOn(h.ahead.Day()), h.elsewhere())}, now)
+	return err
+}
+
+// catchUp has the day go on behind the numbers that are not in the log.
 func (h *Hall) catchUp(ctx context.Context) error {
 	return h.store.Update(ctx, func(tx *store.Tx) error {
-		if !h.store.Behind() {
+		if !h.behind() {
 			return nil
 		}
-		_, err := h.decide(tx, queue.PassNumbers{Lost: tx.LostOn(h.ahead.Day())}, h.time())
-		if err == nil {
+		if err := h.pass(tx, h.time()); err != nil {
+			return err
+		}
+		if h.store.Behind() {
 			tx.Caught()
 		}
-		return err
+		return nil
 	})
 }
 
-// Pass has the day go on behind the numbers of so many logs of other boxes, unless it does already.
-func (h *Hall) Pass(ctx context.Context, logs int) error {
-	return h.update(ctx, func(tx *store.Tx, now time.Time) error {
-		if tx.LostOn(h.ahead.Day()) > logs {
-			return nil
-		}
-		_, err := h.decide(tx, queue.PassNumbers{Lost: logs}, now)
-		return err
+// Pass has the day go on behind so many thousands of numbers that were begun in other logs, unless it does already, and reports whether it does:
+// while nobody knows the day, that waits. No number is given before.
+func (h *Hall) Pass(ctx context.Context, thousands int) (passed bool, err error) {
+	err = h.store.Update(ctx, func(*store.Tx) error {
+		h.told = max(h.told, thousands)
+		return nil
 	})
+	if err == nil {
+		err = h.update(ctx, func(*store.Tx, time.Time) error {
+			passed = !h.ahead.ClockDead()
+			return nil
+		})
+	}
+	return passed && err == nil, err
 }
 
 // Renew begins a new epoch of the log, because the cloud knows the present one further than it is here. What is not here may be numbers of
-// today, which are on slips: the hall goes on behind them. logs is how many of today's logs it knows, as far as it says.
-func (h *Hall) Renew(ctx context.Context, logs int) error {
-	if _, err := h.Do(ctx, queue.PassNumbers{Lost: max(1, logs)}); err != nil {
+// today, which are on slips: the hall goes on behind them. thousands is how many of them were begun today, as far as the cloud says.
+func (h *Hall) Renew(ctx context.Context, thousands int) error {
+	err := h.update(ctx, func(tx *store.Tx, now time.Time) error {
+		h.told = max(h.told, thousands, 1)
+		return h.pass(tx, now)
+	})
+	if err != nil {
 		return err
 	}
 	return h.store.Update(ctx, func(tx *store.Tx) error {

@@ -31,6 +31,7 @@ type Hall struct {
 	seen  seen          // the clock when it was looked at last
 	kept  seen          // the same, with all its steps on disk
 	due   queue.Command // what must be done about the clock
+	told  int           // thousands of today's numbers that were begun in other logs, until the day goes on behind them
 
 	mu       sync.RWMutex
 	state    *queue.State
@@ -82,6 +83,9 @@ func (h *Hall) Committed(facts []store.Fact) {
 		h.state.Apply(f.Value, f.At)
 	}
 	h.seq = h.store.Next() - 1
+	if h.state.NumbersPassed() >= h.told && !h.state.ClockDead() && !h.state.DayOver(h.at(h.state)) { // or else it was another day
+		h.told = 0
+	}
 	if h.due == nil { // or else a step that was seen is not on disk yet
 		h.kept = h.seen
 	}

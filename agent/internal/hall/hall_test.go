@@ -445,17 +445,34 @@ func TestTheNumbersOfOtherBoxesArePassedOnce(t *testing.T) {
 		}
 		r.stop()
 		r = open(t, dir, 0)
-		if err := r.Pass(context.Background(), []int{2, 2, 3, 1}[n]); err != nil {
-			t.Fatal(err)
+		if passed, err := r.Pass(context.Background(), []int{2, 2, 3, 1}[n]); !passed || err != nil {
+			t.Fatal(passed, err)
 		}
 	}
 	first := openUnder(t, t.TempDir(), store.Options{Before: func() int { return 1 }}, plan()) // a new box that was told before its first day
-	if err := first.Pass(context.Background(), 1); err != nil {
-		t.Fatal(err)
+	if passed, err := first.Pass(context.Background(), 1); !passed || err != nil {
+		t.Fatal(passed, err)
 	}
 	facts, err := first.Do(context.Background(), take("t"))
 	if err != nil || facts[0].(hallsync.TicketTaken).Number != "A1001" {
 		t.Errorf("a new box begins with %v, %v", facts, err)
+	}
+}
+
+// A box whose day is open has heard of others by its next start: not even the first number is one of theirs, whoever comes first.
+func TestNoNumberIsGivenBeforeThoseOfOtherBoxesArePassed(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, 0)
+	if _, err := r.Do(context.Background(), take("alone")); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	r = openUnder(t, dir, store.Options{Before: func() int { return 2 }}, plan())
+	for _, want := range []string{"A2001", "A2002"} {
+		facts, err := r.Do(context.Background(), take(want))
+		if err != nil || facts[len(facts)-1].(hallsync.TicketTaken).Number != want {
+			t.Errorf("got %v, %v, want %s", facts, err, want)
+		}
 	}
 }
 

@@ -213,8 +213,8 @@ func (c Note) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
 	return facts(c.Fact), nil
 }
 
-// TurnDay closes the business day that is over and opens the new one; it does nothing while the day lasts. Lost says how many logs were lost
-// before this one, whose numbers may still be on slips.
+// TurnDay closes the business day that is over and opens the new one; it does nothing while the day lasts. Lost says how many thousands of its
+// numbers were begun in logs before this one, and may still be on slips.
 type TurnDay struct{ Lost int }
 
 func (c TurnDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
@@ -224,11 +224,14 @@ func (c TurnDay) decide(s *State, now time.Time) ([]hallsync.Payload, error) {
 // afterLost is more than a queue gives in a day.
 const afterLost = 1000
 
-// Logs counts the logs whose numbers lie behind those that a day has gone on behind, in DayOpened.After.
+// NumbersPassed is how many whole thousands of numbers the day in force goes on behind.
+func (s *State) NumbersPassed() int { return s.after / afterLost }
+
+// Logs counts the thousands of numbers that were begun before those of a day, which go on behind DayOpened.After.
 func Logs(after int) int { return (after + afterLost - 1) / afterLost }
 
-// PassNumbers has the day go on behind all numbers that may be on slips of today and are not in this log. Lost counts the logs that they may
-// be in.
+// PassNumbers has the day go on behind all numbers that may be on slips of today and are not in this log. Lost counts the thousands that
+// were begun of them.
 type PassNumbers struct{ Lost int }
 
 func (c PassNumbers) decide(s *State, _ time.Time) ([]hallsync.Payload, error) {
