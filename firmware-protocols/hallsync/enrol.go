@@ -187,7 +187,8 @@ type Enrolled struct {
 	Index     []IndexKey        `json:"index,omitempty"` // the first is the one to use; the others are what older entries were made with
 	Addresses *CentreAddresses  `json:"addresses,omitempty"`
 	Revoked   SignedRevocations `json:"revoked"`
-	// Before is how many logs of this hall the centre has heard from since its last business day began: numbers of other boxes are still on slips.
+	// Before is how many thousands of numbers this hall has begun since its last business day began, as far as the centre knows: numbers of other
+	// boxes are still on slips. Each log begins one, and a log that goes on behind numbers that it does not have (DayOpened.After) others.
 	Before int `json:"before,omitempty"`
 }
 
@@ -329,8 +330,8 @@ func decode(body []byte, v any) bool {
 	return len(body) <= MaxEnrolMessage && json.Unmarshal(body, v) == nil
 }
 
-// BeforeOf bounds how many logs there were: who has had more in a day has another trouble.
-func BeforeOf(logs int) int { return min(logs, maxBefore) }
+// BeforeOf bounds how many thousands were begun: who has begun more in a day has another trouble.
+func BeforeOf(thousands int) int { return min(thousands, maxBefore) }
 
 func part(b []byte) bool     { return len(b) > 0 && len(b) <= maxEnrolPart }
 func optional(b []byte) bool { return len(b) == 0 || part(b) }

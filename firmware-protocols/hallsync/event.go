@@ -130,7 +130,7 @@ type Ack struct {
 	PauseMS    int         `json:"pause_ms,omitempty"`    // wait this long before sending more
 	ServerMS   int64       `json:"server_ms"`             // the cloud's clock, Unix milliseconds
 	EpochStale bool        `json:"epoch_stale,omitempty"` // this epoch was seen further ahead: open a new one
-	Logs       int         `json:"logs,omitempty"`        // of this hall, heard from since its last business day began; in the answer to a hello
+	Logs       int         `json:"logs,omitempty"`        // thousands of numbers that this hall has begun (Enrolled.Before); in the answer to a hello
 	Rejected   []Rejection `json:"rejected,omitempty"`
 	Receipt    []byte      `json:"receipt,omitempty"`
 }

@@ -476,6 +476,59 @@ func TestNoNumberIsGivenBeforeThoseOfOtherBoxesArePassed(t *testing.T) {
 	}
 }
 
+// A day has more thousands than logs that the centre knows: the box goes on behind those that it has begun by itself, and so does the next one,
+// which is told of all of them.
+func TestThousandsBegunByTheBoxItself(t *testing.T) {
+	next := func(r *rig, want string) {
+		t.Helper()
+		facts, err := r.Do(context.Background(), take(want))
+		if err != nil || facts[len(facts)-1].(hallsync.TicketTaken).Number != want {
+			t.Errorf("got %v, %v, want %s", facts, err, want)
+		}
+	}
+	replaced := func(thousands int) *rig {
+		return openUnder(t, t.TempDir(), store.Options{Before: func() int { return thousands }}, plan())
+	}
+	t.Run("a backup that came back offline", func(t *testing.T) {
+		dir := t.TempDir()
+		file := filepath.Join(dir, store.FileName)
+		r := open(t, dir, 0)
+		next(r, "A001")
+		r.stop()
+		backup, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r = open(t, dir, 0)
+		for _, number := range []string{"A002", "A003", "A004"} {
+			next(r, number)
+		}
+		r.stop()
+		if err := os.WriteFile(file, backup, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r = open(t, dir, 0)
+		next(r, "A1001")
+		if err := r.Renew(context.Background(), 1); err != nil { // the one log that the centre knows
+			t.Fatal(err)
+		}
+		next(r, "A2001")
+		next(replaced(3), "A3001")
+	})
+	t.Run("a log that the centre never saw", func(t *testing.T) {
+		dir := t.TempDir()
+		r := open(t, dir, 0)
+		next(r, "A001")
+		r.stop()
+		if err := os.WriteFile(filepath.Join(dir, store.FileName), []byte("noise"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r = open(t, dir, 0)
+		next(r, "A1001")
+		next(replaced(2), "A2001")
+	})
+}
+
 // A copy of yesterday's comes back: today is opened before the numbers of today are passed over.
 func TestNewEpochOfAnOlderDay(t *testing.T) {
 	r := open(t, t.TempDir(), 0)

@@ -416,8 +416,8 @@ func (i *Identity) amend(p, next *papers) error {
 // beforeTime is more than the day on which a box is enrolled.
 const beforeTime = 48 * time.Hour
 
-// Before counts the logs of other boxes of this hall that the centre had heard from since the last business day began when it enrolled this
-// one, and whose numbers were not passed over yet: until NumbersPassed, whatever the power does, or until nobody holds such a number.
+// Before counts the thousands of numbers that other boxes of this hall had begun since the last business day began, as far as the centre knew when
+// it enrolled this one, and that were not passed over yet: until NumbersPassed, whatever the power does, or until nobody holds such a number.
 func (i *Identity) Before() int {
 	p := i.papers()
 	if p == nil || p.Passed || i.Now().Sub(p.issued) > beforeTime {

@@ -195,7 +195,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	s := &Store{
 		opts: opts, path: filepath.Join(dir, FileName),
 		requests: make(chan *request), // without a buffer: what the writer has not taken yet can be taken back
-		closing: make(chan struct{}), closed: make(chan struct{}),
+		closing:  make(chan struct{}), closed: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
 		return nil, err
