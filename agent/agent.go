@@ -331,7 +331,7 @@ func (a *Agent) buildUplink() (err error) {
 	a.uplink, err = uplink.New(uplink.Options{
 		Hall: hallsync.HallID(site.Hall.Code), Identity: a.identity, Broker: site.Cloud.MQTT, Password: site.Cloud.Password.Reveal(), Config: a.settings, Command: a.command,
 		Keys: a.store.Keys, Index: a.ownIndex, Receipt: a.store.KeepReceipt,
-		Version: a.opts.Version, Revision: a.revision, Store: a.store, Dirty: a.hall.Watch, Renew: a.hall.Renew,
+		Version: a.opts.Version, Revision: a.revision, Store: a.store, Dirty: a.hall.Watch, Renew: a.hall.Renew, Pass: a.passOthers,
 		Report: a.report, FsyncP99: a.fsyncP99, Told: a.hall.Told, Log: a.log.With("part", "uplink"),
 	})
 	return err

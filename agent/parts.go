@@ -76,6 +76,12 @@ func (a *Agent) passNumbers(ctx context.Context) error {
 	return a.identity.NumbersPassed()
 }
 
+// passOthers does so for those that the centre knows of when the box's log is new to it.
+func (a *Agent) passOthers(ctx context.Context, thousands int) error {
+	_, err := a.hall.Pass(ctx, thousands) // without the time the hall remembers it
+	return err
+}
+
 // goOnPassing does so whenever the box hears of others, for it may have worked alone, or in another hall's spare room, and whenever the hall may
 // have learned what day it is.
 func (a *Agent) goOnPassing(ctx context.Context) error {

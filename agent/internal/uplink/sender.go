@@ -30,7 +30,7 @@ type sender struct {
 
 	epoch  string
 	first  hallsync.Seq // oldest fact held when the connection began
-	logs   int          // of today that the cloud knows
+	logs   int          // thousands of numbers begun today that the cloud knows
 	acked  hallsync.Seq // the cloud has everything up to here
 	sent   hallsync.Seq // handed to the broker on this connection
 	window hallsync.Seq
@@ -101,6 +101,9 @@ func (s *sender) begin(ctx context.Context, a hallsync.Ack) error {
 	if s.stale(a) {
 		return &staleError{s.logs}
 	}
+	if err := s.pass(ctx, a); err != nil {
+		return err
+	}
 	before := s.u.Status().Acked
 	have := min(a.UpTo, before)
 	if have < before {
@@ -110,6 +113,21 @@ func (s *sender) begin(ctx context.Context, a hallsync.Ack) error {
 		return err
 	}
 	s.sent = s.base()
+	return nil
+}
+
+// pass has the hall go on behind the numbers that the cloud knows of when it knows nothing of this log: a disk was replaced, say, and the box is
+// who it was. What cannot be stored now keeps nobody from being told.
+func (s *sender) pass(ctx context.Context, a hallsync.Ack) error {
+	if a.UpTo > 0 || s.logs == 0 || s.u.opts.Pass == nil {
+		return nil
+	}
+	if err := s.u.opts.Pass(ctx, s.logs); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.u.opts.Log.Error("numbers of other logs not passed over", "thousands", s.logs, "error", err)
+	}
 	return nil
 }
 

@@ -36,7 +36,8 @@ type Options struct {
 	Revision func() int64 // of hall.yaml
 	Store    *store.Store
 	Dirty    func() (<-chan struct{}, func()) // signals that the log has grown
-	Renew    func(context.Context, int) error // begins a new epoch of the log; the cloud knows so many logs of today, 0: it does not say
+	Renew    func(context.Context, int) error // begins a new epoch of the log; the cloud knows so many thousands of numbers begun today, 0: it does not say
+	Pass     func(context.Context, int) error // goes on behind so many; the cloud does not know this epoch, but others of today. nil: nobody does
 	Report   func() hallsync.Report           // what to publish on up/state, without Hall, Boot, Online, At, Log
 	FsyncP99 func() time.Duration
 	Keys     func() ([]hallsync.KeyMade, error)    // the data keys in use, wrapped for the centre; nil: nothing is sealed
@@ -248,7 +249,7 @@ func (u *Uplink) report(online bool) hallsync.Report {
 }
 
 // staleError says that the cloud has facts of this epoch that are not here.
-type staleError struct{ logs int } // of today that it knows
+type staleError struct{ logs int } // thousands of numbers begun today that it knows
 
 func (*staleError) Error() string { return "uplink: the cloud knows this log further than it is here" }
 

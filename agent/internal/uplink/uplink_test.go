@@ -2,6 +2,7 @@ package uplink_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -29,6 +30,7 @@ type box struct {
 	dirty chan struct{}
 	stop  func()
 
+	passed  atomic.Int64 // thousands of numbers
 	renewed chan string  // epochs that were begun
 	logs    atomic.Int64 // of today that the cloud knew
 }
@@ -83,6 +85,10 @@ func newBoxAs(t *testing.T, i *identity.Identity, broker string, before func(*bo
 			b.logs.Store(int64(logs))
 			defer func() { b.renewed <- st.Epoch() }()
 			return st.Update(ctx, func(tx *store.Tx) error { return tx.Renew([]byte("{}")) })
+		},
+		Pass: func(_ context.Context, thousands int) error {
+			b.passed.Store(int64(thousands))
+			return errors.New("the disk is full") // which keeps nothing from the cloud
 		},
 		Report:   func() hallsync.Report { return hallsync.Report{Name: "测试大厅"} },
 		FsyncP99: func() time.Duration { return time.Millisecond },
@@ -281,6 +287,25 @@ func TestStaleLogGoesOnInANewEpoch(t *testing.T) {
 				if !strings.Contains(raw, epoch) {
 					t.Errorf("fact %d is %s", seq, raw)
 				}
+			}
+		})
+	}
+}
+
+// The cloud knows other logs of today and nothing of this one: their numbers are passed over, and this log goes on.
+func TestANewLogIsToldOfTheOthers(t *testing.T) {
+	for name, known := range map[string]bool{"new": false, "known": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud(t)
+			c.logs, c.differ = 3, true
+			if known {
+				c.facts[1] = "of this log"
+			}
+			b := newBoxWith(t, "tcp://"+c.addr, func(b *box) { b.write(3) })
+			c.until("the facts", func() bool { return c.contiguous() == 3 })
+			c.until("cursor", func() bool { return b.cursor() == 3 })
+			if passed := b.passed.Load(); (passed == 3) == known || len(b.renewed) > 0 {
+				t.Errorf("%d thousands are passed over, %d logs begun", passed, len(b.renewed))
 			}
 		})
 	}
