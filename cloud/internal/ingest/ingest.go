@@ -15,6 +15,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"halledge/agent/kit/chain"
@@ -45,6 +46,7 @@ type Ingester struct {
 	log      *slog.Logger
 	metrics  metrics
 	owing    chan struct{} // a debt was made in this process
+	unclean  atomic.Bool   // the journal of the database may keep what was erased
 
 	paying sync.Mutex
 	rested map[hallsync.HallID]time.Time // whose projections were made again of late, until when it is left alone
@@ -95,6 +97,7 @@ type outcome struct {
 	touched    Touched
 	more       bool         // contiguous facts are left to project
 	owing      bool         // the projections are to be made again
+	erased     bool         // facts that were stored before, as the hall says
 	vouched    *chain.Point // the last place that the hall has signed, and that was found good
 	faults     []store.ChainFault
 }
@@ -138,6 +141,11 @@ func (in *Ingester) refused(err error) error {
 
 // finish projects what is left, tells the world, and writes the acknowledgement.
 func (in *Ingester) finish(ctx context.Context, hall hallsync.HallID, epoch string, out *outcome) (hallsync.Ack, error) {
+	defer func() {
+		if out.erased { // also when what is left fails
+			in.erased()
+		}
+	}()
 	for out.more {
 		err := in.store.Write(ctx, func(tx *store.Tx) error { return in.advance(tx, out, in.now()) })
 		if err != nil {

@@ -16,16 +16,24 @@ const (
 	rest = 9
 	// again is how soon a rebuild is tried once more that failed.
 	again = 10 * time.Second
+	// scrubPatience is for how long everybody waits while a reader holds the journal of the database.
+	scrubPatience = 500 * time.Millisecond
 	// lookAgain is how soon is found what another process owes.
 	lookAgain = time.Minute
 )
 
-// Run makes the projections again that are owed, until ctx ends. It leaves the writer to everybody else for as long as it has used it.
+// Run makes the projections again that are owed, until ctx ends. It leaves the writer to everybody else for as long as it has used it. What was
+// erased goes out of the journal of the database too, also what the process before left there.
 func (in *Ingester) Run(ctx context.Context) error {
+	in.unclean.Store(true)
 	for {
 		paid, next, err := in.payNext(ctx)
 		if err != nil && ctx.Err() == nil {
 			in.log.Error("projections not made again", "error", err)
+		}
+		if err := in.scrub(ctx); err != nil && ctx.Err() == nil {
+			in.log.Warn("what was erased is still in the journal of the database", "error", err)
+			next = min(next, again)
 		}
 		kicked := in.owing
 		if paid {
@@ -83,9 +91,10 @@ func (in *Ingester) payNext(ctx context.Context) (paid bool, next time.Duration,
 
 // payHall makes the projections of one hall again, and has it left alone after that.
 func (in *Ingester) payHall(ctx context.Context, hall hallsync.HallID) (took time.Duration, err error) {
-	err = in.store.Write(ctx, func(tx *store.Tx) error {
+	erased := false
+	err = in.store.Write(ctx, func(tx *store.Tx) (err error) {
 		begun := in.now() // it does not pay for having waited
-		_, err := in.RebuildHall(tx, hall)
+		_, erased, err = in.rebuildHall(tx, hall)
 		took = in.now().Sub(begun)
 		return err
 	})
@@ -98,6 +107,9 @@ func (in *Ingester) payHall(ctx context.Context, hall hallsync.HallID) (took tim
 		return took, fmt.Errorf("hall %s: %w", hall, err)
 	}
 	in.metrics.rebuilds.Inc()
+	if erased {
+		in.erased()
+	}
 	in.changed(hall, Tickets|Windows)
 	return took, nil
 }
@@ -106,6 +118,24 @@ func (in *Ingester) payHall(ctx context.Context, hall hallsync.HallID) (took tim
 func (out *outcome) owes(tx *store.Tx, hall hallsync.HallID, now time.Time) error {
 	out.owing = true
 	return tx.OweRebuild(hall, now)
+}
+
+// erased has Run empty the journal of the database. It is told after the commit, or what is emptied would not have it yet.
+func (in *Ingester) erased() {
+	in.unclean.Store(true)
+	in.kick()
+}
+
+// scrub empties the journal if it may keep what was erased.
+func (in *Ingester) scrub(ctx context.Context) error {
+	if !in.unclean.Swap(false) {
+		return nil
+	}
+	err := in.store.Scrub(ctx, scrubPatience)
+	if err != nil {
+		in.unclean.Store(true)
+	}
+	return err
 }
 
 // kick has Run look at once.

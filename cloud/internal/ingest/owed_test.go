@@ -1,10 +1,15 @@
 package ingest_test
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"halledge/cloud/internal/ingest"
@@ -108,6 +113,86 @@ func TestDebtsOutliveTheProgram(t *testing.T) {
 	}
 	if owed, err := h.st.OwedRebuilds(t.Context()); err != nil || len(owed) != 0 {
 		t.Errorf("owed %v, %v", owed, err)
+	}
+}
+
+// What a hall's answer erases is in no file of the database any more, as soon as no reader holds its journal, and what a process before left
+// there goes too.
+func TestRunEmptiesTheJournalOfWhatWasErased(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef"
+	dir, v := t.TempDir(), openVault(t, filepath.Join(t.TempDir(), "vault"))
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(dir, "cloud.db")
+		st := openStore(t, path)
+		in := withVault(st, v, nil)
+		want := func(there bool, when string) {
+			t.Helper()
+			found := false
+			for _, name := range []string{path, path + "-wal"} {
+				raw, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				found = found || bytes.Contains(raw, []byte(secret))
+			}
+			if found != there {
+				t.Errorf("%s: there %t", when, found)
+			}
+		}
+		erase := func(order string, seq hallsync.Seq) {
+			t.Helper()
+			tk := taken(int(seq))
+			tk.Person = secret
+			send(t, in, fact(t, hall, epoch, seq, tk))
+			if err := st.Write(t.Context(), func(tx *store.Tx) error {
+				return tx.PutErasure(store.Erasure{ID: order, Hall: hall, Kind: store.ErasePerson, Actor: "root", Reason: "r", Made: start})
+			}); err != nil {
+				t.Fatal(err)
+			}
+			send(t, in, fact(t, hall, epoch, seq+1, hallsync.PersonErased{
+				Order: order, Facts: []hallsync.Range{{From: seq, To: seq}}, Tickets: []hallsync.TicketID{tk.Ticket},
+			}))
+		}
+		erase("o1", 1)
+		want(true, "while nobody empties it")
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- in.Run(ctx) }()
+		time.Sleep(time.Second)
+		want(false, "after the start")
+
+		release := holdJournal(t, path)
+		erase("o2", 3)
+		time.Sleep(time.Minute)
+		want(true, "while somebody reads")
+		release()
+		time.Sleep(time.Minute)
+		want(false, "after that")
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// holdJournal reads in a database until release is called.
+func holdJournal(t *testing.T, path string) (release func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err == nil {
+		err = tx.QueryRowContext(t.Context(), `SELECT count(*) FROM events`).Scan(new(int))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := errors.Join(tx.Rollback(), db.Close()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ func (in *Ingester) Rebuild(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("rebuild: %w", err)
 	}
+	erased := false
 	var halls []hallsync.HallID
 	for _, c := range cursors {
 		if !slices.Contains(halls, c.Hall) {
@@ -30,26 +31,34 @@ func (in *Ingester) Rebuild(ctx context.Context) (int, error) {
 	total := 0
 	for _, hall := range halls {
 		err := in.store.Write(ctx, func(tx *store.Tx) error {
-			facts, err := in.RebuildHall(tx, hall)
-			total += facts
+			facts, some, err := in.rebuildHall(tx, hall)
+			total, erased = total+facts, erased || some
 			return err
 		})
 		if err != nil {
 			return total, fmt.Errorf("rebuild: %w", err)
 		}
 	}
+	if erased {
+		in.erased()
+	}
 	return total, nil
 }
 
-// RebuildHall makes the projections of one hall again, which pays what is owed of it.
+// RebuildHall makes the projections of one hall again, which pays what is owed of it. Whoever calls it has the journal of the database emptied.
 func (in *Ingester) RebuildHall(tx *store.Tx, hall hallsync.HallID) (int, error) {
+	facts, _, err := in.rebuildHall(tx, hall)
+	return facts, err
+}
+
+// rebuildHall says too whether facts were erased: an answer of the hall may be readable for the first time.
+func (in *Ingester) rebuildHall(tx *store.Tx, hall hallsync.HallID) (facts int, erased bool, err error) {
 	cursors, err := tx.Cursors(hall)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	facts := 0
 	if err := clearHall(tx, hall); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	for _, c := range cursors {
 		out := outcome{cursor: c}
@@ -58,11 +67,11 @@ func (in *Ingester) RebuildHall(tx *store.Tx, hall hallsync.HallID) (int, error)
 			err = tx.PutCursor(out.cursor)
 		}
 		if err != nil {
-			return facts, err
+			return facts, erased, err
 		}
-		facts += n
+		facts, erased = facts+n, erased || out.erased
 	}
-	return facts, nil
+	return facts, erased, nil
 }
 
 func clearHall(tx *store.Tx, hall hallsync.HallID) error {
@@ -137,6 +146,7 @@ func (in *Ingester) erasedByHall(tx *store.Tx, out *outcome, e store.Event, f ha
 	if err := tx.PutErasure(order); err != nil || order.Facts == before {
 		return err
 	}
+	out.erased = true
 	return out.owes(tx, e.Hall, now)
 }
 

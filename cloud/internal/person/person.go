@@ -58,6 +58,9 @@ type Found struct {
 
 const page = 512
 
+// scrubPatience is for how long everybody waits while a reader holds the journal of the database: a person asked for it.
+const scrubPatience = 10 * time.Second
+
 // Find reads the log of a hall for a person who is known by one of the digests: the facts that name him, and all that happened to the tickets
 // and appointments that were his. An empty digest is nobody's.
 func (d *Desk) Find(ctx context.Context, hall hallsync.HallID, digests []string) (Found, error) {
@@ -183,7 +186,7 @@ func (d *Desk) Erase(ctx context.Context, who Actor, reason string, hall hallsyn
 	if err != nil {
 		return Erased{}, fmt.Errorf("erase person: %w", err)
 	}
-	return Erased{order, found.Unread}, d.o.Store.Scrub(ctx)
+	return Erased{order, found.Unread}, d.o.Store.Scrub(ctx, scrubPatience)
 }
 
 // sealedArgs is what an order says of whom, sealed: it lies in the database until the hall has answered.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"halledge/firmware-protocols/hallsync"
@@ -149,9 +150,9 @@ func (t *Tx) Event(hall hallsync.HallID, at FactRef) (e Event, found bool, err e
 var errBusy = errors.New("readers hold the journal")
 
 // Scrub moves what was written into the database file and empties the journal beside it, so that it does not keep what was overwritten or
-// deleted. It fails when a reader holds the journal for too long; it may be tried again.
-func (s *Store) Scrub(ctx context.Context) error {
-	db, err := sql.Open("sqlite", dsn(s.path))
+// deleted. It fails when a reader holds the journal for longer than patience, in which nobody can write; it may be tried again.
+func (s *Store) Scrub(ctx context.Context, patience time.Duration) error {
+	db, err := sql.Open("sqlite", dsn(s.path, fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds())))
 	if err != nil {
 		return err
 	}

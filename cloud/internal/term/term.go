@@ -24,6 +24,8 @@ const (
 	step       = 200 // keys in one write, so that no other write waits for long
 	vouchedFor = 24 * time.Hour
 	maxSkew    = time.Hour
+
+	scrubPatience = 10 * time.Second
 )
 
 // By is how the centre itself comes into the audit.
@@ -139,7 +141,7 @@ func (k *Keeper) Keep(ctx context.Context) (kept Kept, err error) {
 	}
 	k.destroyed.Add(float64(kept.Destroyed))
 	k.o.Log.Info("terms kept", "keys", kept.Destroyed, "facts", kept.Erased, "tickets", kept.Tickets, "before", day)
-	return kept, k.o.Store.Scrub(ctx)
+	return kept, k.o.Store.Scrub(ctx, scrubPatience)
 }
 
 // vouched reports whether a hall that was heard of late has a clock that agrees with ours.
