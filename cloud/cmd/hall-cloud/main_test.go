@@ -97,7 +97,7 @@ func TestUsage(t *testing.T) {
 		s.want(command.Usage, "hall-cloud: ", "", args...)
 	}
 	for _, help := range [][]string{{}, {"user"}, {"journal"}, {"pki"}} {
-		s.want(0, "Usage", "", help...)
+		s.want(0, "用法：", "", help...)
 	}
 }
 
