@@ -73,7 +73,7 @@ func (a *Agent) passNumbers(ctx context.Context) error {
 		return nil
 	}
 	a.log.Info("numbers of the boxes before this one passed over", "thousands", thousands)
-	return a.identity.NumbersPassed()
+	return a.identity.NumbersPassed(thousands)
 }
 
 // passOthers does so for those that the centre knows of when the box's log is new to it.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,7 +32,10 @@ func TestNumbersOfTheBoxesBeforeArePassed(t *testing.T) {
 		t.Error("numbers of another day are passed over")
 	}
 	c.Forward(-72 * time.Hour)
-	if err := i.NumbersPassed(); err != nil {
+	if err := i.NumbersPassed(1); err != nil || i.Before() != 2 {
+		t.Errorf("fewer were passed: %d logs before, %v", i.Before(), err)
+	}
+	if err := i.NumbersPassed(2); err != nil {
 		t.Fatal(err)
 	}
 	for _, i := range []*identity.Identity{i, open(t, dir, o)} {
@@ -41,9 +45,9 @@ func TestNumbersOfTheBoxesBeforeArePassed(t *testing.T) {
 	}
 }
 
-// A rotated key of the index is in force at once and after a restart; one that the box cannot open changes nothing.
-func TestReindex(t *testing.T) {
-	i, dir := identitytest.Box(t, identitytest.NewCentre(t, identitytest.NewClock()), options())
+// rekeyed gives the keys of a box's index as the centre rotates them: one more.
+func rekeyed(t *testing.T, dir string) (before, after []hallsync.IndexKey) {
+	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, "enrolled.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -60,8 +64,42 @@ func TestReindex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := append([]hallsync.IndexKey{{ID: "2", Wrapped: next}}, r.Enrolled.Index...)
-	if changed, err := i.Reindex(r.Enrolled.Index); changed || err != nil {
+	return r.Enrolled.Index, append([]hallsync.IndexKey{{ID: "2", Wrapped: next}}, r.Enrolled.Index...)
+}
+
+// Two who change the papers at once both have their way, in force and after a restart.
+func TestPapersAreChangedFromTwoSides(t *testing.T) {
+	f := identitytest.NewCentre(t, identitytest.NewClock())
+	f.Do(func() { f.Spoil = func(e *hallsync.Enrolled) { e.Before = 2 } })
+	for range 20 { // one time is often not enough to show it
+		f.NewCode()
+		i, dir := identitytest.Box(t, f, options())
+		_, keys := rekeyed(t, dir)
+		var both sync.WaitGroup
+		both.Go(func() {
+			if changed, err := i.Reindex(keys); !changed || err != nil {
+				t.Errorf("keys: %t, %v", changed, err)
+			}
+		})
+		both.Go(func() {
+			if err := i.NumbersPassed(2); err != nil {
+				t.Errorf("numbers: %v", err)
+			}
+		})
+		both.Wait()
+		for _, i := range []*identity.Identity{i, open(t, dir, options())} {
+			if i.Before() != 0 || len(i.Index()) != len(keys) {
+				t.Fatalf("%d thousands before, keys %v", i.Before(), i.Index())
+			}
+		}
+	}
+}
+
+// A rotated key of the index is in force at once and after a restart; one that the box cannot open changes nothing.
+func TestReindex(t *testing.T) {
+	i, dir := identitytest.Box(t, identitytest.NewCentre(t, identitytest.NewClock()), options())
+	before, keys := rekeyed(t, dir)
+	if changed, err := i.Reindex(before); changed || err != nil {
 		t.Errorf("the same keys: %v, %v", changed, err)
 	}
 	foreign, err := identitytest.NewKey(t).Public().Wrap([]byte("of another box .."))

@@ -370,28 +370,29 @@ func (i *Identity) parse(path string, data []byte, err error) (*papers, error) {
 // Reindex takes other keys of the hall's index of people into force, which were wrapped for the certificate in force, and reports whether they
 // are others. They are on the disk when it returns.
 func (i *Identity) Reindex(keys []hallsync.IndexKey) (changed bool, err error) {
-	p := i.papers()
-	if p == nil {
-		return false, &Fault{Code: CodeNotEnrolled}
-	}
-	if slices.EqualFunc(keys, p.index, func(a hallsync.IndexKey, b IndexKey) bool { return a.ID == b.ID }) {
-		return false, nil
-	}
-	next := *p
-	next.Enrolled.Index, next.index = keys, nil
-	if err := i.openIndex(&next); err != nil {
-		return false, err
-	}
-	return true, i.amend(p, &next)
+	err = i.amend(func(p *papers) (bool, error) {
+		if slices.EqualFunc(keys, p.index, func(a hallsync.IndexKey, b IndexKey) bool { return a.ID == b.ID }) {
+			return false, nil
+		}
+		p.Enrolled.Index, p.index = keys, nil
+		changed = true
+		return true, i.openIndex(p)
+	})
+	return changed && err == nil, err
 }
 
-// amend puts papers in the place of those in force whose certificates they have: on the disk first.
-func (i *Identity) amend(p, next *papers) error {
-	data, err := json.Marshal(next.record)
-	if err != nil {
-		return fmt.Errorf("amend papers: %w", err)
-	}
-	err = i.dir.do(false, func(open *private.Directory) error {
+// amend changes the papers in force: on the disk first. change is given a copy, and reports whether it is to take their place; the directory is
+// locked for it, or of two who change something else one would take back what the other has done.
+func (i *Identity) amend(change func(*papers) (bool, error)) error {
+	return i.dir.do(false, func(open *private.Directory) error {
+		p := i.papers()
+		if p == nil {
+			return &Fault{Code: CodeNotEnrolled}
+		}
+		next := *p
+		if changed, err := change(&next); err != nil || !changed {
+			return err
+		}
 		old, err := open.Read(filePapers)
 		if err != nil {
 			return err
@@ -400,17 +401,18 @@ func (i *Identity) amend(p, next *papers) error {
 		if json.Unmarshal(old, &r) != nil || !bytes.Equal(r.Enrolled.TLS, p.Enrolled.TLS) {
 			return errors.New("amend papers: the certificates have changed meanwhile") // new ones bring their own
 		}
-		return open.Write(filePapers, data)
+		data, err := json.Marshal(next.record)
+		if err != nil {
+			return fmt.Errorf("amend papers: %w", err)
+		}
+		if err := open.Write(filePapers, data); err != nil {
+			return err
+		}
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.now = &next // whoever brings others writes them into the directory first
+		return nil
 	})
-	if err != nil {
-		return err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.now == p {
-		i.now = next
-	}
-	return nil
 }
 
 // beforeTime is more than the day on which a box is enrolled.
@@ -426,13 +428,13 @@ func (i *Identity) Before() int {
 	return p.Enrolled.Before
 }
 
-// NumbersPassed says that the hall goes on behind the numbers that Before speaks of.
-func (i *Identity) NumbersPassed() error {
-	p := i.papers()
-	if p == nil || p.Passed {
-		return nil
-	}
-	next := *p
-	next.Passed = true
-	return i.amend(p, &next)
+// NumbersPassed says that the hall goes on behind so many thousands of numbers, of which Before spoke.
+func (i *Identity) NumbersPassed(thousands int) error {
+	return i.amend(func(p *papers) (bool, error) {
+		if p.Passed || p.Enrolled.Before > thousands { // the latter came meanwhile
+			return false, nil
+		}
+		p.Passed = true
+		return true, nil
+	})
 }
