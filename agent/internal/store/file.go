@@ -146,6 +146,7 @@ func (s *Store) start(db *bbolt.DB) error {
 	switch {
 	case isFull(err):
 		err = s.startFull(db, err)
+		s.unstamped = true
 	case err == nil:
 		s.settleMark()
 	}
@@ -238,7 +239,7 @@ func (s *Store) prepare(tx *bbolt.Tx) error {
 			}
 		}
 	}
-	if err := s.putStamp(meta); err != nil {
+	if err := s.putStamp(meta, s.restored); err != nil {
 		return err
 	}
 	if err := migrate(tx, have); err != nil {
@@ -380,12 +381,12 @@ func (s *Store) recognise(db *bbolt.DB) error {
 }
 
 // putStamp gives the database its next stamp, and has it remember that it came back.
-func (s *Store) putStamp(meta *bbolt.Bucket) error {
+func (s *Store) putStamp(meta *bbolt.Bucket, behind bool) error {
 	var err error
 	if s.stamp != "" {
 		err = meta.Put(keyStamp, []byte(s.stamp))
 	}
-	if s.restored && err == nil {
+	if behind && err == nil {
 		err = meta.Put(keyRestored, bytes8(1))
 	}
 	return err
@@ -393,10 +394,14 @@ func (s *Store) putStamp(meta *bbolt.Bucket) error {
 
 // settleMark takes back that the database may have its former stamp. Until then nothing is written that the former one could lack.
 func (s *Store) settleMark() {
-	s.mark.Stamps = []string{s.stamp}
-	if err := s.mark.Write(s.markFile()); err != nil {
+	m := s.mark
+	m.Stamps = []string{s.stamp}
+	err := m.Write(s.markFile())
+	if s.unstamped = err != nil; err != nil { // the next commit tries again
 		s.opts.Log.Error("database not marked", "error", err)
+		return
 	}
+	s.mark = m
 }
 
 // missed counts the logs that a new database follows by what lies beside it.

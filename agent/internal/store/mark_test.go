@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -88,6 +90,46 @@ func TestThePowerGoesWhileTheStampChanges(t *testing.T) {
 	settled := read(t, mark)
 	if string(between) == string(settled) || len(between) <= len(settled) {
 		t.Errorf("mark %s, then %s", between, settled)
+	}
+}
+
+// The service starts on a disk that is full, and somebody makes room: a backup from before is another file all the same.
+func TestABackupFromBeforeAFullStartIsKnown(t *testing.T) {
+	dir := t.TempDir()
+	used(t, dir)
+	file := filepath.Join(dir, store.FileName)
+	backup := read(t, file)
+	var full atomic.Bool
+	full.Store(true)
+	s, stop := running(t, dir, options().Committing(func(tx *bbolt.Tx) error {
+		if full.Load() {
+			return syscall.ENOSPC
+		}
+		return tx.Commit()
+	}))
+	full.Store(false)
+	if err := appendOne(s, 2); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	write(t, file, backup)
+	full.Store(true)
+	s, stop = running(t, dir, options().Committing(func(tx *bbolt.Tx) error {
+		if full.Load() {
+			return syscall.ENOSPC
+		}
+		return tx.Commit()
+	}))
+	if !s.Behind() {
+		t.Error("an older copy is not known")
+	}
+	full.Store(false)
+	if err := s.Update(context.Background(), func(tx *store.Tx) error { tx.Caught(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if s, _ = running(t, dir, options()); s.Behind() {
+		t.Error("behind again")
 	}
 }
 

@@ -147,6 +147,7 @@ type Store struct {
 	unsigned  time.Time    // when the signer failed
 	wipe      bool         // free pages hold what must not be left there
 	unsettled bool         // the name of the file is not on the disk yet
+	unstamped bool         // the file may have its former stamp still
 	wiping    sync.WaitGroup
 }
 

@@ -193,7 +193,11 @@ func (t *Tx) finish() error {
 	if t.wipe {
 		wipe = meta.Put(keyWipe, bytes8(1))
 	}
-	return errors.Join(wipe, meta.Put(keyNext, bytes8(uint64(t.next))))
+	var stamp error
+	if t.store.unstamped {
+		stamp = t.store.putStamp(meta, t.behind)
+	}
+	return errors.Join(wipe, stamp, meta.Put(keyNext, bytes8(uint64(t.next))))
 }
 
 // run runs the requests of a group one after the other, each on top of what the ones before it wrote.
@@ -296,6 +300,9 @@ func (s *Store) publish(done *outcome) {
 	s.mu.Lock()
 	s.epoch, s.next, s.ring, s.fault, s.behind = done.epoch, done.next, done.ring, done.fault, done.behind
 	s.mu.Unlock()
+	if s.unstamped {
+		s.settleMark()
+	}
 	if news && s.watch != nil {
 		s.watch.Committed(done.facts)
 	}
