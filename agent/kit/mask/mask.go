@@ -110,7 +110,7 @@ var (
 	id15        = regexp.MustCompile(`^[1-9]\d{3}(?:\d{8}|\*{8})\d{3}$`)
 	mobile      = regexp.MustCompile(`^1[3-9]\d(?:\d{4}|\*{4})\d{4}$`)
 	landline    = regexp.MustCompile(`^(?:0\d{2,3}-?)?[2-9]\d{2,3}(?:\d{4}|\*{4})$`)
-	passport    = regexp.MustCompile(`^[A-Z][A-Z0-9](?:\d{5,7}|\*{5})\d{2}$`)
+	passport    = regexp.MustCompile(`^[A-Z][A-Z0-9](?:\d{5,7}|\*{5,7})\d{2}$`)
 	permit      = regexp.MustCompile(`^[A-Z0-9]\d(?:\d{4,8}|\*{4,8})\d{2}$`)
 	plate       = regexp.MustCompile(`^\p{Han}[A-Z](?:[A-Z0-9]{3,4}|\*{3,4})[A-Z0-9][A-Z0-9\p{Han}]$`)
 	mail        = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9._%+-]{0,63}|\*{3})@[A-Za-z-]{1,63}(?:\.[A-Za-z-]{2,63}){1,4}$`)
