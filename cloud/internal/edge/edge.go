@@ -31,7 +31,6 @@ const (
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = 20 * time.Second
 	idleTimeout   = time.Minute
-	stopTimeout   = 8 * time.Second
 	maxHeader     = 16 << 10
 	maxConns      = 2048
 
@@ -154,21 +153,10 @@ func (s *Server) Serve(ctx context.Context, doors ...net.Listener) error {
 			return ctx
 		},
 	}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(limited) }()
-	select {
-	case err := <-done:
+	if err := guard.Serve(ctx, srv, limited); err != nil {
 		return fmt.Errorf("serve boxes: %w", err)
-	case <-ctx.Done():
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	err := srv.Shutdown(stop)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = srv.Close()
-	}
-	<-done
-	return err
+	return nil
 }
 
 // proof is the hall that a connection has proved, and the serial number of the certificate it did so with. A request has it under proofKey.

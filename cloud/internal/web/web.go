@@ -5,7 +5,6 @@ package web
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -35,7 +34,6 @@ const (
 	writeTimeout  = 60 * time.Second
 	idleTimeout   = 2 * time.Minute
 	readyTimeout  = 2 * time.Second
-	stopTimeout   = 8 * time.Second
 	maxHeader     = 32 << 10
 	maxBody       = 64 << 10
 	maxConns      = 2048 // open at once; the halls need descriptors too
@@ -220,23 +218,12 @@ func Serve(ctx context.Context, l net.Listener, settings *tls.Config, h http.Han
 		}, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	done := make(chan error, 1)
 	served := net.Listener(limited)
 	if settings != nil {
 		served = tls.NewListener(limited, settings)
 	}
-	go func() { done <- srv.Serve(served) }()
-	select {
-	case err := <-done:
+	if err := guard.Serve(ctx, srv, served); err != nil {
 		return fmt.Errorf("serve HTTP: %w", err)
-	case <-ctx.Done():
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	err := srv.Shutdown(stop)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = srv.Close()
-	}
-	<-done
-	return err
+	return nil
 }
